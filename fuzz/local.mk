@@ -1,0 +1,27 @@
+# A target is fuzz/NAME.c with LLVMFuzzerTestOneInput and a corpus in fuzz/corpus/NAME/.
+# With --enable-fuzzing it is a libFuzzer program; otherwise replay.c is its main and
+# make check runs it over its corpus.
+fuzz_cppflags = $(AM_CPPFLAGS)
+if FUZZING
+fuzz_main =
+fuzz_ldflags = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+fuzz_main = libvxf.la
+fuzz_ldflags = $(AM_LDFLAGS)
+endif
+noinst_LTLIBRARIES += libvxf.la
+libvxf_la_SOURCES = fuzz/replay.c
+fuzz_targets =
+check_PROGRAMS += $(fuzz_targets)
+EXTRA_DIST += fuzz/corpus fuzz/replay-corpus
+TESTS += fuzz/replay-corpus
+
+include fuzz/base.mk
+include fuzz/mime.mk
+include fuzz/sasl.mk
+include fuzz/tls.mk
+include fuzz/smtp.mk
+include fuzz/imap.mk
+include fuzz/pop3.mk
+include fuzz/config.mk
+include fuzz/store.mk

@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libvx_auth.la
+libvx_auth_la_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libvx_directory.la
+libvx_directory_la_SOURCES =

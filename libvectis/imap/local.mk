@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libvx_imap.la
+libvx_imap_la_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libvx_service.la
+libvx_service_la_SOURCES =

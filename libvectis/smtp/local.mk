@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libvx_smtp.la
+libvx_smtp_la_SOURCES =

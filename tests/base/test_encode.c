@@ -1,0 +1,104 @@
+#include "base/bytes.h"
+#include "base/encode.h"
+#include "base/hash.h"
+#include "lib/vxt.h"
+
+static struct vx_buf out = { .max = 1000 };
+
+START_TEST(base64_of_rfc_4648_10)
+{
+	static const char *const table[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" },
+		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" } };
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		vx_buf_reset(&out);
+		vx_base64_add(&out, vx_slice_str(table[i][0]));
+		vxt_assert_str(vx_buf_slice(&out), table[i][1]);
+		vx_buf_reset(&out);
+		vxt_assert_ok(vx_base64_decode(vx_slice_str(table[i][1]), &out));
+		vxt_assert_str(vx_buf_slice(&out), table[i][0]);
+	}
+	vx_buf_done(&out);
+}
+END_TEST
+
+START_TEST(base64_refuses_what_is_not_canonical)
+{
+	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zh==", "Zm9=", "Zm8==", "=", "====",
+		"Zg==Zg==", "Z\ng=", "Zm9v ", "Z-_v" };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(vx_base64_decode(vx_slice_str(bad[i]), &out) == VX_EINVAL, "%s",
+		    bad[i]);
+	ck_assert_uint_eq(out.len, 0);
+	vxt_assert_ok(vx_base64url_decode(VX_S("Zg"), &out));
+	vxt_assert_ok(vx_base64url_decode(VX_S("-_-_"), &out));
+	ck_assert_int_eq(vx_hex_decode(VX_S("0g"), &out), VX_EINVAL);
+	ck_assert_int_eq(vx_hex_decode(VX_S("0"), &out), VX_EINVAL);
+	vx_buf_done(&out);
+}
+END_TEST
+
+START_TEST(utf8_well_formed_or_replaced)
+{
+	static const struct {
+		const char *in;
+		bool valid;
+		const char *fixed;
+	} table[] = { { "gr\xc3\xbc\xc3\x9f", true, "gr\xc3\xbc\xc3\x9f" },
+		{ "\xf0\x9f\x98\x80", true, "\xf0\x9f\x98\x80" },
+		{ "\xc0\x80", false, "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xed\xa0\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xe2\x82", false, "\xef\xbf\xbd" }, { "a\xffz", false, "a\xef\xbf\xbdz" },
+		{ "\xf4\x90\x80\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xef\xbf\xbd", true, "\xef\xbf\xbd" } };
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const vx_slice in = vx_slice_str(table[i].in);
+
+		ck_assert_msg(vx_utf8_valid(in) == table[i].valid, "row %zu", i);
+		vx_buf_reset(&out);
+		for (vx_slice s = in; s.len > 0;) {
+			size_t n;
+
+			vx_utf8_add(&out, vx_utf8_next(s, &n));
+			s = vx_slice_from(s, n);
+		}
+		vxt_assert_str(vx_buf_slice(&out), table[i].fixed);
+	}
+	vx_buf_done(&out);
+}
+END_TEST
+
+START_TEST(hashes_match_their_published_vectors)
+{
+	const struct vx_siphash_key key = { 0x0706050403020100u, 0x0f0e0d0c0b0a0908u };
+	char in[32];
+
+	for (size_t i = 0; i < sizeof(in); i++)
+		in[i] = (char)i;
+	ck_assert_uint_eq(vx_siphash(&key, vx_slice_of(in, 15)), 0xa129ca6149be45e5u);
+	ck_assert_uint_eq(vx_siphash(&key, vx_slice_of(in, 0)), 0x726fdb47dd0e0e31u);
+	ck_assert_uint_eq(vx_crc32c(0, VX_S("123456789")), 0xe3069283u);
+	ck_assert_uint_eq(vx_crc32c(0, vx_slice_of(in, 32)), 0x46dd794eu); /* RFC 3720 B.4 */
+	ck_assert_uint_eq(
+	    vx_crc32c(vx_crc32c(0, VX_S("1234")), VX_S("56789")), 0xe3069283u);
+}
+END_TEST
+
+START_TEST(integers_have_a_fixed_order)
+{
+	char b[8];
+
+	vx_put_be32(b, 0x01020304);
+	vxt_assert_slice(vx_slice_of(b, 4), VX_S("\1\2\3\4"));
+	ck_assert_uint_eq(vx_get_le32(b), 0x04030201);
+	vx_put_le64(b, 0x0102030405060708u);
+	ck_assert_uint_eq(vx_get_be64(b), 0x0807060504030201u);
+}
+END_TEST
+
+VXT_SUITE(test_encode, "encode", base64_of_rfc_4648_10,
+    base64_refuses_what_is_not_canonical, utf8_well_formed_or_replaced,
+    hashes_match_their_published_vectors, integers_have_a_fixed_order)
