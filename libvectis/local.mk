@@ -12,4 +12,5 @@ vxinclude_HEADERS = \
 	include/vectis/buf.h \
 	include/vectis/err.h \
 	include/vectis/log.h \
+	include/vectis/service.h \
 	include/vectis/slice.h

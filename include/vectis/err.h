@@ -44,6 +44,7 @@ enum vx_result {
 	VX_DATA = 2, /* something was handed out: use it, then call again */
 	VX_DONE = 3, /* the end was reached */
 	VX_WAIT = 4, /* an answer is awaited: nothing was consumed */
+	VX_TLS = 5,  /* send what there is, then begin a TLS handshake */
 #define VX_ERR_ENUM(name, number, text) VX_##name = (number),
 	VX_ERR_TABLE(VX_ERR_ENUM)
 #undef VX_ERR_ENUM

@@ -1,0 +1,95 @@
+/*
+ * service.h - a protocol session joined to the store, for any event loop.
+ *
+ * The loop (runtime/ in the daemons, an embedder's own otherwise) reads octets from
+ * a connection and calls drive; the session answers from the store.  All calls on
+ * one session come from one thread, never from inside each other.
+ */
+#ifndef VECTIS_SERVICE_H
+#define VECTIS_SERVICE_H
+
+#include "vectis/buf.h"
+#include "vectis/err.h"
+
+VX_BEGIN_DECLS
+
+/* Above this many octets of output a session produces no more until some are sent. */
+#define VX_SESSION_HIGH_WATER ((size_t)64 * 1024)
+
+/*
+ * Blocking work (hashing a password, reading a cold body): run is called on another
+ * thread, then done on the loop's thread.  The job belongs to whoever submitted it
+ * and lives until done was called; a session that ends earlier marks its job so that
+ * done only frees it.
+ */
+struct vx_job {
+	void (*run)(struct vx_job *job);
+	void (*done)(struct vx_job *job);
+	struct vx_job *next; /* the loop's */
+};
+
+/* What the loop gives to all services of a process. */
+struct vx_loop {
+	/* VX_OK, or VX_ELIMIT when the bounded queue is full (done is not called). */
+	int (*submit)(struct vx_loop *loop, struct vx_job *job);
+	/* Seconds since 1970, and milliseconds that never go back. */
+	int64_t (*now_s)(struct vx_loop *loop);
+	uint64_t (*now_ms)(struct vx_loop *loop);
+};
+
+struct vx_session;
+
+/* What the loop gives to one session.  wake: call drive soon; loop thread only. */
+struct vx_session_host {
+	struct vx_loop *loop;
+	void (*wake)(struct vx_session_host *host);
+};
+
+/* The TLS layer as a session sees it. */
+struct vx_session_tls {
+	vx_slice version;    /* "TLSv1.3" */
+	vx_slice cipher;     /* for Received */
+	vx_slice sni;        /* the name asked for, empty: none */
+	vx_slice exporter;   /* RFC 9266 tls-exporter, 32 octets; empty: not available */
+};
+
+/* Who is at the other end. */
+struct vx_peer {
+	char address[48];  /* numeric, without a port */
+	uint16_t port;
+	char local_address[48];
+	uint16_t local_port;
+	bool implicit_tls; /* the listener's kind: TLS from the first octet */
+};
+
+struct vx_session_ops {
+	/*
+	 * Take octets from *in (advancing it), append to out.
+	 *   VX_MORE  feed more input
+	 *   VX_WAIT  an answer is pending; wake will be called; nothing more is read
+	 *   VX_DATA  out is above the high-water mark: call again once it drained
+	 *   VX_TLS   send out, then begin a handshake.  Octets still in *in came before
+	 *            it: if there are any, close the connection (RFC 3207 4, RFC 9051 11.1)
+	 *   VX_DONE  send out, then close
+	 *   below 0  our own failure: close
+	 */
+	int (*drive)(struct vx_session *s, vx_slice *in, struct vx_buf *out);
+	/* The handshake is done; tls is valid during the call only. */
+	void (*tls_ready)(struct vx_session *s, const struct vx_session_tls *tls);
+	/* How long to wait for the next octet now, in milliseconds. */
+	uint64_t (*patience_ms)(const struct vx_session *s);
+	/* Patience is over, or the server stops: append a farewell; then it is closed. */
+	void (*timeout)(struct vx_session *s, struct vx_buf *out);
+	void (*stop)(struct vx_session *s, struct vx_buf *out);
+	void (*free)(struct vx_session *s);
+};
+
+/* The first member of every service's session. */
+struct vx_session {
+	const struct vx_session_ops *ops;
+	struct vx_session_host *host; /* borrowed, outlives the session */
+};
+
+VX_END_DECLS
+
+#endif
