@@ -13,4 +13,5 @@ vxinclude_HEADERS = \
 	include/vectis/err.h \
 	include/vectis/log.h \
 	include/vectis/service.h \
-	include/vectis/slice.h
+	include/vectis/slice.h \
+	include/vectis/store.h

@@ -47,15 +47,15 @@ struct vx_session_host {
 
 /* The TLS layer as a session sees it. */
 struct vx_session_tls {
-	vx_slice version;    /* "TLSv1.3" */
-	vx_slice cipher;     /* for Received */
-	vx_slice sni;        /* the name asked for, empty: none */
-	vx_slice exporter;   /* RFC 9266 tls-exporter, 32 octets; empty: not available */
+	vx_slice version;  /* "TLSv1.3" */
+	vx_slice cipher;   /* for Received */
+	vx_slice sni;      /* the name asked for, empty: none */
+	vx_slice exporter; /* RFC 9266 tls-exporter, 32 octets; empty: not available */
 };
 
 /* Who is at the other end. */
 struct vx_peer {
-	char address[48];  /* numeric, without a port */
+	char address[48]; /* numeric, without a port */
 	uint16_t port;
 	char local_address[48];
 	uint16_t local_port;
@@ -69,9 +69,8 @@ struct vx_session_ops {
 	 *   VX_WAIT  an answer is pending; wake will be called; nothing more is read
 	 *   VX_DATA  out is above the high-water mark: call again once it drained
 	 *   VX_TLS   send out, then begin a handshake.  Octets still in *in came before
-	 *            it: if there are any, close the connection (RFC 3207 4, RFC 9051 11.1)
-	 *   VX_DONE  send out, then close
-	 *   below 0  our own failure: close
+	 *            it: if there are any, close the connection (RFC 3207 4, RFC
+	 * 9051 11.1) VX_DONE  send out, then close below 0  our own failure: close
 	 */
 	int (*drive)(struct vx_session *s, vx_slice *in, struct vx_buf *out);
 	/* The handshake is done; tls is valid during the call only. */

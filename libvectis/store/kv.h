@@ -1,0 +1,99 @@
+/*
+ * kv.h - LMDB, and the only file beside kv.c that knows it exists.
+ *
+ * Every trap of liblmdb 0.9.24 is handled here and nowhere else (notes, 18): write
+ * transactions stay on their thread, the map grows and follows other processes'
+ * growth, no environment is opened twice, keys compare as octets.
+ */
+#ifndef VX_STORE_KV_H
+#define VX_STORE_KV_H
+
+#include "vectis/err.h"
+#include "vectis/log.h"
+#include "vectis/slice.h"
+
+struct vx_kv_env;
+struct vx_kv_txn;
+
+/* The trees of the state environment (STORE.md 4); VX_TREE_BODY is a volume's only one.
+ */
+enum vx_tree {
+	VX_TREE_META,  /* format version, next account id, server secrets, volume table */
+	VX_TREE_STATE, /* s: clustered by account | mailbox | kind | rest */
+	VX_TREE_DESC,  /* d: descriptors by blob */
+	VX_TREE_REFS,  /* r: extra references by blob */
+	VX_TREE_DEAD,  /* x: dead queue by time | blob */
+	VX_TREE_VOLUME, /* vs: live and dead octets per volume */
+	VX_TREE_RING,   /* g: the last changes by commit number */
+	VX_TREE_DIR,    /* directory: domains, accounts by name, aliases */
+	VX_TREE_QUEUE,  /* outbound queue */
+	VX_TREE_EVENT,  /* events by time, bounded */
+	VX_TREE_BODY,
+	VX_TREES
+};
+
+#define VX_KV_KEY_MAX 511
+
+enum vx_kv_mode {
+	VX_KV_READ_ONLY = 1 << 0,
+	VX_KV_NO_LOCK = 1 << 1,     /* sealed volumes */
+	VX_KV_NO_METASYNC = 1 << 2, /* only for what can be rebuilt */
+	VX_KV_VOLUME = 1 << 3,      /* one tree: VX_TREE_BODY */
+};
+
+/* path is the file.  VX_EIO, VX_EPERM, VX_ENOENT, VX_ECORRUPT, VX_EUNSUP, VX_ENOSPC. */
+int vx_kv_open(const char *path, unsigned mode, uint64_t map_octets,
+    struct vx_kv_env **out, struct vx_error *err);
+void vx_kv_close(struct vx_kv_env *env);
+
+/*
+ * A write transaction belongs to the thread that began it.  vx_kv_commit ends it also
+ * when it fails (VX_ENOSPC, VX_EIO, VX_ETEMP).  Read transactions come from a pool of
+ * reset ones: begin is a renew.
+ */
+int vx_kv_begin(struct vx_kv_env *env, bool write, struct vx_kv_txn **out);
+int vx_kv_commit(struct vx_kv_txn *txn);
+void vx_kv_abort(struct vx_kv_txn *txn); /* also ends a read transaction */
+
+/* Values are borrowed: until the next write in a write transaction, else until its end.
+ */
+int vx_kv_get(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key, vx_slice *value);
+int vx_kv_put(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key, vx_slice value);
+/* The same for a key that sorts after all others: cheaper, pages are filled. */
+int vx_kv_append(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key, vx_slice value);
+/* Room for a value of len octets, to be written before the next call. */
+int vx_kv_reserve(
+    struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key, size_t len, char **room);
+int vx_kv_delete(
+    struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key); /* or VX_ENOENT */
+
+struct vx_kv_cursor;
+int vx_kv_cursor_open(
+    struct vx_kv_txn *txn, enum vx_tree tree, struct vx_kv_cursor **out);
+void vx_kv_cursor_close(struct vx_kv_cursor *c);
+/* Each VX_OK or VX_ENOENT.  seek: the first key >= key; an empty key is the first of all.
+ */
+int vx_kv_seek(struct vx_kv_cursor *c, vx_slice key, vx_slice *found, vx_slice *value);
+int vx_kv_last(struct vx_kv_cursor *c, vx_slice *key, vx_slice *value);
+int vx_kv_next(struct vx_kv_cursor *c, vx_slice *key, vx_slice *value);
+int vx_kv_prev(struct vx_kv_cursor *c, vx_slice *key, vx_slice *value);
+/* Delete where it stands; the following vx_kv_next gives the item after it. */
+int vx_kv_cursor_delete(struct vx_kv_cursor *c);
+
+/*
+ * Tell the engine that this transaction changed a mailbox: after the commit it goes
+ * to the ring, the g tree and the watches.  (mailbox 0: the account's list of them.)
+ */
+int vx_kv_note_change(
+    struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, uint64_t modseq);
+
+/* Has any write of this transaction met an LMDB error?  Then the batch is aborted. */
+bool vx_kv_broken(const struct vx_kv_txn *txn);
+
+struct vx_kv_stat {
+	uint64_t map_octets, used_octets, free_octets, last_txn, readers,
+	    oldest_reader_txns;
+};
+int vx_kv_stat(struct vx_kv_env *env, struct vx_kv_stat *out);
+
+#endif
