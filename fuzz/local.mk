@@ -15,6 +15,8 @@ fuzz_targets =
 check_PROGRAMS += $(fuzz_targets)
 EXTRA_DIST += fuzz/corpus fuzz/replay-corpus
 TESTS += fuzz/replay-corpus
+fuzzers: $(fuzz_targets)
+.PHONY: fuzzers
 
 include fuzz/base.mk
 include fuzz/mime.mk
