@@ -1,0 +1,15 @@
+"""Runs the unittest classes of a test file and prints the line that ./dev check counts."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+
+def main(module):
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[module])
+    result = unittest.TextTestRunner(verbosity=2, stream=sys.stdout).run(suite)
+    bad = len(result.failures) + len(result.errors)
+    good = result.testsRun - bad - len(result.skipped)
+    print(f'PASSED {good} FAILED {bad}')
+    sys.exit(1 if bad else 77 if not good else 0)

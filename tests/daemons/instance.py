@@ -1,0 +1,244 @@
+"""A throw-away Vectis on loopback: for ./dev run and for the tests beside this file.
+
+Nothing here knows the inside of a daemon: it writes a configuration, calls vectisctl
+as an operator would, starts the daemons and waits until their ports answer.
+"""
+import contextlib
+import imaplib
+import os
+import poplib
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+DOMAIN = 'example.test'
+PASSWORD = 'correct-horse-7'
+ACCOUNTS = ('alice', 'bob')
+PORTS = ('smtp', 'submission', 'submissions', 'imaps', 'pop3s')
+DAEMONS = ('smtpd', 'imapd', 'pop3d', 'acmed')
+
+
+def build_dir():
+    return os.path.abspath(os.environ.get('top_builddir') or '_build')
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for s in sockets:
+            s.bind(('127.0.0.1', 0))
+        return [s.getsockname()[1] for s in sockets]
+
+
+def run(*args, **kwargs):
+    """Run a command; its standard output, or an exception that shows what it said."""
+    kwargs.setdefault('timeout', 120)
+    done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          universal_newlines=True, check=False, **kwargs)
+    if done.returncode:
+        raise RuntimeError(f'{args} failed with {done.returncode}:\n{done.stdout}{done.stderr}')
+    return done.stdout
+
+
+class CertificateAuthority:
+    """A private CA with openssl, and server certificates for localhost from it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.cert = os.path.join(folder, 'ca.crt')
+        self.key = os.path.join(folder, 'ca.key')
+        run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+            '-nodes', '-days', '30', '-keyout', self.key, '-out', self.cert, '-subj',
+            '/CN=Vectis test CA', '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
+
+    def issue(self, name, days=30, hosts=('localhost', 'mail.' + DOMAIN)):
+        """A new pair below folder: (chain, key)."""
+        chain = os.path.join(self.folder, name + '.crt')
+        key = os.path.join(self.folder, name + '.key')
+        csr = os.path.join(self.folder, name + '.csr')
+        ext = os.path.join(self.folder, name + '.ext')
+        names = ','.join(['DNS:' + h for h in hosts] + ['IP:127.0.0.1'])
+        with open(ext, 'w') as f:
+            f.write(f'subjectAltName={names}\nextendedKeyUsage=serverAuth\n')
+        run('openssl', 'req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+            '-nodes', '-keyout', key, '-out', csr, '-subj', '/CN=' + hosts[0])
+        run('openssl', 'x509', '-req', '-in', csr, '-CA', self.cert, '-CAkey', self.key,
+            '-CAcreateserial', '-days', str(days), '-extfile', ext, '-out', chain)
+        os.chmod(key, 0o600)
+        return chain, key
+
+
+class Instance:
+    """with Instance() as mail: ... starts everything and takes it down again."""
+
+    def __init__(self, folder=None, accounts=ACCOUNTS, settings='', daemons=DAEMONS,
+                 keep=False):
+        self.build = build_dir()
+        self.keep = keep
+        self.folder = folder or tempfile.mkdtemp(prefix='vectis-')
+        self.accounts = accounts
+        self.settings = settings
+        self.daemon_names = daemons
+        self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
+        self.processes = {}
+        self.logs = {}
+        self.config = os.path.join(self.folder, 'config.yaml')
+        self.state = os.path.join(self.folder, 'state')
+
+    # --- set-up -----------------------------------------------------------------
+
+    def write_config(self):
+        os.makedirs(self.folder, exist_ok=True)
+        listen = '\n'.join(f'{name}:\n  listen: ["127.0.0.1:{port}"]'
+                           for name, port in self.ports.items())
+        with open(self.config, 'w') as f:
+            f.write(f'''hostname: mail.{DOMAIN}
+state_dir: {self.state}
+run_dir: {self.folder}/run
+user: ""
+tls:
+  provider: self-signed
+auth:
+  hash_cost: 1
+{listen}
+{self.settings}''')
+
+    def ctl(self, *args, **kwargs):
+        return run(os.path.join(self.build, 'vectisctl', 'vectisctl'), '-c', self.config,
+                   *args, **kwargs)
+
+    def ctl_with_password(self, *args, password=PASSWORD):
+        return self.ctl(*args, '--password-fd', '0', input=password + '\n')
+
+    def set_up(self):
+        self.write_config()
+        self.ca = CertificateAuthority(self.folder)
+        self.ctl('setup', '--unattended')
+        self.ctl('domain', 'add', DOMAIN)
+        for name in self.accounts:
+            self.ctl_with_password('mailbox', 'add', f'{name}@{DOMAIN}')
+            self.ctl('mailbox', 'set', f'{name}@{DOMAIN}', '--pop3', 'on')
+        chain, key = self.ca.issue('first')
+        self.ctl('cert', 'import', chain, key)
+
+    # --- processes --------------------------------------------------------------
+
+    def start(self, name):
+        log = open(os.path.join(self.folder, name + '.log'), 'ab')
+        self.logs[name] = log.name
+        self.processes[name] = subprocess.Popen(
+            [os.path.join(self.build, name, name), '-c', self.config],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        log.close()
+
+    def kill(self, name, how=signal.SIGKILL):
+        """End a daemon and its workers at once."""
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        process.wait()
+
+    def wait_ready(self, timeout=30):
+        wanted = {'smtpd': ('smtp', 'submission', 'submissions'), 'imapd': ('imaps',),
+                  'pop3d': ('pop3s',), 'acmed': ()}
+        until = time.monotonic() + timeout
+        for name in list(self.processes):
+            for port in wanted[name]:
+                while not self.answers(port):
+                    if self.processes[name].poll() is not None or time.monotonic() > until:
+                        raise RuntimeError(f'{name} does not answer on its port {port}:\n'
+                                           + self.log(name))
+                    time.sleep(0.02)
+
+    def answers(self, port):
+        try:
+            socket.create_connection(('127.0.0.1', self.ports[port]), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def log(self, name):
+        with open(self.logs[name], errors='replace') as f:
+            return f.read()[-20000:]
+
+    def start_all(self):
+        for name in self.daemon_names:
+            self.start(name)
+        self.wait_ready()
+
+    def stop_all(self):
+        for process in self.processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        for name, process in self.processes.items():
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self.processes = {}
+
+    def __enter__(self):
+        try:
+            self.set_up()
+            self.start_all()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.stop_all()
+        if kind is not None and kind is not KeyboardInterrupt:
+            for name, path in self.logs.items():
+                print(f'--- the end of {name}\'s log\n{self.log(name)[-3000:]}', file=sys.stderr)
+        if not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- clients ----------------------------------------------------------------
+
+    def context(self):
+        return ssl.create_default_context(cafile=self.ca.cert)
+
+    def imap(self, name='alice', password=PASSWORD):
+        c = imaplib.IMAP4_SSL('localhost', self.ports['imaps'], ssl_context=self.context(),
+                              timeout=60)
+        if name:
+            c.login(f'{name}@{DOMAIN}', password)
+        return c
+
+    def pop3(self, name='alice', password=PASSWORD):
+        c = poplib.POP3_SSL('localhost', self.ports['pop3s'], context=self.context(),
+                            timeout=60)
+        if name:
+            c.user(f'{name}@{DOMAIN}')
+            c.pass_(password)
+        return c
+
+    def smtp(self):
+        return smtplib.SMTP('localhost', self.ports['smtp'], 'client.example.net', timeout=60)
+
+    def submission(self, name='alice', password=PASSWORD):
+        c = smtplib.SMTP('localhost', self.ports['submission'], 'laptop.example.net',
+                         timeout=60)
+        c.starttls(context=self.context())
+        if name:
+            c.login(f'{name}@{DOMAIN}', password)
+        return c
+
+    def deliver(self, message, to='alice', sender='someone@example.net'):
+        with self.smtp() as c:
+            refused = c.sendmail(sender, [f'{n}@{DOMAIN}' for n in to.split(',')], message)
+        assert not refused, refused
+
+
+def message(subject, body='Hello.\r\n', sender='someone@example.net'):
+    return (f'From: {sender}\r\nTo: alice@{DOMAIN}\r\nSubject: {subject}\r\n'
+            f'Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{subject}@example.net>\r\n'
+            f'\r\n{body}').encode()

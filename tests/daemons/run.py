@@ -1,0 +1,71 @@
+"""./dev run: a throw-away mail server, a real message through it, and how to connect."""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+os.environ['top_builddir'] = sys.argv[1]
+from instance import DOMAIN, PASSWORD, Instance, run  # noqa: E402
+
+
+def swaks(mail, port, *extra):
+    run('swaks', '--server', f'localhost:{mail.ports[port]}', '--silent', '2', *extra)
+
+
+def curl(mail, url, *extra):
+    return run('curl', '-sS', '--cacert', mail.ca.cert, '-u', f'alice@{DOMAIN}:{PASSWORD}', url,
+               *extra)
+
+
+def wait_for(mail, count):
+    for _ in range(200):
+        if f'MESSAGES {count})' in curl(mail, f'imaps://localhost:{mail.ports["imaps"]}/',
+                                        '-X', 'STATUS INBOX (MESSAGES)'):
+            return
+        time.sleep(0.05)
+    raise SystemExit('the message did not arrive')
+
+
+def prove(mail):
+    swaks(mail, 'smtp', '--from', 'someone@example.net', '--to', f'alice@{DOMAIN}',
+          '--header', 'Subject: through port 25')
+    swaks(mail, 'submission', '-tls', '--tls-verify', '--tls-ca-path', mail.ca.cert, '--auth',
+          'PLAIN', '--auth-user', f'bob@{DOMAIN}', '--auth-password', PASSWORD, '--from',
+          f'bob@{DOMAIN}', '--to', f'alice@{DOMAIN}', '--header', 'Subject: by submission')
+    wait_for(mail, 2)
+    for index, subject in ((1, 'through port 25'), (2, 'by submission')):
+        imap = curl(mail, f'imaps://localhost:{mail.ports["imaps"]}/INBOX;MAILINDEX={index}')
+        pop3 = curl(mail, f'pop3s://localhost:{mail.ports["pop3s"]}/{index}')
+        if f'Subject: {subject}' not in imap or f'Subject: {subject}' not in pop3:
+            raise SystemExit(f'message {index} did not come back as it was sent')
+        print(f'  sent "{subject}" over SMTP, read it over IMAP and POP3')
+
+
+def main():
+    folder = os.path.abspath('_run')
+    subprocess.run(['rm', '-rf', folder], check=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Instance(folder) as mail:
+            print('Vectis is up.')
+            prove(mail)
+            p = mail.ports
+            print(f'''
+Connect a mail program (accept or import the test CA {mail.ca.cert}):
+  IMAP     localhost port {p['imaps']}, TLS
+  POP3     localhost port {p['pop3s']}, TLS
+  sending  localhost port {p['submissions']} with TLS, or {p['submission']} with STARTTLS
+  user     alice@{DOMAIN} or bob@{DOMAIN}, password {PASSWORD}
+  SMTP     port {p['smtp']} receives for {DOMAIN}
+  vectisctl -c {mail.config} ... (in {mail.build}/vectisctl) administers it
+Logs are in {folder}.  Ctrl-C stops everything and removes it.''', flush=True)
+            while all(process.poll() is None for process in mail.processes.values()):
+                time.sleep(0.5)
+            raise SystemExit('a daemon ended; see the log above')
+    except KeyboardInterrupt:
+        print('\nStopped.')
+
+
+main()

@@ -1,0 +1,186 @@
+"""Mail programs: mbsync both ways, mutt, fetchmail; and the public MIME corpus."""
+import os
+import subprocess
+import time
+import unittest
+
+import harness
+from instance import DOMAIN, PASSWORD, Instance, message, run
+
+SUITES = os.environ.get('VX_SUITES') or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), '..', '..', '..', 'shared', 'suites')
+MESSAGES = int(os.environ.get('VX_MBSYNC_MESSAGES', '5000'))
+
+
+class Clients(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.mail = Instance(accounts=('alice', 'bob', 'carol', 'dave'))
+        cls.mail.__enter__()
+        cls.environment = dict(os.environ, HOME=cls.mail.folder,
+                               SSL_CERT_FILE=cls.mail.ca.cert)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.mail.__exit__(None, None, None)
+
+    def file(self, name, text, mode=0o600):
+        path = os.path.join(self.mail.folder, name)
+        with open(path, 'w') as f:
+            f.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def mbsync(self, rc):
+        return run('mbsync', '-c', rc, '-V', 't', env=self.environment, timeout=300)
+
+    def test_mbsync_keeps_both_sides_the_same(self):
+        near = os.path.join(self.mail.folder, 'mbsync')
+        inbox = os.path.join(near, 'INBOX')
+        os.makedirs(near)
+        rc = self.file('mbsyncrc', f'''IMAPAccount t
+Host localhost
+Port {self.mail.ports['imaps']}
+User alice@{DOMAIN}
+Pass {PASSWORD}
+SSLType IMAPS
+CertificateFile {self.mail.ca.cert}
+AuthMechs PLAIN
+
+IMAPStore far
+Account t
+
+MaildirStore near
+Path {near}/
+Inbox {inbox}
+SubFolders Verbatim
+
+Channel t
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Expunge Both
+SyncState *
+''')
+        c = self.mail.imap()
+        half = MESSAGES // 2
+        for i in range(half):
+            c.append('INBOX', r'(\Seen)' if i % 3 == 0 else None, None,
+                     message(f'far-{i}', 'x' * (i % 500) + '\r\n'))
+        self.mbsync(rc)
+        names = os.listdir(inbox + '/cur') + os.listdir(inbox + '/new')
+        self.assertEqual(len(names), half)
+        for i in range(half):
+            with open(f'{inbox}/cur/{i}.near:2,{"S" if i % 2 else ""}', 'wb') as f:
+                f.write(message(f'near-{i}').replace(b'\r\n', b'\n'))
+        self.mbsync(rc)
+        self.assertEqual(c.select('INBOX')[1], [str(2 * half).encode()])
+        c.store('1:10', '+FLAGS', r'(\Flagged)')
+        c.store('11:20', '+FLAGS', r'(\Deleted)')
+        c.expunge()
+        self.mbsync(rc)
+        before = self.states(inbox), c.uid('FETCH', '1:*', '(FLAGS)')[1]
+        self.mbsync(rc)
+        c.noop()
+        self.assertEqual((self.states(inbox), c.uid('FETCH', '1:*', '(FLAGS)')[1]), before)
+        self.assertEqual(len(before[0]), 2 * half - 10)
+        self.assertEqual(sum('F' in n.rsplit(',', 1)[-1] for n in before[0]), 10)
+        c.logout()
+
+    @staticmethod
+    def states(inbox):
+        return sorted(os.listdir(inbox + '/cur') + os.listdir(inbox + '/new'))
+
+    def test_mutt_sends_reads_and_files(self):
+        p = self.mail.ports
+        rc = self.file('muttrc', f'''set ssl_starttls=yes ssl_force_tls=yes
+set ssl_ca_certificates_file={self.mail.ca.cert}
+set ssl_verify_host=yes
+set imap_user=bob@{DOMAIN} imap_pass={PASSWORD}
+set folder="imaps://localhost:{p['imaps']}/" spoolfile="+INBOX" record="+Sent"
+set smtp_url="smtp://bob@{DOMAIN}@localhost:{p['submission']}/" smtp_pass={PASSWORD}
+set smtp_authenticators=plain
+set from=bob@{DOMAIN} use_from=yes
+set move=no quit=yes confirmappend=no delete=yes wait_key=no
+''')
+        run('mutt', '-F', rc, '-n', '-s', 'from mutt', f'carol@{DOMAIN}', input='hi\n',
+            env=self.environment)
+        c = self.mail.imap('carol')
+        c.select()
+        self.assertNotEqual(c.search(None, 'SUBJECT "from mutt"')[1], [b''])
+        c.logout()
+        b = self.mail.imap('bob')
+        self.assertEqual(b.select('Sent')[1], [b'1'])
+        self.mail.deliver(message('tag-me'), to='bob')
+        session = f'vx{os.getpid()}'
+        run('tmux', '-L', session, 'new-session', '-d', '-x', '100', '-y', '40',
+            f'mutt -F {rc} -n -e \'push "<tag-pattern>~s tag-me<enter><tag-prefix>'
+            '<copy-message>=Archive<enter>"\'', env=self.environment)
+        try:
+            for _ in range(100):
+                if b.status('Archive', '(MESSAGES)')[1][0].endswith(b'(MESSAGES 1)'):
+                    break
+                time.sleep(0.1)
+            self.assertEqual(b.select('Archive')[1], [b'1'])
+        finally:
+            subprocess.run(['tmux', '-L', session, 'kill-server'], check=False)
+        b.logout()
+
+    def test_fetchmail_by_imap_and_pop3(self):
+        for i in range(5):
+            self.mail.deliver(message(f'fetch-{i}'), to='dave')
+        for protocol, port in (('IMAP', 'imaps'), ('POP3', 'pop3s')):
+            out = os.path.join(self.mail.folder, f'out.{protocol}')
+            rc = self.file(f'fetchmailrc.{protocol}', f'poll localhost protocol {protocol} port '
+                           f'{self.mail.ports[port]} user "dave@{DOMAIN}" password "{PASSWORD}" '
+                           f'ssl sslcertck sslcertfile "{self.mail.ca.cert}" keep fetchall '
+                           f'mda "cat >> {out}"\n')
+            subprocess.run(['fetchmail', '-f', rc, '--nosyslog', '--nodetach', '-i',
+                            f'{out}.ids', '--pidfile', f'{out}.pid'], check=True,
+                           env=dict(self.environment, FETCHMAILHOME=self.mail.folder),
+                           stdout=subprocess.DEVNULL, timeout=60)
+            with open(out) as f:
+                text = f.read()
+            for i in range(5):
+                self.assertIn(f'Subject: fetch-{i}', text)
+
+    def test_mime_corpus_comes_back_octet_for_octet(self):
+        folder = os.path.join(SUITES, 'mime')
+        if not os.path.isdir(folder):
+            self.skipTest('the public suites are not beside the project')
+        c = self.mail.imap('carol')
+        c.create('corpus')
+        count = 0
+        for root, _, names in sorted(os.walk(folder)):
+            for name in sorted(names):
+                if not name.endswith(('.eml', '.msg', '.mbox')):
+                    continue
+                with open(os.path.join(root, name), 'rb') as f:
+                    text = f.read()
+                text = text.replace(b'\r\n', b'\n').replace(b'\r', b'').replace(b'\n', b'\r\n')
+                if not text or b'\0' in text:
+                    continue
+                if not text.endswith(b'\r\n'):
+                    text += b'\r\n'
+                with self.mail.smtp() as s:
+                    s.ehlo()
+                    s.mail('x@example.net', ['BODY=8BITMIME'])
+                    s.rcpt(f'carol@{DOMAIN}')
+                    code, answer = s.data(text)
+                self.assertEqual(code, 250, (name, answer))
+                count += 1
+                c.select('INBOX')
+                last = c.response('EXISTS')[1][-1] or c.untagged_responses.get('EXISTS')
+                del last
+                _, data = c.fetch('*', '(RFC822.SIZE BODYSTRUCTURE ENVELOPE BODY.PEEK[])')
+                got = next(d[1] for d in data if isinstance(d, tuple) and len(d[1]) > 100)
+                self.assertTrue(got.endswith(text), name)
+                self.assertIn(b'BODYSTRUCTURE (', b''.join(
+                    d[0] if isinstance(d, tuple) else d for d in data), name)
+        self.assertGreater(count, 50)
+        c.logout()
+
+
+if __name__ == '__main__':
+    harness.main('__main__')

@@ -1,0 +1,138 @@
+"""Sessions see each other's changes and deliveries; certificates change under them."""
+import socket
+import ssl
+import threading
+import time
+import unittest
+
+import harness
+from instance import DOMAIN, Instance, message
+
+
+def read_until(connection, tag):
+    """Lines up to the tagged one."""
+    lines = []
+    while True:
+        line = connection.readline()
+        lines.append(line)
+        if not line or line.startswith(tag):
+            return lines
+
+
+class Live(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.mail = Instance()
+        cls.mail.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.mail.__exit__(None, None, None)
+
+    def test_two_idle_sessions_see_a_delivery_and_each_other(self):
+        sessions = [self.mail.imap() for _ in range(2)]
+        for c in sessions:
+            c.select()
+            c.send(b'i IDLE\r\n')
+            self.assertTrue(c.readline().startswith(b'+'))
+        begin = time.monotonic()
+        self.mail.deliver(message('live'))
+        for c in sessions:
+            line = c.readline()
+            while b'EXISTS' not in line:
+                line = c.readline()
+        self.assertLess(time.monotonic() - begin, 1.0)
+        sessions[0].send(b'DONE\r\n')
+        read_until(sessions[0], b'i ')
+        begin = time.monotonic()
+        sessions[0].store('1', '+FLAGS', r'(\Flagged)')
+        line = sessions[1].readline()
+        while b'FETCH' not in line:
+            line = sessions[1].readline()
+        self.assertIn(b'\\Flagged', line)
+        self.assertLess(time.monotonic() - begin, 0.5)
+        sessions[0].store('1', '+FLAGS', r'(\Deleted)')
+        sessions[0].expunge()
+        while b'EXPUNGE' not in line:
+            line = sessions[1].readline()
+        for c in sessions:
+            c.shutdown()
+
+    def serial(self):
+        with socket.create_connection(('localhost', self.mail.ports['imaps']), 5) as s:
+            with self.mail.context().wrap_socket(s, server_hostname='localhost') as t:
+                return t.getpeercert()['serialNumber']
+
+    def test_certificate_changes_under_100_sessions(self):
+        sessions = [self.mail.imap() for _ in range(100)]
+        for c in sessions:
+            c.select()
+        old = self.serial()
+        chain, key = self.mail.ca.issue('second')
+        self.mail.ctl('cert', 'import', chain, key)
+        until = time.monotonic() + 2
+        while self.serial() == old and time.monotonic() < until:
+            time.sleep(0.05)
+        new = self.serial()
+        self.assertNotEqual(new, old)
+        for c in sessions:
+            self.assertEqual(c.noop()[0], 'OK')
+            self.assertEqual(c.sock.getpeercert()['serialNumber'], old)
+            c.shutdown()
+        status = self.mail.ctl('cert', 'status')
+        until = time.monotonic() + 5
+        while status.lower().count(new.lower().lstrip('0')) < 2 and time.monotonic() < until:
+            time.sleep(0.2)
+            status = self.mail.ctl('cert', 'status')
+        self.assertIn(new.lower().lstrip('0'), status.lower())
+
+    def test_a_bad_pair_is_refused_and_the_old_one_stays(self):
+        before = self.serial()
+        _, key = self.mail.ca.issue('other')
+        chain, _ = self.mail.ca.issue('third')
+        with self.assertRaisesRegex(RuntimeError, '(?i)key'):
+            self.mail.ctl('cert', 'import', chain, key)
+        self.assertEqual(self.serial(), before)
+
+    def test_old_tls_is_refused_on_every_port(self):
+        for port in ('imaps', 'pop3s', 'submissions'):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            context.set_ciphers('ALL:@SECLEVEL=0')
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
+            with socket.create_connection(('localhost', self.mail.ports[port]), 5) as s:
+                with self.assertRaises(OSError):
+                    context.wrap_socket(s)
+
+    def test_parallel_sessions_agree(self):
+        problems = []
+
+        def work(number):
+            try:
+                c = self.mail.imap('bob')
+                c.select()
+                for i in range(20):
+                    c.append('INBOX', None, None, message(f'p-{number}-{i}'))
+                    c.noop()
+                    c.store('1', '+FLAGS', rf'(k{number})')
+                c.logout()
+            except Exception as e:  # noqa: BLE001: reported below
+                problems.append(repr(e))
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(problems, [])
+        c = self.mail.imap('bob')
+        self.assertEqual(c.select()[1], [b'160'])
+        uids = c.uid('SEARCH', None, 'ALL')[1][0].split()
+        self.assertEqual(len(set(uids)), 160)
+        c.logout()
+        self.assertIn('0 problems', self.mail.ctl('store', 'check'))
+
+
+if __name__ == '__main__':
+    harness.main('__main__')
