@@ -12,6 +12,7 @@ vxinclude_HEADERS = \
 	include/vectis/buf.h \
 	include/vectis/err.h \
 	include/vectis/log.h \
+	include/vectis/message.h \
 	include/vectis/service.h \
 	include/vectis/slice.h \
 	include/vectis/store.h

@@ -51,33 +51,38 @@ struct vx_blob_writer;
 #define VX_STORE_BATCH_OPS 256
 #define VX_STORE_BATCH_OCTETS ((size_t)4 << 20)
 #define VX_STORE_BATCH_US 20000
-#define VX_STORE_SLICE_RECORDS 50000 /* most records that one op changes in a commit */
+#define VX_STORE_QUEUE_MAX 65536
+#define VX_STORE_SLICE_RECORDS 50000 /* most records that one op looks at: see next_uid  \
+				      */
+
+struct vx_store_waiter;
 
 /*
- * One change.  Embedded as the first member of the structs below; the submitter owns
- * it and keeps it, and all it points to, until done.
+ * One change, committed at once or not at all.  Embedded as the first member of the
+ * structs below; the submitter owns it and keeps it, and all it points to, until done.
  */
 struct vx_store_op {
 	/*
-	 * On the committer's thread, inside the write transaction; validates before it
-	 * modifies.  VX_OK; VX_MORE: commit this slice and call again in a later one;
-	 * below 0: refused, and nothing was changed.
+	 * On the committer's thread, inside the write transaction.  Validates before it
+	 * modifies, sets its outputs anew (it may be called again after an aborted
+	 * batch).  VX_OK, or below 0: refused, and nothing was changed.
 	 */
 	int (*apply)(struct vx_store_op *op, struct vx_kv_txn *txn);
 	/* On the loop's thread by vx_store_dispatch; result is set.  NULL: nobody waits.
 	 */
 	void (*done)(struct vx_store_op *op);
 	int result;
+	bool frees;                  /* only gives space back: allowed on a full disk */
 	struct vx_blob_writer *blob; /* made durable before apply; NULL: none */
-	struct vx_store_op *next;    /* the store's */
-	uint32_t tries;              /* the store's */
+	struct vx_store_op *next;    /* the store's, like the rest */
+	struct vx_store_waiter *waiter;
 };
 
 /*
  * Queue an op; it is committed together with whatever else waits.  VX_OK, or
  * VX_ECLOSED, VX_ELIMIT (queue full): then done is not called.
- * Results: VX_OK, what apply refused with, VX_ETEMP or VX_ENOSPC (full disk, I/O
- * error: nothing was changed, try again later).
+ * Results: VX_OK, what apply refused with, VX_ENOSPC, VX_EIO, VX_ETEMP (nothing was
+ * changed; try again later).
  */
 VX_API int vx_store_submit(struct vx_store *store, struct vx_store_op *op);
 /* Submit and wait; returns the result.  For tools and tests: never on a loop's thread. */
@@ -243,6 +248,12 @@ struct vx_uid_range {
 VX_API int vx_mailbox_vanished(struct vx_view *v, uint32_t account, uint32_t mailbox,
     uint64_t since, struct vx_arena *arena, struct vx_uid_range **out, size_t *count);
 
+struct vx_quota {
+	uint64_t used_octets, used_messages;
+	uint64_t limit_octets, limit_messages; /* 0: none */
+};
+VX_API int vx_quota_get(struct vx_view *v, uint32_t account, struct vx_quota *out);
+
 /* The descriptor of a message (message.h reads it).  Borrowed from the view. */
 VX_API int vx_descriptor_get(struct vx_view *v, uint64_t blob, vx_slice *out);
 
@@ -311,9 +322,10 @@ struct vx_flags_op {
 	struct vx_arena *arena;       /* for the outputs; may be NULL when none wanted */
 	struct vx_uid_range *refused; /* out: changed after unchanged_since */
 	size_t refused_count;
-	uint64_t modseq;     /* out: of the (last) change, 0: nothing changed */
-	uint32_t changed;    /* out: records that changed */
-	uint32_t resume_uid; /* the op's */
+	uint64_t modseq;   /* out: of the (last) change, 0: nothing changed */
+	uint32_t changed;  /* out: records that changed */
+	uint32_t from_uid; /* records with a smaller UID are not looked at */
+	uint32_t next_uid; /* out: from_uid of the next op, 0: all done */
 };
 VX_API void vx_flags_op_init(struct vx_flags_op *op);
 
@@ -322,12 +334,15 @@ struct vx_expunge_op {
 	uint32_t account, mailbox;
 	const struct vx_uid_range *uids; /* NULL: all */
 	size_t range_count;
-	bool deleted_only;   /* only those with \Deleted (EXPUNGE); false: POP3 */
-	uint32_t expunged;   /* out */
-	uint64_t modseq;     /* out */
-	uint32_t resume_uid; /* the op's */
+	bool deleted_only; /* only those with \Deleted (EXPUNGE); false: POP3 */
+	uint32_t expunged; /* out */
+	uint64_t modseq;   /* out */
+	uint32_t from_uid; /* records with a smaller UID are not looked at */
+	uint32_t next_uid; /* out: from_uid of the next op, 0: all done */
 };
 VX_API void vx_expunge_op_init(struct vx_expunge_op *op);
+
+#define VX_COPY_MAX 1000000 /* messages in one COPY or MOVE */
 
 /* COPY and MOVE; no octets are copied.  Atomic: all of them or none (RFC 3501 6.4.7). */
 struct vx_copy_op {
@@ -391,12 +406,6 @@ typedef void vx_store_report_fn(void *ctx, const char *text);
  */
 VX_API int vx_store_check(const char *dir, vx_store_report_fn *report, void *ctx,
     uint64_t *problems, struct vx_error *err);
-/*
- * Copy what can be walked into a fresh environment, rebuild counters from the records
- * and descriptors from the volumes, and put it in place; daemons must be stopped.
- */
-VX_API int vx_store_repair(
-    const char *dir, vx_store_report_fn *report, void *ctx, struct vx_error *err);
 /* State first, then sealed volumes (linked or copied once), then active ones. */
 VX_API int vx_store_backup(struct vx_store *store, const char *to,
     vx_store_report_fn *report, void *ctx, struct vx_error *err);

@@ -1,79 +1,88 @@
 /*
  * kv.h - LMDB, and the only file beside kv.c that knows it exists.
  *
- * Every trap of liblmdb 0.9.24 is handled here and nowhere else (notes, 18): write
- * transactions stay on their thread, the map grows and follows other processes'
- * growth, no environment is opened twice, keys compare as octets.
+ * Every trap of liblmdb 0.9.24 is handled here and nowhere else: write transactions
+ * stay on their thread, the map grows ahead of need and follows other processes'
+ * growth, no environment is opened twice, read transactions are pooled, keys compare
+ * as octets.
  */
 #ifndef VX_STORE_KV_H
 #define VX_STORE_KV_H
 
 #include "vectis/err.h"
-#include "vectis/log.h"
 #include "vectis/slice.h"
 
 struct vx_kv_env;
 struct vx_kv_txn;
 
-/* The trees of the state environment (STORE.md 4); VX_TREE_BODY is a volume's only one.
- */
+/* The trees of the state environment (STORE.md 4); VX_TREE_BODY is a volume's only one. */
 enum vx_tree {
-	VX_TREE_META,  /* format version, next account id, server secrets, volume table */
-	VX_TREE_STATE, /* s: clustered by account | mailbox | kind | rest */
-	VX_TREE_DESC,  /* d: descriptors by blob */
-	VX_TREE_REFS,  /* r: extra references by blob */
-	VX_TREE_DEAD,  /* x: dead queue by time | blob */
+	VX_TREE_META,   /* format version, counters, server secrets */
+	VX_TREE_STATE,  /* s: clustered by account | mailbox | kind | rest */
+	VX_TREE_DESC,   /* d: descriptors by blob */
+	VX_TREE_REFS,   /* r: extra references by blob */
+	VX_TREE_DEAD,   /* x: dead queue by time | blob */
 	VX_TREE_VOLUME, /* vs: live and dead octets per volume */
-	VX_TREE_RING,   /* g: the last changes by commit number */
-	VX_TREE_DIR,    /* directory: domains, accounts by name, aliases */
+	VX_TREE_RING,   /* g: the last changes by number */
+	VX_TREE_DIR,    /* directory: domains, accounts, aliases */
 	VX_TREE_QUEUE,  /* outbound queue */
 	VX_TREE_EVENT,  /* events by time, bounded */
-	VX_TREE_BODY,
-	VX_TREES
+	VX_TREES,
+	VX_TREE_BODY = 0, /* in an environment opened with VX_KV_VOLUME */
 };
 
 #define VX_KV_KEY_MAX 511
 
 enum vx_kv_mode {
 	VX_KV_READ_ONLY = 1 << 0,
-	VX_KV_NO_LOCK = 1 << 1,     /* sealed volumes */
-	VX_KV_NO_METASYNC = 1 << 2, /* only for what can be rebuilt */
-	VX_KV_VOLUME = 1 << 3,      /* one tree: VX_TREE_BODY */
+	VX_KV_NO_LOCK = 1 << 1,     /* sealed volumes: nobody writes any more */
+	VX_KV_NO_METASYNC = 1 << 2, /* the last commit is made durable by vx_kv_sync */
+	VX_KV_VOLUME = 1 << 3,      /* one tree, VX_TREE_BODY */
 };
 
-/* path is the file.  VX_EIO, VX_EPERM, VX_ENOENT, VX_ECORRUPT, VX_EUNSUP, VX_ENOSPC. */
+/*
+ * path is the file.  VX_EBUSY when this process has it open already; VX_EIO, VX_EPERM,
+ * VX_ENOENT, VX_ECORRUPT, VX_EUNSUP, VX_ENOSPC; err says what.
+ */
 int vx_kv_open(const char *path, unsigned mode, uint64_t map_octets,
     struct vx_kv_env **out, struct vx_error *err);
+/* Waits for the transactions of other threads.  NULL is fine. */
 void vx_kv_close(struct vx_kv_env *env);
 
 /*
- * A write transaction belongs to the thread that began it.  vx_kv_commit ends it also
- * when it fails (VX_ENOSPC, VX_EIO, VX_ETEMP).  Read transactions come from a pool of
- * reset ones: begin is a renew.
+ * A write transaction belongs to the thread that began it; begin waits for other
+ * writers.  vx_kv_commit ends it also when it fails: VX_ENOSPC, VX_EIO, VX_ETEMP (the
+ * map was too small: begin again, it will be larger).  Read transactions come from a
+ * pool of reset ones and end with vx_kv_abort.
  */
 int vx_kv_begin(struct vx_kv_env *env, bool write, struct vx_kv_txn **out);
 int vx_kv_commit(struct vx_kv_txn *txn);
-void vx_kv_abort(struct vx_kv_txn *txn); /* also ends a read transaction */
+void vx_kv_abort(struct vx_kv_txn *txn);
 
-/* Values are borrowed: until the next write in a write transaction, else until its end.
+/*
+ * Values are borrowed: until the next write in a write transaction, else until its
+ * end.  Returns VX_OK, VX_ENOENT, or what ended the usefulness of the transaction: see
+ * vx_kv_broken.
  */
 int vx_kv_get(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key, vx_slice *value);
 int vx_kv_put(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key, vx_slice value);
-/* The same for a key that sorts after all others: cheaper, pages are filled. */
+/* The same for a key that is expected to sort after all others: pages are filled. */
 int vx_kv_append(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key, vx_slice value);
-/* Room for a value of len octets, to be written before the next call. */
+/* Room for a value of len octets, to be written before the next call on txn. */
 int vx_kv_reserve(
     struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key, size_t len, char **room);
-int vx_kv_delete(
-    struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key); /* or VX_ENOENT */
+int vx_kv_delete(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key);
 
+/* At most one cursor a tree and transaction is needed; it ends before its transaction. */
 struct vx_kv_cursor;
-int vx_kv_cursor_open(
-    struct vx_kv_txn *txn, enum vx_tree tree, struct vx_kv_cursor **out);
+int vx_kv_cursor_open(struct vx_kv_txn *txn, enum vx_tree tree, struct vx_kv_cursor **out);
 void vx_kv_cursor_close(struct vx_kv_cursor *c);
-/* Each VX_OK or VX_ENOENT.  seek: the first key >= key; an empty key is the first of all.
+/*
+ * Each VX_OK or VX_ENOENT.  seek: the first key >= key.  The octets of key and value
+ * are borrowed as above.
  */
 int vx_kv_seek(struct vx_kv_cursor *c, vx_slice key, vx_slice *found, vx_slice *value);
+int vx_kv_first(struct vx_kv_cursor *c, vx_slice *key, vx_slice *value);
 int vx_kv_last(struct vx_kv_cursor *c, vx_slice *key, vx_slice *value);
 int vx_kv_next(struct vx_kv_cursor *c, vx_slice *key, vx_slice *value);
 int vx_kv_prev(struct vx_kv_cursor *c, vx_slice *key, vx_slice *value);
@@ -82,17 +91,31 @@ int vx_kv_cursor_delete(struct vx_kv_cursor *c);
 
 /*
  * Tell the engine that this transaction changed a mailbox: after the commit it goes
- * to the ring, the g tree and the watches.  (mailbox 0: the account's list of them.)
+ * to the ring, the g tree and the watches.  mailbox 0: the account's list of them.
  */
-int vx_kv_note_change(
+struct vx_change {
+	uint32_t account, mailbox;
+	uint64_t modseq;
+};
+void vx_kv_note_change(
     struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, uint64_t modseq);
+const struct vx_change *vx_kv_changes(const struct vx_kv_txn *txn, size_t *count);
 
-/* Has any write of this transaction met an LMDB error?  Then the batch is aborted. */
-bool vx_kv_broken(const struct vx_kv_txn *txn);
+/* How many writes were made; an op that fails after some takes its batch back. */
+size_t vx_kv_writes(const struct vx_kv_txn *txn);
 
+/* The result of the first LMDB error that a write met, VX_OK: none.  Then abort. */
+int vx_kv_broken(const struct vx_kv_txn *txn);
+
+/* Make what NO_METASYNC left behind durable. */
+int vx_kv_sync(struct vx_kv_env *env);
+/* Free the reader slots of processes that died; returns how many. */
+int vx_kv_check_readers(struct vx_kv_env *env);
+/* Copy the environment to a new file while it is in use. */
+int vx_kv_copy(struct vx_kv_env *env, const char *to, struct vx_error *err);
 struct vx_kv_stat {
-	uint64_t map_octets, used_octets, free_octets, last_txn, readers,
-	    oldest_reader_txns;
+	uint64_t map_octets, used_octets, free_octets, last_txn, readers, oldest_reader_txns;
+	uint32_t oldest_reader_pid; /* 0: none */
 };
 int vx_kv_stat(struct vx_kv_env *env, struct vx_kv_stat *out);
 

@@ -1,0 +1,195 @@
+/* Backups while the store is in use, and its figures. */
+#include "base/fs.h"
+#include "base/mem.h"
+#include "store/keys.h"
+#include "store/store_int.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int count_accounts(struct vx_kv_txn *txn, struct vx_store_stat *out)
+{
+	struct vx_kv_cursor *c;
+	struct vx_key k;
+	vx_slice key, value;
+	int rc = vx_kv_cursor_open(txn, VX_TREE_STATE, &c);
+
+	if (rc != VX_OK)
+		return rc;
+	for (uint32_t account = 1; rc == VX_OK; account++) {
+		struct vx_account_record a;
+
+		vx_key_state(&k, account, 0, VX_KIND_ACCOUNT);
+		rc = vx_kv_seek(c, vx_key_slice(&k), &key, &value);
+		if (rc != VX_OK || key.len < 9)
+			break;
+		account = (uint32_t)(unsigned char)key.ptr[0] << 24 |
+			  (uint32_t)(unsigned char)key.ptr[1] << 16 |
+			  (uint32_t)(unsigned char)key.ptr[2] << 8 | (unsigned char)key.ptr[3];
+		if (vx_account_read(txn, account, &a) != VX_OK)
+			continue;
+		out->accounts++;
+		out->messages += a.used_messages;
+		out->octets += a.used_octets;
+		if (account == UINT32_MAX)
+			break;
+	}
+	vx_kv_cursor_close(c);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+typedef int volume_fn(struct vx_store *s, const struct vx_volume_record *r, void *ctx);
+
+static int each_volume(struct vx_store *s, struct vx_kv_txn *txn, volume_fn *fn, void *ctx)
+{
+	struct vx_kv_cursor *c;
+	struct vx_volume_record r;
+	vx_slice key, value;
+	int rc = vx_kv_cursor_open(txn, VX_TREE_VOLUME, &c);
+
+	if (rc != VX_OK)
+		return rc;
+	for (rc = vx_kv_first(c, &key, &value); rc == VX_OK; rc = vx_kv_next(c, &key, &value)) {
+		rc = vx_volume_record_get(key, value, &r);
+		if (rc == VX_OK)
+			rc = fn(s, &r, ctx);
+		if (rc != VX_OK)
+			break;
+	}
+	vx_kv_cursor_close(c);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+static int add_volume(struct vx_store *s, const struct vx_volume_record *r, void *ctx)
+{
+	struct vx_store_stat *out = ctx;
+
+	(void)s;
+	out->volumes++;
+	out->volume_octets += r->live + r->dead;
+	out->dead_octets += r->dead;
+	return VX_OK;
+}
+
+static int count_dead(struct vx_kv_txn *txn, uint64_t *out)
+{
+	struct vx_kv_cursor *c;
+	vx_slice key, value;
+	int rc = vx_kv_cursor_open(txn, VX_TREE_DEAD, &c);
+
+	if (rc != VX_OK)
+		return rc;
+	for (rc = vx_kv_first(c, &key, &value); rc == VX_OK; rc = vx_kv_next(c, &key, &value))
+		(*out)++;
+	vx_kv_cursor_close(c);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+int vx_store_stat(struct vx_store *s, struct vx_store_stat *out)
+{
+	struct vx_store_stat st = { 0 };
+	struct vx_kv_stat kv;
+	struct vx_kv_txn *txn;
+	int rc = vx_kv_stat(s->state, &kv);
+
+	if (rc == VX_OK)
+		rc = vx_kv_begin(s->state, false, &txn);
+	if (rc != VX_OK)
+		return rc;
+	rc = count_accounts(txn, &st);
+	if (rc == VX_OK)
+		rc = each_volume(s, txn, add_volume, &st);
+	if (rc == VX_OK)
+		rc = count_dead(txn, &st.dead_queue);
+	vx_kv_abort(txn);
+	st.state_octets = kv.used_octets;
+	st.map_octets = kv.map_octets;
+	st.readers = kv.readers;
+	st.oldest_reader_txns = kv.oldest_reader_txns;
+	st.last_txn = kv.last_txn;
+	st.read_mostly = s->read_mostly;
+	if (rc == VX_OK)
+		*out = st;
+	return rc;
+}
+
+/* --- backup ------------------------------------------------------------------------- */
+
+struct backup {
+	const char *to;
+	vx_store_report_fn *report;
+	void *ctx;
+	struct vx_error *err;
+};
+
+/* A sealed volume never changes: a link, or a copy on another file system, once. */
+static int backup_sealed(const char *from, const char *to, const struct backup *b)
+{
+	if (access(to, F_OK) == 0 || link(from, to) == 0)
+		return VX_OK;
+	if (errno != EXDEV && errno != EPERM)
+		return vx_error_set(b->err, vx_errno_result(errno), "cannot link %s to %s: %s",
+		    from, to, vx_errno_text(errno));
+	return VX_DATA; /* copy it like an active one */
+}
+
+static int backup_volume(struct vx_store *s, const struct vx_volume_record *r, void *ctx)
+{
+	const struct backup *b = ctx;
+	char from[PATH_MAX], to[PATH_MAX], tmp[PATH_MAX], text[PATH_MAX + 64];
+	struct vx_volume *v;
+	int rc = VX_DATA;
+
+	vx_volume_path(s, r->number, from);
+	(void)snprintf(to, sizeof(to), "%.4000s/vol-%08x.mdb", b->to, r->number);
+	(void)snprintf(tmp, sizeof(tmp), "%.4000s/vol-%08x.new", b->to, r->number);
+	if (access(from, F_OK) < 0)
+		return VX_OK; /* a number taken, nothing written yet */
+	if (r->sealed)
+		rc = backup_sealed(from, to, b);
+	if (rc == VX_DATA) {
+		rc = vx_volume_take(s, r->number, &v);
+		if (rc != VX_OK)
+			return vx_error_set(b->err, rc, "cannot open %s", from);
+		(void)unlink(tmp);
+		rc = vx_kv_copy(v->env, tmp, b->err);
+		vx_volume_give(s, v);
+		if (rc == VX_OK && rename(tmp, to) < 0)
+			rc = vx_error_set(b->err, VX_EIO, "cannot rename %s", tmp);
+	}
+	if (rc == VX_OK) {
+		(void)snprintf(text, sizeof(text), "volume %08x%s", r->number,
+		    r->sealed ? " (sealed)" : "");
+		b->report(b->ctx, text);
+	}
+	return rc;
+}
+
+int vx_store_backup(struct vx_store *s, const char *to, vx_store_report_fn *report,
+    void *ctx, struct vx_error *err)
+{
+	struct backup b = { to, report, ctx, err };
+	char tmp[PATH_MAX], path[PATH_MAX];
+	struct vx_kv_txn *txn;
+	int rc = vx_fs_mkdirs(to, 0700, err);
+
+	if (rc != VX_OK)
+		return rc;
+	/* State first: every body it names is then in the volumes copied after it. */
+	(void)snprintf(tmp, sizeof(tmp), "%.4000s/state.new", to);
+	(void)snprintf(path, sizeof(path), "%.4000s/state.mdb", to);
+	(void)unlink(tmp);
+	rc = vx_kv_copy(s->state, tmp, err);
+	if (rc != VX_OK)
+		return rc;
+	report(ctx, "state");
+	rc = vx_kv_begin(s->state, false, &txn);
+	if (rc != VX_OK)
+		return vx_error_set(err, rc, "cannot read the store");
+	rc = each_volume(s, txn, backup_volume, &b);
+	vx_kv_abort(txn);
+	if (rc == VX_OK && rename(tmp, path) < 0)
+		rc = vx_error_set(err, VX_EIO, "cannot rename %s", tmp);
+	return rc == VX_OK ? vx_fs_sync_dir(to, err) : rc;
+}

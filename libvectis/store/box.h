@@ -1,0 +1,84 @@
+/*
+ * box.h - changing the messages of one mailbox inside a write transaction.
+ *
+ * Open, change, close: the head, the account's record and the UID blocks are read once
+ * and written once, a page of 128 records is read and written once per change of it.
+ */
+#ifndef VX_STORE_BOX_H
+#define VX_STORE_BOX_H
+
+#include "store/keys.h"
+
+#define VX_PAGE_UIDS 128
+#define VX_BLOCK_PAGES 64
+#define VX_BLOCK_UIDS (VX_PAGE_UIDS * VX_BLOCK_PAGES)
+
+struct vx_page {
+	uint32_t number; /* uid / VX_PAGE_UIDS */
+	unsigned count;
+	struct vx_record records[VX_PAGE_UIDS]; /* the first count, ascending */
+};
+
+/* Live UIDs and the newest MODSEQ of each page, for 8192 UIDs. */
+struct vx_block {
+	uint32_t number; /* uid / VX_BLOCK_UIDS */
+	uint64_t modseq[VX_BLOCK_PAGES];
+	uint64_t bits[VX_BLOCK_UIDS / 64];
+};
+
+struct vx_box {
+	struct vx_kv_txn *txn;
+	uint32_t account, mailbox;
+	struct vx_account_record a;
+	struct vx_head h;
+	uint64_t modseq; /* of this change: begin's */
+	struct vx_block block;
+	bool have_block, block_dirty;
+	struct vx_page page; /* the last one appended to */
+	bool have_page, page_dirty;
+};
+
+/* VX_OK, VX_ENOENT, VX_ECORRUPT. */
+int vx_box_open(
+    struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_box *b);
+/* Write back what changed and note the change. */
+int vx_box_close(struct vx_box *b);
+
+/* Add a record under the next UID (r->uid and r->modseq are set).  VX_ELIMIT: no UID left. */
+int vx_box_append(struct vx_box *b, struct vx_record *r);
+
+/*
+ * For every record of the ranges from uid *from on, at most limit of them: visit may
+ * change flags (return VX_BOX_CHANGED) or have it removed (VX_BOX_REMOVED).  *from is
+ * where to go on, 0 at the end.
+ */
+enum vx_box_verdict { VX_BOX_KEPT, VX_BOX_CHANGED, VX_BOX_REMOVED };
+struct vx_box_visit {
+	const struct vx_uid_range *ranges; /* NULL: all */
+	size_t range_count;
+	size_t limit;
+	enum vx_box_verdict (*visit)(struct vx_box_visit *v, struct vx_record *r);
+	void *ctx;
+};
+int vx_box_visit(struct vx_box *b, struct vx_box_visit *v, uint32_t *from);
+
+/* UIDs removed at b->modseq, for VANISHED. */
+int vx_box_add_vanished(struct vx_box *b, const struct vx_uid_range *ranges, size_t count);
+
+/* Bits of the named keywords; add: give bits to new ones (VX_ELIMIT: none is free). */
+int vx_box_keywords(
+    struct vx_box *b, const struct vx_keyword_list *names, bool add, uint64_t *bits);
+
+/* Decoding, also for readers. */
+int vx_page_parse(vx_slice value, uint32_t number, struct vx_page *out);
+int vx_block_parse(vx_slice value, uint32_t number, struct vx_block *out);
+/* names[i] of bit VX_KEYWORD_FIRST + i; *count of them. */
+int vx_keywords_parse(vx_slice value, vx_slice names[VX_KEYWORDS_MAX], size_t *count);
+
+/* References to bodies: one more; one fewer, the last puts it into the dead queue. */
+int vx_blob_add_reference(struct vx_kv_txn *txn, uint64_t blob, uint32_t count);
+int vx_blob_drop_reference(struct vx_kv_txn *txn, uint64_t blob, uint32_t now);
+/* Its grace period is over: the descriptor goes, the volume's octets are dead. */
+int vx_reap_blob(struct vx_kv_txn *txn, uint64_t blob);
+
+#endif

@@ -1,0 +1,95 @@
+/* keys.h - the layout of keys and values (STORE.md 4).  Keys big-endian, values little. */
+#ifndef VX_STORE_KEYS_H
+#define VX_STORE_KEYS_H
+
+#include "store/kv.h"
+#include "vectis/store.h"
+
+/* Kinds in the state tree, after account and mailbox. */
+enum vx_kind {
+	VX_KIND_ACCOUNT = 'A',  /* mailbox 0 */
+	VX_KIND_NAME = 'N',     /* mailbox 0; rest: name */
+	VX_KIND_SWEEP = 'Z',    /* account 0, mailbox 0; rest: account | mailbox deleted */
+	VX_KIND_HEAD = 'H',
+	VX_KIND_KEYWORDS = 'K',
+	VX_KIND_BLOCK = 'm',    /* rest: uid >> 13 */
+	VX_KIND_PAGE = 'p',     /* rest: uid >> 7 */
+	VX_KIND_VANISHED = 'v', /* rest: modseq */
+};
+
+struct vx_key {
+	char octets[VX_KV_KEY_MAX];
+	size_t len;
+};
+
+static inline vx_slice vx_key_slice(const struct vx_key *k)
+{
+	return vx_slice_of(k->octets, k->len);
+}
+
+void vx_key_state(struct vx_key *k, uint32_t account, uint32_t mailbox, enum vx_kind kind);
+void vx_key_add_u32(struct vx_key *k, uint32_t n);
+void vx_key_add_u64(struct vx_key *k, uint64_t n);
+/* Octets, as many as fit. */
+void vx_key_add(struct vx_key *k, vx_slice s);
+void vx_key_blob(struct vx_key *k, uint64_t blob);
+/* Is key one of these, with n octets of rest? */
+bool vx_key_is(vx_slice key, const struct vx_key *prefix, size_t rest);
+
+/*
+ * Every value begins with 8 octets: type, version, two of its own, CRC-32C of all the
+ * others.  check: the right type and version, at least min octets, a right CRC.
+ */
+#define VX_VALUE_HEADER 8
+void vx_value_seal(char *value, size_t len, char type);
+int vx_value_check(vx_slice value, char type, size_t min);
+
+/* A counter in the meta tree: its value, which is then one more.  Starts at 1. */
+int vx_meta_next(struct vx_kv_txn *txn, const char *name, uint64_t *out);
+
+/* The account's record. */
+struct vx_account_record {
+	uint64_t used_octets, used_messages;
+	uint64_t limit_octets, limit_messages; /* 0: none */
+	uint32_t next_mailbox, last_uidvalidity;
+	uint64_t modseq;
+};
+int vx_account_read(struct vx_kv_txn *txn, uint32_t account, struct vx_account_record *out);
+int vx_account_write(
+    struct vx_kv_txn *txn, uint32_t account, const struct vx_account_record *r);
+
+/* A mailbox's head. */
+struct vx_head {
+	struct vx_mailbox_status s;
+	unsigned special_use;
+	uint16_t name_len;
+	char name[VX_MAILBOX_NAME_MAX];
+};
+int vx_head_read(
+    struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_head *out);
+int vx_head_write(
+    struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, const struct vx_head *h);
+
+/* A name: of a mailbox, or only subscribed to (mailbox 0). */
+struct vx_name {
+	uint32_t mailbox;
+	bool subscribed;
+};
+int vx_name_parse(vx_slice value, struct vx_name *out);
+int vx_name_read(
+    struct vx_kv_txn *txn, uint32_t account, vx_slice name, struct vx_name *out);
+/* Written, or removed when it is neither a mailbox nor subscribed to. */
+int vx_name_write(
+    struct vx_kv_txn *txn, uint32_t account, vx_slice name, const struct vx_name *n);
+
+struct vx_volume_record {
+	uint32_t number;
+	uint8_t lane, sealed;
+	uint64_t live, dead; /* octets of messages referenced, and of reaped ones */
+};
+int vx_volume_record_get(vx_slice key, vx_slice value, struct vx_volume_record *out);
+int vx_volume_record_read(
+    struct vx_kv_txn *txn, uint32_t number, struct vx_volume_record *out);
+int vx_volume_record_write(struct vx_kv_txn *txn, const struct vx_volume_record *r);
+
+#endif

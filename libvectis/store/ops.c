@@ -1,0 +1,555 @@
+/* Changes to messages: each is one op, applied inside the committer's transaction. */
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "store/box.h"
+#include "store/store_int.h"
+
+enum { DESCRIPTOR_HEADER = VX_VALUE_HEADER + 8, INBOX_ID = 1 };
+
+/* --- delivery ---------------------------------------------------------------------- */
+
+static bool over_quota(const struct vx_account_record *a, uint64_t octets, uint64_t messages)
+{
+	return (a->limit_octets > 0 &&
+	           (octets > a->limit_octets || a->used_octets > a->limit_octets - octets)) ||
+	       (a->limit_messages > 0 && a->used_messages + messages > a->limit_messages);
+}
+
+static int open_target(
+    struct vx_kv_txn *txn, const struct vx_delivery_target *t, uint64_t size, struct vx_box *b)
+{
+	int rc = vx_box_open(txn, t->account, t->mailbox == 0 ? INBOX_ID : t->mailbox, b);
+
+	if (rc == VX_OK && over_quota(&b->a, size, 1))
+		rc = VX_EQUOTA;
+	return rc;
+}
+
+static uint32_t small_size(uint64_t size)
+{
+	return size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+}
+
+static int file_one(struct vx_deliver_op *op, struct vx_kv_txn *txn,
+    struct vx_delivery_target *t, struct vx_box *b)
+{
+	const struct vx_blob_writer *w = op->op.blob;
+	struct vx_record r = { .blob = w->blob, .size = small_size(w->size),
+		.internal_date = op->internal_date };
+	uint64_t keywords;
+	int rc = open_target(txn, t, w->size, b);
+
+	if (rc == VX_OK)
+		rc = vx_box_keywords(b, &t->keywords, true, &keywords);
+	if (rc != VX_OK)
+		return rc;
+	r.flags = (t->flags & VX_FLAG_SYSTEM) | keywords;
+	rc = vx_box_append(b, &r);
+	if (rc != VX_OK)
+		return rc;
+	t->uid = r.uid;
+	t->uidvalidity = b->h.s.uidvalidity;
+	return vx_box_close(b);
+}
+
+static int put_descriptor(struct vx_kv_txn *txn, const struct vx_blob_writer *w)
+{
+	struct vx_volume_record volume;
+	struct vx_key k;
+	char *v;
+	const size_t len = DESCRIPTOR_HEADER + w->descriptor.len;
+	int rc;
+
+	/* Built aside: the checksum covers it all. */
+	v = vx_alloc(len);
+	if (v == NULL)
+		return VX_ENOMEM;
+	vx_put_le64(v + VX_VALUE_HEADER, w->size);
+	memcpy(v + DESCRIPTOR_HEADER, w->descriptor.ptr, w->descriptor.len);
+	vx_value_seal(v, len, 'd');
+	vx_key_blob(&k, w->blob);
+	rc = vx_kv_append(txn, VX_TREE_DESC, vx_key_slice(&k), vx_slice_of(v, len));
+	vx_free(v);
+	if (rc == VX_OK)
+		rc = vx_volume_record_read(txn, (uint32_t)(w->blob >> 32), &volume);
+	if (rc == VX_OK) {
+		volume.live += w->size;
+		rc = vx_volume_record_write(txn, &volume);
+	}
+	return rc;
+}
+
+/* Would every target take it?  Nothing is changed. */
+static int all_would_take(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_box *b)
+{
+	for (size_t i = 0; i < op->target_count; i++) {
+		const int rc = open_target(txn, &op->targets[i], op->op.blob->size, b);
+
+		if (rc != VX_OK) {
+			op->targets[i].result = rc;
+			return rc;
+		}
+	}
+	return VX_OK;
+}
+
+static int file_all(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_box *b)
+{
+	uint32_t filed = 0;
+	int first = VX_ENOENT, rc = op->all_or_none ? all_would_take(op, txn, b) : VX_OK;
+
+	if (rc != VX_OK)
+		return rc;
+	for (size_t i = 0; i < op->target_count; i++) {
+		struct vx_delivery_target *t = &op->targets[i];
+
+		t->result = file_one(op, txn, t, b);
+		if (vx_kv_broken(txn) != VX_OK)
+			return vx_kv_broken(txn);
+		filed += t->result == VX_OK;
+		if (t->result != VX_OK && (first == VX_ENOENT || i == 0))
+			first = t->result;
+	}
+	if (filed == 0)
+		return first;
+	rc = put_descriptor(txn, op->op.blob);
+	if (rc == VX_OK && filed > 1)
+		rc = vx_blob_add_reference(txn, op->op.blob->blob, filed - 1);
+	return rc;
+}
+
+static int apply_deliver(struct vx_store_op *base, struct vx_kv_txn *txn)
+{
+	struct vx_deliver_op *op = (struct vx_deliver_op *)base;
+	struct vx_box *b = vx_alloc(sizeof(*b));
+	int rc = b == NULL ? VX_ENOMEM : file_all(op, txn, b);
+
+	vx_free(b);
+	return rc;
+}
+
+void vx_deliver_op_init(struct vx_deliver_op *op, struct vx_blob_writer *blob)
+{
+	*op = (struct vx_deliver_op){ .op = { .apply = apply_deliver, .blob = blob } };
+}
+
+/* --- flags ------------------------------------------------------------------------- */
+
+struct flags_visit {
+	struct vx_box_visit v;
+	const struct vx_flags_op *op;
+	uint64_t bits;
+	uint32_t changed;
+	struct vx_uid_range *refused; /* in the op's arena, room for all that are visited */
+	size_t refused_count, refused_cap;
+	bool failed;
+};
+
+/* Add uid to ascending ranges; the arena doubles the array when it is full. */
+static bool add_uid(struct vx_arena *arena, struct vx_uid_range **ranges, size_t *count,
+    size_t *cap, uint32_t uid)
+{
+	struct vx_uid_range *grown;
+
+	if (*count > 0 && (*ranges)[*count - 1].last == uid - 1) {
+		(*ranges)[*count - 1].last = uid;
+		return true;
+	}
+	if (*count == *cap) {
+		const size_t more = *cap == 0 ? 16 : *cap * 2;
+
+		grown = arena == NULL ? NULL : vx_arena_array(arena, more, sizeof(**ranges));
+		if (grown == NULL)
+			return false;
+		if (*count > 0)
+			memcpy(grown, *ranges, *count * sizeof(**ranges));
+		*ranges = grown;
+		*cap = more;
+	}
+	(*ranges)[(*count)++] = (struct vx_uid_range){ uid, uid };
+	return true;
+}
+
+static enum vx_box_verdict change_flags(struct vx_box_visit *v, struct vx_record *r)
+{
+	struct flags_visit *f = (struct flags_visit *)v;
+	uint64_t flags = r->flags;
+
+	if (r->modseq > f->op->unchanged_since) {
+		if (!add_uid(f->op->arena, &f->refused, &f->refused_count, &f->refused_cap, r->uid))
+			f->failed = true;
+		return VX_BOX_KEPT;
+	}
+	switch (f->op->change) {
+	case VX_FLAGS_ADD:
+		flags |= f->bits;
+		break;
+	case VX_FLAGS_REMOVE:
+		flags &= ~f->bits;
+		break;
+	case VX_FLAGS_REPLACE:
+		flags = f->bits;
+		break;
+	}
+	if (flags == r->flags)
+		return VX_BOX_KEPT;
+	r->flags = flags;
+	f->changed++;
+	return VX_BOX_CHANGED;
+}
+
+static int apply_flags_to(struct vx_flags_op *op, struct vx_box *b)
+{
+	struct flags_visit f = { .v = { .ranges = op->uids, .range_count = op->range_count,
+		                     .limit = VX_STORE_SLICE_RECORDS, .visit = change_flags },
+		.op = op };
+	uint32_t from = op->from_uid;
+	int rc = vx_box_keywords(
+	    b, &op->keywords, op->change != VX_FLAGS_REMOVE, &f.bits);
+
+	f.bits |= op->flags & VX_FLAG_SYSTEM;
+	if (rc == VX_OK)
+		rc = vx_box_visit(b, &f.v, &from);
+	/* Keywords may have been written: from here on only a broken transaction fails. */
+	op->refused = f.refused;
+	op->refused_count = f.refused_count;
+	op->changed = f.changed;
+	op->modseq = f.changed > 0 ? b->modseq : 0;
+	op->next_uid = from;
+	if (rc == VX_OK && f.failed)
+		rc = VX_ELIMIT;
+	return rc == VX_OK && f.changed > 0 ? vx_box_close(b) : rc;
+}
+
+static int apply_flags(struct vx_store_op *base, struct vx_kv_txn *txn)
+{
+	struct vx_flags_op *op = (struct vx_flags_op *)base;
+	struct vx_box *b = vx_alloc(sizeof(*b));
+	int rc = b == NULL ? VX_ENOMEM : vx_box_open(txn, op->account, op->mailbox, b);
+
+	if (rc == VX_OK)
+		rc = apply_flags_to(op, b);
+	vx_free(b);
+	return rc;
+}
+
+void vx_flags_op_init(struct vx_flags_op *op)
+{
+	*op = (struct vx_flags_op){ .op = { .apply = apply_flags, .frees = true },
+		.unchanged_since = UINT64_MAX };
+}
+
+/* --- expunge ----------------------------------------------------------------------- */
+
+struct taken { /* records taken out of a mailbox, in order */
+	struct vx_box_visit v;
+	bool deleted_only, keep;
+	struct vx_record *records; /* own */
+	size_t count, cap;
+	bool failed;
+};
+
+static enum vx_box_verdict take_record(struct vx_box_visit *v, struct vx_record *r)
+{
+	struct taken *t = (struct taken *)v;
+
+	if (t->failed || (t->deleted_only && (r->flags & VX_FLAG_DELETED) == 0))
+		return VX_BOX_KEPT;
+	if (t->count == t->cap) {
+		const size_t cap = t->cap == 0 ? 64 : t->cap * 2;
+		struct vx_record *grown = vx_realloc(t->records, cap * sizeof(*grown));
+
+		if (grown == NULL) {
+			t->failed = true;
+			return VX_BOX_KEPT;
+		}
+		t->records = grown;
+		t->cap = cap;
+	}
+	t->records[t->count++] = *r;
+	return t->keep ? VX_BOX_KEPT : VX_BOX_REMOVED;
+}
+
+/* Note the UIDs of t as expunged. */
+static int add_vanished(struct vx_box *b, const struct taken *t)
+{
+	struct vx_uid_range *ranges = vx_alloc_array(t->count, sizeof(*ranges));
+	size_t n = 0;
+	int rc;
+
+	if (ranges == NULL)
+		return VX_ENOMEM;
+	for (size_t i = 0; i < t->count; i++) {
+		const uint32_t uid = t->records[i].uid;
+
+		if (n > 0 && ranges[n - 1].last == uid - 1)
+			ranges[n - 1].last = uid;
+		else
+			ranges[n++] = (struct vx_uid_range){ uid, uid };
+	}
+	rc = vx_box_add_vanished(b, ranges, n);
+	vx_free(ranges);
+	return rc;
+}
+
+static int drop_all(struct vx_kv_txn *txn, const struct taken *t)
+{
+	const uint32_t now = (uint32_t)vx_clock_s();
+	int rc = VX_OK;
+
+	for (size_t i = 0; i < t->count && rc == VX_OK; i++)
+		rc = vx_blob_drop_reference(txn, t->records[i].blob, now);
+	return rc;
+}
+
+/* Remove what t selects; a failure after the first change leaves txn to be aborted. */
+static int expunge(struct vx_box *b, struct taken *t, uint32_t *from)
+{
+	int rc = vx_box_visit(b, &t->v, from);
+
+	if (rc == VX_OK && t->failed)
+		rc = VX_ENOMEM;
+	if (rc == VX_OK && t->count > 0)
+		rc = add_vanished(b, t);
+	if (rc == VX_OK)
+		rc = drop_all(b->txn, t);
+	if (rc == VX_OK && t->count > 0)
+		rc = vx_box_close(b);
+	return rc;
+}
+
+static int apply_expunge(struct vx_store_op *base, struct vx_kv_txn *txn)
+{
+	struct vx_expunge_op *op = (struct vx_expunge_op *)base;
+	struct taken t = { .v = { .ranges = op->uids, .range_count = op->range_count,
+		               .limit = VX_STORE_SLICE_RECORDS, .visit = take_record },
+		.deleted_only = op->deleted_only };
+	struct vx_box *b = vx_alloc(sizeof(*b));
+	uint32_t from = op->from_uid;
+	int rc = b == NULL ? VX_ENOMEM : vx_box_open(txn, op->account, op->mailbox, b);
+
+	if (rc == VX_OK)
+		rc = expunge(b, &t, &from);
+	if (rc == VX_OK) {
+		op->expunged = (uint32_t)t.count;
+		op->modseq = t.count > 0 ? b->modseq : 0;
+		op->next_uid = from;
+	}
+	vx_free(t.records);
+	vx_free(b);
+	return rc;
+}
+
+void vx_expunge_op_init(struct vx_expunge_op *op)
+{
+	*op = (struct vx_expunge_op){ .op = { .apply = apply_expunge, .frees = true },
+		.deleted_only = true };
+}
+
+/* --- copy, move --------------------------------------------------------------------- */
+
+/* How the keyword bits of one mailbox are called in another. */
+struct keyword_map {
+	uint64_t to[VX_KEYWORDS_MAX];
+	uint64_t used; /* bits that occur */
+};
+
+static int map_keywords(struct vx_box *from, struct vx_box *to, struct keyword_map *map)
+{
+	char copy[VX_KEYWORDS_MAX][VX_KEYWORD_OCTETS_MAX];
+	vx_slice names[VX_KEYWORDS_MAX], value;
+	size_t count = 0;
+	struct vx_key k;
+	int rc;
+
+	vx_key_state(&k, from->account, from->mailbox, VX_KIND_KEYWORDS);
+	rc = vx_kv_get(from->txn, VX_TREE_STATE, vx_key_slice(&k), &value);
+	if (rc == VX_OK)
+		rc = vx_keywords_parse(value, names, &count);
+	for (size_t i = 0; i < count && rc == VX_OK; i++) {
+		memcpy(copy[i], names[i].ptr, vx_slice_head(names[i], sizeof(copy[i])).len);
+		names[i].ptr = copy[i];
+	}
+	for (size_t i = 0; i < count && rc == VX_OK; i++) {
+		const struct vx_keyword_list one = { &names[i], 1 };
+
+		if ((map->used >> (VX_KEYWORD_FIRST + i) & 1) != 0)
+			rc = vx_box_keywords(to, &one, true, &map->to[i]);
+		if (rc == VX_ELIMIT) /* the copy goes on without that keyword */
+			rc = VX_OK;
+	}
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+static uint64_t mapped(const struct keyword_map *map, uint64_t flags)
+{
+	uint64_t out = flags & VX_FLAG_SYSTEM;
+
+	for (unsigned i = 0; i < VX_KEYWORDS_MAX; i++)
+		if ((flags >> (VX_KEYWORD_FIRST + i) & 1) != 0)
+			out |= map->to[i];
+	return out;
+}
+
+/* One UID after the other into the outputs of COPYUID. */
+static int note_pair(struct vx_copy_op *op, size_t caps[2], uint32_t from, uint32_t to)
+{
+	if (op->arena == NULL)
+		return VX_OK;
+	return add_uid(op->arena, &op->from_uids, &op->from_count, &caps[0], from) &&
+		       add_uid(op->arena, &op->to_uids, &op->to_count, &caps[1], to) ?
+	    VX_OK :
+	    VX_ELIMIT;
+}
+
+static int append_all(
+    struct vx_copy_op *op, struct vx_box *to, const struct taken *t, struct keyword_map *map)
+{
+	size_t caps[2] = { 0, 0 };
+	int rc = VX_OK;
+
+	for (size_t i = 0; i < t->count && rc == VX_OK; i++) {
+		struct vx_record r = t->records[i];
+		const uint32_t uid = r.uid;
+
+		r.flags = mapped(map, r.flags);
+		rc = vx_box_append(to, &r);
+		if (rc == VX_OK)
+			rc = note_pair(op, caps, uid, r.uid);
+		if (rc == VX_OK && !op->move)
+			rc = vx_blob_add_reference(to->txn, r.blob, 1);
+	}
+	return rc;
+}
+
+static int check_copy(const struct vx_copy_op *op, const struct vx_box *to, const struct taken *t)
+{
+	uint64_t octets = 0;
+
+	if (t->count > VX_COPY_MAX)
+		return VX_ELIMIT;
+	for (size_t i = 0; i < t->count; i++)
+		octets += t->records[i].size;
+	if (!(op->move && op->account == op->to_account) && over_quota(&to->a, octets, t->count))
+		return VX_EQUOTA;
+	if (UINT32_MAX - to->h.s.uidnext < t->count)
+		return VX_ELIMIT;
+	return VX_OK;
+}
+
+/* For MOVE: take what was copied out of its mailbox again (pass 2 of the same visit). */
+static int remove_moved(struct vx_copy_op *op, struct vx_box *from, struct taken *t)
+{
+	uint32_t at = 0;
+	const size_t count = t->count;
+	int rc = vx_box_open(from->txn, op->account, op->mailbox, from);
+
+	if (rc != VX_OK)
+		return rc;
+	t->count = 0;
+	t->keep = false;
+	rc = vx_box_visit(from, &t->v, &at);
+	if (rc == VX_OK && t->count != count)
+		rc = VX_ECONFLICT;
+	if (rc == VX_OK)
+		rc = add_vanished(from, t);
+	return rc == VX_OK ? vx_box_close(from) : rc;
+}
+
+static int copy(struct vx_copy_op *op, struct vx_box *from, struct vx_box *to, struct taken *t)
+{
+	struct keyword_map map = { 0 };
+	uint32_t at = 0;
+	int rc = vx_box_visit(from, &t->v, &at);
+
+	if (rc == VX_OK && t->failed)
+		rc = VX_ENOMEM;
+	if (rc == VX_OK)
+		rc = check_copy(op, to, t);
+	op->from_count = op->to_count = 0;
+	op->uidvalidity = to->h.s.uidvalidity;
+	if (rc != VX_OK || t->count == 0)
+		return rc;
+	for (size_t i = 0; i < t->count; i++)
+		map.used |= t->records[i].flags;
+	rc = map_keywords(from, to, &map);
+	/* MOVE into the mailbox itself gives new UIDs: the old ones are removed below. */
+	if (rc == VX_OK && op->move) {
+		t->v.ranges = op->uids;
+		rc = append_all(op, to, t, &map);
+		if (rc == VX_OK)
+			rc = vx_box_close(to);
+		return rc == VX_OK ? remove_moved(op, from, t) : rc;
+	}
+	if (rc == VX_OK)
+		rc = append_all(op, to, t, &map);
+	return rc == VX_OK ? vx_box_close(to) : rc;
+}
+
+static int apply_copy(struct vx_store_op *base, struct vx_kv_txn *txn)
+{
+	struct vx_copy_op *op = (struct vx_copy_op *)base;
+	struct taken t = { .v = { .ranges = op->uids, .range_count = op->range_count,
+		               .limit = SIZE_MAX, .visit = take_record },
+		.keep = true };
+	struct vx_box *boxes = vx_alloc_array(2, sizeof(*boxes));
+	int rc = boxes == NULL ? VX_ENOMEM : vx_box_open(txn, op->account, op->mailbox, boxes);
+
+	if (rc == VX_OK)
+		rc = vx_box_open(txn, op->to_account, op->to_mailbox, boxes + 1);
+	if (rc == VX_OK)
+		rc = copy(op, boxes, boxes + 1, &t);
+	vx_free(t.records);
+	vx_free(boxes);
+	return rc;
+}
+
+void vx_copy_op_init(struct vx_copy_op *op)
+{
+	*op = (struct vx_copy_op){ .op = { .apply = apply_copy } };
+}
+
+/* --- reaping ------------------------------------------------------------------------ */
+
+/* Delete the descriptor of a body whose grace period is over. */
+int vx_reap_blob(struct vx_kv_txn *txn, uint64_t blob)
+{
+	struct vx_volume_record volume;
+	struct vx_key k;
+	vx_slice v;
+	uint64_t size;
+	int rc;
+
+	vx_key_blob(&k, blob);
+	rc = vx_kv_get(txn, VX_TREE_DESC, vx_key_slice(&k), &v);
+	if (rc == VX_OK)
+		rc = vx_value_check(v, 'd', DESCRIPTOR_HEADER);
+	if (rc != VX_OK)
+		return rc == VX_ENOENT ? VX_OK : rc;
+	size = vx_get_le64(v.ptr + VX_VALUE_HEADER);
+	rc = vx_kv_delete(txn, VX_TREE_DESC, vx_key_slice(&k));
+	if (rc == VX_OK)
+		rc = vx_volume_record_read(txn, (uint32_t)(blob >> 32), &volume);
+	if (rc != VX_OK)
+		return rc;
+	volume.live -= size < volume.live ? size : volume.live;
+	volume.dead += size;
+	return vx_volume_record_write(txn, &volume);
+}
+
+int vx_descriptor_get(struct vx_view *view, uint64_t blob, vx_slice *out)
+{
+	struct vx_key k;
+	vx_slice v;
+	int rc;
+
+	vx_key_blob(&k, blob);
+	rc = vx_kv_get(view->txn, VX_TREE_DESC, vx_key_slice(&k), &v);
+	if (rc == VX_OK)
+		rc = vx_value_check(v, 'd', DESCRIPTOR_HEADER);
+	if (rc == VX_OK)
+		*out = vx_slice_from(v, DESCRIPTOR_HEADER);
+	return rc;
+}

@@ -1,0 +1,183 @@
+/* store_int.h - what the files of the store share and nobody else sees. */
+#ifndef VX_STORE_STORE_INT_H
+#define VX_STORE_STORE_INT_H
+
+#include "store/kv.h"
+#include "vectis/store.h"
+
+#include <limits.h>
+#include <pthread.h>
+
+struct vx_describer;
+
+/* --- volumes ------------------------------------------------------------------ */
+
+/* A volume's part: payload of at most so many octets behind a header of 16. */
+#define VX_PART_HEADER ((size_t)16)
+#define VX_PART_PAYLOAD ((size_t)262128 - VX_PART_HEADER)
+#define VX_BLOB_PIECE ((size_t)16 * VX_PART_PAYLOAD) /* of a large message in one commit */
+
+/* An open volume, found by its number. */
+struct vx_volume {
+	uint32_t number;
+	bool writable; /* by this process */
+	unsigned refs;
+	uint64_t used; /* clock of the last use */
+	struct vx_kv_env *env;
+	struct vx_volume *next;
+};
+
+/* Where one thread of this process appends. */
+struct vx_lane {
+	int id;                   /* 0: small, 1: large */
+	struct vx_volume *volume; /* own reference; NULL: none yet */
+	int lease_fd;
+	uint32_t next_seq;
+	uint64_t octets;
+};
+
+/* One part of a blob to be appended. */
+struct vx_blob_part {
+	uint64_t blob;
+	uint32_t part;
+	uint64_t offset; /* in the message */
+	bool last;
+	vx_slice payload;
+};
+
+void vx_lane_init(struct vx_lane *lane, int id);
+void vx_lane_done(struct vx_store *store, struct vx_lane *lane);
+/* A blob id that is never given again; takes or makes a volume when needed. */
+int vx_lane_next_blob(struct vx_store *store, struct vx_lane *lane, uint64_t *blob);
+int vx_lane_append(
+    struct vx_lane *lane, const struct vx_blob_part *parts, size_t count, bool sync);
+/* Seal the volume when it is full; the next blob goes to another. */
+void vx_lane_check_full(struct vx_store *store, struct vx_lane *lane);
+
+int vx_volume_take(struct vx_store *store, uint32_t number, struct vx_volume **out);
+void vx_volume_give(struct vx_store *store, struct vx_volume *v);
+void vx_volume_path(const struct vx_store *store, uint32_t number, char path[PATH_MAX]);
+void vx_volume_key(char key[12], uint64_t blob, uint32_t part);
+/* Take a stored part apart; VX_ECORRUPT.  intact: does its CRC match? */
+int vx_part_read(vx_slice value, struct vx_blob_part *out);
+bool vx_part_intact(vx_slice value);
+/* Is the blob whole and right?  VX_OK with its size, VX_ENOENT, VX_ECORRUPT. */
+int vx_blob_verify(struct vx_store *store, uint64_t blob, uint64_t *size);
+
+/* --- blob writers --------------------------------------------------------------- */
+
+struct vx_blob_writer {
+	struct vx_store *store;
+	struct vx_buf octets;        /* not yet handed to a lane */
+	struct vx_buf descriptor;    /* made by finish */
+	struct vx_describer *describer; /* own, until finished */
+	uint64_t size;
+	uint64_t blob;               /* 0 until a lane gave one */
+	uint32_t next_part;
+	bool large, finished, durable;
+	/* guarded by store->lock */
+	bool abandoned;              /* freed by its owner: the lane frees it */
+	unsigned in_flight;          /* pieces with the lane */
+	int failed;                  /* result of a piece */
+	bool waiting;                /* its owner was told VX_WAIT */
+	void (*wake)(void *ctx);
+	void *ctx;
+	struct vx_blob_writer *next_wake;
+};
+
+/* Make the descriptor; after that nothing can be added. */
+int vx_blob_writer_finish(struct vx_blob_writer *w);
+/* On the committer's thread: append the small blobs of a batch, durably. */
+int vx_blob_commit_small(struct vx_store *store, struct vx_store_op *batch);
+/* Pass op on when its large blob is durable; called with the store unlocked. */
+int vx_blob_submit_large(struct vx_store *store, struct vx_store_op *op);
+int vx_large_lane_start(struct vx_store *store);
+void vx_large_lane_stop(struct vx_store *store);
+
+/* --- notices ---------------------------------------------------------------------- */
+
+struct vx_ring;
+#define VX_WATCH_BUCKETS 1024
+
+int vx_notify_open(struct vx_store *store, struct vx_error *err);
+void vx_notify_close(struct vx_store *store);
+void vx_notify_publish(
+    struct vx_store *store, const struct vx_change *changes, size_t count);
+void vx_notify_dispatch(struct vx_store *store);
+/* Somebody waits for the write lock; how many do, in all processes. */
+void vx_notify_waiting(struct vx_store *store, int by);
+unsigned vx_notify_waiters(struct vx_store *store);
+
+/* --- the store -------------------------------------------------------------------- */
+
+struct vx_large_piece;
+struct vx_snapshot_cache;
+
+struct vx_store {
+	struct vx_store_options o;
+	char dir[PATH_MAX];
+	struct vx_kv_env *state; /* own */
+
+	pthread_mutex_t lock;    /* the queue, the results, writers, upkeep */
+	pthread_cond_t more;     /* the committer waits */
+	struct vx_store_op *queue, **queue_tail;
+	size_t queued;
+	struct vx_store_op *finished, **finished_tail;
+	struct vx_blob_writer *wakes;
+	bool stopping;
+	bool read_mostly;
+	pthread_t committer;
+	bool committer_runs;
+	struct vx_lane small_lane; /* the committer's */
+
+	pthread_cond_t more_large; /* the large lane waits */
+	struct vx_large_piece *large, **large_tail;
+	pthread_t large_thread;
+	bool large_runs;
+
+	pthread_cond_t upkeep_wake;
+	pthread_t upkeep_thread;
+	bool upkeep_runs;
+
+	pthread_mutex_t volume_lock;
+	struct vx_volume *volumes;
+	unsigned volume_count;
+	uint64_t volume_clock;
+
+	pthread_mutex_t snapshot_lock;
+	struct vx_snapshot *snapshots;
+
+	int event_fd, inotify_fd, epoll_fd;
+	struct vx_ring *ring;
+	int signal_fd;
+	uint64_t ring_at;
+	struct vx_watch *watches[VX_WATCH_BUCKETS];
+	struct vx_watch *next_watch; /* of the walk under way */
+};
+
+struct vx_view {
+	struct vx_kv_txn *txn;
+	struct vx_store *store;
+};
+
+/* Wake the loop: something is to be dispatched. */
+void vx_store_ring_bell(struct vx_store *store);
+/* Answer an op: to its waiter, or to the list that dispatch reads.  Store unlocked. */
+void vx_store_finish(struct vx_store *store, struct vx_store_op *op, int result);
+int vx_committer_start(struct vx_store *store);
+void vx_committer_stop(struct vx_store *store);
+/* Queue for the committer whatever else is true of the op's blob. */
+int vx_store_enqueue(struct vx_store *store, struct vx_store_op *op);
+int vx_upkeep_start(struct vx_store *store);
+void vx_upkeep_stop(struct vx_store *store);
+/* The disk is full: take only what frees, and release the ballast. */
+void vx_store_disk_full(struct vx_store *store);
+
+/* state.c: on opening, in every batch of upkeep, for store check */
+int vx_state_prepare(struct vx_store *store, struct vx_error *err);
+int vx_state_reap(struct vx_store *store);
+int vx_state_check(
+    struct vx_store *store, vx_store_report_fn *report, void *ctx, uint64_t *problems);
+void vx_snapshots_forget(struct vx_store *store);
+
+#endif
