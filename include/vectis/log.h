@@ -23,20 +23,25 @@ enum vx_log_level { /* numbers are syslog's */
 #define VX_LOG_LINE_MAX 2048
 
 struct vx_log {
-	int fd;                   /* borrowed; one write(2) a line */
-	enum vx_log_level level;  /* lines above it are dropped */
-	char program[24];         /* the key prog, when not empty */
+	int fd;                  /* borrowed; one write(2) a line */
+	enum vx_log_level level; /* lines above it are dropped */
+	char program[24];        /* the key prog, when not empty */
 };
 
 struct vx_kv {
 	const char *key; /* NULL ends a list */
-	enum { VX_KV_SLICE, VX_KV_INT, VX_KV_UINT } type;
+	enum {
+		VX_KV_SLICE,
+		VX_KV_INT,
+		VX_KV_UINT
+	} type;
 	vx_slice s;
 	int64_t i;
 	uint64_t u;
 };
 
-#define VX_KV_S(k, slice) ((struct vx_kv){ .key = (k), .type = VX_KV_SLICE, .s = (slice) })
+#define VX_KV_S(k, slice)                                                                \
+	((struct vx_kv){ .key = (k), .type = VX_KV_SLICE, .s = (slice) })
 #define VX_KV_Z(k, str)                                                                  \
 	((struct vx_kv){ .key = (k), .type = VX_KV_SLICE, .s = vx_slice_str(str) })
 #define VX_KV_I(k, int_)                                                                 \
@@ -45,7 +50,8 @@ struct vx_kv {
 	((struct vx_kv){ .key = (k), .type = VX_KV_UINT, .u = (uint64_t)(uint_) })
 #define VX_KV_ERR(result) VX_KV_Z("error", vx_strerror(result))
 
-/* vx_log(log, VX_LOG_INFO, "rcpt refused", VX_KV_S("rcpt", path), VX_KV_I("code", 550)) */
+/* vx_log(log, VX_LOG_INFO, "rcpt refused", VX_KV_S("rcpt", path), VX_KV_I("code", 550))
+ */
 #define vx_log(log, level, ...)                                                          \
 	VX_LOG_PICK(log, level, __VA_ARGS__, (struct vx_kv){ .key = NULL })
 #define VX_LOG_PICK(log, level, event, ...)                                              \

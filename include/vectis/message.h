@@ -15,15 +15,15 @@
 
 VX_BEGIN_DECLS
 
-#define VX_MIME_DEPTH_MAX 64            /* deeper parts are opaque */
-#define VX_MIME_PARTS_MAX 2000          /* later ones are not described */
-#define VX_MIME_BOUNDARY_MAX 200        /* longer ones are cut (RFC 2046 allows 70) */
+#define VX_MIME_DEPTH_MAX 64              /* deeper parts are opaque */
+#define VX_MIME_PARTS_MAX 2000            /* later ones are not described */
+#define VX_MIME_BOUNDARY_MAX 200          /* longer ones are cut (RFC 2046 allows 70) */
 #define VX_HEADER_OCTETS_MAX (256 * 1024) /* of one header block kept for parsing */
-#define VX_HEADER_FIELDS_MAX 2000       /* of the message's header with their offsets */
+#define VX_HEADER_FIELDS_MAX 2000         /* of the message's header with their offsets */
 #define VX_DESCRIPTOR_MAX (512 * 1024)
-#define VX_PREVIEW_MAX 200              /* octets of UTF-8 (RFC 8970: characters) */
+#define VX_PREVIEW_MAX 200 /* octets of UTF-8 (RFC 8970: characters) */
 
-enum vx_defect { /* bits */
+enum vx_defect {                          /* bits */
 	VX_DEFECT_HEADER_LINE = 1 << 0,   /* a header line that is no field */
 	VX_DEFECT_NO_BLANK_LINE = 1 << 1, /* the header ends without one */
 	VX_DEFECT_HEADER_LIMIT = 1 << 2,  /* a header longer than the limits */
@@ -33,8 +33,8 @@ enum vx_defect { /* bits */
 	VX_DEFECT_NO_PARTS = 1 << 6,      /* a multipart without any part */
 	VX_DEFECT_DEPTH = 1 << 7,
 	VX_DEFECT_PARTS = 1 << 8,
-	VX_DEFECT_ENCODING = 1 << 9,      /* a composite part in base64 or the like */
-	VX_DEFECT_DESCRIPTOR = 1 << 10,   /* too much to describe: structure left out */
+	VX_DEFECT_ENCODING = 1 << 9,    /* a composite part in base64 or the like */
+	VX_DEFECT_DESCRIPTOR = 1 << 10, /* too much to describe: structure left out */
 };
 
 struct vx_describer;
@@ -48,12 +48,12 @@ VX_API void vx_describer_free(struct vx_describer *d);
 /* --- reading a descriptor: every function takes damaged ones and says VX_ECORRUPT --- */
 
 struct vx_descriptor {
-	vx_slice octets; /* borrowed */
-	uint64_t size;   /* of the message */
+	vx_slice octets;      /* borrowed */
+	uint64_t size;        /* of the message */
 	uint64_t header_size; /* with the blank line */
 	uint32_t lines;
 	unsigned defects;
-	int64_t sent;    /* Date, seconds since 1970; INT64_MIN: none */
+	int64_t sent;             /* Date, seconds since 1970; INT64_MIN: none */
 	uint64_t message_id_hash; /* 0: none */
 	uint32_t part_count, field_count;
 	vx_slice fields, parts, strings; /* tables inside octets */
@@ -78,19 +78,20 @@ struct vx_part {
 	uint32_t next_sibling; /* 0: none */
 	uint32_t first_child;  /* 0: none.  For message/rfc822: the message in it */
 	uint64_t header_offset, body_offset, end; /* octets [header|body|end) */
-	uint32_t lines;        /* of the body */
-	unsigned flags;        /* VX_PART_* */
-	vx_slice type, subtype; /* lower case */
-	vx_slice params;       /* pairs of strings: see vx_part_param */
+	uint32_t lines;                           /* of the body */
+	unsigned flags;                           /* VX_PART_* */
+	vx_slice type, subtype;                   /* lower case */
+	vx_slice params; /* pairs of strings: see vx_part_param */
 	vx_slice id, description, encoding, md5, location; /* ptr NULL: absent */
-	vx_slice disposition, disposition_params; /* ptr NULL: absent */
-	vx_slice languages;    /* list of strings */
-	vx_slice envelope;     /* of a message: opaque, for vx_envelope_* */
+	vx_slice disposition, disposition_params;          /* ptr NULL: absent */
+	vx_slice languages;                                /* list of strings */
+	vx_slice envelope; /* of a message: opaque, for vx_envelope_* */
 };
 enum {
 	VX_PART_MULTIPART = 1 << 0,
-	VX_PART_MESSAGE = 1 << 1,  /* message/rfc822 or message/global: first_child is it */
-	VX_PART_ROOT = 1 << 2,     /* a message: the whole, or the one inside a MESSAGE */
+	VX_PART_MESSAGE =
+	    1 << 1,            /* message/rfc822 or message/global: first_child is it */
+	VX_PART_ROOT = 1 << 2, /* a message: the whole, or the one inside a MESSAGE */
 	VX_PART_TEXT = 1 << 3,
 };
 VX_API int vx_descriptor_part(

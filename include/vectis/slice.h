@@ -22,7 +22,10 @@ typedef struct {
 } vx_slice;
 
 /* A string literal as a slice; VX_SLICE_INIT is the form for static initialisers. */
-#define VX_SLICE_INIT(literal) { "" literal, sizeof("" literal) - 1 }
+#define VX_SLICE_INIT(literal)                                                           \
+	{                                                                                \
+		"" literal, sizeof("" literal) - 1                                       \
+	}
 #define VX_S(literal) ((vx_slice)VX_SLICE_INIT(literal))
 
 static inline vx_slice vx_slice_of(const void *ptr, size_t len)

@@ -52,8 +52,9 @@ struct vx_blob_writer;
 #define VX_STORE_BATCH_OCTETS ((size_t)4 << 20)
 #define VX_STORE_BATCH_US 20000
 #define VX_STORE_QUEUE_MAX 65536
-#define VX_STORE_SLICE_RECORDS 50000 /* most records that one op looks at: see next_uid  \
-				      */
+#define VX_STORE_SLICE_RECORDS                                                           \
+	50000 /* most records that one op looks at: see next_uid                         \
+	       */
 
 struct vx_store_waiter;
 

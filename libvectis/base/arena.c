@@ -6,7 +6,10 @@
 #include <stdalign.h>
 
 /* Blocks double from FIRST to MOST, so that small commands stay small. */
-enum { FIRST = 1024, MOST = 65536 };
+enum {
+	FIRST = 1024,
+	MOST = 65536
+};
 
 struct vx_arena_block {
 	struct vx_arena_block *next; /* own; the older ones */
@@ -95,7 +98,8 @@ void *vx_arena_array(struct vx_arena *a, size_t count, size_t size)
 {
 	size_t total;
 
-	return __builtin_mul_overflow(count, size, &total) ? NULL : vx_arena_alloc(a, total);
+	return __builtin_mul_overflow(count, size, &total) ? NULL
+							   : vx_arena_alloc(a, total);
 }
 
 char *vx_arena_dup(struct vx_arena *a, vx_slice s)

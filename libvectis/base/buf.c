@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { FIRST_CAP = 256 };
+enum {
+	FIRST_CAP = 256
+};
 
 void vx_buf_init(struct vx_buf *b, size_t max)
 {

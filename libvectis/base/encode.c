@@ -179,7 +179,8 @@ bool vx_utf8_valid(vx_slice s)
 	while (s.len > 0) {
 		size_t n;
 
-		if (vx_utf8_next(s, &n) == 0xfffd && !vx_slice_has_prefix(s, VX_S("\xef\xbf\xbd")))
+		if (vx_utf8_next(s, &n) == 0xfffd &&
+		    !vx_slice_has_prefix(s, VX_S("\xef\xbf\xbd")))
 			return false;
 		s = vx_slice_from(s, n);
 	}

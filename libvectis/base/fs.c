@@ -30,8 +30,8 @@ static int read_fd(int fd, const char *path, struct vx_buf *out, struct vx_error
 			return VX_OK;
 		vx_buf_add(out, vx_slice_of(chunk, (size_t)n));
 		if (out->failed)
-			return vx_error_set(err, VX_ELIMIT, "%s is larger than %zu octets", path,
-			    out->max);
+			return vx_error_set(err, VX_ELIMIT,
+			    "%s is larger than %zu octets", path, out->max);
 	}
 }
 
@@ -75,7 +75,8 @@ int vx_fs_sync_dir(const char *path, struct vx_error *err)
 
 static int write_new(const char *tmp, mode_t mode, vx_slice content, struct vx_error *err)
 {
-	const int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	const int fd =
+	    open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	int rc = VX_OK;
 
 	if (fd < 0)
@@ -107,7 +108,8 @@ int vx_fs_write(const char *path, mode_t mode, vx_slice content, struct vx_error
 	char tmp[PATH_MAX], dir[PATH_MAX];
 	int rc;
 
-	if (snprintf(tmp, sizeof(tmp), "%s.%d.new", path, (int)getpid()) >= (int)sizeof(tmp))
+	if (snprintf(tmp, sizeof(tmp), "%s.%d.new", path, (int)getpid()) >=
+	    (int)sizeof(tmp))
 		return vx_error_set(err, VX_ELIMIT, "the path %s is too long", path);
 	rc = write_new(tmp, mode, content, err);
 	if (rc == VX_OK && rename(tmp, path) < 0)

@@ -11,7 +11,8 @@
 static bool plain(vx_slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (s.ptr[i] <= ' ' || s.ptr[i] >= 127 || strchr("\"\\=", s.ptr[i]) != NULL)
+		if (s.ptr[i] <= ' ' || s.ptr[i] >= 127 ||
+		    strchr("\"\\=", s.ptr[i]) != NULL)
 			return false;
 	return s.len > 0;
 }
@@ -69,7 +70,8 @@ void vx_log_write(const struct vx_log *log, enum vx_log_level level, const char 
 		add_kv(&line, kvs);
 	if (line.failed || line.len > VX_LOG_LINE_MAX - 4) {
 		line.failed = false;
-		vx_buf_truncate(&line, line.len < VX_LOG_LINE_MAX - 4 ? line.len : VX_LOG_LINE_MAX - 4);
+		vx_buf_truncate(&line,
+		    line.len < VX_LOG_LINE_MAX - 4 ? line.len : VX_LOG_LINE_MAX - 4);
 		vx_buf_add_str(&line, "...");
 	}
 	vx_buf_add_char(&line, '\n');

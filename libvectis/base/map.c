@@ -4,7 +4,9 @@
 #include "base/random.h"
 #include "vectis/err.h"
 
-enum { FIRST_CAP = 16 };
+enum {
+	FIRST_CAP = 16
+};
 
 struct vx_map_entry {
 	uint64_t hash;
@@ -71,7 +73,8 @@ static int make_room(struct vx_map *m)
 	m->count = m->used = 0;
 	for (size_t i = 0; i < old.cap; i++)
 		if (old.slots[i].value != NULL)
-			insert(m, old.slots[i].key, old.slots[i].hash, old.slots[i].value);
+			insert(
+			    m, old.slots[i].key, old.slots[i].hash, old.slots[i].value);
 	vx_free(old.slots);
 	return VX_OK;
 }

@@ -1,4 +1,12 @@
 noinst_LTLIBRARIES += libvx_mime.la
-libvx_mime_la_SOURCES =
+libvx_mime_la_SOURCES = \
+	%D%/address.c \
+	%D%/date.c \
+	%D%/describe.c \
+	%D%/descriptor.c \
+	%D%/fields.c %D%/fields.h \
+	%D%/header.c \
+	%D%/layout.h \
+	%D%/text.c
 libvx_mime_la_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS)
 libvx_mime_la_LIBADD = $(IDN2_LIBS) $(UNISTRING_LIBS)

@@ -6,7 +6,8 @@
 #include "vectis/store.h"
 
 /* INBOX, Archive, Drafts, Junk, Sent, Trash, subscribed (features IM-09). */
-int vx_account_create(struct vx_kv_txn *txn, uint32_t account, const struct vx_quota *quota);
+int vx_account_create(
+    struct vx_kv_txn *txn, uint32_t account, const struct vx_quota *quota);
 int vx_account_set_quota(
     struct vx_kv_txn *txn, uint32_t account, const struct vx_quota *quota);
 /* Its mailboxes are gone at once; what was in them is reaped in slices. */

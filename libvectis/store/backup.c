@@ -26,7 +26,8 @@ static int count_accounts(struct vx_kv_txn *txn, struct vx_store_stat *out)
 			break;
 		account = (uint32_t)(unsigned char)key.ptr[0] << 24 |
 			  (uint32_t)(unsigned char)key.ptr[1] << 16 |
-			  (uint32_t)(unsigned char)key.ptr[2] << 8 | (unsigned char)key.ptr[3];
+			  (uint32_t)(unsigned char)key.ptr[2] << 8 |
+			  (unsigned char)key.ptr[3];
 		if (vx_account_read(txn, account, &a) != VX_OK)
 			continue;
 		out->accounts++;
@@ -41,7 +42,8 @@ static int count_accounts(struct vx_kv_txn *txn, struct vx_store_stat *out)
 
 typedef int volume_fn(struct vx_store *s, const struct vx_volume_record *r, void *ctx);
 
-static int each_volume(struct vx_store *s, struct vx_kv_txn *txn, volume_fn *fn, void *ctx)
+static int each_volume(
+    struct vx_store *s, struct vx_kv_txn *txn, volume_fn *fn, void *ctx)
 {
 	struct vx_kv_cursor *c;
 	struct vx_volume_record r;
@@ -50,7 +52,8 @@ static int each_volume(struct vx_store *s, struct vx_kv_txn *txn, volume_fn *fn,
 
 	if (rc != VX_OK)
 		return rc;
-	for (rc = vx_kv_first(c, &key, &value); rc == VX_OK; rc = vx_kv_next(c, &key, &value)) {
+	for (rc = vx_kv_first(c, &key, &value); rc == VX_OK;
+	     rc = vx_kv_next(c, &key, &value)) {
 		rc = vx_volume_record_get(key, value, &r);
 		if (rc == VX_OK)
 			rc = fn(s, &r, ctx);
@@ -80,7 +83,8 @@ static int count_dead(struct vx_kv_txn *txn, uint64_t *out)
 
 	if (rc != VX_OK)
 		return rc;
-	for (rc = vx_kv_first(c, &key, &value); rc == VX_OK; rc = vx_kv_next(c, &key, &value))
+	for (rc = vx_kv_first(c, &key, &value); rc == VX_OK;
+	     rc = vx_kv_next(c, &key, &value))
 		(*out)++;
 	vx_kv_cursor_close(c);
 	return rc == VX_ENOENT ? VX_OK : rc;
@@ -129,8 +133,8 @@ static int backup_sealed(const char *from, const char *to, const struct backup *
 	if (access(to, F_OK) == 0 || link(from, to) == 0)
 		return VX_OK;
 	if (errno != EXDEV && errno != EPERM)
-		return vx_error_set(b->err, vx_errno_result(errno), "cannot link %s to %s: %s",
-		    from, to, vx_errno_text(errno));
+		return vx_error_set(b->err, vx_errno_result(errno),
+		    "cannot link %s to %s: %s", from, to, vx_errno_text(errno));
 	return VX_DATA; /* copy it like an active one */
 }
 

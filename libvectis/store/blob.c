@@ -9,7 +9,9 @@
 
 /* Values up to so many octets may lie inside a leaf page, which later writes reuse. */
 #define INLINE_VALUE_MAX ((size_t)2048)
-enum { PIECES_IN_FLIGHT = 2 };
+enum {
+	PIECES_IN_FLIGHT = 2
+};
 
 /* --- writing --------------------------------------------------------------------- */
 
@@ -58,7 +60,8 @@ void vx_blob_writer_free(struct vx_blob_writer *w)
 	(void)pthread_mutex_lock(&w->store->lock);
 	busy = w->in_flight > 0;
 	w->abandoned = true;
-	for (struct vx_blob_writer **p = &w->store->wakes; *p != NULL; p = &(*p)->next_wake) {
+	for (struct vx_blob_writer **p = &w->store->wakes; *p != NULL;
+	     p = &(*p)->next_wake) {
 		if (*p == w) {
 			*p = w->next_wake;
 			break;
@@ -87,7 +90,9 @@ static int hand_over(struct vx_blob_writer *w, bool last, struct vx_store_op *op
 
 	if (p == NULL)
 		return VX_ENOMEM;
-	*p = (struct vx_large_piece){ .writer = w, .octets = w->octets, .last = last, .op = op };
+	*p = (struct vx_large_piece){
+		.writer = w, .octets = w->octets, .last = last, .op = op
+	};
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->stopping || !s->large_runs) {
 		rc = VX_ECLOSED;
@@ -175,7 +180,8 @@ static int collect_small(struct vx_store *s, struct vx_store_op *batch,
 			rc = vx_lane_next_blob(s, &s->small_lane, &w->blob);
 		if (rc == VX_OK)
 			out[(*count)++] = (struct vx_blob_part){ .blob = w->blob,
-				.last = true, .payload = vx_buf_slice(&w->octets) };
+				.last = true,
+				.payload = vx_buf_slice(&w->octets) };
 	}
 	return rc;
 }
@@ -206,7 +212,8 @@ int vx_blob_submit_large(struct vx_store *s, struct vx_store_op *op)
 
 /* --- the large lane's thread -------------------------------------------------------- */
 
-static int append_piece(struct vx_store *s, struct vx_lane *lane, struct vx_large_piece *p)
+static int append_piece(
+    struct vx_store *s, struct vx_lane *lane, struct vx_large_piece *p)
 {
 	struct vx_blob_part parts[VX_BLOB_PIECE / VX_PART_PAYLOAD + 1];
 	struct vx_blob_writer *w = p->writer;
@@ -222,7 +229,8 @@ static int append_piece(struct vx_store *s, struct vx_lane *lane, struct vx_larg
 	do {
 		const uint32_t part = w->next_part++;
 
-		parts[count++] = (struct vx_blob_part){ .blob = w->blob, .part = part,
+		parts[count++] = (struct vx_blob_part){ .blob = w->blob,
+			.part = part,
 			.offset = (uint64_t)part * VX_PART_PAYLOAD,
 			.payload = vx_slice_head(rest, VX_PART_PAYLOAD) };
 		rest = vx_slice_from(rest, VX_PART_PAYLOAD);
@@ -334,16 +342,17 @@ void vx_large_lane_stop(struct vx_store *s)
 	(void)pthread_join(s->large_thread, NULL);
 }
 
-/* --- reading ------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------
+ */
 
 struct vx_blob_reader {
 	struct vx_store *store;
 	struct vx_volume *volume; /* own reference */
 	uint64_t blob, size;
-	bool have;        /* the part below is there */
-	bool intact;      /* and its CRC was right */
+	bool have;   /* the part below is there */
+	bool intact; /* and its CRC was right */
 	uint32_t part;
-	vx_slice value;   /* into the map, or into copy */
+	vx_slice value; /* into the map, or into copy */
 	char copy[INLINE_VALUE_MAX + 1];
 };
 
@@ -399,7 +408,8 @@ static void fault_in(vx_slice value)
 	const uintptr_t begin = (uintptr_t)value.ptr / 4096 * 4096;
 	volatile char sink = 0;
 
-	(void)madvise((void *)begin, (uintptr_t)value.ptr + value.len - begin, MADV_WILLNEED);
+	(void)madvise(
+	    (void *)begin, (uintptr_t)value.ptr + value.len - begin, MADV_WILLNEED);
 	for (size_t i = 0; i < value.len; i += 4096)
 		sink = (char)(sink + value.ptr[i]);
 }
@@ -498,7 +508,8 @@ int vx_blob_read(struct vx_blob_reader *r, uint64_t offset, size_t max, vx_slice
 	rc = check_part(r);
 	if (rc != VX_OK)
 		return rc;
-	payload = vx_slice_from(r->value, VX_PART_HEADER + (size_t)(offset % VX_PART_PAYLOAD));
+	payload =
+	    vx_slice_from(r->value, VX_PART_HEADER + (size_t)(offset % VX_PART_PAYLOAD));
 	if (payload.len == 0)
 		return VX_ECORRUPT;
 	*out = vx_slice_head(payload, max);

@@ -12,7 +12,8 @@ enum {
 	PAGE_OCTETS_MAX = PAGE_HEADER + VX_PAGE_UIDS * RECORD_OCTETS,
 	BLOCK_ROW = 24, /* a page's MODSEQ and its 128 bits */
 	BLOCK_OCTETS_MAX = VX_VALUE_HEADER + VX_BLOCK_PAGES * BLOCK_ROW,
-	KEYWORDS_OCTETS_MAX = VX_VALUE_HEADER + VX_KEYWORDS_MAX * (1 + VX_KEYWORD_OCTETS_MAX),
+	KEYWORDS_OCTETS_MAX =
+	    VX_VALUE_HEADER + VX_KEYWORDS_MAX * (1 + VX_KEYWORD_OCTETS_MAX),
 };
 static_assert(PAGE_OCTETS_MAX <= 4080, "a full page of records fits one LMDB page");
 
@@ -68,7 +69,7 @@ int vx_page_parse(vx_slice value, uint32_t number, struct vx_page *out)
 			if (n >= count)
 				return VX_ECORRUPT;
 			out->records[n].uid = number * VX_PAGE_UIDS + half * 64 +
-			    (unsigned)__builtin_ctzll(bits);
+					      (unsigned)__builtin_ctzll(bits);
 			get_record(value.ptr + PAGE_HEADER + n * RECORD_OCTETS,
 			    &out->records[n]);
 		}
@@ -112,9 +113,8 @@ static int page_write(struct vx_box *b, const struct vx_page *page)
 
 int vx_block_parse(vx_slice value, uint32_t number, struct vx_block *out)
 {
-	const size_t pages = value.len < VX_VALUE_HEADER ?
-	    0 :
-	    (value.len - VX_VALUE_HEADER) / BLOCK_ROW;
+	const size_t pages =
+	    value.len < VX_VALUE_HEADER ? 0 : (value.len - VX_VALUE_HEADER) / BLOCK_ROW;
 	const int rc = vx_value_check(value, VX_KIND_BLOCK, VX_VALUE_HEADER);
 
 	if (rc != VX_OK)
@@ -213,7 +213,8 @@ static int page_flush(struct vx_box *b)
 
 /* --- the box ----------------------------------------------------------------------- */
 
-int vx_box_open(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_box *b)
+int vx_box_open(
+    struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_box *b)
 {
 	int rc;
 
@@ -340,8 +341,9 @@ static int visit_page(struct vx_box *b, struct vx_box_visit *v, struct vx_page *
 
 		while (range < v->range_count && v->ranges[range].last < r->uid)
 			range++;
-		if (r->uid >= from && (v->ranges == NULL || (range < v->range_count &&
-		    v->ranges[range].first <= r->uid))) {
+		if (r->uid >= from &&
+		    (v->ranges == NULL ||
+			(range < v->range_count && v->ranges[range].first <= r->uid))) {
 			verdict = v->visit(v, r);
 			(*seen)++;
 		}
@@ -398,7 +400,8 @@ int vx_box_visit(struct vx_box *b, struct vx_box_visit *v, uint32_t *from)
 		if (rc == VX_OK)
 			rc = visit_page(b, v, page, uid, &seen);
 		if (rc == VX_OK)
-			uid = (page->number + 1) * VX_PAGE_UIDS; /* 0 after the last page */
+			uid =
+			    (page->number + 1) * VX_PAGE_UIDS; /* 0 after the last page */
 	}
 	if (rc == VX_ENOENT) {
 		rc = VX_OK;

@@ -44,7 +44,8 @@ int vx_box_open(
 /* Write back what changed and note the change. */
 int vx_box_close(struct vx_box *b);
 
-/* Add a record under the next UID (r->uid and r->modseq are set).  VX_ELIMIT: no UID left. */
+/* Add a record under the next UID (r->uid and r->modseq are set).  VX_ELIMIT: no UID
+ * left. */
 int vx_box_append(struct vx_box *b, struct vx_record *r);
 
 /*
@@ -52,7 +53,11 @@ int vx_box_append(struct vx_box *b, struct vx_record *r);
  * change flags (return VX_BOX_CHANGED) or have it removed (VX_BOX_REMOVED).  *from is
  * where to go on, 0 at the end.
  */
-enum vx_box_verdict { VX_BOX_KEPT, VX_BOX_CHANGED, VX_BOX_REMOVED };
+enum vx_box_verdict {
+	VX_BOX_KEPT,
+	VX_BOX_CHANGED,
+	VX_BOX_REMOVED
+};
 struct vx_box_visit {
 	const struct vx_uid_range *ranges; /* NULL: all */
 	size_t range_count;
@@ -63,7 +68,8 @@ struct vx_box_visit {
 int vx_box_visit(struct vx_box *b, struct vx_box_visit *v, uint32_t *from);
 
 /* UIDs removed at b->modseq, for VANISHED. */
-int vx_box_add_vanished(struct vx_box *b, const struct vx_uid_range *ranges, size_t count);
+int vx_box_add_vanished(
+    struct vx_box *b, const struct vx_uid_range *ranges, size_t count);
 
 /* Bits of the named keywords; add: give bits to new ones (VX_ELIMIT: none is free). */
 int vx_box_keywords(

@@ -57,7 +57,8 @@ struct sums {
 	uint64_t size;
 };
 
-static void check_pages(struct check *c, uint32_t account, uint32_t mailbox, struct sums *sums)
+static void check_pages(
+    struct check *c, uint32_t account, uint32_t mailbox, struct sums *sums)
 {
 	struct vx_kv_cursor *cur;
 	struct vx_key prefix;
@@ -69,9 +70,12 @@ static void check_pages(struct check *c, uint32_t account, uint32_t mailbox, str
 	if (vx_kv_cursor_open(c->txn, VX_TREE_STATE, &cur) != VX_OK)
 		return;
 	for (rc = vx_kv_seek(cur, vx_key_slice(&prefix), &key, &value);
-	     rc == VX_OK && vx_key_is(key, &prefix, 4); rc = vx_kv_next(cur, &key, &value)) {
+	     rc == VX_OK && vx_key_is(key, &prefix, 4);
+	     rc = vx_kv_next(cur, &key, &value)) {
 		if (vx_page_parse(value, vx_get_be32(key.ptr + 9), &page) != VX_OK) {
-			problem(c, "account %u mailbox %u: the records from UID %u on are damaged",
+			problem(c,
+			    "account %u mailbox %u: the records from UID %u on are "
+			    "damaged",
 			    account, mailbox, vx_get_be32(key.ptr + 9) * VX_PAGE_UIDS);
 			continue;
 		}
@@ -88,7 +92,8 @@ static void check_pages(struct check *c, uint32_t account, uint32_t mailbox, str
 	vx_kv_cursor_close(cur);
 }
 
-static void check_blocks(struct check *c, uint32_t account, uint32_t mailbox, struct sums *sums)
+static void check_blocks(
+    struct check *c, uint32_t account, uint32_t mailbox, struct sums *sums)
 {
 	struct vx_kv_cursor *cur;
 	struct vx_key prefix;
@@ -100,9 +105,11 @@ static void check_blocks(struct check *c, uint32_t account, uint32_t mailbox, st
 	if (vx_kv_cursor_open(c->txn, VX_TREE_STATE, &cur) != VX_OK)
 		return;
 	for (rc = vx_kv_seek(cur, vx_key_slice(&prefix), &key, &value);
-	     rc == VX_OK && vx_key_is(key, &prefix, 4); rc = vx_kv_next(cur, &key, &value)) {
+	     rc == VX_OK && vx_key_is(key, &prefix, 4);
+	     rc = vx_kv_next(cur, &key, &value)) {
 		if (vx_block_parse(value, vx_get_be32(key.ptr + 9), &block) != VX_OK) {
-			problem(c, "account %u mailbox %u: a UID block is damaged", account, mailbox);
+			problem(c, "account %u mailbox %u: a UID block is damaged",
+			    account, mailbox);
 			continue;
 		}
 		for (size_t i = 0; i < VX_BLOCK_UIDS / 64; i++)
@@ -118,22 +125,26 @@ static void check_mailbox(struct check *c, uint32_t account, uint32_t mailbox)
 	struct vx_name n;
 
 	if (vx_head_read(c->txn, account, mailbox, &h) != VX_OK) {
-		problem(c, "account %u mailbox %u: its head is damaged", account, mailbox);
+		problem(
+		    c, "account %u mailbox %u: its head is damaged", account, mailbox);
 		return;
 	}
 	check_pages(c, account, mailbox, &sums);
 	check_blocks(c, account, mailbox, &sums);
 	if (sums.messages != h.s.messages || sums.live != h.s.messages ||
-	    sums.unseen != h.s.unseen || sums.deleted != h.s.deleted || sums.size != h.s.size)
+	    sums.unseen != h.s.unseen || sums.deleted != h.s.deleted ||
+	    sums.size != h.s.size)
 		problem(c,
-		    "account %u mailbox %u: the head counts %u messages (%u unseen, %u deleted), "
+		    "account %u mailbox %u: the head counts %u messages (%u unseen, %u "
+		    "deleted), "
 		    "the records are %u (%u, %u), the UID blocks have %u",
-		    account, mailbox, h.s.messages, h.s.unseen, h.s.deleted, sums.messages,
-		    sums.unseen, sums.deleted, sums.live);
+		    account, mailbox, h.s.messages, h.s.unseen, h.s.deleted,
+		    sums.messages, sums.unseen, sums.deleted, sums.live);
 	if (vx_name_read(c->txn, account, vx_slice_of(h.name, h.name_len), &n) == VX_OK &&
-	    n.mailbox != mailbox && n.mailbox != 0 && vx_head_read(c->txn, account, n.mailbox, &h) != VX_OK)
-		problem(c, "account %u: a name points to mailbox %u, which is not there", account,
-		    n.mailbox);
+	    n.mailbox != mailbox && n.mailbox != 0 &&
+	    vx_head_read(c->txn, account, n.mailbox, &h) != VX_OK)
+		problem(c, "account %u: a name points to mailbox %u, which is not there",
+		    account, n.mailbox);
 	c->account_octets += sums.size;
 	c->account_messages += sums.messages;
 }
@@ -146,8 +157,10 @@ static void close_account(struct check *c)
 		return;
 	if (vx_account_read(c->txn, c->account, &a) != VX_OK)
 		problem(c, "account %u: its record is damaged or missing", c->account);
-	else if (a.used_octets != c->account_octets || a.used_messages != c->account_messages)
-		problem(c, "account %u: its record counts %llu octets, its mailboxes have %llu",
+	else if (a.used_octets != c->account_octets ||
+		 a.used_messages != c->account_messages)
+		problem(c,
+		    "account %u: its record counts %llu octets, its mailboxes have %llu",
 		    c->account, (unsigned long long)a.used_octets,
 		    (unsigned long long)c->account_octets);
 	c->account_octets = c->account_messages = 0;
@@ -166,7 +179,8 @@ static void check_state(struct check *c)
 	k.len = 4;
 	rc = vx_kv_seek(cur, vx_key_slice(&k), &key, &value);
 	while (rc == VX_OK) {
-		const uint32_t account = vx_get_be32(key.ptr), mailbox = vx_get_be32(key.ptr + 4);
+		const uint32_t account = vx_get_be32(key.ptr),
+			       mailbox = vx_get_be32(key.ptr + 4);
 
 		if (account != c->account) {
 			close_account(c);
@@ -176,7 +190,8 @@ static void check_state(struct check *c)
 			check_mailbox(c, account, mailbox);
 		k.len = 0;
 		vx_key_add_u32(&k, account);
-		vx_key_add_u32(&k, mailbox + 1); /* the next mailbox, or the next account */
+		vx_key_add_u32(
+		    &k, mailbox + 1); /* the next mailbox, or the next account */
 		rc = vx_kv_seek(cur, vx_key_slice(&k), &key, &value);
 	}
 	close_account(c);
@@ -216,7 +231,8 @@ static void check_blob(struct check *c, uint64_t blob, size_t records)
 		    (unsigned long long)blob, (unsigned long long)size);
 	rc = vx_kv_get(c->txn, VX_TREE_REFS, vx_key_slice(&k), &v);
 	if ((rc == VX_OK && v.len == 4 ? vx_get_le32(v.ptr) + (size_t)1 : 1) != records)
-		problem(c, "message %016llx: it is in %zu places, its count says otherwise",
+		problem(c,
+		    "message %016llx: it is in %zu places, its count says otherwise",
 		    (unsigned long long)blob, records);
 }
 
@@ -225,7 +241,8 @@ static void check_blobs(struct check *c)
 	if (c->blob_count > 0)
 		qsort(c->blobs, c->blob_count, sizeof(*c->blobs), cmp_u64);
 	for (size_t i = 0, run; i < c->blob_count; i += run) {
-		for (run = 1; i + run < c->blob_count && c->blobs[i + run] == c->blobs[i];)
+		for (run = 1;
+		     i + run < c->blob_count && c->blobs[i + run] == c->blobs[i];)
 			run++;
 		check_blob(c, c->blobs[i], run);
 	}
@@ -256,8 +273,9 @@ static void report_line(void *ctx, const char *text)
 
 static _Noreturn void child(const char *dir, int fd)
 {
-	const struct vx_store_options o = { .struct_size = sizeof(o), .dir = dir,
-		.read_only = true };
+	const struct vx_store_options o = {
+		.struct_size = sizeof(o), .dir = dir, .read_only = true
+	};
 	struct vx_store *store;
 	struct vx_error err;
 	uint64_t problems = 0;
@@ -296,7 +314,8 @@ int vx_store_check(const char *dir, vx_store_report_fn *report, void *ctx,
 	pid_t pid;
 
 	if (pipe(p) < 0)
-		return vx_error_set(err, VX_EIO, "cannot make a pipe: %s", vx_errno_text(errno));
+		return vx_error_set(
+		    err, VX_EIO, "cannot make a pipe: %s", vx_errno_text(errno));
 	pid = fork();
 	if (pid == 0) {
 		(void)close(p[0]);
@@ -305,13 +324,15 @@ int vx_store_check(const char *dir, vx_store_report_fn *report, void *ctx,
 	(void)close(p[1]);
 	if (pid < 0) {
 		(void)close(p[0]);
-		return vx_error_set(err, VX_EIO, "cannot start the check: %s", vx_errno_text(errno));
+		return vx_error_set(
+		    err, VX_EIO, "cannot start the check: %s", vx_errno_text(errno));
 	}
 	*problems = relay(p[0], report, ctx);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFSIGNALED(status)) {
-		report(ctx, "the check itself crashed on a damaged page: run store repair");
+		report(
+		    ctx, "the check itself crashed on a damaged page: run store repair");
 		(*problems)++;
 	} else if (WEXITSTATUS(status) != 0 && *problems == 0) {
 		return vx_error_set(err, VX_EIO, "the check could not be made");

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 /* How long a committer that sees other processes wait leaves the lock alone. */
-enum { YIELD_US = 50 };
+enum {
+	YIELD_US = 50
+};
 
 struct vx_store_waiter {
 	pthread_mutex_t lock;
@@ -110,7 +112,8 @@ static struct vx_store_op *take_batch(struct vx_store *s)
 	batch = s->stopping ? NULL : s->queue;
 	for (struct vx_store_op *op = batch; op != NULL; op = op->next) {
 		octets += weight(op);
-		if (ops > 0 && (ops >= VX_STORE_BATCH_OPS || octets > VX_STORE_BATCH_OCTETS))
+		if (ops > 0 &&
+		    (ops >= VX_STORE_BATCH_OPS || octets > VX_STORE_BATCH_OCTETS))
 			break;
 		ops++;
 		last = op;
@@ -178,8 +181,8 @@ static int may_apply(const struct vx_store *s, const struct vx_store_op *op)
  * Apply a list in one transaction.  VX_OK: committed.  Otherwise nothing was changed;
  * the ops keep only the results of a body that could not be written.
  */
-static int run_together(struct vx_store *s, struct vx_store_op *list,
-    struct vx_store_op **rest)
+static int run_together(
+    struct vx_store *s, struct vx_store_op *list, struct vx_store_op **rest)
 {
 	const uint64_t until = vx_clock_mono_us() + VX_STORE_BATCH_US;
 	struct vx_kv_txn *txn;

@@ -6,7 +6,9 @@
 
 #include <stdio.h>
 
-enum { VALUE_VERSION = 1 };
+enum {
+	VALUE_VERSION = 1
+};
 
 void vx_key_state(struct vx_key *k, uint32_t account, uint32_t mailbox, enum vx_kind kind)
 {
@@ -44,14 +46,16 @@ void vx_key_blob(struct vx_key *k, uint64_t blob)
 
 bool vx_key_is(vx_slice key, const struct vx_key *prefix, size_t rest)
 {
-	return key.len == prefix->len + rest && vx_slice_has_prefix(key, vx_key_slice(prefix));
+	return key.len == prefix->len + rest &&
+	       vx_slice_has_prefix(key, vx_key_slice(prefix));
 }
 
 static uint32_t value_crc(const char *value, size_t len)
 {
 	const uint32_t crc = vx_crc32c(0, vx_slice_of(value, 4));
 
-	return vx_crc32c(crc, vx_slice_of(value + VX_VALUE_HEADER, len - VX_VALUE_HEADER));
+	return vx_crc32c(
+	    crc, vx_slice_of(value + VX_VALUE_HEADER, len - VX_VALUE_HEADER));
 }
 
 void vx_value_seal(char *value, size_t len, char type)
@@ -67,8 +71,9 @@ int vx_value_check(vx_slice value, char type, size_t min)
 		return VX_ECORRUPT;
 	if (value.ptr[1] != VALUE_VERSION)
 		return VX_EUNSUP;
-	return vx_get_le32(value.ptr + 4) == value_crc(value.ptr, value.len) ? VX_OK :
-									     VX_ECORRUPT;
+	return vx_get_le32(value.ptr + 4) == value_crc(value.ptr, value.len)
+		   ? VX_OK
+		   : VX_ECORRUPT;
 }
 
 int vx_meta_next(struct vx_kv_txn *txn, const char *name, uint64_t *out)
@@ -91,9 +96,12 @@ int vx_meta_next(struct vx_kv_txn *txn, const char *name, uint64_t *out)
 
 /* --- account ---------------------------------------------------------------------- */
 
-enum { ACCOUNT_OCTETS = 56 };
+enum {
+	ACCOUNT_OCTETS = 56
+};
 
-int vx_account_read(struct vx_kv_txn *txn, uint32_t account, struct vx_account_record *out)
+int vx_account_read(
+    struct vx_kv_txn *txn, uint32_t account, struct vx_account_record *out)
 {
 	struct vx_key k;
 	vx_slice v;
@@ -137,7 +145,9 @@ int vx_account_write(
 
 /* --- head ------------------------------------------------------------------------- */
 
-enum { HEAD_OCTETS = 56 };
+enum {
+	HEAD_OCTETS = 56
+};
 
 int vx_head_read(
     struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_head *out)
@@ -194,7 +204,9 @@ int vx_head_write(
 
 /* --- names ------------------------------------------------------------------------ */
 
-enum { NAME_OCTETS = 12 };
+enum {
+	NAME_OCTETS = 12
+};
 
 int vx_name_parse(vx_slice v, struct vx_name *out)
 {
@@ -241,7 +253,9 @@ int vx_name_write(
 
 /* --- volumes ------------------------------------------------------------------------ */
 
-enum { VOLUME_OCTETS = 24 };
+enum {
+	VOLUME_OCTETS = 24
+};
 
 int vx_volume_record_get(vx_slice key, vx_slice v, struct vx_volume_record *out)
 {
@@ -252,8 +266,10 @@ int vx_volume_record_get(vx_slice key, vx_slice v, struct vx_volume_record *out)
 	if (rc != VX_OK)
 		return rc;
 	*out = (struct vx_volume_record){ .number = vx_get_be32(key.ptr),
-		.lane = (uint8_t)v.ptr[2], .sealed = (uint8_t)v.ptr[3],
-		.live = vx_get_le64(v.ptr + 8), .dead = vx_get_le64(v.ptr + 16) };
+		.lane = (uint8_t)v.ptr[2],
+		.sealed = (uint8_t)v.ptr[3],
+		.live = vx_get_le64(v.ptr + 8),
+		.dead = vx_get_le64(v.ptr + 16) };
 	return VX_OK;
 }
 
@@ -279,5 +295,6 @@ int vx_volume_record_write(struct vx_kv_txn *txn, const struct vx_volume_record 
 	vx_put_le64(v + 8, r->live);
 	vx_put_le64(v + 16, r->dead);
 	vx_value_seal(v, sizeof(v), 'V');
-	return vx_kv_put(txn, VX_TREE_VOLUME, vx_slice_of(key, 4), vx_slice_of(v, sizeof(v)));
+	return vx_kv_put(
+	    txn, VX_TREE_VOLUME, vx_slice_of(key, 4), vx_slice_of(v, sizeof(v)));
 }

@@ -1,4 +1,5 @@
-/* keys.h - the layout of keys and values (STORE.md 4).  Keys big-endian, values little. */
+/* keys.h - the layout of keys and values (STORE.md 4).  Keys big-endian, values little.
+ */
 #ifndef VX_STORE_KEYS_H
 #define VX_STORE_KEYS_H
 
@@ -7,9 +8,9 @@
 
 /* Kinds in the state tree, after account and mailbox. */
 enum vx_kind {
-	VX_KIND_ACCOUNT = 'A',  /* mailbox 0 */
-	VX_KIND_NAME = 'N',     /* mailbox 0; rest: name */
-	VX_KIND_SWEEP = 'Z',    /* account 0, mailbox 0; rest: account | mailbox deleted */
+	VX_KIND_ACCOUNT = 'A', /* mailbox 0 */
+	VX_KIND_NAME = 'N',    /* mailbox 0; rest: name */
+	VX_KIND_SWEEP = 'Z',   /* account 0, mailbox 0; rest: account | mailbox deleted */
 	VX_KIND_HEAD = 'H',
 	VX_KIND_KEYWORDS = 'K',
 	VX_KIND_BLOCK = 'm',    /* rest: uid >> 13 */
@@ -27,7 +28,8 @@ static inline vx_slice vx_key_slice(const struct vx_key *k)
 	return vx_slice_of(k->octets, k->len);
 }
 
-void vx_key_state(struct vx_key *k, uint32_t account, uint32_t mailbox, enum vx_kind kind);
+void vx_key_state(
+    struct vx_key *k, uint32_t account, uint32_t mailbox, enum vx_kind kind);
 void vx_key_add_u32(struct vx_key *k, uint32_t n);
 void vx_key_add_u64(struct vx_key *k, uint64_t n);
 /* Octets, as many as fit. */
@@ -54,7 +56,8 @@ struct vx_account_record {
 	uint32_t next_mailbox, last_uidvalidity;
 	uint64_t modseq;
 };
-int vx_account_read(struct vx_kv_txn *txn, uint32_t account, struct vx_account_record *out);
+int vx_account_read(
+    struct vx_kv_txn *txn, uint32_t account, struct vx_account_record *out);
 int vx_account_write(
     struct vx_kv_txn *txn, uint32_t account, const struct vx_account_record *r);
 

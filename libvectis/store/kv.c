@@ -98,11 +98,11 @@ static int result_of(const struct vx_kv_env *env, int rc)
 	}
 }
 
-static int open_failed(const struct vx_kv_env *env, const char *path, int rc,
-    struct vx_error *err)
+static int open_failed(
+    const struct vx_kv_env *env, const char *path, int rc, struct vx_error *err)
 {
-	return vx_error_set(err, result_of(env, rc), "cannot open the store file %s: %s", path,
-	    rc > 0 ? vx_errno_text(rc) : mdb_strerror(rc));
+	return vx_error_set(err, result_of(env, rc), "cannot open the store file %s: %s",
+	    path, rc > 0 ? vx_errno_text(rc) : mdb_strerror(rc));
 }
 
 /* Register env by its file; false when this process has that file open. */
@@ -214,7 +214,8 @@ int vx_kv_open(const char *path, unsigned mode, uint64_t map_octets,
 	(void)pthread_cond_init(&env->idle, NULL);
 	if (!register_open(env)) {
 		free_env(env);
-		return vx_error_set(err, VX_EBUSY, "%s is open in this process already", path);
+		return vx_error_set(
+		    err, VX_EBUSY, "%s is open in this process already", path);
 	}
 	rc = open_mdb(env, map_octets);
 	if (rc != MDB_SUCCESS) {
@@ -286,7 +287,8 @@ static void grow_ahead(struct vx_kv_env *env)
 	if (mdb_env_info(env->mdb, &info) != MDB_SUCCESS ||
 	    mdb_env_stat(env->mdb, &st) != MDB_SUCCESS)
 		return;
-	if (env->grow || (uint64_t)info.me_last_pgno * st.ms_psize > info.me_mapsize / 4 * 3)
+	if (env->grow ||
+	    (uint64_t)info.me_last_pgno * st.ms_psize > info.me_mapsize / 4 * 3)
 		resize(env, (uint64_t)info.me_mapsize * 2);
 }
 
@@ -499,8 +501,8 @@ void vx_kv_cursor_close(struct vx_kv_cursor *c)
 	vx_free(c);
 }
 
-static int move(struct vx_kv_cursor *c, MDB_val k, MDB_cursor_op op, vx_slice *key,
-    vx_slice *value)
+static int move(
+    struct vx_kv_cursor *c, MDB_val k, MDB_cursor_op op, vx_slice *key, vx_slice *value)
 {
 	MDB_val v;
 	const int rc = mdb_cursor_get(c->mdb, &k, &v, op);
@@ -545,10 +547,12 @@ int vx_kv_cursor_delete(struct vx_kv_cursor *c)
 
 /* --- changes, upkeep -------------------------------------------------------------- */
 
-static struct vx_change *find_change(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox)
+static struct vx_change *find_change(
+    struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox)
 {
 	for (size_t i = txn->change_count; i-- > 0;)
-		if (txn->changes[i].account == account && txn->changes[i].mailbox == mailbox)
+		if (txn->changes[i].account == account &&
+		    txn->changes[i].mailbox == mailbox)
 			return &txn->changes[i];
 	return NULL;
 }
@@ -556,7 +560,8 @@ static struct vx_change *find_change(struct vx_kv_txn *txn, uint32_t account, ui
 void vx_kv_note_change(
     struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, uint64_t modseq)
 {
-	struct vx_change *c = txn->change_count > 64 ? NULL : find_change(txn, account, mailbox);
+	struct vx_change *c =
+	    txn->change_count > 64 ? NULL : find_change(txn, account, mailbox);
 
 	if (c != NULL) {
 		c->modseq = modseq;
@@ -600,8 +605,8 @@ int vx_kv_copy(struct vx_kv_env *env, const char *to, struct vx_error *err)
 	leave(env);
 	if (rc == MDB_SUCCESS)
 		return VX_OK;
-	return vx_error_set(err, result_of(env, rc), "cannot copy %s to %s: %s", env->path, to,
-	    rc > 0 ? vx_errno_text(rc) : mdb_strerror(rc));
+	return vx_error_set(err, result_of(env, rc), "cannot copy %s to %s: %s",
+	    env->path, to, rc > 0 ? vx_errno_text(rc) : mdb_strerror(rc));
 }
 
 struct oldest {

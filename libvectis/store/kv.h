@@ -15,7 +15,8 @@
 struct vx_kv_env;
 struct vx_kv_txn;
 
-/* The trees of the state environment (STORE.md 4); VX_TREE_BODY is a volume's only one. */
+/* The trees of the state environment (STORE.md 4); VX_TREE_BODY is a volume's only one.
+ */
 enum vx_tree {
 	VX_TREE_META,   /* format version, counters, server secrets */
 	VX_TREE_STATE,  /* s: clustered by account | mailbox | kind | rest */
@@ -75,7 +76,8 @@ int vx_kv_delete(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key);
 
 /* At most one cursor a tree and transaction is needed; it ends before its transaction. */
 struct vx_kv_cursor;
-int vx_kv_cursor_open(struct vx_kv_txn *txn, enum vx_tree tree, struct vx_kv_cursor **out);
+int vx_kv_cursor_open(
+    struct vx_kv_txn *txn, enum vx_tree tree, struct vx_kv_cursor **out);
 void vx_kv_cursor_close(struct vx_kv_cursor *c);
 /*
  * Each VX_OK or VX_ENOENT.  seek: the first key >= key.  The octets of key and value
@@ -114,7 +116,8 @@ int vx_kv_check_readers(struct vx_kv_env *env);
 /* Copy the environment to a new file while it is in use. */
 int vx_kv_copy(struct vx_kv_env *env, const char *to, struct vx_error *err);
 struct vx_kv_stat {
-	uint64_t map_octets, used_octets, free_octets, last_txn, readers, oldest_reader_txns;
+	uint64_t map_octets, used_octets, free_octets, last_txn, readers,
+	    oldest_reader_txns;
 	uint32_t oldest_reader_pid; /* 0: none */
 };
 int vx_kv_stat(struct vx_kv_env *env, struct vx_kv_stat *out);

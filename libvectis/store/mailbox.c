@@ -15,8 +15,8 @@ static vx_slice canonical(vx_slice name, char buffer[VX_MAILBOX_NAME_MAX])
 {
 	const bool first_level = name.len > 5 && name.ptr[5] == '/';
 
-	if (name.len < 5 || name.len > VX_MAILBOX_NAME_MAX || (name.len > 5 && !first_level) ||
-	    !vx_slice_has_prefix_nocase(name, inbox))
+	if (name.len < 5 || name.len > VX_MAILBOX_NAME_MAX ||
+	    (name.len > 5 && !first_level) || !vx_slice_has_prefix_nocase(name, inbox))
 		return name;
 	memcpy(buffer, name.ptr, name.len);
 	memcpy(buffer, inbox.ptr, inbox.len);
@@ -82,8 +82,9 @@ static int make(struct vx_kv_txn *txn, uint32_t account, vx_slice name, unsigned
 	a.last_uidvalidity = a.last_uidvalidity < now ? now : a.last_uidvalidity + 1;
 	n.mailbox = a.next_mailbox++;
 	a.modseq++;
-	h.s = (struct vx_mailbox_status){ .uidvalidity = a.last_uidvalidity, .uidnext = 1,
-		.highestmodseq = a.modseq };
+	h.s = (struct vx_mailbox_status){
+		.uidvalidity = a.last_uidvalidity, .uidnext = 1, .highestmodseq = a.modseq
+	};
 	memcpy(h.name, name.ptr, name.len);
 	rc = vx_head_write(txn, account, n.mailbox, &h);
 	if (rc == VX_OK)
@@ -216,8 +217,8 @@ static int names_below(struct vx_kv_txn *txn, uint32_t account, vx_slice prefix,
 	return rc == VX_ENOENT ? VX_OK : rc;
 }
 
-static int rename_children(
-    struct vx_kv_txn *txn, uint32_t account, vx_slice from, vx_slice to, struct vx_arena *arena)
+static int rename_children(struct vx_kv_txn *txn, uint32_t account, vx_slice from,
+    vx_slice to, struct vx_arena *arena)
 {
 	char prefix[VX_MAILBOX_NAME_MAX + 1], name[2 * VX_MAILBOX_NAME_MAX];
 	vx_slice *names;
@@ -298,7 +299,8 @@ static int rename_mailbox(struct vx_mailbox_op *op, struct vx_kv_txn *txn, vx_sl
 	return rc;
 }
 
-static int subscribe(struct vx_mailbox_op *op, struct vx_kv_txn *txn, vx_slice name, bool on)
+static int subscribe(
+    struct vx_mailbox_op *op, struct vx_kv_txn *txn, vx_slice name, bool on)
 {
 	struct vx_name n = { 0 };
 	size_t count;
@@ -354,15 +356,18 @@ void vx_mailbox_op_init(struct vx_mailbox_op *op, enum vx_mailbox_verb verb)
 
 /* --- accounts ----------------------------------------------------------------------- */
 
-int vx_account_create(struct vx_kv_txn *txn, uint32_t account, const struct vx_quota *quota)
+int vx_account_create(
+    struct vx_kv_txn *txn, uint32_t account, const struct vx_quota *quota)
 {
 	static const struct {
 		const char *name;
 		unsigned use;
-	} first[] = { { "INBOX", 0 }, { "Archive", VX_USE_ARCHIVE }, { "Drafts", VX_USE_DRAFTS },
-		{ "Junk", VX_USE_JUNK }, { "Sent", VX_USE_SENT }, { "Trash", VX_USE_TRASH } };
+	} first[] = { { "INBOX", 0 }, { "Archive", VX_USE_ARCHIVE },
+		{ "Drafts", VX_USE_DRAFTS }, { "Junk", VX_USE_JUNK },
+		{ "Sent", VX_USE_SENT }, { "Trash", VX_USE_TRASH } };
 	const struct vx_account_record a = { .limit_octets = quota->limit_octets,
-		.limit_messages = quota->limit_messages, .next_mailbox = 1 };
+		.limit_messages = quota->limit_messages,
+		.next_mailbox = 1 };
 	int rc = vx_account_write(txn, account, &a);
 
 	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]) && rc == VX_OK; i++) {
@@ -379,7 +384,8 @@ int vx_account_create(struct vx_kv_txn *txn, uint32_t account, const struct vx_q
 	return rc;
 }
 
-int vx_account_set_quota(struct vx_kv_txn *txn, uint32_t account, const struct vx_quota *quota)
+int vx_account_set_quota(
+    struct vx_kv_txn *txn, uint32_t account, const struct vx_quota *quota)
 {
 	struct vx_account_record a;
 	const int rc = vx_account_read(txn, account, &a);
@@ -424,8 +430,11 @@ static int fill(struct vx_view *v, uint32_t account, vx_slice name, vx_slice val
 		rc = vx_head_read(v->txn, account, n.mailbox, &h);
 	if (rc != VX_OK)
 		return rc;
-	*out = (struct vx_mailbox_info){ .account = account, .mailbox = n.mailbox,
-		.name = name, .subscribed = n.subscribed, .exists = n.mailbox != 0,
+	*out = (struct vx_mailbox_info){ .account = account,
+		.mailbox = n.mailbox,
+		.name = name,
+		.subscribed = n.subscribed,
+		.exists = n.mailbox != 0,
 		.special_use = h.special_use };
 	return VX_OK;
 }
@@ -491,8 +500,9 @@ int vx_mailbox_get(
 	struct vx_head h;
 	const int rc = vx_head_read(v->txn, account, mailbox, &h);
 
-	return rc == VX_OK ? vx_mailbox_find(v, account, vx_slice_of(h.name, h.name_len), out) :
-			     rc;
+	return rc == VX_OK
+		   ? vx_mailbox_find(v, account, vx_slice_of(h.name, h.name_len), out)
+		   : rc;
 }
 
 int vx_mailbox_status(

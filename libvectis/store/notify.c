@@ -15,7 +15,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { RING_ENTRIES = 4096 };
+enum {
+	RING_ENTRIES = 4096
+};
 
 struct ring_entry {
 	_Atomic uint64_t number; /* of the change that is in it, written last */
@@ -34,8 +36,8 @@ static int fail(struct vx_store *s, struct vx_error *err)
 {
 	const int number = errno;
 
-	return vx_error_set(err, vx_errno_result(number), "cannot set up the notices in %s: %s",
-	    s->dir, vx_errno_text(number));
+	return vx_error_set(err, vx_errno_result(number),
+	    "cannot set up the notices in %s: %s", s->dir, vx_errno_text(number));
 }
 
 static int map_ring(struct vx_store *s)
@@ -49,7 +51,8 @@ static int map_ring(struct vx_store *s)
 	if (fd < 0)
 		return -1;
 	if (posix_fallocate(fd, 0, sizeof(struct vx_ring)) == 0)
-		p = mmap(NULL, sizeof(struct vx_ring), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		p = mmap(NULL, sizeof(struct vx_ring), PROT_READ | PROT_WRITE, MAP_SHARED,
+		    fd, 0);
 	(void)close(fd);
 	if (p == MAP_FAILED)
 		return -1;
@@ -111,7 +114,8 @@ unsigned vx_notify_waiters(struct vx_store *s)
 {
 	const int32_t n = atomic_load(&s->ring->waiters);
 
-	/* A process that died while it waited leaves a count behind: ignore what is absurd. */
+	/* A process that died while it waited leaves a count behind: ignore what is
+	 * absurd. */
 	return n > 0 && n < 64 ? (unsigned)n : 0;
 }
 
@@ -154,9 +158,10 @@ void vx_watch_remove(struct vx_store *s, struct vx_watch *w)
 static void tell(struct vx_store *s, struct vx_watch *first, const struct vx_change *c)
 {
 	for (struct vx_watch *w = first; w != NULL; w = s->next_watch) {
-		const bool mine = c == NULL ||
-		    (w->account == c->account &&
-		        (w->mailbox == 0 || c->mailbox == 0 || w->mailbox == c->mailbox)) ||
+		const bool mine =
+		    c == NULL ||
+		    (w->account == c->account && (w->mailbox == 0 || c->mailbox == 0 ||
+						     w->mailbox == c->mailbox)) ||
 		    w->account == 0;
 
 		s->next_watch = w->next;
@@ -191,7 +196,8 @@ void vx_notify_dispatch(struct vx_store *s)
 
 		if (number != s->ring_at || atomic_load(&e->number) != number ||
 		    (c.account == 0 && c.mailbox == 0)) {
-			/* overtaken, being written by a slower process, or "everything" */
+			/* overtaken, being written by a slower process, or "everything"
+			 */
 			s->ring_at = next;
 			tell_all(s);
 			return;

@@ -6,19 +6,23 @@
 #include "store/box.h"
 #include "store/store_int.h"
 
-enum { DESCRIPTOR_HEADER = VX_VALUE_HEADER + 8, INBOX_ID = 1 };
+enum {
+	DESCRIPTOR_HEADER = VX_VALUE_HEADER + 8,
+	INBOX_ID = 1
+};
 
 /* --- delivery ---------------------------------------------------------------------- */
 
-static bool over_quota(const struct vx_account_record *a, uint64_t octets, uint64_t messages)
+static bool over_quota(
+    const struct vx_account_record *a, uint64_t octets, uint64_t messages)
 {
-	return (a->limit_octets > 0 &&
-	           (octets > a->limit_octets || a->used_octets > a->limit_octets - octets)) ||
+	return (a->limit_octets > 0 && (octets > a->limit_octets ||
+					   a->used_octets > a->limit_octets - octets)) ||
 	       (a->limit_messages > 0 && a->used_messages + messages > a->limit_messages);
 }
 
-static int open_target(
-    struct vx_kv_txn *txn, const struct vx_delivery_target *t, uint64_t size, struct vx_box *b)
+static int open_target(struct vx_kv_txn *txn, const struct vx_delivery_target *t,
+    uint64_t size, struct vx_box *b)
 {
 	int rc = vx_box_open(txn, t->account, t->mailbox == 0 ? INBOX_ID : t->mailbox, b);
 
@@ -36,7 +40,8 @@ static int file_one(struct vx_deliver_op *op, struct vx_kv_txn *txn,
     struct vx_delivery_target *t, struct vx_box *b)
 {
 	const struct vx_blob_writer *w = op->op.blob;
-	struct vx_record r = { .blob = w->blob, .size = small_size(w->size),
+	struct vx_record r = { .blob = w->blob,
+		.size = small_size(w->size),
 		.internal_date = op->internal_date };
 	uint64_t keywords;
 	int rc = open_target(txn, t, w->size, b);
@@ -82,7 +87,8 @@ static int put_descriptor(struct vx_kv_txn *txn, const struct vx_blob_writer *w)
 }
 
 /* Would every target take it?  Nothing is changed. */
-static int all_would_take(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_box *b)
+static int all_would_take(
+    struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_box *b)
 {
 	for (size_t i = 0; i < op->target_count; i++) {
 		const int rc = open_target(txn, &op->targets[i], op->op.blob->size, b);
@@ -142,7 +148,8 @@ struct flags_visit {
 	const struct vx_flags_op *op;
 	uint64_t bits;
 	uint32_t changed;
-	struct vx_uid_range *refused; /* in the op's arena, room for all that are visited */
+	struct vx_uid_range
+	    *refused; /* in the op's arena, room for all that are visited */
 	size_t refused_count, refused_cap;
 	bool failed;
 };
@@ -160,7 +167,8 @@ static bool add_uid(struct vx_arena *arena, struct vx_uid_range **ranges, size_t
 	if (*count == *cap) {
 		const size_t more = *cap == 0 ? 16 : *cap * 2;
 
-		grown = arena == NULL ? NULL : vx_arena_array(arena, more, sizeof(**ranges));
+		grown =
+		    arena == NULL ? NULL : vx_arena_array(arena, more, sizeof(**ranges));
 		if (grown == NULL)
 			return false;
 		if (*count > 0)
@@ -178,7 +186,8 @@ static enum vx_box_verdict change_flags(struct vx_box_visit *v, struct vx_record
 	uint64_t flags = r->flags;
 
 	if (r->modseq > f->op->unchanged_since) {
-		if (!add_uid(f->op->arena, &f->refused, &f->refused_count, &f->refused_cap, r->uid))
+		if (!add_uid(f->op->arena, &f->refused, &f->refused_count,
+			&f->refused_cap, r->uid))
 			f->failed = true;
 		return VX_BOX_KEPT;
 	}
@@ -202,17 +211,20 @@ static enum vx_box_verdict change_flags(struct vx_box_visit *v, struct vx_record
 
 static int apply_flags_to(struct vx_flags_op *op, struct vx_box *b)
 {
-	struct flags_visit f = { .v = { .ranges = op->uids, .range_count = op->range_count,
-		                     .limit = VX_STORE_SLICE_RECORDS, .visit = change_flags },
+	struct flags_visit f = { .v = { .ranges = op->uids,
+				     .range_count = op->range_count,
+				     .limit = VX_STORE_SLICE_RECORDS,
+				     .visit = change_flags },
 		.op = op };
 	uint32_t from = op->from_uid;
-	int rc = vx_box_keywords(
-	    b, &op->keywords, op->change != VX_FLAGS_REMOVE, &f.bits);
+	int rc =
+	    vx_box_keywords(b, &op->keywords, op->change != VX_FLAGS_REMOVE, &f.bits);
 
 	f.bits |= op->flags & VX_FLAG_SYSTEM;
 	if (rc == VX_OK)
 		rc = vx_box_visit(b, &f.v, &from);
-	/* Keywords may have been written: from here on only a broken transaction fails. */
+	/* Keywords may have been written: from here on only a broken transaction fails.
+	 */
 	op->refused = f.refused;
 	op->refused_count = f.refused_count;
 	op->changed = f.changed;
@@ -323,8 +335,10 @@ static int expunge(struct vx_box *b, struct taken *t, uint32_t *from)
 static int apply_expunge(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct vx_expunge_op *op = (struct vx_expunge_op *)base;
-	struct taken t = { .v = { .ranges = op->uids, .range_count = op->range_count,
-		               .limit = VX_STORE_SLICE_RECORDS, .visit = take_record },
+	struct taken t = { .v = { .ranges = op->uids,
+			       .range_count = op->range_count,
+			       .limit = VX_STORE_SLICE_RECORDS,
+			       .visit = take_record },
 		.deleted_only = op->deleted_only };
 	struct vx_box *b = vx_alloc(sizeof(*b));
 	uint32_t from = op->from_uid;
@@ -369,7 +383,8 @@ static int map_keywords(struct vx_box *from, struct vx_box *to, struct keyword_m
 	if (rc == VX_OK)
 		rc = vx_keywords_parse(value, names, &count);
 	for (size_t i = 0; i < count && rc == VX_OK; i++) {
-		memcpy(copy[i], names[i].ptr, vx_slice_head(names[i], sizeof(copy[i])).len);
+		memcpy(
+		    copy[i], names[i].ptr, vx_slice_head(names[i], sizeof(copy[i])).len);
 		names[i].ptr = copy[i];
 	}
 	for (size_t i = 0; i < count && rc == VX_OK; i++) {
@@ -399,13 +414,13 @@ static int note_pair(struct vx_copy_op *op, size_t caps[2], uint32_t from, uint3
 	if (op->arena == NULL)
 		return VX_OK;
 	return add_uid(op->arena, &op->from_uids, &op->from_count, &caps[0], from) &&
-		       add_uid(op->arena, &op->to_uids, &op->to_count, &caps[1], to) ?
-	    VX_OK :
-	    VX_ELIMIT;
+		       add_uid(op->arena, &op->to_uids, &op->to_count, &caps[1], to)
+		   ? VX_OK
+		   : VX_ELIMIT;
 }
 
-static int append_all(
-    struct vx_copy_op *op, struct vx_box *to, const struct taken *t, struct keyword_map *map)
+static int append_all(struct vx_copy_op *op, struct vx_box *to, const struct taken *t,
+    struct keyword_map *map)
 {
 	size_t caps[2] = { 0, 0 };
 	int rc = VX_OK;
@@ -424,7 +439,8 @@ static int append_all(
 	return rc;
 }
 
-static int check_copy(const struct vx_copy_op *op, const struct vx_box *to, const struct taken *t)
+static int check_copy(
+    const struct vx_copy_op *op, const struct vx_box *to, const struct taken *t)
 {
 	uint64_t octets = 0;
 
@@ -432,7 +448,8 @@ static int check_copy(const struct vx_copy_op *op, const struct vx_box *to, cons
 		return VX_ELIMIT;
 	for (size_t i = 0; i < t->count; i++)
 		octets += t->records[i].size;
-	if (!(op->move && op->account == op->to_account) && over_quota(&to->a, octets, t->count))
+	if (!(op->move && op->account == op->to_account) &&
+	    over_quota(&to->a, octets, t->count))
 		return VX_EQUOTA;
 	if (UINT32_MAX - to->h.s.uidnext < t->count)
 		return VX_ELIMIT;
@@ -458,7 +475,8 @@ static int remove_moved(struct vx_copy_op *op, struct vx_box *from, struct taken
 	return rc == VX_OK ? vx_box_close(from) : rc;
 }
 
-static int copy(struct vx_copy_op *op, struct vx_box *from, struct vx_box *to, struct taken *t)
+static int copy(
+    struct vx_copy_op *op, struct vx_box *from, struct vx_box *to, struct taken *t)
 {
 	struct keyword_map map = { 0 };
 	uint32_t at = 0;
@@ -491,11 +509,14 @@ static int copy(struct vx_copy_op *op, struct vx_box *from, struct vx_box *to, s
 static int apply_copy(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct vx_copy_op *op = (struct vx_copy_op *)base;
-	struct taken t = { .v = { .ranges = op->uids, .range_count = op->range_count,
-		               .limit = SIZE_MAX, .visit = take_record },
+	struct taken t = { .v = { .ranges = op->uids,
+			       .range_count = op->range_count,
+			       .limit = SIZE_MAX,
+			       .visit = take_record },
 		.keep = true };
 	struct vx_box *boxes = vx_alloc_array(2, sizeof(*boxes));
-	int rc = boxes == NULL ? VX_ENOMEM : vx_box_open(txn, op->account, op->mailbox, boxes);
+	int rc =
+	    boxes == NULL ? VX_ENOMEM : vx_box_open(txn, op->account, op->mailbox, boxes);
 
 	if (rc == VX_OK)
 		rc = vx_box_open(txn, op->to_account, op->to_mailbox, boxes + 1);

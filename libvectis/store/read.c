@@ -7,7 +7,10 @@
 
 #include <stdlib.h>
 
-enum { SNAPSHOTS_KEPT = 64, WORDS = VX_BLOCK_UIDS / 64 };
+enum {
+	SNAPSHOTS_KEPT = 64,
+	WORDS = VX_BLOCK_UIDS / 64
+};
 
 struct vx_kv_txn *vx_view_txn(struct vx_view *view)
 {
@@ -67,7 +70,8 @@ static int read_blocks(struct vx_snapshot *s, struct vx_kv_txn *txn)
 		return rc;
 	vx_key_state(&prefix, s->account, s->mailbox, VX_KIND_BLOCK);
 	for (rc = vx_kv_seek(c, vx_key_slice(&prefix), &key, &value);
-	     rc == VX_OK && vx_key_is(key, &prefix, 4); rc = vx_kv_next(c, &key, &value)) {
+	     rc == VX_OK && vx_key_is(key, &prefix, 4);
+	     rc = vx_kv_next(c, &key, &value)) {
 		rc = vx_block_parse(value, vx_get_be32(key.ptr + prefix.len), &block);
 		if (rc == VX_OK && s->block_count == cap) {
 			struct snapshot_block *grown;
@@ -88,8 +92,8 @@ static int read_blocks(struct vx_snapshot *s, struct vx_kv_txn *txn)
 }
 
 /* One that is in use and is at the same MODSEQ. */
-static struct vx_snapshot *find_shared(
-    struct vx_store *store, uint32_t account, uint32_t mailbox, const struct vx_mailbox_status *h)
+static struct vx_snapshot *find_shared(struct vx_store *store, uint32_t account,
+    uint32_t mailbox, const struct vx_mailbox_status *h)
 {
 	struct vx_snapshot *s;
 
@@ -172,7 +176,8 @@ void vx_snapshot_free(struct vx_snapshot *s)
 	store = s->store;
 	(void)pthread_mutex_lock(&store->snapshot_lock);
 	last = --s->refs == 0;
-	for (struct vx_snapshot **p = &store->snapshots; last && *p != NULL; p = &(*p)->next) {
+	for (struct vx_snapshot **p = &store->snapshots; last && *p != NULL;
+	     p = &(*p)->next) {
 		if (*p == s) {
 			*p = s->next;
 			break;
@@ -268,7 +273,8 @@ uint32_t vx_snapshot_seq(const struct vx_snapshot *s, uint32_t uid)
 /* --- records ------------------------------------------------------------------------ */
 
 /* Skip to the first page at or after page with a change since; by its block. */
-static int skip_unchanged(struct vx_kv_txn *txn, const struct vx_record_query *q, uint32_t *page)
+static int skip_unchanged(
+    struct vx_kv_txn *txn, const struct vx_record_query *q, uint32_t *page)
 {
 	struct vx_block block;
 	struct vx_key k;
@@ -335,18 +341,20 @@ static int read_pages(struct vx_kv_cursor *c, struct vx_kv_txn *txn, struct read
 
 			rc = skip_unchanged(txn, r->q, &number);
 			seek = seek || number != before;
-			if (rc == VX_OK && number != before && number % VX_BLOCK_PAGES == 0)
+			if (rc == VX_OK && number != before &&
+			    number % VX_BLOCK_PAGES == 0)
 				continue; /* the next block */
 		}
 		k = prefix;
 		vx_key_add_u32(&k, number);
 		if (rc == VX_OK)
-			rc = seek ? vx_kv_seek(c, vx_key_slice(&k), &key, &value) :
-				    vx_kv_next(c, &key, &value);
+			rc = seek ? vx_kv_seek(c, vx_key_slice(&k), &key, &value)
+				  : vx_kv_next(c, &key, &value);
 		if (rc == VX_OK && !vx_key_is(key, &prefix, 4))
 			rc = VX_ENOENT;
 		if (rc == VX_OK)
-			rc = vx_page_parse(value, vx_get_be32(key.ptr + prefix.len), &page);
+			rc = vx_page_parse(
+			    value, vx_get_be32(key.ptr + prefix.len), &page);
 		if (rc != VX_OK)
 			return rc == VX_ENOENT ? VX_OK : rc;
 		if (page.number > r->q->last_uid / VX_PAGE_UIDS || !take_page(r, &page) ||
@@ -375,7 +383,8 @@ int vx_records_read(struct vx_view *v, const struct vx_record_query *q,
 	return VX_OK;
 }
 
-/* --- vanished ------------------------------------------------------------------------ */
+/* --- vanished ------------------------------------------------------------------------
+ */
 
 static int cmp_range(const void *a, const void *b)
 {
@@ -412,7 +421,8 @@ static int add_ranges(vx_slice value, struct vx_arena *arena, struct vx_uid_rang
 	for (size_t at = VX_VALUE_HEADER; at + 8 <= value.len; at += 8) {
 		if (*count == *cap) {
 			const size_t more = *cap == 0 ? 64 : *cap * 2;
-			struct vx_uid_range *grown = vx_arena_array(arena, more, sizeof(*grown));
+			struct vx_uid_range *grown =
+			    vx_arena_array(arena, more, sizeof(*grown));
 
 			if (grown == NULL)
 				return VX_ELIMIT;
@@ -443,7 +453,8 @@ int vx_mailbox_vanished(struct vx_view *v, uint32_t account, uint32_t mailbox,
 	k = prefix;
 	vx_key_add_u64(&k, since + 1);
 	for (rc = vx_kv_seek(c, vx_key_slice(&k), &key, &value);
-	     rc == VX_OK && vx_key_is(key, &prefix, 8); rc = vx_kv_next(c, &key, &value)) {
+	     rc == VX_OK && vx_key_is(key, &prefix, 8);
+	     rc = vx_kv_next(c, &key, &value)) {
 		rc = add_ranges(value, arena, &ranges, &n, &cap);
 		if (rc != VX_OK)
 			break;

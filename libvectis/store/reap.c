@@ -5,7 +5,10 @@
 #include "store/box.h"
 #include "store/store_int.h"
 
-enum { REAP_SLICE = 1000, FORMAT_VERSION = 1 };
+enum {
+	REAP_SLICE = 1000,
+	FORMAT_VERSION = 1
+};
 
 static int check_format(struct vx_store *s, uint32_t found, struct vx_error *err)
 {
@@ -196,7 +199,8 @@ static bool wanted(struct vx_store *s, const struct sweep_op *op)
 int vx_state_reap(struct vx_store *s)
 {
 	struct sweep_op op = { .op = { .apply = apply_reap, .frees = true },
-		.now = (uint32_t)vx_clock_s(), .grace_s = s->o.grace_s };
+		.now = (uint32_t)vx_clock_s(),
+		.grace_s = s->o.grace_s };
 	int rc = VX_OK;
 
 	if (!wanted(s, &op))

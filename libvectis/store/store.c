@@ -11,7 +11,10 @@
 #define DEFAULT_MAP ((uint64_t)1 << 30)
 #define DEFAULT_VOLUME ((uint64_t)4 << 30)
 #define DEFAULT_BALLAST ((uint64_t)64 << 20)
-enum { DEFAULT_GRACE_S = 7 * 86400, LEAST_GRACE_S = 3600 };
+enum {
+	DEFAULT_GRACE_S = 7 * 86400,
+	LEAST_GRACE_S = 3600
+};
 
 static void take_options(struct vx_store *s, const struct vx_store_options *o)
 {
@@ -48,7 +51,7 @@ static int open_bell(struct vx_store *s, struct vx_error *err)
 	if (s->event_fd < 0 || s->epoll_fd < 0 ||
 	    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->event_fd, &e) < 0 ||
 	    (s->inotify_fd >= 0 &&
-	        epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->inotify_fd, &e) < 0))
+		epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->inotify_fd, &e) < 0))
 		return vx_error_set(err, vx_errno_result(errno),
 		    "cannot make the store's descriptors: %s", vx_errno_text(errno));
 	return VX_OK;
@@ -64,8 +67,8 @@ static int open_files(struct vx_store *s, struct vx_error *err)
 	if (!s->o.read_only)
 		rc = vx_fs_mkdirs(s->dir, 0700, err);
 	if (rc == VX_OK)
-		rc = vx_kv_open(path, s->o.read_only ? VX_KV_READ_ONLY : 0, s->o.map_octets,
-		    &s->state, err);
+		rc = vx_kv_open(path, s->o.read_only ? VX_KV_READ_ONLY : 0,
+		    s->o.map_octets, &s->state, err);
 	if (rc == VX_OK)
 		rc = vx_state_prepare(s, err);
 	if (rc == VX_OK && !s->o.read_only)
@@ -83,12 +86,14 @@ int vx_store_open(
 		return vx_error_set(err, VX_ENOMEM, "no memory to open the store");
 	take_options(s, o);
 	if (snprintf(s->dir, sizeof(s->dir), "%s", o->dir) >= (int)sizeof(s->dir))
-		rc = vx_error_set(err, VX_EINVAL, "the state directory's path is too long");
+		rc = vx_error_set(
+		    err, VX_EINVAL, "the state directory's path is too long");
 	else
 		rc = open_files(s, err);
 	if (rc == VX_OK && !s->o.read_only &&
-	    ((rc = vx_committer_start(s)) != VX_OK || (rc = vx_large_lane_start(s)) != VX_OK ||
-	        (rc = vx_upkeep_start(s)) != VX_OK))
+	    ((rc = vx_committer_start(s)) != VX_OK ||
+		(rc = vx_large_lane_start(s)) != VX_OK ||
+		(rc = vx_upkeep_start(s)) != VX_OK))
 		(void)vx_error_set(err, rc, "cannot start the store's threads");
 	if (rc != VX_OK) {
 		vx_store_close(s);

@@ -15,7 +15,8 @@ struct vx_describer;
 /* A volume's part: payload of at most so many octets behind a header of 16. */
 #define VX_PART_HEADER ((size_t)16)
 #define VX_PART_PAYLOAD ((size_t)262128 - VX_PART_HEADER)
-#define VX_BLOB_PIECE ((size_t)16 * VX_PART_PAYLOAD) /* of a large message in one commit */
+#define VX_BLOB_PIECE                                                                    \
+	((size_t)16 * VX_PART_PAYLOAD) /* of a large message in one commit */
 
 /* An open volume, found by its number. */
 struct vx_volume {
@@ -68,18 +69,18 @@ int vx_blob_verify(struct vx_store *store, uint64_t blob, uint64_t *size);
 
 struct vx_blob_writer {
 	struct vx_store *store;
-	struct vx_buf octets;        /* not yet handed to a lane */
-	struct vx_buf descriptor;    /* made by finish */
+	struct vx_buf octets;           /* not yet handed to a lane */
+	struct vx_buf descriptor;       /* made by finish */
 	struct vx_describer *describer; /* own, until finished */
 	uint64_t size;
-	uint64_t blob;               /* 0 until a lane gave one */
+	uint64_t blob; /* 0 until a lane gave one */
 	uint32_t next_part;
 	bool large, finished, durable;
 	/* guarded by store->lock */
-	bool abandoned;              /* freed by its owner: the lane frees it */
-	unsigned in_flight;          /* pieces with the lane */
-	int failed;                  /* result of a piece */
-	bool waiting;                /* its owner was told VX_WAIT */
+	bool abandoned;     /* freed by its owner: the lane frees it */
+	unsigned in_flight; /* pieces with the lane */
+	int failed;         /* result of a piece */
+	bool waiting;       /* its owner was told VX_WAIT */
 	void (*wake)(void *ctx);
 	void *ctx;
 	struct vx_blob_writer *next_wake;
@@ -118,8 +119,8 @@ struct vx_store {
 	char dir[PATH_MAX];
 	struct vx_kv_env *state; /* own */
 
-	pthread_mutex_t lock;    /* the queue, the results, writers, upkeep */
-	pthread_cond_t more;     /* the committer waits */
+	pthread_mutex_t lock; /* the queue, the results, writers, upkeep */
+	pthread_cond_t more;  /* the committer waits */
 	struct vx_store_op *queue, **queue_tail;
 	size_t queued;
 	struct vx_store_op *finished, **finished_tail;

@@ -77,7 +77,8 @@ static void try_to_heal(struct vx_store *s)
 	s->read_mostly = !healed;
 	(void)pthread_mutex_unlock(&s->lock);
 	if (healed)
-		vx_log(s->o.log, VX_LOG_WARN, "disk has room again", VX_KV_Z("dir", s->dir));
+		vx_log(
+		    s->o.log, VX_LOG_WARN, "disk has room again", VX_KV_Z("dir", s->dir));
 }
 
 static void check_readers(struct vx_store *s)
@@ -89,7 +90,8 @@ static void check_readers(struct vx_store *s)
 		vx_log(s->o.log, VX_LOG_INFO, "freed readers of dead processes",
 		    VX_KV_I("readers", dead));
 	if (vx_kv_stat(s->state, &st) == VX_OK && st.oldest_reader_txns > OLD_READER_TXNS)
-		vx_log(s->o.log, VX_LOG_WARN, "a reader is stuck and makes the store grow",
+		vx_log(s->o.log, VX_LOG_WARN,
+		    "a reader is stuck and makes the store grow",
 		    VX_KV_U("pid", st.oldest_reader_pid),
 		    VX_KV_U("transactions_behind", st.oldest_reader_txns));
 }

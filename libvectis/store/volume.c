@@ -1,4 +1,5 @@
-/* Volumes: append-only files of bodies, one writer each, sealed when full (STORE.md 3). */
+/* Volumes: append-only files of bodies, one writer each, sealed when full (STORE.md 3).
+ */
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -12,7 +13,12 @@
 #include <unistd.h>
 
 #define SEALED_MAP_SLACK ((uint64_t)64 << 20)
-enum { OPEN_MAX = 512, PART_MAGIC = 0x5642, PART_VERSION = 1, PART_LAST = 1 };
+enum {
+	OPEN_MAX = 512,
+	PART_MAGIC = 0x5642,
+	PART_VERSION = 1,
+	PART_LAST = 1
+};
 
 void vx_volume_path(const struct vx_store *s, uint32_t number, char path[PATH_MAX])
 {
@@ -57,8 +63,8 @@ static void evict(struct vx_store *s)
 }
 
 /* Open volume number into the list; the lock is held. */
-static int open_volume(struct vx_store *s, uint32_t number, unsigned mode,
-    struct vx_volume **out)
+static int open_volume(
+    struct vx_store *s, uint32_t number, unsigned mode, struct vx_volume **out)
 {
 	struct vx_volume *v = vx_alloc(sizeof(*v));
 	char path[PATH_MAX];
@@ -68,8 +74,8 @@ static int open_volume(struct vx_store *s, uint32_t number, unsigned mode,
 		return VX_ENOMEM;
 	vx_volume_path(s, number, path);
 	/* The map is larger than the file ever gets: the last blob may be 4 GiB long. */
-	rc = vx_kv_open(path, mode | VX_KV_VOLUME, s->o.volume_octets * 2 + SEALED_MAP_SLACK,
-	    &v->env, NULL);
+	rc = vx_kv_open(path, mode | VX_KV_VOLUME,
+	    s->o.volume_octets * 2 + SEALED_MAP_SLACK, &v->env, NULL);
 	if (rc != VX_OK) {
 		vx_free(v);
 		return rc;
@@ -84,7 +90,8 @@ static int open_volume(struct vx_store *s, uint32_t number, unsigned mode,
 	return VX_OK;
 }
 
-static int take(struct vx_store *s, uint32_t number, unsigned mode, struct vx_volume **out)
+static int take(
+    struct vx_store *s, uint32_t number, unsigned mode, struct vx_volume **out)
 {
 	struct vx_volume *v;
 	int rc = VX_OK;
@@ -216,8 +223,7 @@ static int adopt(struct vx_store *s, struct vx_lane *lane)
 		int fd;
 
 		if (vx_volume_record_get(key, value, &r) != VX_OK || r.sealed ||
-		    r.lane != (uint8_t)lane->id ||
-		    lease(s, r.number, &fd) != VX_OK)
+		    r.lane != (uint8_t)lane->id || lease(s, r.number, &fd) != VX_OK)
 			continue;
 		found = enter_volume(s, lane, r.number, fd);
 		if (found != VX_OK) {
@@ -321,7 +327,8 @@ static int put_part(struct vx_kv_txn *txn, const struct vx_blob_part *p)
 	return VX_OK;
 }
 
-static int append_once(struct vx_lane *lane, const struct vx_blob_part *parts, size_t count)
+static int append_once(
+    struct vx_lane *lane, const struct vx_blob_part *parts, size_t count)
 {
 	struct vx_kv_txn *txn;
 	int rc = vx_kv_begin(lane->volume->env, true, &txn);
@@ -350,7 +357,8 @@ int vx_lane_append(
 	return rc;
 }
 
-/* --- reading -------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------
+ */
 
 int vx_part_read(vx_slice value, struct vx_blob_part *out)
 {
@@ -365,7 +373,8 @@ int vx_part_read(vx_slice value, struct vx_blob_part *out)
 
 bool vx_part_intact(vx_slice value)
 {
-	return vx_crc32c(0, vx_slice_from(value, VX_PART_HEADER)) == vx_get_le32(value.ptr + 4);
+	return vx_crc32c(0, vx_slice_from(value, VX_PART_HEADER)) ==
+	       vx_get_le32(value.ptr + 4);
 }
 
 static int verify_parts(struct vx_kv_cursor *c, uint64_t blob, uint64_t *size)

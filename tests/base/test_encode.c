@@ -7,9 +7,9 @@ static struct vx_buf out = { .max = 1000 };
 
 START_TEST(base64_of_rfc_4648_10)
 {
-	static const char *const table[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" },
-		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
-		{ "foobar", "Zm9vYmFy" } };
+	static const char *const table[][2] = { { "", "" }, { "f", "Zg==" },
+		{ "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" } };
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		vx_buf_reset(&out);
@@ -25,12 +25,12 @@ END_TEST
 
 START_TEST(base64_refuses_what_is_not_canonical)
 {
-	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zh==", "Zm9=", "Zm8==", "=", "====",
-		"Zg==Zg==", "Z\ng=", "Zm9v ", "Z-_v" };
+	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zh==", "Zm9=", "Zm8==", "=",
+		"====", "Zg==Zg==", "Z\ng=", "Zm9v ", "Z-_v" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert_msg(vx_base64_decode(vx_slice_str(bad[i]), &out) == VX_EINVAL, "%s",
-		    bad[i]);
+		ck_assert_msg(vx_base64_decode(vx_slice_str(bad[i]), &out) == VX_EINVAL,
+		    "%s", bad[i]);
 	ck_assert_uint_eq(out.len, 0);
 	vxt_assert_ok(vx_base64url_decode(VX_S("Zg"), &out));
 	vxt_assert_ok(vx_base64url_decode(VX_S("-_-_"), &out));
@@ -50,8 +50,10 @@ START_TEST(utf8_well_formed_or_replaced)
 		{ "\xf0\x9f\x98\x80", true, "\xf0\x9f\x98\x80" },
 		{ "\xc0\x80", false, "\xef\xbf\xbd\xef\xbf\xbd" },
 		{ "\xed\xa0\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
-		{ "\xe2\x82", false, "\xef\xbf\xbd" }, { "a\xffz", false, "a\xef\xbf\xbdz" },
-		{ "\xf4\x90\x80\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xe2\x82", false, "\xef\xbf\xbd" },
+		{ "a\xffz", false, "a\xef\xbf\xbdz" },
+		{ "\xf4\x90\x80\x80", false,
+		    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
 		{ "\xef\xbf\xbd", true, "\xef\xbf\xbd" } };
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -81,7 +83,8 @@ START_TEST(hashes_match_their_published_vectors)
 	ck_assert_uint_eq(vx_siphash(&key, vx_slice_of(in, 15)), 0xa129ca6149be45e5u);
 	ck_assert_uint_eq(vx_siphash(&key, vx_slice_of(in, 0)), 0x726fdb47dd0e0e31u);
 	ck_assert_uint_eq(vx_crc32c(0, VX_S("123456789")), 0xe3069283u);
-	ck_assert_uint_eq(vx_crc32c(0, vx_slice_of(in, 32)), 0x46dd794eu); /* RFC 3720 B.4 */
+	ck_assert_uint_eq(
+	    vx_crc32c(0, vx_slice_of(in, 32)), 0x46dd794eu); /* RFC 3720 B.4 */
 	ck_assert_uint_eq(
 	    vx_crc32c(vx_crc32c(0, VX_S("1234")), VX_S("56789")), 0xe3069283u);
 }

@@ -17,11 +17,12 @@ START_TEST(a_value_cannot_forge_a_line_or_a_key)
 
 	ck_assert_int_eq(pipe(p), 0);
 	log.fd = p[1];
-	vx_log(&log, VX_LOG_INFO, "rcpt refused", VX_KV_Z("rcpt", "a b=\"c\"\r\n<3>x\xff"),
-	    VX_KV_I("code", -550), VX_KV_U("n", 7), VX_KV_Z("empty", ""));
-	vxt_assert_str(logged(p[0]),
-	    "<6>prog=smtpd event=\"rcpt refused\" rcpt=\"a b=\\\"c\\\"\\x0d\\x0a<3>x\\xff\" "
-	    "code=-550 n=7 empty=\"\"\n");
+	vx_log(&log, VX_LOG_INFO, "rcpt refused",
+	    VX_KV_Z("rcpt", "a b=\"c\"\r\n<3>x\xff"), VX_KV_I("code", -550),
+	    VX_KV_U("n", 7), VX_KV_Z("empty", ""));
+	vxt_assert_str(logged(p[0]), "<6>prog=smtpd event=\"rcpt refused\" rcpt=\"a "
+				     "b=\\\"c\\\"\\x0d\\x0a<3>x\\xff\" "
+				     "code=-550 n=7 empty=\"\"\n");
 	vx_log(&log, VX_LOG_DEBUG, "dropped");
 	vx_log(NULL, VX_LOG_ERROR, "dropped");
 	vx_log(&log, VX_LOG_ERROR, "stop");
@@ -42,7 +43,8 @@ START_TEST(long_lines_are_cut)
 	ck_assert_int_eq(pipe(p), 0);
 	log.fd = p[1];
 	for (int i = 0; i < 2; i++) {
-		vx_log(&log, VX_LOG_INFO, "big", VX_KV_S("a", vx_slice_of(big, sizeof(big))),
+		vx_log(&log, VX_LOG_INFO, "big",
+		    VX_KV_S("a", vx_slice_of(big, sizeof(big))),
 		    VX_KV_S("b", vx_slice_of(big, sizeof(big))));
 		line = logged(p[0]);
 		ck_assert_uint_le(line.len, VX_LOG_LINE_MAX);

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
-enum { N = 2000 };
+enum {
+	N = 2000
+};
 
 START_TEST(finds_what_was_set_and_not_what_was_removed)
 {

@@ -8,8 +8,9 @@ START_TEST(numbers_are_strict)
 		uint64_t max;
 		int rc;
 		uint64_t value;
-	} table[] = { { "0", 9, VX_OK, 0 }, { "007", 9, VX_OK, 7 }, { "10", 9, VX_EINVAL, 0 },
-		{ "", 9, VX_EINVAL, 0 }, { "-1", 9, VX_EINVAL, 0 }, { "1 ", 9, VX_EINVAL, 0 },
+	} table[] = { { "0", 9, VX_OK, 0 }, { "007", 9, VX_OK, 7 },
+		{ "10", 9, VX_EINVAL, 0 }, { "", 9, VX_EINVAL, 0 },
+		{ "-1", 9, VX_EINVAL, 0 }, { "1 ", 9, VX_EINVAL, 0 },
 		{ "18446744073709551615", UINT64_MAX, VX_OK, UINT64_MAX },
 		{ "18446744073709551616", UINT64_MAX, VX_EINVAL, 0 },
 		{ "000000000000000000001", 9, VX_EINVAL, 0 } };
@@ -17,8 +18,9 @@ START_TEST(numbers_are_strict)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		uint64_t n = 42;
 
-		ck_assert_msg(vx_slice_number(vx_slice_str(table[i].text), table[i].max, &n) ==
-		    table[i].rc, "row %zu", i);
+		ck_assert_msg(vx_slice_number(vx_slice_str(table[i].text), table[i].max,
+				  &n) == table[i].rc,
+		    "row %zu", i);
 		ck_assert_uint_eq(n, table[i].rc == VX_OK ? table[i].value : 42);
 	}
 }
@@ -63,10 +65,11 @@ START_TEST(classes_match_their_definitions)
 		ck_assert(vx_is(ch, VX_C_DIGIT) == digit);
 		ck_assert(vx_is(ch, VX_C_HEX) == (digit || one_of(c, "abcdefABCDEF")));
 		ck_assert(vx_is(ch, VX_C_ATEXT) ==
-		    (alpha || digit || one_of(c, "!#$%&'*+-/=?^_`{|}~")));
+			  (alpha || digit || one_of(c, "!#$%&'*+-/=?^_`{|}~")));
 		ck_assert(vx_is(ch, VX_C_CTL) == (c < 32 || c == 127));
 		ck_assert(vx_is(ch, VX_C_WSP) == one_of(c, " \t"));
-		ck_assert(vx_is(ch, VX_C_TOKEN) == (visible && !one_of(c, "()<>@,;:\\\"/[]?=")));
+		ck_assert(vx_is(ch, VX_C_TOKEN) ==
+			  (visible && !one_of(c, "()<>@,;:\\\"/[]?=")));
 		ck_assert(vx_is(ch, VX_C_ATOM) == (visible && !one_of(c, "(){%*\"\\]")));
 		ck_assert(vx_is(ch, VX_C_BASE64) == (alpha || digit || one_of(c, "+/")));
 		ck_assert(vx_is(ch, VX_C_FTEXT) == (visible && c != ':'));

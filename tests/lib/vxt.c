@@ -63,7 +63,8 @@ void vxt_every_split(vx_slice input, vxt_split_fn *fn, void *ctx)
 		memset(cut, 1, input.len);
 		run_split(input, cut, fn, ctx);
 		memset(cut, 0, input.len);
-		for (size_t i = 1; i < input.len; i += input.len > 4096 ? input.len / 1024 : 1) {
+		for (size_t i = 1;
+		     i<input.len; i += input.len> 4096 ? input.len / 1024 : 1) {
 			cut[i] = true;
 			run_split(input, cut, fn, ctx);
 			cut[i] = false;

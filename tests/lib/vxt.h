@@ -13,8 +13,9 @@
 		char vxt_g[512], vxt_w[512];                                             \
 		const vx_slice vxt_got = (got), vxt_want = (want);                       \
                                                                                          \
-		ck_assert_msg(vx_slice_eq(vxt_got, vxt_want), "%s is \"%s\", not \"%s\"", \
-		    #got, vxt_escape(vxt_got, vxt_g, sizeof(vxt_g)),                     \
+		ck_assert_msg(vx_slice_eq(vxt_got, vxt_want),                            \
+		    "%s is \"%s\", not \"%s\"", #got,                                    \
+		    vxt_escape(vxt_got, vxt_g, sizeof(vxt_g)),                           \
 		    vxt_escape(vxt_want, vxt_w, sizeof(vxt_w)));                         \
 	} while (0)
 #define vxt_assert_str(got, want) vxt_assert_slice((got), vx_slice_str(want))
@@ -22,8 +23,8 @@
 	do {                                                                             \
 		const int vxt_rc = (call);                                               \
                                                                                          \
-		ck_assert_msg(vxt_rc == VX_OK, "%s: %d (%s)", #call, vxt_rc,             \
-		    vx_strerror(vxt_rc));                                                \
+		ck_assert_msg(                                                           \
+		    vxt_rc == VX_OK, "%s: %d (%s)", #call, vxt_rc, vx_strerror(vxt_rc)); \
 	} while (0)
 
 /* s with octets outside 32..126 as \xNN, cut to size; returns out. */

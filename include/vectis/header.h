@@ -1,0 +1,56 @@
+/* header.h - header fields: finding, unfolding, parameters, encoded words, charsets. */
+#ifndef VECTIS_HEADER_H
+#define VECTIS_HEADER_H
+
+#include "vectis/arena.h"
+#include "vectis/buf.h"
+#include "vectis/err.h"
+
+VX_BEGIN_DECLS
+
+struct vx_field {
+	vx_slice whole; /* with its line ends */
+	vx_slice name;
+	vx_slice value; /* folded as it is, without the last line end */
+	bool bad;       /* the line is no field: name is empty, value is the line */
+};
+
+/*
+ * Take the next field off a header block.  False at its end: the blank line is taken
+ * too.  Lines end with CRLF or LF.
+ */
+VX_API bool vx_field_next(vx_slice *block, struct vx_field *out);
+
+/* Append value without the line ends of its folding (RFC 5322 2.2.3), blanks trimmed. */
+VX_API void vx_field_unfold(vx_slice value, struct vx_buf *out);
+
+/* Parameters of one field (RFC 2045 5.1, RFC 2231 put together and decoded to UTF-8). */
+#define VX_PARAMS_MAX 100
+struct vx_param {
+	vx_slice name;  /* lower case */
+	vx_slice value; /* unquoted */
+	struct vx_param *next;
+};
+/*
+ * "type/subtype; a=b" or "token; a=b": *main is what stands before the first ';'.
+ * Garbled parameters are skipped.  VX_OK, VX_ELIMIT (arena).
+ */
+VX_API int vx_params_parse(
+    vx_slice value, struct vx_arena *arena, vx_slice *main, struct vx_param **out);
+
+/* Decode RFC 2047 encoded words to UTF-8; other octets that are not UTF-8 become U+FFFD.
+ */
+VX_API void vx_text_decode(vx_slice value, struct vx_buf *out);
+/* Append text of a charset as UTF-8; false: the charset is unknown, ASCII was kept. */
+VX_API bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *out);
+/* Undo quoted-printable or base64 leniently; any other encoding is copied. */
+VX_API void vx_transfer_decode(vx_slice encoding, vx_slice body, struct vx_buf *out);
+/* The text of HTML: tags and comments out, entities resolved, blanks collapsed. */
+VX_API void vx_html_text(vx_slice html, struct vx_buf *out);
+/* Case folded and in NFKD without more: what SEARCH compares (RFC 5255
+ * i;unicode-casemap). */
+VX_API void vx_text_fold(vx_slice utf8, struct vx_buf *out);
+
+VX_END_DECLS
+
+#endif

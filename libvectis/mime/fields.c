@@ -1,0 +1,505 @@
+#include "mime/fields.h"
+
+#include "base/bytes.h"
+#include "base/chars.h"
+#include "base/encode.h"
+#include "base/hash.h"
+#include "vectis/address.h"
+#include "vectis/date.h"
+#include "vectis/header.h"
+
+/* --- strings ---------------------------------------------------------------------------
+ */
+
+static void add_packed(struct vx_buf *out, const vx_slice *s)
+{
+	char len[4];
+
+	vx_put_le32(len, s == NULL ? 0 : (uint32_t)s->len + 1);
+	vx_buf_add(out, vx_slice_of(len, 4));
+	if (s != NULL)
+		vx_buf_add(out, *s);
+}
+
+uint32_t vx_desc_add_string(struct vx_buf *strings, vx_slice s)
+{
+	const uint32_t at = (uint32_t)strings->len;
+
+	add_packed(strings, &s);
+	return at;
+}
+
+uint32_t vx_desc_empty_envelope(struct vx_buf *strings)
+{
+	const uint32_t at = (uint32_t)strings->len;
+	char zeros[4 + 4 * VX_ENVELOPE_ITEMS] = { 0 };
+
+	vx_put_le32(zeros, 4 * VX_ENVELOPE_ITEMS + 1);
+	vx_buf_add(strings, vx_slice_of(zeros, sizeof(zeros)));
+	return at;
+}
+
+static uint32_t add_lower(struct vx_buf *strings, vx_slice s)
+{
+	const uint32_t at = vx_desc_add_string(strings, s);
+
+	for (size_t i = strings->failed ? s.len : 0; i < s.len; i++)
+		strings->ptr[at + 4 + i] = vx_lower(strings->ptr[at + 4 + i]);
+	return at;
+}
+
+void vx_desc_index_fields(vx_slice header, struct vx_buf *rows, uint32_t *count)
+{
+	const char *const start = header.ptr;
+	struct vx_field f;
+	char row[VX_ROW_FIELD];
+
+	while (*count < VX_HEADER_FIELDS_MAX && vx_field_next(&header, &f)) {
+		if (f.bad)
+			continue;
+		vx_put_le32(row, vx_field_name_hash(f.name));
+		vx_put_le32(row + 4, (uint32_t)(f.whole.ptr - start));
+		vx_put_le32(row + 8, (uint32_t)f.whole.len);
+		vx_buf_add(rows, vx_slice_of(row, sizeof(row)));
+		(*count)++;
+	}
+}
+
+/* --- the envelope
+ * ------------------------------------------------------------------------ */
+
+/* The fields of an envelope as found: the first of each name counts. */
+struct header {
+	vx_slice envelope[VX_ENVELOPE_ITEMS];
+	vx_slice type, encoding, id, description, md5, location, disposition, language;
+};
+
+struct known {
+	const char *name;
+	size_t offset;
+};
+
+#define ENV(item) (offsetof(struct header, envelope) + (item) * sizeof(vx_slice))
+static const struct known known_fields[] = {
+	{ "date", ENV(VX_ENVELOPE_DATE) },
+	{ "subject", ENV(VX_ENVELOPE_SUBJECT) },
+	{ "from", ENV(VX_ENVELOPE_FROM) },
+	{ "sender", ENV(VX_ENVELOPE_SENDER) },
+	{ "reply-to", ENV(VX_ENVELOPE_REPLY_TO) },
+	{ "to", ENV(VX_ENVELOPE_TO) },
+	{ "cc", ENV(VX_ENVELOPE_CC) },
+	{ "bcc", ENV(VX_ENVELOPE_BCC) },
+	{ "in-reply-to", ENV(VX_ENVELOPE_IN_REPLY_TO) },
+	{ "message-id", ENV(VX_ENVELOPE_MESSAGE_ID) },
+	{ "content-type", offsetof(struct header, type) },
+	{ "content-transfer-encoding", offsetof(struct header, encoding) },
+	{ "content-id", offsetof(struct header, id) },
+	{ "content-description", offsetof(struct header, description) },
+	{ "content-md5", offsetof(struct header, md5) },
+	{ "content-location", offsetof(struct header, location) },
+	{ "content-disposition", offsetof(struct header, disposition) },
+	{ "content-language", offsetof(struct header, language) },
+};
+
+static void find_fields(vx_slice header, struct header *h, unsigned *defects)
+{
+	struct vx_field f;
+
+	while (vx_field_next(&header, &f)) {
+		if (f.bad)
+			*defects |= VX_DEFECT_HEADER_LINE;
+		for (size_t i = 0;
+		     !f.bad && i < sizeof(known_fields) / sizeof(known_fields[0]); i++) {
+			vx_slice *slot =
+			    (vx_slice *)(void *)((char *)h + known_fields[i].offset);
+
+			if (slot->ptr == NULL && vx_slice_eq_nocase(f.name,
+						     vx_slice_str(known_fields[i].name)))
+				*slot = f.value;
+		}
+	}
+}
+
+static void pack_addresses(vx_slice field, struct vx_arena *arena, struct vx_buf *out)
+{
+	struct vx_buf list = { .max = 256 * 1024 };
+	struct vx_address *a = NULL;
+	vx_slice packed;
+
+	(void)vx_address_parse(field, arena, &a);
+	for (; a != NULL; a = a->next) {
+		switch (a->kind) {
+		case VX_ADDRESS_MAILBOX:
+			add_packed(&list, a->name.ptr == NULL ? NULL : &a->name);
+			add_packed(&list, &a->local);
+			add_packed(&list, &a->domain);
+			break;
+		case VX_ADDRESS_GROUP_BEGIN:
+			add_packed(&list, NULL);
+			add_packed(&list, &a->name);
+			add_packed(&list, NULL);
+			break;
+		case VX_ADDRESS_GROUP_END:
+			add_packed(&list, NULL);
+			add_packed(&list, NULL);
+			add_packed(&list, NULL);
+			break;
+		}
+	}
+	packed = vx_buf_slice(&list);
+	add_packed(out, list.len == 0 || list.failed ? NULL : &packed);
+	vx_buf_done(&list);
+}
+
+static void pack_text(vx_slice value, struct vx_buf *out)
+{
+	struct vx_buf text = { .max = VX_HEADER_OCTETS_MAX };
+	vx_slice s;
+
+	vx_field_unfold(value, &text);
+	s = vx_buf_slice(&text);
+	add_packed(out, &s);
+	vx_buf_done(&text);
+}
+
+static uint32_t pack_envelope(
+    const struct header *h, struct vx_arena *arena, struct vx_buf *strings)
+{
+	struct vx_buf out = { .max = VX_DESCRIPTOR_MAX / 4 };
+	uint32_t at;
+
+	for (size_t i = 0; i < VX_ENVELOPE_ITEMS; i++) {
+		vx_slice value = h->envelope[i];
+
+		/* RFC 9051 7.5.2: Sender and Reply-To default to From */
+		if ((i == VX_ENVELOPE_SENDER || i == VX_ENVELOPE_REPLY_TO) &&
+		    vx_slice_trim(value, " \t\r\n").len == 0)
+			value = h->envelope[VX_ENVELOPE_FROM];
+		if (value.ptr == NULL)
+			add_packed(&out, NULL);
+		else if (i >= VX_ENVELOPE_FROM && i <= VX_ENVELOPE_BCC)
+			pack_addresses(value, arena, &out);
+		else
+			pack_text(value, &out);
+	}
+	if (out.failed)
+		at = vx_desc_empty_envelope(strings);
+	else
+		at = vx_desc_add_string(strings, vx_buf_slice(&out));
+	vx_buf_done(&out);
+	return at;
+}
+
+/* --- MIME fields
+ * --------------------------------------------------------------------------- */
+
+static uint32_t pack_params(const struct vx_param *p, struct vx_buf *strings)
+{
+	struct vx_buf list = { .max = 128 * 1024 };
+	uint32_t at = VX_STR_NONE;
+
+	for (; p != NULL; p = p->next) {
+		add_packed(&list, &p->name);
+		add_packed(&list, &p->value);
+	}
+	if (list.len > 0 && !list.failed)
+		at = vx_desc_add_string(strings, vx_buf_slice(&list));
+	vx_buf_done(&list);
+	return at;
+}
+
+static bool is_token(vx_slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!vx_is(s.ptr[i], VX_C_TOKEN))
+			return false;
+	return s.len > 0;
+}
+
+static void set_type(
+    struct vx_desc_part *p, struct vx_buf *strings, vx_slice type, vx_slice sub)
+{
+	p->strings[VX_STR_TYPE] = add_lower(strings, type);
+	p->strings[VX_STR_SUBTYPE] = add_lower(strings, sub);
+	if (vx_slice_eq_nocase(type, VX_S("multipart"))) {
+		p->flags |= VX_PART_MULTIPART;
+		if (vx_slice_eq_nocase(sub, VX_S("digest")))
+			p->flags |= VX_DESC_DIGEST;
+	} else if (vx_slice_eq_nocase(type, VX_S("message")) &&
+		   (vx_slice_eq_nocase(sub, VX_S("rfc822")) ||
+		       vx_slice_eq_nocase(sub, VX_S("global")))) {
+		p->flags |= VX_PART_MESSAGE;
+	} else if (vx_slice_eq_nocase(type, VX_S("text"))) {
+		p->flags |= VX_PART_TEXT;
+	}
+}
+
+static void default_type(struct vx_desc_part *p, bool digest, struct vx_buf *strings)
+{
+	struct vx_buf list = { .max = 64 };
+	const vx_slice name = VX_S("charset"), value = VX_S("us-ascii");
+
+	if (digest) {
+		set_type(p, strings, VX_S("message"), VX_S("rfc822"));
+		return;
+	}
+	set_type(p, strings, VX_S("text"), VX_S("plain"));
+	add_packed(&list, &name);
+	add_packed(&list, &value);
+	p->strings[VX_STR_PARAMS] = vx_desc_add_string(strings, vx_buf_slice(&list));
+	vx_buf_done(&list);
+}
+
+static void content_type(const struct header *h, struct vx_desc_part *p, bool digest,
+    struct vx_buf *strings, struct vx_arena *arena, vx_slice *boundary, unsigned *defects)
+{
+	struct vx_param *params = NULL;
+	vx_slice main, type;
+
+	if (h->type.ptr == NULL ||
+	    vx_params_parse(h->type, arena, &main, &params) != VX_OK) {
+		default_type(p, digest, strings);
+		return;
+	}
+	if (!vx_slice_cut(&main, '/', &type) || !is_token(vx_slice_trim(type, " \t")) ||
+	    !is_token(vx_slice_trim(main, " \t"))) {
+		*defects |= VX_DEFECT_CONTENT_TYPE;
+		default_type(p, digest, strings);
+		return;
+	}
+	set_type(p, strings, vx_slice_trim(type, " \t"), vx_slice_trim(main, " \t"));
+	p->strings[VX_STR_PARAMS] = pack_params(params, strings);
+	for (; params != NULL && (p->flags & VX_PART_MULTIPART) != 0;
+	     params = params->next)
+		if (boundary->len == 0 && vx_slice_eq(params->name, VX_S("boundary")))
+			*boundary = vx_slice_head(params->value, VX_MIME_BOUNDARY_MAX);
+	if ((p->flags & VX_PART_MULTIPART) != 0 && boundary->len == 0)
+		*defects |= VX_DEFECT_BOUNDARY;
+}
+
+static uint32_t add_unfolded(struct vx_buf *strings, vx_slice value)
+{
+	struct vx_buf text = { .max = VX_HEADER_OCTETS_MAX };
+	uint32_t at = VX_STR_NONE;
+
+	vx_field_unfold(value, &text);
+	if (text.len > 0)
+		at = vx_desc_add_string(strings, vx_buf_slice(&text));
+	vx_buf_done(&text);
+	return at;
+}
+
+static void languages(vx_slice value, struct vx_desc_part *p, struct vx_buf *strings)
+{
+	struct vx_buf list = { .max = 4096 };
+	vx_slice tag;
+
+	for (bool more = true; more;) {
+		more = vx_slice_cut(&value, ',', &tag);
+		tag = vx_slice_trim(tag, " \t\r\n");
+		if (tag.len > 0)
+			add_packed(&list, &tag);
+	}
+	if (list.len > 0 && !list.failed)
+		p->strings[VX_STR_LANGUAGES] =
+		    vx_desc_add_string(strings, vx_buf_slice(&list));
+	vx_buf_done(&list);
+}
+
+static void other_fields(const struct header *h, struct vx_desc_part *p,
+    struct vx_buf *strings, struct vx_arena *arena, unsigned *defects)
+{
+	struct vx_param *params = NULL;
+	vx_slice main = { 0 };
+
+	if (h->encoding.ptr != NULL &&
+	    vx_params_parse(h->encoding, arena, &main, &params) == VX_OK &&
+	    is_token(main)) {
+		p->strings[VX_STR_ENCODING] = add_lower(strings, main);
+		if ((p->flags & (VX_PART_MULTIPART | VX_PART_MESSAGE)) != 0 &&
+		    (vx_slice_eq_nocase(main, VX_S("base64")) ||
+			vx_slice_eq_nocase(main, VX_S("quoted-printable"))))
+			*defects |= VX_DEFECT_ENCODING;
+	}
+	if (h->disposition.ptr != NULL &&
+	    vx_params_parse(h->disposition, arena, &main, &params) == VX_OK &&
+	    is_token(main)) {
+		p->strings[VX_STR_DISPOSITION] = add_lower(strings, main);
+		p->strings[VX_STR_DISPOSITION_PARAMS] = pack_params(params, strings);
+	}
+	if (h->id.ptr != NULL)
+		p->strings[VX_STR_ID] = add_unfolded(strings, h->id);
+	if (h->description.ptr != NULL)
+		p->strings[VX_STR_DESCRIPTION] = add_unfolded(strings, h->description);
+	if (h->md5.ptr != NULL)
+		p->strings[VX_STR_MD5] = add_unfolded(strings, h->md5);
+	if (h->location.ptr != NULL)
+		p->strings[VX_STR_LOCATION] = add_unfolded(strings, h->location);
+	if (h->language.ptr != NULL)
+		languages(h->language, p, strings);
+}
+
+/* --- the message's own
+ * ---------------------------------------------------------------------- */
+
+/* One "Re:", "Fw:", "Fwd:" or "[blob]" at the beginning of s is how long? (RFC 5256 2.1)
+ */
+static size_t leader(vx_slice s)
+{
+	static const char *const marks[] = { "re", "fw", "fwd" };
+	size_t at = 0;
+
+	if (s.len > 0 && s.ptr[0] == '[') {
+		at = vx_slice_find(s, ']') + 1;
+		if (at > s.len || at == s.len)
+			return 0;
+		while (at < s.len && vx_is(s.ptr[at], VX_C_WSP))
+			at++;
+		return at < s.len ? at : 0;
+	}
+	for (size_t i = 3; i-- > 0;) {
+		const vx_slice mark = vx_slice_str(marks[i]);
+		vx_slice rest;
+
+		if (!vx_slice_has_prefix_nocase(s, mark))
+			continue;
+		rest = vx_slice_trim(vx_slice_from(s, mark.len), " \t");
+		if (rest.len > 0 && rest.ptr[0] == '[') {
+			const size_t end = vx_slice_find(rest, ']');
+
+			rest = vx_slice_from(rest, end + 1);
+		}
+		rest = vx_slice_range(rest.ptr, vx_slice_end(s));
+		if (rest.len > 0 && rest.ptr[0] == ':')
+			return (size_t)(rest.ptr + 1 - s.ptr);
+	}
+	return 0;
+}
+
+static uint32_t base_subject(vx_slice field, struct vx_buf *strings)
+{
+	struct vx_buf text = { .max = 8192 };
+	uint32_t at;
+	vx_slice s;
+
+	vx_text_decode(vx_slice_head(vx_slice_trim(field, " \t\r\n"), 2000), &text);
+	s = vx_slice_trim(vx_buf_slice(&text), " \t");
+	for (bool changed = true; changed;) {
+		const size_t n = leader(s);
+
+		changed = n > 0;
+		s = vx_slice_trim(vx_slice_from(s, n), " \t");
+		if (s.len >= 5 &&
+		    vx_slice_eq_nocase(vx_slice_from(s, s.len - 5), VX_S("(fwd)"))) {
+			s = vx_slice_trim(vx_slice_head(s, s.len - 5), " \t");
+			changed = true;
+		}
+	}
+	at = vx_desc_add_string(strings, s);
+	vx_buf_done(&text);
+	return at;
+}
+
+static void about_message(
+    const struct header *h, struct vx_buf *strings, struct vx_desc_message *m)
+{
+	static const struct vx_siphash_key key = { 0,
+		0 }; /* stored: must be the same always */
+	const vx_slice id = vx_slice_trim(h->envelope[VX_ENVELOPE_MESSAGE_ID], " \t\r\n");
+	struct vx_civil date;
+
+	if (h->envelope[VX_ENVELOPE_DATE].ptr != NULL &&
+	    vx_date_parse(h->envelope[VX_ENVELOPE_DATE], &date) == VX_OK)
+		m->sent = vx_civil_time(&date);
+	if (id.len > 0)
+		m->id_hash = vx_siphash(&key, id) | 1;
+	if (h->envelope[VX_ENVELOPE_SUBJECT].ptr != NULL)
+		m->subject = base_subject(h->envelope[VX_ENVELOPE_SUBJECT], strings);
+}
+
+void vx_desc_parse_header(vx_slice header, struct vx_desc_part *p, bool digest,
+    struct vx_buf *strings, struct vx_arena *arena, vx_slice *boundary, unsigned *defects,
+    struct vx_desc_message *message)
+{
+	struct header h = { 0 };
+
+	find_fields(header, &h, defects);
+	content_type(&h, p, digest, strings, arena, boundary, defects);
+	other_fields(&h, p, strings, arena, defects);
+	if ((p->flags & VX_PART_ROOT) != 0)
+		p->strings[VX_STR_ENVELOPE] = pack_envelope(&h, arena, strings);
+	if (message != NULL)
+		about_message(&h, strings, message);
+}
+
+/* --- preview
+ * ---------------------------------------------------------------------------------- */
+
+static vx_slice string_at(const struct vx_buf *strings, uint32_t at)
+{
+	vx_slice list = vx_slice_from(vx_buf_slice(strings), at), out = { 0 };
+
+	if (at == VX_STR_NONE || strings->failed || !vx_packed_next(&list, &out))
+		return vx_slice_of("", 0);
+	return out;
+}
+
+static vx_slice charset_of(const struct vx_desc_part *p, const struct vx_buf *strings)
+{
+	vx_slice list = string_at(strings, p->strings[VX_STR_PARAMS]), name, value;
+
+	while (vx_packed_next(&list, &name) && vx_packed_next(&list, &value))
+		if (vx_slice_eq(name, VX_S("charset")))
+			return value;
+	return VX_S("us-ascii");
+}
+
+/* At most VX_PREVIEW_MAX octets of whole characters, runs of blanks as one. */
+static void shorten(vx_slice text, struct vx_buf *out)
+{
+	bool gap = false;
+
+	while (text.len > 0) {
+		size_t n;
+
+		(void)vx_utf8_next(text, &n);
+		if (vx_is(text.ptr[0], VX_C_CTL | VX_C_WSP)) {
+			gap = out->len > 0;
+		} else {
+			if (out->len + gap + n > VX_PREVIEW_MAX)
+				return;
+			if (gap)
+				vx_buf_add_char(out, ' ');
+			gap = false;
+			vx_buf_add(out, vx_slice_head(text, n));
+		}
+		text = vx_slice_from(text, n);
+	}
+}
+
+uint32_t vx_desc_preview(
+    const struct vx_desc_part *p, vx_slice captured, struct vx_buf *strings)
+{
+	struct vx_buf raw = { .max = 65536 }, text = { .max = 262144 },
+		      plain = { .max = 262144 }, brief = { .max = VX_PREVIEW_MAX };
+	uint32_t at = VX_STR_NONE;
+
+	/* what was captured may run into the delimiter that ended the part */
+	if (p->end - p->body_offset < captured.len)
+		captured.len = (size_t)(p->end - p->body_offset);
+	vx_transfer_decode(
+	    string_at(strings, p->strings[VX_STR_ENCODING]), captured, &raw);
+	(void)vx_charset_decode(charset_of(p, strings), vx_buf_slice(&raw), &text);
+	if (vx_slice_eq(string_at(strings, p->strings[VX_STR_SUBTYPE]), VX_S("html")))
+		vx_html_text(vx_buf_slice(&text), &plain);
+	else
+		vx_buf_add(&plain, vx_buf_slice(&text));
+	shorten(vx_buf_slice(&plain), &brief);
+	if (brief.len > 0)
+		at = vx_desc_add_string(strings, vx_buf_slice(&brief));
+	vx_buf_done(&raw);
+	vx_buf_done(&text);
+	vx_buf_done(&plain);
+	vx_buf_done(&brief);
+	return at;
+}

@@ -1,0 +1,370 @@
+/* Text of mail to UTF-8: charsets, encoded words, transfer encodings, HTML. */
+#include "base/chars.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "vectis/header.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <unicase.h>
+#include <uninorm.h>
+
+/* --- charsets ----------------------------------------------------------------------- */
+
+/* What mail calls them, and what iconv knows (or what is a superset of it). */
+static const char *const aliases[][2] = { { "us-ascii", "windows-1252" },
+	{ "ascii", "windows-1252" }, { "iso-8859-1", "windows-1252" },
+	{ "latin1", "windows-1252" }, { "gb2312", "gb18030" }, { "gbk", "gb18030" },
+	{ "ks_c_5601-1987", "cp949" }, { "euc-kr", "cp949" }, { "shift_jis", "cp932" },
+	{ "iso-8859-8-i", "iso-8859-8" }, { "iso-8859-8-e", "iso-8859-8" },
+	{ "unicode-1-1-utf-7", "utf-7" }, { "x-unknown", "windows-1252" },
+	{ "unknown-8bit", "windows-1252" }, { "big5", "big5-hkscs" } };
+
+static void add_repaired(vx_slice text, struct vx_buf *out)
+{
+	while (text.len > 0) {
+		size_t n;
+
+		vx_utf8_add(out, vx_utf8_next(text, &n));
+		text = vx_slice_from(text, n);
+	}
+}
+
+static bool charset_name(vx_slice charset, char name[64])
+{
+	charset = vx_slice_trim(charset, " \t\"'");
+	if (charset.len == 0 || charset.len > 40)
+		return false;
+	for (size_t i = 0; i < charset.len; i++) {
+		if (!vx_is(charset.ptr[i], VX_C_ALPHA | VX_C_DIGIT) &&
+		    strchr("-_.:()+", charset.ptr[i]) == NULL)
+			return false;
+		name[i] = vx_lower(charset.ptr[i]);
+	}
+	name[charset.len] = '\0';
+	if (name[0] == 'c' && name[1] == 'p' && name[2] == '-') /* cp-850 */
+		memmove(name + 2, name + 3, charset.len - 2);
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		if (strcmp(name, aliases[i][0]) == 0)
+			memcpy(name, aliases[i][1], strlen(aliases[i][1]) + 1);
+	return true;
+}
+
+static void convert(iconv_t cd, vx_slice text, struct vx_buf *out)
+{
+	/* iconv only reads through the pointer it wants writable */
+	char *in = (char *)(uintptr_t)text.ptr;
+	size_t left = text.len;
+
+	while (left > 0) {
+		char chunk[4096], *to = chunk;
+		size_t room = sizeof(chunk);
+		const size_t rc = iconv(cd, &in, &left, &to, &room);
+
+		vx_buf_add(out, vx_slice_of(chunk, sizeof(chunk) - room));
+		if (rc == (size_t)-1 && errno != E2BIG) {
+			vx_utf8_add(out, 0xfffd);
+			in++;
+			left--;
+		}
+		if (out->failed)
+			return;
+	}
+}
+
+bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *out)
+{
+	char name[64];
+	iconv_t cd;
+
+	if (!charset_name(charset, name) || strcmp(name, "utf-8") == 0 ||
+	    strcmp(name, "utf8") == 0 ||
+	    (vx_is_ascii(text) && strcmp(name, "windows-1252") == 0)) {
+		add_repaired(text, out);
+		return charset.len > 0;
+	}
+	cd = iconv_open("UTF-8", name);
+	if (cd == (iconv_t)-1) {
+		add_repaired(text, out);
+		return false;
+	}
+	convert(cd, text, out);
+	(void)iconv_close(cd);
+	return true;
+}
+
+/* --- transfer encodings ---------------------------------------------------------------
+ */
+
+static int hex(char c)
+{
+	return vx_is(c, VX_C_DIGIT) ? c - '0'
+	       : vx_is(c, VX_C_HEX) ? vx_lower(c) - 'a' + 10
+				    : -1;
+}
+
+/* RFC 2045 6.7; what is wrong stays as it is.  in_header: RFC 2047's "_". */
+static void qp_decode(vx_slice s, bool in_header, struct vx_buf *out)
+{
+	char *p = vx_buf_reserve(out, s.len);
+	size_t n = 0;
+
+	for (size_t i = 0; p != NULL && i < s.len; i++) {
+		const char c = s.ptr[i];
+
+		if (c == '_' && in_header) {
+			p[n++] = ' ';
+		} else if (c != '=') {
+			p[n++] = c;
+		} else if (i + 2 < s.len && hex(s.ptr[i + 1]) >= 0 &&
+			   hex(s.ptr[i + 2]) >= 0) {
+			p[n++] = (char)(hex(s.ptr[i + 1]) << 4 | hex(s.ptr[i + 2]));
+			i += 2;
+		} else if (i + 1 < s.len && s.ptr[i + 1] == '\n') {
+			i++; /* soft line break */
+		} else if (i + 2 < s.len && s.ptr[i + 1] == '\r' &&
+			   s.ptr[i + 2] == '\n') {
+			i += 2;
+		} else if (i + 1 < s.len || in_header) {
+			p[n++] = c;
+		}
+	}
+	if (p != NULL)
+		vx_buf_truncate(out, (out->len += n));
+}
+
+static int value64(char c)
+{
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *p = c == '\0' ? NULL : strchr(digits, c);
+
+	return p == NULL ? -1 : (int)(p - digits);
+}
+
+static void b64_decode(vx_slice s, struct vx_buf *out)
+{
+	char *p = vx_buf_reserve(out, s.len / 4 * 3 + 3);
+	uint32_t acc = 0;
+	unsigned bits = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; p != NULL && i < s.len; i++) {
+		const int v = vx_is(s.ptr[i], VX_C_BASE64) ? value64(s.ptr[i]) : -1;
+
+		if (s.ptr[i] == '=') /* the end, or of one of several pieces */
+			bits = 0;
+		if (v < 0)
+			continue;
+		acc = acc << 6 | (uint32_t)v;
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			p[n++] = (char)(acc >> bits & 0xff);
+		}
+	}
+	if (p != NULL)
+		vx_buf_truncate(out, (out->len += n));
+}
+
+void vx_transfer_decode(vx_slice encoding, vx_slice body, struct vx_buf *out)
+{
+	if (vx_slice_eq_nocase(encoding, VX_S("quoted-printable")))
+		qp_decode(body, false, out);
+	else if (vx_slice_eq_nocase(encoding, VX_S("base64")))
+		b64_decode(body, out);
+	else
+		vx_buf_add(out, body);
+}
+
+/* --- encoded words (RFC 2047) ----------------------------------------------------------
+ */
+
+struct word {
+	vx_slice charset, text;
+	char encoding;
+	size_t len; /* of the whole */
+};
+
+/* "=?charset*language?B?text?=" at the beginning of s. */
+static bool word_parse(vx_slice s, struct word *out)
+{
+	vx_slice rest = vx_slice_from(s, 2), part, charset;
+	size_t end;
+
+	if (!vx_slice_has_prefix(s, VX_S("=?")) || !vx_slice_cut(&rest, '?', &part))
+		return false;
+	if (part.len == 0 || part.len > 60)
+		return false;
+	charset = vx_slice_head(part, vx_slice_find(part, '*'));
+	if (rest.len < 4 || rest.ptr[1] != '?' || strchr("bBqQ", rest.ptr[0]) == NULL)
+		return false;
+	out->encoding = vx_lower(rest.ptr[0]);
+	rest = vx_slice_from(rest, 2);
+	end = vx_slice_find_slice(rest, VX_S("?="));
+	if (end == rest.len)
+		return false;
+	out->charset = charset;
+	out->text = vx_slice_head(rest, end);
+	out->len = (size_t)(rest.ptr + end + 2 - s.ptr);
+	return vx_slice_find(out->text, '\n') == end;
+}
+
+void vx_text_decode(vx_slice value, struct vx_buf *out)
+{
+	struct vx_buf raw = { .max = 1 << 20 }, plain = { .max = 1 << 20 };
+	vx_slice charset = vx_slice_of("", 0);
+
+	/* raw collects the octets of adjacent words of one charset: characters may be cut
+	 */
+	while (value.len > 0) {
+		struct word w;
+		size_t blanks = 0;
+
+		if (raw.len > 0)
+			while (blanks < value.len &&
+			       strchr(" \t\r\n", value.ptr[blanks]) != NULL)
+				blanks++;
+		if (blanks < value.len && value.ptr[blanks] == '=' &&
+		    word_parse(vx_slice_from(value, blanks), &w)) {
+			add_repaired(vx_buf_slice(&plain), out);
+			vx_buf_reset(&plain);
+			if (raw.len > 0 && !vx_slice_eq_nocase(charset, w.charset)) {
+				(void)vx_charset_decode(charset, vx_buf_slice(&raw), out);
+				vx_buf_reset(&raw);
+			}
+			charset = w.charset;
+			if (w.encoding == 'b')
+				b64_decode(w.text, &raw);
+			else
+				qp_decode(w.text, true, &raw);
+			value = vx_slice_from(value, blanks + w.len);
+			continue;
+		}
+		if (raw.len > 0)
+			(void)vx_charset_decode(charset, vx_buf_slice(&raw), out);
+		vx_buf_reset(&raw);
+		if (value.ptr[0] != '\r' && value.ptr[0] != '\n')
+			vx_buf_add_char(&plain, value.ptr[0]);
+		value = vx_slice_from(value, 1);
+	}
+	add_repaired(vx_buf_slice(&plain), out);
+	if (raw.len > 0)
+		(void)vx_charset_decode(charset, vx_buf_slice(&raw), out);
+	vx_buf_done(&raw);
+	vx_buf_done(&plain);
+}
+
+/* --- HTML, folding ---------------------------------------------------------------------
+ */
+
+static size_t entity(vx_slice s, struct vx_buf *out)
+{
+	static const struct {
+		const char *name;
+		uint32_t code;
+	} names[] = { { "amp;", '&' }, { "lt;", '<' }, { "gt;", '>' }, { "quot;", '"' },
+		{ "apos;", '\'' }, { "nbsp;", ' ' }, { "auml;", 0xe4 }, { "ouml;", 0xf6 },
+		{ "uuml;", 0xfc }, { "Auml;", 0xc4 }, { "Ouml;", 0xd6 },
+		{ "Uuml;", 0xdc }, { "szlig;", 0xdf }, { "eacute;", 0xe9 },
+		{ "egrave;", 0xe8 }, { "euro;", 0x20ac }, { "copy;", 0xa9 },
+		{ "ndash;", 0x2013 }, { "mdash;", 0x2014 }, { "hellip;", 0x2026 },
+		{ "zwnj;", 0x200c } };
+	const vx_slice rest = vx_slice_from(s, 1);
+	uint32_t code = 0;
+	size_t i = 1;
+
+	for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+		if (vx_slice_has_prefix(rest, vx_slice_str(names[n].name))) {
+			vx_utf8_add(out, names[n].code);
+			return 1 + strlen(names[n].name);
+		}
+	}
+	if (rest.len < 2 || rest.ptr[0] != '#')
+		goto plain;
+	if (vx_lower(rest.ptr[1]) == 'x')
+		for (i = 2; i < rest.len && i < 9 && hex(rest.ptr[i]) >= 0; i++)
+			code = code << 4 | (uint32_t)hex(rest.ptr[i]);
+	else
+		for (; i < rest.len && i < 9 && vx_is(rest.ptr[i], VX_C_DIGIT); i++)
+			code = code * 10 + (uint32_t)(rest.ptr[i] - '0');
+	if (code == 0)
+		goto plain;
+	vx_utf8_add(out, code);
+	return 1 + i + (i < rest.len && rest.ptr[i] == ';');
+plain:
+	vx_buf_add_char(out, '&');
+	return 1;
+}
+
+/* How long the markup at the beginning of s is: a comment, a script, or one tag. */
+static size_t markup(vx_slice s)
+{
+	static const char *const silent[][2] = { { "<!--", "-->" },
+		{ "<style", "</style" }, { "<script", "</script" },
+		{ "<head>", "</head" } };
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
+		const vx_slice end = vx_slice_str(silent[i][1]);
+
+		if (!vx_slice_has_prefix_nocase(s, vx_slice_str(silent[i][0])))
+			continue;
+		for (at = 1; at < s.len &&
+			     !vx_slice_has_prefix_nocase(vx_slice_from(s, at), end);)
+			at++;
+		break;
+	}
+	at += vx_slice_find(vx_slice_from(s, at), '>') + 1;
+	return at < s.len ? at : s.len;
+}
+
+void vx_html_text(vx_slice html, struct vx_buf *out)
+{
+	bool gap = false;
+
+	while (html.len > 0 && !out->failed) {
+		size_t n = 1;
+
+		if (html.ptr[0] == '<') {
+			n = markup(html);
+			gap = true;
+		} else if (strchr(" \t\r\n", html.ptr[0]) != NULL) {
+			gap = true;
+		} else {
+			if (gap && out->len > 0)
+				vx_buf_add_char(out, ' ');
+			gap = false;
+			if (html.ptr[0] == '&')
+				n = entity(html, out);
+			else
+				vx_buf_add_char(out, html.ptr[0]);
+		}
+		html = vx_slice_from(html, n);
+	}
+}
+
+void vx_text_fold(vx_slice utf8, struct vx_buf *out)
+{
+	uint8_t small[512], *folded;
+	size_t len = sizeof(small);
+
+	if (vx_is_ascii(utf8)) {
+		char *p = vx_buf_reserve(out, utf8.len);
+
+		for (size_t i = 0; p != NULL && i < utf8.len; i++)
+			p[i] = vx_lower(utf8.ptr[i]);
+		if (p != NULL)
+			vx_buf_truncate(out, (out->len += utf8.len));
+		return;
+	}
+	folded = u8_casefold(
+	    (const uint8_t *)utf8.ptr, utf8.len, NULL, UNINORM_NFKD, small, &len);
+	if (folded == NULL) { /* ill-formed: compare it as it is */
+		vx_buf_add(out, utf8);
+		return;
+	}
+	vx_buf_add(out, vx_slice_of(folded, len));
+	if (folded != small)
+		vx_free(folded); /* libunistring's */
+}

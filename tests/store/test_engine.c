@@ -1,0 +1,270 @@
+#include "fixture.h"
+#include "vectis/message.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void read_all(struct fixture *f, uint64_t blob, struct vx_buf *out)
+{
+	struct vx_blob_reader *r;
+
+	vxt_assert_ok(vx_blob_open(f->store, blob, &r));
+	while (out->len < vx_blob_size(r)) {
+		vx_slice s;
+		const int rc = vx_blob_read(r, out->len, 100000, &s);
+
+		if (rc == VX_WAIT) {
+			vxt_assert_ok(vx_blob_fetch(r, out->len, 100000));
+			continue;
+		}
+		vxt_assert_ok(rc);
+		ck_assert_uint_gt(s.len, 0);
+		vx_buf_add(out, s);
+	}
+	vx_blob_close(r);
+}
+
+START_TEST(bodies_of_all_sizes_come_back)
+{
+	static const size_t sizes[] = { 1, 100, 2030, 2048, 2049, 4096, 100000, 262111,
+		262112, 262113, 262144, 262145, 524224, 3000000, 4193792, 4193793,
+		9000000 };
+	struct fixture f;
+	char *octets = malloc(9000000);
+	struct vx_buf back = { .max = 10000000 };
+	struct vx_record records[20];
+	size_t n = sizeof(sizes) / sizeof(sizes[0]);
+
+	ck_assert_ptr_nonnull(octets);
+	for (size_t i = 0; i < 9000000; i++)
+		octets[i] = i % 70 == 69 ? '\n' : (char)('a' + i * 31 % 26);
+	fixture_open(&f);
+	for (size_t i = 0; i < n; i++)
+		ck_assert_uint_eq(
+		    fixture_add(&f, f.inbox, vx_slice_of(octets, sizes[i]), 0), i + 1);
+	for (int round = 0; round < 2; round++) {
+		ck_assert_uint_eq(fixture_records(&f, f.inbox, records, 20), n);
+		for (size_t i = 0; i < n; i++) {
+			ck_assert_uint_eq(records[i].size, sizes[i]);
+			vx_buf_reset(&back);
+			read_all(&f, records[i].blob, &back);
+			ck_assert(vx_slice_eq(
+			    vx_buf_slice(&back), vx_slice_of(octets, sizes[i])));
+		}
+		vx_store_close(f.store);
+		fixture_reopen(&f);
+	}
+	fixture_close(&f);
+	vx_buf_done(&back);
+	free(octets);
+}
+END_TEST
+
+START_TEST(one_directory_opens_once_in_a_process)
+{
+	struct fixture f;
+	struct vx_store *again;
+	struct vx_error err;
+
+	fixture_open(&f);
+	ck_assert_int_eq(
+	    vx_store_open(&(struct vx_store_options){ .dir = f.dir }, &again, &err),
+	    VX_EBUSY);
+	fixture_close(&f);
+}
+END_TEST
+
+/* A child that stores messages and writes each UID down once it is acknowledged. */
+static _Noreturn void writer(const char *dir, uint32_t inbox, int fd)
+{
+	struct fixture f = { .dir = dir };
+
+	fixture_reopen(&f);
+	for (unsigned n = 0;; n++) {
+		char text[5000];
+		const int len =
+		    snprintf(text, sizeof(text), "Subject: %d-%u\r\n\r\n%*s\r\n",
+			(int)getpid(), n, (int)(n * 37 % 4000), "x");
+		const uint32_t uid =
+		    fixture_add(&f, inbox, vx_slice_of(text, (size_t)len), 0);
+
+		if (write(fd, &uid, sizeof(uid)) < 0)
+			_exit(1);
+	}
+}
+
+START_TEST(what_was_acknowledged_survives_kill_9)
+{
+	enum {
+		KILLS = 40
+	};
+	struct fixture f;
+	struct vx_snapshot *s;
+	uint32_t uid;
+	size_t acknowledged = 0;
+	int p[2];
+
+	fixture_open(&f);
+	vx_store_close(f.store);
+	ck_assert_int_eq(pipe(p), 0);
+	(void)fcntl(p[1], F_SETPIPE_SZ, 1 << 20);
+	for (int i = 0; i < KILLS; i++) {
+		pid_t pids[2];
+
+		for (int n = 0; n < 2; n++)
+			if ((pids[n] = fork()) == 0)
+				writer(f.dir, f.inbox, p[1]);
+		(void)usleep((useconds_t)(20000 + i * 977 % 40000));
+		for (int n = 0; n < 2; n++) {
+			(void)kill(pids[n], SIGKILL);
+			(void)waitpid(pids[n], NULL, 0);
+		}
+	}
+	(void)close(p[1]);
+	fixture_reopen(&f);
+	vxt_assert_ok(vx_snapshot_take(f.store, 1, f.inbox, &s));
+	while (read(p[0], &uid, sizeof(uid)) == sizeof(uid)) {
+		ck_assert_uint_ne(vx_snapshot_seq(s, uid), 0);
+		acknowledged++;
+	}
+	ck_assert_uint_gt(acknowledged, KILLS);
+	ck_assert_uint_le(acknowledged, vx_snapshot_count(s));
+	ck_assert_uint_le(vx_snapshot_count(s), acknowledged + 2 * KILLS);
+	vx_snapshot_free(s);
+	(void)close(p[0]);
+	fixture_close(&f);
+}
+END_TEST
+
+static unsigned changes;
+
+static void on_change(struct vx_watch *w)
+{
+	(void)w;
+	changes++;
+}
+
+static int wait_change(struct fixture *f, unsigned want)
+{
+	struct pollfd p = { .fd = vx_store_fd(f->store), .events = POLLIN };
+
+	for (int i = 0; i < 100 && changes < want; i++) {
+		(void)poll(&p, 1, 50);
+		vx_store_dispatch(f->store);
+	}
+	return changes >= want;
+}
+
+START_TEST(another_process_sees_a_change)
+{
+	struct vx_watch mine = { .changed = on_change }, other = { .changed = on_change };
+	struct fixture f;
+	int go[2];
+	char c;
+	pid_t pid;
+
+	fixture_open(&f);
+	vx_store_close(f.store);
+	ck_assert_int_eq(pipe(go), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct fixture child = { .dir = f.dir };
+
+		fixture_reopen(&child);
+		ck_assert_int_eq((int)read(go[0], &c, 1), 1);
+		(void)fixture_add(&child, f.inbox, VX_S("Subject: hi\r\n\r\n"), 0);
+		vx_store_close(child.store);
+		_exit(0);
+	}
+	fixture_reopen(&f);
+	changes = 0;
+	vxt_assert_ok(vx_watch_add(f.store, &mine, 1, f.inbox));
+	vxt_assert_ok(vx_watch_add(f.store, &other, 1, f.archive));
+	ck_assert_int_eq((int)write(go[1], "!", 1), 1);
+	ck_assert(wait_change(&f, 1));
+	(void)fixture_add(&f, f.inbox, VX_S("Subject: own\r\n\r\n"), 0);
+	ck_assert(wait_change(&f, 2));
+	ck_assert_uint_eq(changes, 2); /* the other mailbox did not change */
+	vx_watch_remove(f.store, &mine);
+	vx_watch_remove(f.store, &other);
+	(void)waitpid(pid, NULL, 0);
+	(void)close(go[0]);
+	(void)close(go[1]);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_damaged_body_is_noticed_when_it_is_read)
+{
+	struct vx_record r;
+	struct fixture f;
+	struct vx_blob_reader *reader;
+	char path[PATH_MAX], octets[4096];
+	vx_slice s;
+	ssize_t n;
+	int fd, damaged = 0;
+
+	fixture_open(&f);
+	(void)fixture_add(&f, f.inbox, VX_S("Subject: x\r\n\r\nFINDME FINDME\r\n"), 0);
+	ck_assert_uint_eq(fixture_records(&f, f.inbox, &r, 1), 1);
+	vx_store_close(f.store);
+	(void)snprintf(
+	    path, sizeof(path), "%s/vol-%08x.mdb", f.dir, (unsigned)(r.blob >> 32));
+	fd = open(path, O_RDWR);
+	for (off_t at = 0; (n = pread(fd, octets, sizeof(octets), at)) > 0; at += n) {
+		const vx_slice page = vx_slice_of(octets, (size_t)n);
+		const size_t found = vx_slice_find_slice(page, VX_S("FINDME"));
+
+		if (found < page.len)
+			damaged += pwrite(fd, "LOSTME", 6, at + (off_t)found) == 6;
+	}
+	(void)close(fd);
+	ck_assert_int_gt(damaged, 0);
+	fixture_reopen(&f);
+	vxt_assert_ok(vx_blob_open(f.store, r.blob, &reader));
+	ck_assert_int_eq(vx_blob_read(reader, 0, 100, &s), VX_ECORRUPT);
+	vx_blob_close(reader);
+	vx_store_close(f.store);
+	ck_assert_uint_eq(fixture_problems(&f), 1);
+	vxt_rmdir(f.dir);
+	free((void *)(uintptr_t)f.dir);
+}
+END_TEST
+
+static void ignore_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
+START_TEST(a_backup_is_a_whole_store)
+{
+	char to[PATH_MAX];
+	struct fixture f, copy = { 0 };
+	struct vx_error err;
+
+	fixture_open(&f);
+	for (int i = 0; i < 300; i++)
+		(void)fixture_add(&f, f.inbox, VX_S("Subject: kept\r\n\r\nx\r\n"), 0);
+	(void)snprintf(to, sizeof(to), "%s/backup", f.dir);
+	vxt_assert_ok(vx_store_backup(f.store, to, ignore_line, NULL, &err));
+	(void)fixture_add(&f, f.inbox, VX_S("Subject: later\r\n\r\nx\r\n"), 0);
+	vxt_assert_ok(vx_store_backup(f.store, to, ignore_line, NULL, &err));
+	copy.dir = to;
+	ck_assert_uint_eq(fixture_problems(&copy), 0);
+	fixture_reopen(&copy);
+	ck_assert_uint_eq(fixture_status(&copy, f.inbox).messages, 301);
+	vx_store_close(copy.store);
+	fixture_close(&f);
+}
+END_TEST
+
+VXT_SUITE(test_engine, "engine", bodies_of_all_sizes_come_back,
+    one_directory_opens_once_in_a_process, what_was_acknowledged_survives_kill_9,
+    another_process_sees_a_change, a_damaged_body_is_noticed_when_it_is_read,
+    a_backup_is_a_whole_store)

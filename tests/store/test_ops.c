@@ -1,0 +1,181 @@
+#include "fixture.h"
+
+START_TEST(special_mailboxes_are_there_and_names_are_checked)
+{
+	struct fixture f;
+
+	fixture_open(&f);
+	ck_assert_uint_eq(fixture_mailbox(&f, "inbox"), f.inbox);
+	ck_assert_uint_ne(fixture_mailbox(&f, "Junk"), 0);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_CREATE, "a//b", ""), VX_EINVAL);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_CREATE, "/a", ""), VX_EINVAL);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_CREATE, "a\x01", ""), VX_EINVAL);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_CREATE, "\xff", ""), VX_EINVAL);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_CREATE, "iNbOx", ""), VX_EEXIST);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_DELETE, "INBOX", ""), VX_EPERM);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_DELETE, "none", ""), VX_ENOENT);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(renaming_takes_the_children_along)
+{
+	struct fixture f;
+	uint32_t b;
+
+	fixture_open(&f);
+	vxt_assert_ok(fixture_verb(&f, VX_MAILBOX_CREATE, "a/b/c", ""));
+	b = fixture_mailbox(&f, "a/b");
+	ck_assert_uint_ne(b, 0);
+	(void)fixture_add(&f, b, VX_S("x"), 0);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_RENAME, "a/b", "a/b/d"), VX_EINVAL);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_RENAME, "a/b", "Junk"), VX_EEXIST);
+	vxt_assert_ok(fixture_verb(&f, VX_MAILBOX_RENAME, "a/b", "x/y"));
+	ck_assert_uint_eq(fixture_mailbox(&f, "x/y"), b);
+	ck_assert_uint_ne(fixture_mailbox(&f, "x/y/c"), 0);
+	ck_assert_uint_eq(fixture_mailbox(&f, "a/b"), 0);
+	ck_assert_uint_ne(fixture_mailbox(&f, "a"), 0);
+	ck_assert_uint_eq(fixture_status(&f, b).messages, 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(renaming_inbox_moves_its_messages)
+{
+	struct fixture f;
+	uint32_t old;
+
+	fixture_open(&f);
+	for (int i = 0; i < 200; i++)
+		(void)fixture_add(&f, f.inbox, VX_S("x"), 0);
+	vxt_assert_ok(fixture_verb(&f, VX_MAILBOX_RENAME, "INBOX", "old"));
+	old = fixture_mailbox(&f, "old");
+	ck_assert_uint_eq(fixture_status(&f, old).messages, 200);
+	ck_assert_uint_eq(fixture_status(&f, f.inbox).messages, 0);
+	ck_assert_uint_eq(fixture_status(&f, f.inbox).uidnext, 201);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_name_made_again_has_another_uidvalidity)
+{
+	struct fixture f;
+	uint32_t before;
+
+	fixture_open(&f);
+	vxt_assert_ok(fixture_verb(&f, VX_MAILBOX_CREATE, "t", ""));
+	before = fixture_status(&f, fixture_mailbox(&f, "t")).uidvalidity;
+	(void)fixture_add(&f, fixture_mailbox(&f, "t"), VX_S("x"), 0);
+	vxt_assert_ok(fixture_verb(&f, VX_MAILBOX_DELETE, "t", ""));
+	vxt_assert_ok(fixture_verb(&f, VX_MAILBOX_CREATE, "t", ""));
+	ck_assert_uint_gt(
+	    fixture_status(&f, fixture_mailbox(&f, "t")).uidvalidity, before);
+	vxt_assert_ok(vx_state_reap(f.store));
+	ck_assert_uint_eq(fixture_status(&f, fixture_mailbox(&f, "t")).messages, 0);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(quota_refuses_and_leaves_others_alone)
+{
+	const struct vx_quota small = { .limit_octets = 10 };
+	struct vx_delivery_target t[3] = { { .account = 1 }, { .account = 2 },
+		{ .account = 9 } };
+	struct vx_blob_writer *w;
+	struct vx_deliver_op op;
+	struct fixture f;
+
+	fixture_open(&f);
+	fixture_account(&f, 2, &small);
+	for (int all = 0; all < 2; all++) {
+		vxt_assert_ok(vx_blob_writer_new(f.store, &w));
+		vxt_assert_ok(vx_blob_writer_add(w, VX_S("Subject: too long\r\n\r\n")));
+		vx_deliver_op_init(&op, w);
+		op.targets = t;
+		op.target_count = 3;
+		op.all_or_none = all == 1;
+		ck_assert_int_eq(vx_store_run(f.store, &op.op), all ? VX_EQUOTA : VX_OK);
+		vx_blob_writer_free(w);
+		ck_assert_int_eq(t[1].result, VX_EQUOTA);
+		if (all == 0)
+			ck_assert_int_eq(t[2].result, VX_ENOENT);
+	}
+	ck_assert_uint_eq(fixture_status(&f, f.inbox).messages, 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(unchanged_since_refuses_what_changed)
+{
+	struct vx_arena arena = { .limit = 1 << 20 };
+	const struct vx_uid_range all = { 1, 10 };
+	struct vx_flags_op op;
+	struct fixture f;
+	uint64_t modseq;
+
+	fixture_open(&f);
+	for (int i = 0; i < 3; i++)
+		(void)fixture_add(&f, f.inbox, VX_S("x"), 0);
+	modseq = fixture_status(&f, f.inbox).highestmodseq;
+	vx_flags_op_init(&op);
+	op.account = 1;
+	op.mailbox = f.inbox;
+	op.uids = &(struct vx_uid_range){ 2, 2 };
+	op.range_count = 1;
+	op.flags = VX_FLAG_SEEN;
+	vxt_assert_ok(vx_store_run(f.store, &op.op));
+	ck_assert_uint_eq(op.changed, 1);
+	op.uids = &all;
+	op.unchanged_since = modseq;
+	op.arena = &arena;
+	op.flags = VX_FLAG_FLAGGED;
+	vxt_assert_ok(vx_store_run(f.store, &op.op));
+	ck_assert_uint_eq(op.changed, 2);
+	ck_assert_uint_eq(op.refused_count, 1);
+	ck_assert_uint_eq(op.refused[0].first, 2);
+	op.unchanged_since = UINT64_MAX;
+	vxt_assert_ok(vx_store_run(f.store, &op.op));
+	ck_assert_uint_eq(op.changed, 1);
+	vxt_assert_ok(vx_store_run(f.store, &op.op));
+	ck_assert_uint_eq(op.modseq, 0); /* nothing to change */
+	vx_arena_done(&arena);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(keywords_have_names_and_a_limit)
+{
+	const struct vx_uid_range one = { 1, 1 };
+	vx_slice names[VX_KEYWORDS_MAX];
+	struct vx_flags_op op;
+	struct vx_view *v;
+	struct fixture f;
+
+	fixture_open(&f);
+	(void)fixture_add(&f, f.inbox, VX_S("x"), 0);
+	for (int i = 0; i <= VX_KEYWORDS_MAX; i++) {
+		const char name[3] = { 'k', (char)('0' + i), 0 };
+		const vx_slice slice = vx_slice_str(name);
+
+		vx_flags_op_init(&op);
+		op.account = 1;
+		op.mailbox = f.inbox;
+		op.uids = &one;
+		op.range_count = 1;
+		op.keywords = (struct vx_keyword_list){ &slice, 1 };
+		ck_assert_int_eq(vx_store_run(f.store, &op.op),
+		    i < VX_KEYWORDS_MAX ? VX_OK : VX_ELIMIT);
+	}
+	vxt_assert_ok(vx_view_begin(f.store, &v));
+	vxt_assert_ok(vx_mailbox_keywords(v, 1, f.inbox, names));
+	vxt_assert_str(names[0], "k0");
+	vxt_assert_str(names[1], "k1");
+	vx_view_end(v);
+	fixture_close(&f);
+}
+END_TEST
+
+VXT_SUITE(test_ops, "ops", special_mailboxes_are_there_and_names_are_checked,
+    renaming_takes_the_children_along, renaming_inbox_moves_its_messages,
+    a_name_made_again_has_another_uidvalidity, quota_refuses_and_leaves_others_alone,
+    unchanged_since_refuses_what_changed, keywords_have_names_and_a_limit)
