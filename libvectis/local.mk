@@ -7,10 +7,14 @@ libvectis_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
 	-Wl,--version-script=$(srcdir)/libvectis.map
 libvectis_la_DEPENDENCIES = $(libvectis_la_LIBADD) libvectis.map
 vxinclude_HEADERS = \
+	include/vectis/address.h \
 	include/vectis/api.h \
 	include/vectis/arena.h \
 	include/vectis/buf.h \
+	include/vectis/date.h \
+	include/vectis/directory.h \
 	include/vectis/err.h \
+	include/vectis/header.h \
 	include/vectis/log.h \
 	include/vectis/message.h \
 	include/vectis/service.h \

@@ -2,9 +2,11 @@
 
 #include "base/fs.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 const char *vxt_escape(vx_slice s, char *out, size_t size)
 {
@@ -105,6 +107,15 @@ void vxt_rmdir(const char *dir)
 	struct vx_error err;
 
 	ck_assert_msg(vx_fs_remove_tree(dir, &err) == VX_OK, "%s", err.text);
+}
+
+void vxt_child(int keep)
+{
+	const int null = open("/dev/null", O_RDWR);
+
+	for (int fd = 3; fd < 64; fd++)
+		if (fd != keep && fd != null && fcntl(fd, F_GETFD) >= 0)
+			(void)dup2(null, fd);
 }
 
 Suite *vxt_suite(const char *name, const TTest *const tests[], size_t count)

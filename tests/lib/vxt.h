@@ -46,6 +46,12 @@ struct vx_buf vxt_read(const char *name);
 const char *vxt_mkdir(void);
 void vxt_rmdir(const char *dir);
 
+/*
+ * In a child made by fork: from here on nothing is told to Check, whose file the child
+ * shares.  keep stays open.
+ */
+void vxt_child(int keep);
+
 /* Run the suites of a program; the exit status of main. */
 typedef Suite *vxt_suite_fn(void);
 int vxt_main(vxt_suite_fn *const suites[], size_t count);

@@ -84,6 +84,7 @@ static _Noreturn void writer(const char *dir, uint32_t inbox, int fd)
 {
 	struct fixture f = { .dir = dir };
 
+	vxt_child(fd);
 	fixture_reopen(&f);
 	for (unsigned n = 0;; n++) {
 		char text[5000];
@@ -175,6 +176,7 @@ START_TEST(another_process_sees_a_change)
 	if (pid == 0) {
 		struct fixture child = { .dir = f.dir };
 
+		vxt_child(go[0]);
 		fixture_reopen(&child);
 		ck_assert_int_eq((int)read(go[0], &c, 1), 1);
 		(void)fixture_add(&child, f.inbox, VX_S("Subject: hi\r\n\r\n"), 0);

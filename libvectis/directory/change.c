@@ -1,0 +1,274 @@
+#include "directory/record.h"
+
+#include "base/clock.h"
+#include "store/account.h"
+#include "store/keys.h"
+#include "vectis/address.h"
+
+/* How many records of a kind a domain has. */
+static int count_in(
+    struct vx_kv_txn *txn, enum vx_directory_kind kind, vx_slice domain, uint32_t *count)
+{
+	struct vx_kv_cursor *c;
+	struct vx_dir_key k;
+	vx_slice key, value;
+	int rc = vx_dir_key(&k, kind, domain);
+
+	if (rc == VX_OK)
+		rc = vx_kv_cursor_open(txn, VX_TREE_DIR, &c);
+	if (rc != VX_OK)
+		return rc;
+	k.octets[k.len++] = '\0';
+	*count = 0;
+	for (rc = vx_kv_seek(c, vx_dir_key_slice(&k), &key, &value);
+	     rc == VX_OK && vx_slice_has_prefix(key, vx_dir_key_slice(&k));
+	     rc = vx_kv_next(c, &key, &value))
+		(*count)++;
+	vx_kv_cursor_close(c);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+static vx_slice domain_of(vx_slice address)
+{
+	return vx_slice_from(address, vx_slice_rfind(address, '@') + 1);
+}
+
+/* Targets, normalised, one a line. */
+static int join_targets(const struct vx_directory_op *op, struct vx_buf *out)
+{
+	int rc = op->target_count > VX_ALIAS_TARGETS_MAX ? VX_ELIMIT : VX_OK;
+
+	for (size_t i = 0; i < op->target_count && rc == VX_OK; i++) {
+		if (i > 0)
+			vx_buf_add_char(out, '\n');
+		rc = vx_directory_normalise(op->targets[i], out);
+	}
+	return out->failed ? VX_ELIMIT : rc;
+}
+
+static int domain_add(struct vx_directory_op *op, struct vx_kv_txn *txn,
+    const struct vx_dir_key *k, vx_slice name)
+{
+	const struct vx_dir_record r = { .flags = op->flags,
+		.number = op->max_accounts,
+		.created = (uint64_t)vx_clock_s(),
+		.strings = { name } };
+	struct vx_dir_record old;
+	const int rc = vx_dir_read(txn, k, &old);
+
+	return rc == VX_OK ? VX_EEXIST : rc == VX_ENOENT ? vx_dir_write(txn, k, &r) : rc;
+}
+
+static int domain_set(
+    struct vx_directory_op *op, struct vx_kv_txn *txn, const struct vx_dir_key *k)
+{
+	struct vx_buf targets = { .max = VX_ALIAS_TARGETS_MAX * VX_ADDRESS_MAX };
+	struct vx_dir_record r;
+	int rc = vx_dir_read(txn, k, &r);
+
+	if (rc == VX_OK && (op->set & VX_SET_TARGETS) != 0)
+		rc = join_targets(op, &targets);
+	if (rc == VX_OK) {
+		if ((op->set & VX_SET_FLAGS) != 0)
+			r.flags = op->flags;
+		if ((op->set & VX_SET_MAX_ACCOUNTS) != 0)
+			r.number = op->max_accounts;
+		if ((op->set & VX_SET_TARGETS) != 0)
+			r.strings[1] = vx_buf_slice(&targets);
+		rc = vx_dir_write(txn, k, &r);
+	}
+	vx_buf_done(&targets);
+	return rc;
+}
+
+static int domain_remove(struct vx_directory_op *op, struct vx_kv_txn *txn,
+    const struct vx_dir_key *k, vx_slice name)
+{
+	struct vx_dir_record r;
+	int rc = vx_dir_read(txn, k, &r);
+
+	if (rc == VX_OK)
+		rc = count_in(txn, VX_DIR_ACCOUNT, name, &op->accounts);
+	if (rc == VX_OK)
+		rc = count_in(txn, VX_DIR_ALIAS, name, &op->aliases);
+	if (rc == VX_OK && op->accounts + op->aliases > 0)
+		rc = VX_ENOTEMPTY;
+	return rc == VX_OK ? vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(k)) : rc;
+}
+
+/* The domain must be ours, and the name free in both kinds. */
+static int may_add(struct vx_kv_txn *txn, vx_slice name, bool account)
+{
+	struct vx_dir_record r, domain;
+	struct vx_dir_key k;
+	uint32_t count;
+	int rc = vx_dir_key(&k, VX_DIR_DOMAIN, domain_of(name));
+
+	if (rc == VX_OK)
+		rc = vx_dir_read(txn, &k, &domain);
+	if (rc != VX_OK)
+		return rc;
+	if (account && domain.number > 0) {
+		rc = count_in(txn, VX_DIR_ACCOUNT, domain_of(name), &count);
+		if (rc == VX_OK && count >= domain.number)
+			rc = VX_ELIMIT;
+	}
+	for (int i = 0; i < 2 && rc == VX_OK; i++) {
+		rc = vx_dir_key(&k, i == 0 ? VX_DIR_ACCOUNT : VX_DIR_ALIAS, name);
+		if (rc == VX_OK)
+			rc = vx_dir_read(txn, &k, &r);
+		rc = rc == VX_OK ? VX_EEXIST : rc == VX_ENOENT ? VX_OK : rc;
+	}
+	return rc;
+}
+
+static int account_add(struct vx_directory_op *op, struct vx_kv_txn *txn,
+    const struct vx_dir_key *k, vx_slice name)
+{
+	const struct vx_quota quota = { .limit_octets = op->quota_octets,
+		.limit_messages = op->quota_messages };
+	struct vx_dir_record r = { .flags = op->flags,
+		.created = (uint64_t)vx_clock_s(),
+		.strings = { name, op->credential, op->display_name } };
+	struct vx_dir_key by_id;
+	uint64_t id;
+	int rc = VX_OK;
+
+	if (!vx_directory_local_ok(vx_slice_head(name, vx_slice_rfind(name, '@'))) ||
+	    op->credential.len > VX_CREDENTIAL_MAX ||
+	    op->display_name.len > VX_DISPLAY_NAME_MAX)
+		rc = VX_EINVAL;
+	if (rc == VX_OK)
+		rc = may_add(txn, name, true);
+	if (rc == VX_OK)
+		rc = vx_meta_next(txn, "account", &id);
+	if (rc != VX_OK)
+		return rc;
+	r.number = op->id = (uint32_t)id;
+	rc = vx_dir_write(txn, k, &r);
+	(void)vx_dir_key_id(&by_id, op->id);
+	if (rc == VX_OK)
+		rc = vx_kv_put(txn, VX_TREE_DIR, vx_dir_key_slice(&by_id), name);
+	return rc == VX_OK ? vx_account_create(txn, op->id, &quota) : rc;
+}
+
+static int account_set(
+    struct vx_directory_op *op, struct vx_kv_txn *txn, const struct vx_dir_key *k)
+{
+	const struct vx_quota quota = { .limit_octets = op->quota_octets,
+		.limit_messages = op->quota_messages };
+	struct vx_dir_record r;
+	int rc = vx_dir_read(txn, k, &r);
+
+	if (rc == VX_OK && (op->credential.len > VX_CREDENTIAL_MAX ||
+			       op->display_name.len > VX_DISPLAY_NAME_MAX))
+		rc = VX_EINVAL;
+	if (rc != VX_OK)
+		return rc;
+	if ((op->set & VX_SET_FLAGS) != 0)
+		r.flags = op->flags;
+	if ((op->set & VX_SET_CREDENTIAL) != 0)
+		r.strings[1] = op->credential;
+	if ((op->set & VX_SET_DISPLAY_NAME) != 0)
+		r.strings[2] = op->display_name;
+	/* what was read is borrowed: it is written before anything else is */
+	rc = vx_dir_write(txn, k, &r);
+	if (rc == VX_OK && (op->set & VX_SET_QUOTA) != 0)
+		rc = vx_account_set_quota(txn, r.number, &quota);
+	return rc;
+}
+
+static int account_remove(struct vx_kv_txn *txn, const struct vx_dir_key *k)
+{
+	struct vx_dir_record r;
+	struct vx_dir_key by_id;
+	int rc = vx_dir_read(txn, k, &r);
+
+	if (rc != VX_OK)
+		return rc;
+	(void)vx_dir_key_id(&by_id, r.number);
+	rc = vx_account_remove(txn, r.number);
+	if (rc == VX_OK)
+		rc = vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(&by_id));
+	return rc == VX_OK ? vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(k)) : rc;
+}
+
+static int alias_add(struct vx_directory_op *op, struct vx_kv_txn *txn,
+    const struct vx_dir_key *k, vx_slice name)
+{
+	struct vx_buf targets = { .max = VX_ALIAS_TARGETS_MAX * VX_ADDRESS_MAX };
+	struct vx_dir_record r = { .flags = op->flags,
+		.created = (uint64_t)vx_clock_s() };
+	int rc = op->target_count == 0 ? VX_EINVAL : join_targets(op, &targets);
+
+	if (rc == VX_OK)
+		rc = may_add(txn, name, false);
+	r.strings[0] = name;
+	r.strings[1] = vx_buf_slice(&targets);
+	if (rc == VX_OK)
+		rc = vx_dir_write(txn, k, &r);
+	vx_buf_done(&targets);
+	return rc;
+}
+
+static int dispatch(struct vx_directory_op *op, struct vx_kv_txn *txn, vx_slice name)
+{
+	static const enum vx_directory_kind kinds[] = {
+		[VX_DOMAIN_ADD] = VX_DIR_DOMAIN,
+		[VX_DOMAIN_SET] = VX_DIR_DOMAIN,
+		[VX_DOMAIN_REMOVE] = VX_DIR_DOMAIN,
+		[VX_ACCOUNT_ADD] = VX_DIR_ACCOUNT,
+		[VX_ACCOUNT_SET] = VX_DIR_ACCOUNT,
+		[VX_ACCOUNT_REMOVE] = VX_DIR_ACCOUNT,
+		[VX_ALIAS_ADD] = VX_DIR_ALIAS,
+		[VX_ALIAS_REMOVE] = VX_DIR_ALIAS,
+	};
+	struct vx_dir_key k;
+	const int rc = vx_dir_key(&k, kinds[op->verb], name);
+
+	if (rc != VX_OK)
+		return rc;
+	switch (op->verb) {
+	case VX_DOMAIN_ADD:
+		return domain_add(op, txn, &k, name);
+	case VX_DOMAIN_SET:
+		return domain_set(op, txn, &k);
+	case VX_DOMAIN_REMOVE:
+		return domain_remove(op, txn, &k, name);
+	case VX_ACCOUNT_ADD:
+		return account_add(op, txn, &k, name);
+	case VX_ACCOUNT_SET:
+		return account_set(op, txn, &k);
+	case VX_ACCOUNT_REMOVE:
+		return account_remove(txn, &k);
+	case VX_ALIAS_ADD:
+		return alias_add(op, txn, &k, name);
+	case VX_ALIAS_REMOVE:
+		return vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(&k));
+	}
+	return VX_EINVAL;
+}
+
+static int apply(struct vx_store_op *base, struct vx_kv_txn *txn)
+{
+	struct vx_directory_op *op = (struct vx_directory_op *)base;
+	struct vx_buf name = { .max = VX_ADDRESS_MAX };
+	int rc;
+
+	if (op->verb == VX_DOMAIN_ADD || op->verb == VX_DOMAIN_SET ||
+	    op->verb == VX_DOMAIN_REMOVE)
+		rc = vx_domain_normalise(op->name, &name);
+	else
+		rc = vx_directory_normalise(op->name, &name);
+	if (rc == VX_OK)
+		rc = dispatch(op, txn, vx_buf_slice(&name));
+	vx_buf_done(&name);
+	return rc;
+}
+
+void vx_directory_op_init(struct vx_directory_op *op, enum vx_directory_verb verb)
+{
+	*op = (struct vx_directory_op){ .op = { .apply = apply }, .verb = verb };
+	op->op.frees = verb == VX_ACCOUNT_REMOVE || verb == VX_ALIAS_REMOVE ||
+		       verb == VX_DOMAIN_REMOVE;
+}

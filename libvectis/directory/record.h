@@ -1,0 +1,45 @@
+/* record.h - the values of the directory tree: a checked header, then packed strings. */
+#ifndef VX_DIRECTORY_RECORD_H
+#define VX_DIRECTORY_RECORD_H
+
+#include "store/kv.h"
+#include "vectis/directory.h"
+
+enum vx_directory_kind {
+	VX_DIR_DOMAIN = 'D',  /* + name */
+	VX_DIR_ACCOUNT = 'A', /* + domain NUL local: an account's domain is a range */
+	VX_DIR_ALIAS = 'L',   /* + domain NUL local */
+	VX_DIR_ID = 'I',      /* + id: the login */
+};
+
+struct vx_dir_key {
+	char octets[VX_KV_KEY_MAX];
+	size_t len;
+};
+
+/* name is normalised; of an address, "domain NUL local".  VX_EINVAL: too long. */
+int vx_dir_key(struct vx_dir_key *k, enum vx_directory_kind kind, vx_slice name);
+int vx_dir_key_id(struct vx_dir_key *k, uint32_t id);
+static inline vx_slice vx_dir_key_slice(const struct vx_dir_key *k)
+{
+	return vx_slice_of(k->octets, k->len);
+}
+
+/*
+ * A record as stored: two numbers and a date, then strings.  The first string is the
+ * name, so that the key need not be taken apart.
+ */
+#define VX_DIR_STRINGS 3
+struct vx_dir_record {
+	unsigned flags;
+	uint32_t number; /* account id, or max_accounts */
+	uint64_t created;
+	vx_slice strings[VX_DIR_STRINGS];
+};
+int vx_dir_read(
+    struct vx_kv_txn *txn, const struct vx_dir_key *k, struct vx_dir_record *out);
+int vx_dir_write(
+    struct vx_kv_txn *txn, const struct vx_dir_key *k, const struct vx_dir_record *r);
+int vx_dir_parse(vx_slice value, struct vx_dir_record *out);
+
+#endif

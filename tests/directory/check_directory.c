@@ -1,0 +1,163 @@
+#include "lib/vxt.h"
+#include "vectis/directory.h"
+
+#include <stdlib.h>
+
+static struct vx_store *store;
+static char *dir;
+
+static void open_store(void)
+{
+	const struct vx_store_options o = { .struct_size = sizeof(o),
+		.ballast_octets = 4096 };
+	struct vx_store_options with = o;
+	struct vx_error err;
+
+	dir = strdup(vxt_mkdir());
+	with.dir = dir;
+	ck_assert_msg(vx_store_open(&with, &store, &err) == VX_OK, "%s", err.text);
+}
+
+static void close_store(void)
+{
+	vx_store_close(store);
+	vxt_rmdir(dir);
+	free(dir);
+}
+
+static int change(
+    enum vx_directory_verb verb, const char *name, const char *target, unsigned flags)
+{
+	const vx_slice t = vx_slice_str(target);
+	struct vx_directory_op op;
+
+	vx_directory_op_init(&op, verb);
+	op.name = vx_slice_str(name);
+	op.targets = &t;
+	op.target_count = t.len > 0;
+	op.flags = flags;
+	op.set = verb == VX_DOMAIN_SET && t.len > 0 ? VX_SET_TARGETS : VX_SET_FLAGS;
+	op.credential = VX_S("secret");
+	return vx_store_run(store, &op.op);
+}
+
+/* "local:login login" or the kind. */
+static vx_slice resolved(const char *address)
+{
+	static const char *const kinds[] = { "local:", "foreign", "closed", "unknown",
+		"disabled" };
+	static struct vx_buf out = { .max = 4096 };
+	struct vx_arena arena = { .limit = 65536 };
+	struct vx_resolved r;
+	struct vx_view *v;
+
+	vx_buf_reset(&out);
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_directory_resolve(v, vx_slice_str(address), '+', &arena, &r));
+	vx_view_end(v);
+	vx_buf_add_str(&out, kinds[r.kind]);
+	for (size_t i = 0; r.kind == VX_RESOLVED_LOCAL && i < r.count; i++) {
+		if (i > 0)
+			vx_buf_add_char(&out, ' ');
+		vx_buf_add_str(&out, r.targets[i].account == 0 ? "!" : "");
+		vx_buf_add(&out, r.targets[i].address);
+	}
+	vx_arena_done(&arena);
+	return vx_buf_slice(&out);
+}
+
+static void set_up(void)
+{
+	open_store();
+	vxt_assert_ok(change(VX_DOMAIN_ADD, "Example.Test", "", 0));
+	vxt_assert_ok(change(VX_DOMAIN_ADD, "m\xc3\xbcller.test", "", 0));
+	vxt_assert_ok(change(VX_ACCOUNT_ADD, "alice@example.test", "", 0));
+	vxt_assert_ok(change(VX_ACCOUNT_ADD, "Bob@example.test", "", VX_ACCOUNT_POP3));
+}
+
+START_TEST(resolution_follows_the_order)
+{
+	set_up();
+	vxt_assert_str(resolved("ALICE@EXAMPLE.TEST"), "local:alice@example.test");
+	vxt_assert_str(resolved("alice+x@example.test"), "local:alice@example.test");
+	vxt_assert_str(resolved("nobody@example.test"), "unknown");
+	vxt_assert_str(resolved("alice@elsewhere.test"), "foreign");
+	vxt_assert_str(resolved("not an address"), "foreign");
+	vxt_assert_str(resolved("postmaster@example.test"), "local:alice@example.test");
+	vxt_assert_str(resolved("postmaster@xn--mller-kva.test"), "unknown");
+	vxt_assert_ok(
+	    change(VX_ALIAS_ADD, "sales-*@example.test", "bob@example.test", 0));
+	vxt_assert_ok(
+	    change(VX_ALIAS_ADD, "sales-x*@example.test", "alice@example.test", 0));
+	vxt_assert_ok(change(VX_ALIAS_ADD, "out@example.test", "x@elsewhere.test", 0));
+	vxt_assert_str(resolved("sales-1@example.test"), "local:bob@example.test");
+	vxt_assert_str(resolved("sales-xy@example.test"), "local:alice@example.test");
+	vxt_assert_str(resolved("out@example.test"), "local:!x@elsewhere.test");
+	ck_assert_int_eq(
+	    change(VX_ALIAS_ADD, "alice@example.test", "bob@example.test", 0), VX_EEXIST);
+	vxt_assert_ok(change(VX_DOMAIN_SET, "example.test", "bob@example.test", 0));
+	vxt_assert_str(resolved("nobody@example.test"), "local:bob@example.test");
+	vxt_assert_ok(change(VX_DOMAIN_SET, "example.test", "", VX_DOMAIN_NO_INCOMING));
+	vxt_assert_str(resolved("alice@example.test"), "closed");
+	close_store();
+}
+END_TEST
+
+START_TEST(inactive_accounts_and_removal)
+{
+	set_up();
+	vxt_assert_ok(
+	    change(VX_ACCOUNT_SET, "alice@example.test", "", VX_ACCOUNT_INACTIVE));
+	vxt_assert_str(resolved("alice@example.test"), "disabled");
+	ck_assert_int_eq(change(VX_DOMAIN_REMOVE, "example.test", "", 0), VX_ENOTEMPTY);
+	vxt_assert_ok(change(VX_ACCOUNT_REMOVE, "alice@example.test", "", 0));
+	vxt_assert_str(resolved("alice@example.test"), "unknown");
+	vxt_assert_ok(change(VX_ACCOUNT_REMOVE, "bob@example.test", "", 0));
+	vxt_assert_ok(change(VX_DOMAIN_REMOVE, "example.test", "", 0));
+	ck_assert_int_eq(change(VX_ACCOUNT_ADD, "a@example.test", "", 0), VX_ENOENT);
+	close_store();
+}
+END_TEST
+
+START_TEST(names_are_checked)
+{
+	static const char *const bad[] = { "a+b@example.test", "a b@example.test",
+		".a@example.test", "a..b@example.test", "@example.test", "a@", "a",
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx@"
+		"example.test" };
+
+	set_up();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(
+		    change(VX_ACCOUNT_ADD, bad[i], "", 0) == VX_EINVAL, "%s", bad[i]);
+	ck_assert_int_eq(change(VX_DOMAIN_ADD, "a..b", "", 0), VX_EINVAL);
+	ck_assert_int_eq(change(VX_DOMAIN_ADD, "EXAMPLE.test", "", 0), VX_EEXIST);
+	close_store();
+}
+END_TEST
+
+START_TEST(who_may_send_as_whom)
+{
+	struct vx_account alice;
+	struct vx_view *v;
+
+	set_up();
+	vxt_assert_ok(change(VX_ALIAS_ADD, "info@example.test", "alice@example.test", 0));
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_directory_account(v, VX_S("alice@example.test"), &alice));
+	vxt_assert_str(alice.credential, "secret");
+	ck_assert(vx_directory_may_send_as(v, &alice, VX_S("Alice@example.test"), '+'));
+	ck_assert(
+	    vx_directory_may_send_as(v, &alice, VX_S("alice+tag@example.test"), '+'));
+	ck_assert(vx_directory_may_send_as(v, &alice, VX_S("info@example.test"), '+'));
+	ck_assert(!vx_directory_may_send_as(v, &alice, VX_S("bob@example.test"), '+'));
+	ck_assert(!vx_directory_may_send_as(v, &alice, VX_S("x@elsewhere.test"), '+'));
+	ck_assert(!vx_directory_may_send_as(v, &alice, VX_S(""), '+'));
+	vx_view_end(v);
+	close_store();
+}
+END_TEST
+
+VXT_SUITE(test_directory, "directory", resolution_follows_the_order,
+    inactive_accounts_and_removal, names_are_checked, who_may_send_as_whom)
+VXT_MAIN(test_directory)
