@@ -1,2 +1,2 @@
 noinst_LTLIBRARIES += libvx_sasl.la
-libvx_sasl_la_SOURCES =
+libvx_sasl_la_SOURCES = %D%/sasl.c

@@ -1,0 +1,53 @@
+/* crypto.h - digests, passwords and what is compared in constant time. */
+#ifndef VECTIS_CRYPTO_H
+#define VECTIS_CRYPTO_H
+
+#include "vectis/buf.h"
+#include "vectis/err.h"
+
+VX_BEGIN_DECLS
+
+#define VX_SHA256_OCTETS 32
+#define VX_PASSWORD_MAX 1024
+
+VX_API void vx_sha256(vx_slice s, char out[VX_SHA256_OCTETS]);
+VX_API void vx_hmac_sha256(vx_slice key, vx_slice s, char out[VX_SHA256_OCTETS]);
+VX_API void vx_pbkdf2_sha256(
+    vx_slice password, vx_slice salt, unsigned iterations, char out[VX_SHA256_OCTETS]);
+
+/* Octets from the kernel. */
+VX_API void vx_random(void *out, size_t len);
+/* Equal?  In a time that depends on the lengths only. */
+VX_API bool vx_equal_secret(vx_slice a, vx_slice b);
+/* A password of letters and digits with at least 90 bits. */
+VX_API void vx_password_generate(struct vx_buf *out);
+/* At least 12 characters with letters and digits (features MB-25); err says what lacks. */
+VX_API int vx_password_acceptable(vx_slice password, struct vx_error *err);
+
+/*
+ * What is stored for a password, one line of text: a crypt(3) hash (yescrypt) and the
+ * SCRAM-SHA-256 keys (RFC 5802 3) beside it:
+ *   HASH SP ITERATIONS SP SALT SP STORED-KEY SP SERVER-KEY   (the last three in base64)
+ * cost is crypt's: 0 its default (about 0.1 s), 1 for tests.  Blocks for that time.
+ */
+VX_API int vx_credential_make(
+    vx_slice password, unsigned cost, unsigned iterations, struct vx_buf *out);
+
+struct vx_credential {
+	vx_slice hash; /* borrowed */
+	unsigned iterations; /* 0: no SCRAM keys */
+	char salt[16], stored_key[VX_SHA256_OCTETS], server_key[VX_SHA256_OCTETS];
+};
+VX_API int vx_credential_parse(vx_slice record, struct vx_credential *out);
+
+/*
+ * Is it the password?  Any crypt(3) hash is taken ($y$, $7$, $2b$, $2y$, $6$ ...).
+ * VX_OK, VX_EAUTH, VX_EUNSUP (a hash this system's crypt does not know).  Blocks.
+ */
+VX_API int vx_password_verify(vx_slice password, vx_slice hash);
+/* Takes as long as vx_password_verify with a default hash, and fails: unknown users. */
+VX_API int vx_password_verify_nobody(vx_slice password, unsigned cost);
+
+VX_END_DECLS
+
+#endif
