@@ -13,14 +13,14 @@ VX_BEGIN_DECLS
 
 #define VX_AUTH_CACHE_ENTRIES 4096
 #define VX_AUTH_THROTTLE_ENTRIES 16384
-#define VX_AUTH_FREE_FAILURES 3  /* that cost nothing */
+#define VX_AUTH_FREE_FAILURES 3 /* that cost nothing */
 #define VX_AUTH_DELAY_MAX_S 60
 
 struct vx_auth_options {
 	size_t struct_size;
 	struct vx_store *store; /* borrowed */
-	unsigned hash_cost;     /* of the dummy hash for unknown users; 0: crypt's default */
-	unsigned cache_s;       /* how long a verified login is remembered; 0: 300 */
+	unsigned hash_cost; /* of the dummy hash for unknown users; 0: crypt's default */
+	unsigned cache_s;   /* how long a verified login is remembered; 0: 300 */
 };
 
 struct vx_auth;

@@ -21,7 +21,8 @@ VX_API void vx_random(void *out, size_t len);
 VX_API bool vx_equal_secret(vx_slice a, vx_slice b);
 /* A password of letters and digits with at least 90 bits. */
 VX_API void vx_password_generate(struct vx_buf *out);
-/* At least 12 characters with letters and digits (features MB-25); err says what lacks. */
+/* At least 12 characters with letters and digits (features MB-25); err says what lacks.
+ */
 VX_API int vx_password_acceptable(vx_slice password, struct vx_error *err);
 
 /*
@@ -34,7 +35,7 @@ VX_API int vx_credential_make(
     vx_slice password, unsigned cost, unsigned iterations, struct vx_buf *out);
 
 struct vx_credential {
-	vx_slice hash; /* borrowed */
+	vx_slice hash;       /* borrowed */
 	unsigned iterations; /* 0: no SCRAM keys */
 	char salt[16], stored_key[VX_SHA256_OCTETS], server_key[VX_SHA256_OCTETS];
 };

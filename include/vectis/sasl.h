@@ -14,7 +14,11 @@ VX_BEGIN_DECLS
 
 #define VX_SASL_RESPONSE_MAX 4096 /* octets, decoded */
 
-enum vx_sasl_mechanism { VX_SASL_NONE, VX_SASL_PLAIN, VX_SASL_LOGIN };
+enum vx_sasl_mechanism {
+	VX_SASL_NONE,
+	VX_SASL_PLAIN,
+	VX_SASL_LOGIN
+};
 /* In any case of letters; VX_SASL_NONE: not known. */
 VX_API enum vx_sasl_mechanism vx_sasl_find(vx_slice name);
 

@@ -9,7 +9,10 @@
 
 #include <pthread.h>
 
-enum { CACHE_DEFAULT_S = 300, CACHE_WAYS = 4 };
+enum {
+	CACHE_DEFAULT_S = 300,
+	CACHE_WAYS = 4
+};
 
 /* A login that was right: the keyed digest of account, credential and password. */
 struct remembered {
@@ -58,7 +61,8 @@ void vx_auth_free(struct vx_auth *a)
 	vx_free(a);
 }
 
-/* --- throttle -------------------------------------------------------------------------- */
+/* --- throttle --------------------------------------------------------------------------
+ */
 
 /* An IPv6 host has a /64: the last four groups do not count. */
 static uint64_t address_key(struct vx_auth *a, const char *address)
@@ -92,8 +96,11 @@ static struct failures *slot_of(struct vx_auth *a, uint64_t key)
 /* 1, 2, 4 ... seconds after the failures that are free. */
 static uint64_t penalty_ms(uint32_t count)
 {
-	const uint32_t n = count <= VX_AUTH_FREE_FAILURES ? 0 : count - VX_AUTH_FREE_FAILURES;
-	const uint64_t s = n == 0 ? 0 : n > 6 ? VX_AUTH_DELAY_MAX_S : (uint64_t)1 << (n - 1);
+	const uint32_t n =
+	    count <= VX_AUTH_FREE_FAILURES ? 0 : count - VX_AUTH_FREE_FAILURES;
+	const uint64_t s = n == 0  ? 0
+			   : n > 6 ? VX_AUTH_DELAY_MAX_S
+				   : (uint64_t)1 << (n - 1);
 
 	return (s < VX_AUTH_DELAY_MAX_S ? s : VX_AUTH_DELAY_MAX_S) * 1000;
 }
@@ -120,10 +127,12 @@ static void note(struct vx_auth *a, const char *address, bool right)
 	(void)pthread_mutex_lock(&a->lock);
 	f = slot_of(a, key);
 	if (right) {
-		if (f->key == key) /* a real user behind a shared address is let through */
+		if (f->key ==
+		    key) /* a real user behind a shared address is let through */
 			f->count = 0;
 	} else {
-		if (f->key != key || now - f->last_ms > (uint64_t)10 * VX_AUTH_DELAY_MAX_S * 1000)
+		if (f->key != key ||
+		    now - f->last_ms > (uint64_t)10 * VX_AUTH_DELAY_MAX_S * 1000)
 			*f = (struct failures){ .key = key };
 		f->count++;
 		f->last_ms = now;
@@ -131,14 +140,16 @@ static void note(struct vx_auth *a, const char *address, bool right)
 	(void)pthread_mutex_unlock(&a->lock);
 }
 
-/* --- cache ------------------------------------------------------------------------------ */
+/* --- cache
+ * ------------------------------------------------------------------------------ */
 
 static void digest(struct vx_auth *a, const char *login, vx_slice credential,
     vx_slice password, char out[VX_SHA256_OCTETS])
 {
 	char parts[3 * VX_SHA256_OCTETS];
 
-	vx_hmac_sha256(vx_slice_of(a->secret, sizeof(a->secret)), vx_slice_str(login), parts);
+	vx_hmac_sha256(
+	    vx_slice_of(a->secret, sizeof(a->secret)), vx_slice_str(login), parts);
 	vx_sha256(credential, parts + VX_SHA256_OCTETS);
 	vx_hmac_sha256(vx_slice_of(a->secret, sizeof(a->secret)), password,
 	    parts + 2 * VX_SHA256_OCTETS);
@@ -161,7 +172,7 @@ static bool is_remembered(struct vx_auth *a, const char d[VX_SHA256_OCTETS])
 	(void)pthread_mutex_lock(&a->lock);
 	yes = r->until_ms > vx_clock_mono_ms() &&
 	      vx_equal_secret(vx_slice_of(r->digest, VX_SHA256_OCTETS),
-	          vx_slice_of(d, VX_SHA256_OCTETS));
+		  vx_slice_of(d, VX_SHA256_OCTETS));
 	(void)pthread_mutex_unlock(&a->lock);
 	return yes;
 }
@@ -176,11 +187,12 @@ static void remember(struct vx_auth *a, const char d[VX_SHA256_OCTETS])
 	(void)pthread_mutex_unlock(&a->lock);
 }
 
-/* --- checking --------------------------------------------------------------------------- */
+/* --- checking
+ * --------------------------------------------------------------------------- */
 
 /* The record of an active account, copied: VX_ENOENT when there is none. */
-static int look_up(
-    struct vx_auth *a, vx_slice login, struct vx_auth_result *out, struct vx_buf *credential)
+static int look_up(struct vx_auth *a, vx_slice login, struct vx_auth_result *out,
+    struct vx_buf *credential)
 {
 	struct vx_account account;
 	struct vx_domain domain;
@@ -193,8 +205,8 @@ static int look_up(
 	if (rc == VX_OK && (account.flags & VX_ACCOUNT_INACTIVE) != 0)
 		rc = VX_ENOENT;
 	if (rc == VX_OK)
-		rc = vx_directory_domain(
-		    v, vx_slice_from(account.login, vx_slice_rfind(account.login, '@') + 1),
+		rc = vx_directory_domain(v,
+		    vx_slice_from(account.login, vx_slice_rfind(account.login, '@') + 1),
 		    &domain);
 	if (rc == VX_OK && (domain.flags & VX_DOMAIN_INACTIVE) != 0)
 		rc = VX_ENOENT;
@@ -230,8 +242,8 @@ static int verify(struct vx_auth *a, const struct vx_auth_result *who, vx_slice 
 	return rc == VX_OK ? VX_OK : VX_EAUTH;
 }
 
-int vx_auth_check(struct vx_auth *a, const char *address, vx_slice login, vx_slice password,
-    struct vx_auth_result *out)
+int vx_auth_check(struct vx_auth *a, const char *address, vx_slice login,
+    vx_slice password, struct vx_auth_result *out)
 {
 	struct vx_buf credential = { .max = VX_CREDENTIAL_MAX };
 	struct vx_auth_result who = { 0 };

@@ -11,7 +11,11 @@
 #include <nettle/pbkdf2.h>
 #include <nettle/sha2.h>
 
-enum { SALT_OCTETS = 16, ITERATIONS_LEAST = 4096, ITERATIONS_MOST = 10000000 };
+enum {
+	SALT_OCTETS = 16,
+	ITERATIONS_LEAST = 4096,
+	ITERATIONS_MOST = 10000000
+};
 
 static const uint8_t *octets(vx_slice s)
 {
@@ -40,8 +44,8 @@ void vx_hmac_sha256(vx_slice key, vx_slice s, char out[VX_SHA256_OCTETS])
 void vx_pbkdf2_sha256(
     vx_slice password, vx_slice salt, unsigned iterations, char out[VX_SHA256_OCTETS])
 {
-	pbkdf2_hmac_sha256(password.len, octets(password), iterations, salt.len, octets(salt),
-	    VX_SHA256_OCTETS, (uint8_t *)out);
+	pbkdf2_hmac_sha256(password.len, octets(password), iterations, salt.len,
+	    octets(salt), VX_SHA256_OCTETS, (uint8_t *)out);
 }
 
 void vx_random(void *out, size_t len)
@@ -56,7 +60,8 @@ bool vx_equal_secret(vx_slice a, vx_slice b)
 
 void vx_password_generate(struct vx_buf *out)
 {
-	static const char digits[] = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+	static const char digits[] =
+	    "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 	unsigned letters = 0, numbers = 0;
 	const size_t start = out->len;
 
@@ -95,15 +100,16 @@ int vx_password_acceptable(vx_slice password, struct vx_error *err)
 		return vx_error_set(
 		    err, VX_EINVAL, "the password has fewer than 12 characters");
 	if (password.len > VX_PASSWORD_MAX)
-		return vx_error_set(err, VX_EINVAL, "the password has more than %d octets",
-		    VX_PASSWORD_MAX);
+		return vx_error_set(err, VX_EINVAL,
+		    "the password has more than %d octets", VX_PASSWORD_MAX);
 	if (!letter || !digit)
 		return vx_error_set(
 		    err, VX_EINVAL, "the password needs letters and at least one digit");
 	return VX_OK;
 }
 
-/* --- crypt(3) ------------------------------------------------------------------------- */
+/* --- crypt(3) -------------------------------------------------------------------------
+ */
 
 /* The password with a NUL, in memory that is wiped; NULL: it has a NUL or is too long. */
 static char *c_string(vx_slice s)
@@ -142,12 +148,14 @@ static int hash(vx_slice password, const char *setting, struct vx_buf *out)
 
 int vx_password_verify(vx_slice password, vx_slice stored)
 {
-	struct vx_buf setting = { .max = CRYPT_OUTPUT_SIZE }, made = { .max = CRYPT_OUTPUT_SIZE };
+	struct vx_buf setting = { .max = CRYPT_OUTPUT_SIZE },
+		      made = { .max = CRYPT_OUTPUT_SIZE };
 	int rc;
 
 	vx_buf_add(&setting, stored);
 	vx_buf_add_char(&setting, '\0');
-	if (setting.failed || stored.len == 0 || memchr(stored.ptr, '\0', stored.len) != NULL) {
+	if (setting.failed || stored.len == 0 ||
+	    memchr(stored.ptr, '\0', stored.len) != NULL) {
 		vx_buf_done(&setting);
 		return VX_EUNSUP;
 	}
@@ -167,9 +175,9 @@ static int new_setting(unsigned cost, char out[CRYPT_GENSALT_OUTPUT_SIZE])
 
 	vx_random(random, sizeof(random));
 	return crypt_gensalt_rn("$y$", cost, random, sizeof(random), out,
-	           CRYPT_GENSALT_OUTPUT_SIZE) == NULL ?
-	    VX_ECRYPTO :
-	    VX_OK;
+		   CRYPT_GENSALT_OUTPUT_SIZE) == NULL
+		   ? VX_ECRYPTO
+		   : VX_OK;
 }
 
 int vx_password_verify_nobody(vx_slice password, unsigned cost)
@@ -183,7 +191,8 @@ int vx_password_verify_nobody(vx_slice password, unsigned cost)
 	return VX_EAUTH;
 }
 
-/* --- credentials ---------------------------------------------------------------------- */
+/* --- credentials ----------------------------------------------------------------------
+ */
 
 static void add_scram(vx_slice password, unsigned iterations, struct vx_buf *out)
 {
@@ -215,7 +224,8 @@ int vx_credential_make(
 		rc = hash(password, setting, out);
 	if (rc != VX_OK)
 		return rc;
-	add_scram(password, iterations < ITERATIONS_LEAST ? ITERATIONS_LEAST : iterations, out);
+	add_scram(
+	    password, iterations < ITERATIONS_LEAST ? ITERATIONS_LEAST : iterations, out);
 	return out->failed ? VX_ELIMIT : VX_OK;
 }
 

@@ -11,7 +11,8 @@ enum vx_sasl_mechanism vx_sasl_find(vx_slice name)
 
 void vx_sasl_init(struct vx_sasl *s, enum vx_sasl_mechanism mechanism)
 {
-	*s = (struct vx_sasl){ .mechanism = mechanism, .user = { .max = 1024 },
+	*s = (struct vx_sasl){ .mechanism = mechanism,
+		.user = { .max = 1024 },
 		.password = { .max = 1024 } };
 }
 

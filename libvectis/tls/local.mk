@@ -1,4 +1,4 @@
 noinst_LTLIBRARIES += libvx_tls.la
-libvx_tls_la_SOURCES =
+libvx_tls_la_SOURCES = %D%/certs.c %D%/certs_int.h %D%/store.c %D%/tls.c
 libvx_tls_la_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
 libvx_tls_la_LIBADD = $(GNUTLS_LIBS)

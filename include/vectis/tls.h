@@ -1,0 +1,111 @@
+/*
+ * tls.h - TLS between two buffers, and the certificates it serves (RFC 8446, RFC 9325).
+ *
+ * TLS 1.2 and 1.3 with forward secrecy and AEAD only (TLS-16, TLS-34).  A set of
+ * certificates is immutable and counted: a session keeps the one it began with.
+ */
+#ifndef VECTIS_TLS_H
+#define VECTIS_TLS_H
+
+#include "vectis/buf.h"
+#include "vectis/err.h"
+#include "vectis/log.h"
+
+VX_BEGIN_DECLS
+
+#define VX_TLS_CERTS_MAX 1000 /* in a set */
+#define VX_TLS_NAMES_MAX 200  /* of one certificate */
+#define VX_TLS_PEM_MAX ((size_t)256 * 1024)
+#define VX_TLS_SERIAL_MAX 48 /* octets of hex with its NUL */
+
+/* --- certificates ----------------------------------------------------------------------
+ */
+
+struct vx_tls_certs; /* a set, counted; may be used from several threads */
+VX_API struct vx_tls_certs *vx_tls_certs_ref(struct vx_tls_certs *c);
+VX_API void vx_tls_certs_free(struct vx_tls_certs *c); /* gives one reference back */
+/* The serial number of the default certificate, lower-case hex.  temporary: self-signed.
+ */
+VX_API const char *vx_tls_certs_serial(const struct vx_tls_certs *c);
+VX_API bool vx_tls_certs_temporary(const struct vx_tls_certs *c);
+
+struct vx_tls_cert_info {
+	char serial[VX_TLS_SERIAL_MAX];
+	char subject[256];
+	char issuer[256];
+	char names[1024]; /* separated by blanks */
+	int64_t not_before, not_after;
+};
+
+/*
+ * Is the pair usable: parses, the key matches, the chain is in order, not expired, has
+ * names?  err says exactly what is wrong.
+ */
+VX_API int vx_tls_check_pair(vx_slice chain_pem, vx_slice key_pem,
+    struct vx_tls_cert_info *info, struct vx_error *err);
+
+/* --- the directory of certificates (DESIGN 6)
+ * --------------------------------------------- */
+
+#define VX_CERTS_NAME_MAX 64
+
+/*
+ * Install a pair as a new generation of name (letters, digits, '.', '-', '_') below
+ * dir, and name it in the manifest, last.  VX_EPERM: the key file's mode is looser than
+ * 0600 (TLS-09).
+ */
+VX_API int vx_certs_install(const char *dir, const char *name, const char *chain_path,
+    const char *key_path, const char *provider, struct vx_error *err);
+
+struct vx_certs_entry {
+	char name[VX_CERTS_NAME_MAX + 1];
+	char provider[32];
+	unsigned generation;
+	struct vx_tls_cert_info info;
+};
+/* Entry number index of the manifest; VX_ENOENT: no more, or no manifest. */
+VX_API int vx_certs_entry(
+    const char *dir, size_t index, struct vx_certs_entry *out, struct vx_error *err);
+
+/*
+ * The set in use, following the directory: the manifest's rename is seen by inotify, a
+ * stat every minute is the fallback.  A set that cannot be used is reported to the log
+ * and the old one stays.  Without a manifest a temporary self-signed one is served.
+ */
+struct vx_certs;
+VX_API int vx_certs_open(const char *dir, const char *hostname, const struct vx_log *log,
+    struct vx_certs **out, struct vx_error *err);
+VX_API void vx_certs_close(struct vx_certs *c);
+VX_API int vx_certs_fd(const struct vx_certs *c); /* readable: call dispatch */
+/* True when the set changed.  Also to be called every minute. */
+VX_API bool vx_certs_dispatch(struct vx_certs *c);
+VX_API struct vx_tls_certs *vx_certs_get(struct vx_certs *c); /* borrowed */
+
+/* --- a connection
+ * -------------------------------------------------------------------------- */
+
+struct vx_tls;
+VX_API int vx_tls_server_new(
+    struct vx_tls_certs *certs, const char *alpn, struct vx_tls **out);
+VX_API void vx_tls_free(struct vx_tls *t);
+
+/*
+ * in: octets from the wire, advanced; out: octets for the wire are appended.
+ * handshake: VX_OK when done, VX_MORE, or VX_ETLS (out has the alert: send it, close).
+ */
+VX_API int vx_tls_handshake(struct vx_tls *t, vx_slice *in, struct vx_buf *out);
+/* Append plain text: VX_MORE (all input used), VX_DATA (plain is full), VX_DONE (closed).
+ */
+VX_API int vx_tls_read(
+    struct vx_tls *t, vx_slice *in, struct vx_buf *plain, struct vx_buf *out);
+VX_API int vx_tls_write(struct vx_tls *t, vx_slice plain, struct vx_buf *out);
+VX_API void vx_tls_bye(struct vx_tls *t, struct vx_buf *out);
+
+/* After the handshake.  Static or owned by t. */
+VX_API const char *vx_tls_version(const struct vx_tls *t);
+VX_API const char *vx_tls_cipher(const struct vx_tls *t);
+VX_API vx_slice vx_tls_exporter(struct vx_tls *t); /* RFC 9266; empty: not available */
+
+VX_END_DECLS
+
+#endif
