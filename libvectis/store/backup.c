@@ -5,7 +5,9 @@
 #include "store/store_int.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int count_accounts(struct vx_kv_txn *txn, struct vx_store_stat *out)
@@ -127,73 +129,123 @@ struct backup {
 	struct vx_error *err;
 };
 
-/* A sealed volume never changes: a link, or a copy on another file system, once. */
-static int backup_sealed(const char *from, const char *to, const struct backup *b)
+/* Is the copy at to one of exactly this file, made when it was sealed already? */
+static bool same_sealed(const char *from, const char *to)
 {
-	if (access(to, F_OK) == 0 || link(from, to) == 0)
-		return VX_OK;
-	if (errno != EXDEV && errno != EPERM)
-		return vx_error_set(b->err, vx_errno_result(errno),
-		    "cannot link %s to %s: %s", from, to, vx_errno_text(errno));
-	return VX_DATA; /* copy it like an active one */
+	struct stat a, b;
+
+	if (stat(from, &a) < 0 || stat(to, &b) < 0 || (b.st_mode & S_IWUSR) != 0)
+		return false;
+	return (a.st_dev == b.st_dev && a.st_ino == b.st_ino) ||
+	       (a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
+		   a.st_mtim.tv_nsec == b.st_mtim.tv_nsec);
 }
 
-static int backup_volume(struct vx_store *s, const struct vx_volume_record *r, void *ctx)
+static int copy_volume(
+    struct vx_store *s, uint32_t number, const char *tmp, const struct backup *b)
 {
-	const struct backup *b = ctx;
-	char from[PATH_MAX], to[PATH_MAX], tmp[PATH_MAX], text[PATH_MAX + 64];
 	struct vx_volume *v;
-	int rc = VX_DATA;
+	int rc = vx_volume_take(s, number, &v);
+
+	if (rc != VX_OK)
+		return vx_error_set(b->err, rc, "cannot open volume %08x", number);
+	rc = vx_kv_copy(v->env, tmp, b->err);
+	vx_volume_give(s, v);
+	return rc;
+}
+
+/* The copy of a sealed volume says so, and of which: the next backup need not copy it. */
+static int mark_sealed(const char *from, const char *copy, struct vx_error *err)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_NOW } };
+	struct stat st;
+
+	if (stat(from, &st) < 0)
+		return vx_error_set(err, VX_EIO, "cannot read %s", from);
+	times[1] = st.st_mtim;
+	if (utimensat(AT_FDCWD, copy, times, 0) < 0 ||
+	    chmod(copy, VX_VOLUME_SEALED_MODE) < 0)
+		return vx_error_set(err, VX_EIO, "cannot mark %s as sealed", copy);
+	return VX_OK;
+}
+
+static int backup_volume(
+    struct vx_store *s, const struct vx_volume_record *r, const struct backup *b)
+{
+	char from[PATH_MAX], to[PATH_MAX], tmp[PATH_MAX], text[64];
+	bool sealed;
+	int rc = VX_OK;
 
 	vx_volume_path(s, r->number, from);
 	(void)snprintf(to, sizeof(to), "%.4000s/vol-%08x.mdb", b->to, r->number);
 	(void)snprintf(tmp, sizeof(tmp), "%.4000s/vol-%08x.new", b->to, r->number);
 	if (access(from, F_OK) < 0)
 		return VX_OK; /* a number taken, nothing written yet */
-	if (r->sealed)
-		rc = backup_sealed(from, to, b);
-	if (rc == VX_DATA) {
-		rc = vx_volume_take(s, r->number, &v);
-		if (rc != VX_OK)
-			return vx_error_set(b->err, rc, "cannot open %s", from);
-		(void)unlink(tmp);
-		rc = vx_kv_copy(v->env, tmp, b->err);
-		vx_volume_give(s, v);
-		if (rc == VX_OK && rename(tmp, to) < 0)
-			rc = vx_error_set(b->err, VX_EIO, "cannot rename %s", tmp);
+	sealed = vx_volume_is_sealed(from);
+	if (sealed && same_sealed(from, to))
+		return VX_OK;
+	(void)unlink(tmp);
+	if (!sealed || link(from, tmp) < 0) {
+		rc = copy_volume(s, r->number, tmp, b);
+		if (rc == VX_OK && sealed)
+			rc = mark_sealed(from, tmp, b->err);
 	}
+	if (rc == VX_OK && rename(tmp, to) < 0)
+		rc = vx_error_set(b->err, VX_EIO, "cannot rename %s", tmp);
 	if (rc == VX_OK) {
 		(void)snprintf(text, sizeof(text), "volume %08x%s", r->number,
-		    r->sealed ? " (sealed)" : "");
+		    sealed ? " (sealed)" : "");
 		b->report(b->ctx, text);
 	}
 	return rc;
 }
 
+static int backup_volumes(struct vx_store *s, const struct backup *b)
+{
+	struct vx_volume_record *list;
+	size_t count;
+	int rc = vx_volume_list(s, &list, &count);
+
+	if (rc != VX_OK)
+		return vx_error_set(b->err, rc, "cannot read the list of volumes");
+	for (size_t i = 0; i < count && rc == VX_OK; i++)
+		rc = backup_volume(s, &list[i], b);
+	vx_free(list);
+	return rc;
+}
+
+static int backup_all(struct vx_store *s, const struct backup *b)
+{
+	char tmp[PATH_MAX], path[PATH_MAX];
+	int rc;
+
+	/* State first: every body it names is then in the volumes copied after it. */
+	(void)snprintf(tmp, sizeof(tmp), "%.4000s/state.new", b->to);
+	(void)snprintf(path, sizeof(path), "%.4000s/state.mdb", b->to);
+	(void)unlink(tmp);
+	rc = vx_kv_copy(s->state, tmp, b->err);
+	if (rc != VX_OK)
+		return rc;
+	b->report(b->ctx, "state");
+	rc = backup_volumes(s, b);
+	if (rc == VX_OK && rename(tmp, path) < 0)
+		rc = vx_error_set(b->err, VX_EIO, "cannot rename %s", tmp);
+	return rc == VX_OK ? vx_fs_sync_dir(b->to, b->err) : rc;
+}
+
 int vx_store_backup(struct vx_store *s, const char *to, vx_store_report_fn *report,
     void *ctx, struct vx_error *err)
 {
-	struct backup b = { to, report, ctx, err };
-	char tmp[PATH_MAX], path[PATH_MAX];
-	struct vx_kv_txn *txn;
-	int rc = vx_fs_mkdirs(to, 0700, err);
+	const struct backup b = { to, report, ctx, err };
+	int lock, rc = vx_fs_mkdirs(to, 0700, err);
 
 	if (rc != VX_OK)
 		return rc;
-	/* State first: every body it names is then in the volumes copied after it. */
-	(void)snprintf(tmp, sizeof(tmp), "%.4000s/state.new", to);
-	(void)snprintf(path, sizeof(path), "%.4000s/state.mdb", to);
-	(void)unlink(tmp);
-	rc = vx_kv_copy(s->state, tmp, err);
+	/* Nothing may be collected between the copy of the state and the last volume. */
+	rc = vx_collect_lock(s, false, &lock);
 	if (rc != VX_OK)
-		return rc;
-	report(ctx, "state");
-	rc = vx_kv_begin(s->state, false, &txn);
-	if (rc != VX_OK)
-		return vx_error_set(err, rc, "cannot read the store");
-	rc = each_volume(s, txn, backup_volume, &b);
-	vx_kv_abort(txn);
-	if (rc == VX_OK && rename(tmp, path) < 0)
-		rc = vx_error_set(err, VX_EIO, "cannot rename %s", tmp);
-	return rc == VX_OK ? vx_fs_sync_dir(to, err) : rc;
+		return vx_error_set(err, rc, "cannot keep collection away");
+	rc = backup_all(s, &b);
+	(void)close(lock);
+	return rc;
 }

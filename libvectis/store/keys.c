@@ -254,7 +254,7 @@ int vx_name_write(
 /* --- volumes ------------------------------------------------------------------------ */
 
 enum {
-	VOLUME_OCTETS = 24
+	VOLUME_OCTETS = 32
 };
 
 int vx_volume_record_get(vx_slice key, vx_slice v, struct vx_volume_record *out)
@@ -269,7 +269,8 @@ int vx_volume_record_get(vx_slice key, vx_slice v, struct vx_volume_record *out)
 		.lane = (uint8_t)v.ptr[2],
 		.sealed = (uint8_t)v.ptr[3],
 		.live = vx_get_le64(v.ptr + 8),
-		.dead = vx_get_le64(v.ptr + 16) };
+		.dead = vx_get_le64(v.ptr + 16),
+		.stored = vx_get_le64(v.ptr + 24) };
 	return VX_OK;
 }
 
@@ -294,6 +295,7 @@ int vx_volume_record_write(struct vx_kv_txn *txn, const struct vx_volume_record 
 	v[3] = (char)r->sealed;
 	vx_put_le64(v + 8, r->live);
 	vx_put_le64(v + 16, r->dead);
+	vx_put_le64(v + 24, r->stored);
 	vx_value_seal(v, sizeof(v), 'V');
 	return vx_kv_put(
 	    txn, VX_TREE_VOLUME, vx_slice_of(key, 4), vx_slice_of(v, sizeof(v)));

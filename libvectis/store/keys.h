@@ -89,6 +89,8 @@ struct vx_volume_record {
 	uint32_t number;
 	uint8_t lane, sealed;
 	uint64_t live, dead; /* octets of messages referenced, and of reaped ones */
+	uint64_t
+	    stored; /* when sealed: octets in the file, also those never referenced */
 };
 int vx_volume_record_get(vx_slice key, vx_slice value, struct vx_volume_record *out);
 int vx_volume_record_read(

@@ -115,7 +115,8 @@ static bool register_open(struct vx_kv_env *env)
 		return true; /* not there: mdb_env_open creates it or says why not */
 	(void)pthread_mutex_lock(&open_lock);
 	for (struct vx_kv_env *e = open_envs; e != NULL; e = e->next_open)
-		if (e->dev == st.st_dev && e->ino == st.st_ino)
+		/* What a forked child inherited is the parent's, and not used here. */
+		if (e->pid == env->pid && e->dev == st.st_dev && e->ino == st.st_ino)
 			first = false;
 	(void)pthread_mutex_unlock(&open_lock);
 	return first;
@@ -594,6 +595,14 @@ int vx_kv_check_readers(struct vx_kv_env *env)
 	int dead = 0;
 
 	return mdb_reader_check(env->mdb, &dead) == MDB_SUCCESS ? dead : 0;
+}
+
+bool vx_kv_is_current(const struct vx_kv_env *env)
+{
+	struct stat st;
+
+	return stat(env->path, &st) == 0 && st.st_dev == env->dev &&
+	       st.st_ino == env->ino;
 }
 
 int vx_kv_copy(struct vx_kv_env *env, const char *to, struct vx_error *err)

@@ -113,6 +113,8 @@ int vx_kv_broken(const struct vx_kv_txn *txn);
 int vx_kv_sync(struct vx_kv_env *env);
 /* Free the reader slots of processes that died; returns how many. */
 int vx_kv_check_readers(struct vx_kv_env *env);
+/* Is the file at its path still the one that is open?  It is not once it was replaced. */
+bool vx_kv_is_current(const struct vx_kv_env *env);
 /* Copy the environment to a new file while it is in use. */
 int vx_kv_copy(struct vx_kv_env *env, const char *to, struct vx_error *err);
 struct vx_kv_stat {

@@ -5,6 +5,7 @@ libvx_store_la_SOURCES = \
 	%D%/blob.c \
 	%D%/box.c %D%/box.h \
 	%D%/check.c \
+	%D%/collect.c \
 	%D%/commit.c \
 	%D%/keys.c %D%/keys.h \
 	%D%/kv.c %D%/kv.h \

@@ -2,8 +2,7 @@
 #ifndef VX_STORE_STORE_INT_H
 #define VX_STORE_STORE_INT_H
 
-#include "store/kv.h"
-#include "vectis/store.h"
+#include "store/keys.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -22,6 +21,7 @@ struct vx_describer;
 struct vx_volume {
 	uint32_t number;
 	bool writable; /* by this process */
+	bool retired;  /* its file was replaced: no more is found, closed when unused */
 	unsigned refs;
 	uint64_t used; /* clock of the last use */
 	struct vx_kv_env *env;
@@ -57,6 +57,15 @@ void vx_lane_check_full(struct vx_store *store, struct vx_lane *lane);
 
 int vx_volume_take(struct vx_store *store, uint32_t number, struct vx_volume **out);
 void vx_volume_give(struct vx_store *store, struct vx_volume *v);
+/* Forget the ones whose file was replaced; readers keep theirs until they are done. */
+void vx_volumes_retire(struct vx_store *store);
+/* The records of all volumes, by number.  Own: vx_free. */
+int vx_volume_list(struct vx_store *store, struct vx_volume_record **out, size_t *count);
+/* Octets of messages in it, without their headers. */
+int vx_volume_stored(struct vx_volume *v, uint64_t *out);
+/* A sealed file may not be written by its mode: it is opened without a lock. */
+#define VX_VOLUME_SEALED_MODE 0400
+bool vx_volume_is_sealed(const char *path);
 void vx_volume_path(const struct vx_store *store, uint32_t number, char path[PATH_MAX]);
 void vx_volume_key(char key[12], uint64_t blob, uint32_t part);
 /* Take a stored part apart; VX_ECORRUPT.  intact: does its CRC match? */
@@ -64,6 +73,20 @@ int vx_part_read(vx_slice value, struct vx_blob_part *out);
 bool vx_part_intact(vx_slice value);
 /* Is the blob whole and right?  VX_OK with its size, VX_ENOENT, VX_ECORRUPT. */
 int vx_blob_verify(struct vx_store *store, uint64_t blob, uint64_t *size);
+
+/* --- collection ----------------------------------------------------------------- */
+
+/*
+ * collect.lock: collection needs it alone, a backup shares it with other backups.
+ * *fd is to be closed; VX_EBUSY when it is not free (a backup waits instead).
+ */
+int vx_collect_lock(struct vx_store *store, bool alone, int *fd);
+/*
+ * Rewrite the sealed volumes of which too much is dead.  On upkeep's thread (or a
+ * test's); breathe is called every few MB and returns false to give up.
+ */
+typedef bool vx_breathe_fn(struct vx_store *store);
+int vx_volumes_collect(struct vx_store *store, vx_breathe_fn *breathe);
 
 /* --- blob writers --------------------------------------------------------------- */
 

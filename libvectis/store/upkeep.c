@@ -15,6 +15,7 @@ enum {
 	TICK_S = 1,
 	READERS_EVERY_S = 10,
 	REAP_EVERY_S = 60,
+	BREATH_MS = 5,          /* between two pieces of a collection: mail goes first */
 	OLD_READER_TXNS = 1000, /* a reader so far behind is named in the log */
 };
 
@@ -96,14 +97,19 @@ static void check_readers(struct vx_store *s)
 		    VX_KV_U("transactions_behind", st.oldest_reader_txns));
 }
 
-/* Sleep a tick; false when the store closes. */
-static bool tick(struct vx_store *s)
+/* Sleep; false when the store closes. */
+static bool rest(struct vx_store *s, long ms)
 {
 	struct timespec until;
 	bool go_on;
 
 	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += TICK_S;
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->upkeep_runs)
 		(void)pthread_cond_timedwait(&s->upkeep_wake, &s->lock, &until);
@@ -112,17 +118,28 @@ static bool tick(struct vx_store *s)
 	return go_on;
 }
 
+/* A long collection must not keep a full disk from healing. */
+static bool breathe(struct vx_store *s)
+{
+	try_to_heal(s);
+	return rest(s, BREATH_MS);
+}
+
 static void *upkeep(void *arg)
 {
 	struct vx_store *s = arg;
 
 	(void)lay_ballast(s);
-	for (unsigned n = 1; tick(s); n++) {
+	for (unsigned n = 1; rest(s, TICK_S * 1000); n++) {
 		try_to_heal(s);
-		if (n % READERS_EVERY_S == 0)
+		if (n % READERS_EVERY_S == 0) {
 			check_readers(s);
-		if (n % REAP_EVERY_S == 0)
+			vx_volumes_retire(s);
+		}
+		if (n % REAP_EVERY_S == 0) {
 			(void)vx_state_reap(s);
+			(void)vx_volumes_collect(s, breathe);
+		}
 	}
 	return NULL;
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SEALED_MAP_SLACK ((uint64_t)64 << 20)
@@ -37,9 +38,19 @@ static struct vx_volume *find_open(struct vx_store *s, uint32_t number)
 {
 	struct vx_volume *v = s->volumes;
 
-	while (v != NULL && v->number != number)
+	while (v != NULL && (v->number != number || v->retired))
 		v = v->next;
 	return v;
+}
+
+static void close_volume(struct vx_store *s, struct vx_volume **at)
+{
+	struct vx_volume *v = *at;
+
+	*at = v->next;
+	s->volume_count--;
+	vx_kv_close(v->env);
+	vx_free(v);
 }
 
 /* Close the one not used for longest when there are too many. */
@@ -52,14 +63,30 @@ static void evict(struct vx_store *s)
 	for (struct vx_volume **v = &s->volumes; *v != NULL; v = &(*v)->next)
 		if ((*v)->refs == 0 && (oldest == NULL || (*v)->used < (*oldest)->used))
 			oldest = v;
-	if (oldest != NULL) {
-		struct vx_volume *v = *oldest;
+	if (oldest != NULL)
+		close_volume(s, oldest);
+}
 
-		*oldest = v->next;
-		s->volume_count--;
-		vx_kv_close(v->env);
-		vx_free(v);
+void vx_volumes_retire(struct vx_store *s)
+{
+	struct vx_volume **at = &s->volumes;
+
+	(void)pthread_mutex_lock(&s->volume_lock);
+	while (*at != NULL) {
+		(*at)->retired = (*at)->retired || !vx_kv_is_current((*at)->env);
+		if ((*at)->retired && (*at)->refs == 0)
+			close_volume(s, at);
+		else
+			at = &(*at)->next;
 	}
+	(void)pthread_mutex_unlock(&s->volume_lock);
+}
+
+bool vx_volume_is_sealed(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & S_IWUSR) == 0;
 }
 
 /* Open volume number into the list; the lock is held. */
@@ -73,6 +100,8 @@ static int open_volume(
 	if (v == NULL)
 		return VX_ENOMEM;
 	vx_volume_path(s, number, path);
+	if ((mode & VX_KV_READ_ONLY) != 0 && vx_volume_is_sealed(path))
+		mode |= VX_KV_NO_LOCK; /* its lock file may belong to another inode */
 	/* The map is larger than the file ever gets: the last blob may be 4 GiB long. */
 	rc = vx_kv_open(path, mode | VX_KV_VOLUME,
 	    s->o.volume_octets * 2 + SEALED_MAP_SLACK, &v->env, NULL);
@@ -120,7 +149,91 @@ void vx_volume_give(struct vx_store *s, struct vx_volume *v)
 {
 	(void)pthread_mutex_lock(&s->volume_lock);
 	v->refs--;
+	if (v->retired && v->refs == 0) {
+		struct vx_volume **at = &s->volumes;
+
+		while (*at != v)
+			at = &(*at)->next;
+		close_volume(s, at);
+	}
 	(void)pthread_mutex_unlock(&s->volume_lock);
+}
+
+static int list_records(
+    struct vx_kv_cursor *c, struct vx_volume_record **out, size_t *count)
+{
+	vx_slice key, value;
+	size_t cap = 0;
+	int rc;
+
+	for (rc = vx_kv_first(c, &key, &value); rc == VX_OK;
+	     rc = vx_kv_next(c, &key, &value)) {
+		if (*count == cap) {
+			struct vx_volume_record *grown;
+
+			cap = cap == 0 ? 64 : cap * 2;
+			grown = vx_realloc(*out, cap * sizeof(*grown));
+			if (grown == NULL)
+				return VX_ENOMEM;
+			*out = grown;
+		}
+		rc = vx_volume_record_get(key, value, &(*out)[*count]);
+		if (rc != VX_OK)
+			return rc;
+		(*count)++;
+	}
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+int vx_volume_list(struct vx_store *s, struct vx_volume_record **out, size_t *count)
+{
+	struct vx_volume_record *list = NULL;
+	struct vx_kv_txn *txn;
+	struct vx_kv_cursor *c;
+	size_t n = 0;
+	int rc = vx_kv_begin(s->state, false, &txn);
+
+	if (rc != VX_OK)
+		return rc;
+	rc = vx_kv_cursor_open(txn, VX_TREE_VOLUME, &c);
+	if (rc == VX_OK) {
+		rc = list_records(c, &list, &n);
+		vx_kv_cursor_close(c);
+	}
+	vx_kv_abort(txn);
+	if (rc != VX_OK) {
+		vx_free(list);
+		return rc;
+	}
+	*out = list;
+	*count = n;
+	return VX_OK;
+}
+
+int vx_volume_stored(struct vx_volume *v, uint64_t *out)
+{
+	struct vx_kv_txn *txn;
+	struct vx_kv_cursor *c;
+	vx_slice key, value;
+	uint64_t sum = 0;
+	int rc = vx_kv_begin(v->env, false, &txn);
+
+	if (rc != VX_OK)
+		return rc;
+	rc = vx_kv_cursor_open(txn, VX_TREE_BODY, &c);
+	if (rc == VX_OK) {
+		/* The lengths are in the leaves: no body is touched. */
+		for (rc = vx_kv_first(c, &key, &value); rc == VX_OK;
+		     rc = vx_kv_next(c, &key, &value))
+			if (value.len > VX_PART_HEADER)
+				sum += value.len - VX_PART_HEADER;
+		vx_kv_cursor_close(c);
+	}
+	vx_kv_abort(txn);
+	if (rc != VX_ENOENT)
+		return rc;
+	*out = sum;
+	return VX_OK;
 }
 
 /* --- leases ------------------------------------------------------------------------- */
@@ -202,37 +315,43 @@ static int enter_volume(struct vx_store *s, struct vx_lane *lane, uint32_t numbe
 	return VX_OK;
 }
 
+/* Is it still unsealed now that its lease is held?  A list of records grows old. */
+static bool still_open(struct vx_store *s, uint32_t number)
+{
+	struct vx_volume_record r;
+	struct vx_kv_txn *txn;
+	int rc = vx_kv_begin(s->state, false, &txn);
+
+	if (rc != VX_OK)
+		return false;
+	rc = vx_volume_record_read(txn, number, &r);
+	vx_kv_abort(txn);
+	return rc == VX_OK && !r.sealed;
+}
+
 /* An unsealed volume of this lane that nobody writes any more: VX_ENOENT when none. */
 static int adopt(struct vx_store *s, struct vx_lane *lane)
 {
-	struct vx_kv_txn *txn;
-	struct vx_kv_cursor *c;
-	vx_slice key, value;
-	int rc = vx_kv_begin(s->state, false, &txn), found = VX_ENOENT;
+	struct vx_volume_record *list;
+	size_t count;
+	int rc = vx_volume_list(s, &list, &count), found = VX_ENOENT;
 
 	if (rc != VX_OK)
 		return rc;
-	rc = vx_kv_cursor_open(txn, VX_TREE_VOLUME, &c);
-	if (rc != VX_OK) {
-		vx_kv_abort(txn);
-		return rc;
-	}
-	for (rc = vx_kv_first(c, &key, &value); rc == VX_OK && found == VX_ENOENT;
-	     rc = vx_kv_next(c, &key, &value)) {
-		struct vx_volume_record r;
+	for (size_t i = 0; i < count && found == VX_ENOENT; i++) {
 		int fd;
 
-		if (vx_volume_record_get(key, value, &r) != VX_OK || r.sealed ||
-		    r.lane != (uint8_t)lane->id || lease(s, r.number, &fd) != VX_OK)
+		if (list[i].sealed || list[i].lane != (uint8_t)lane->id ||
+		    lease(s, list[i].number, &fd) != VX_OK)
 			continue;
-		found = enter_volume(s, lane, r.number, fd);
+		if (still_open(s, list[i].number))
+			found = enter_volume(s, lane, list[i].number, fd);
 		if (found != VX_OK) {
 			(void)close(fd);
 			found = VX_ENOENT;
 		}
 	}
-	vx_kv_cursor_close(c);
-	vx_kv_abort(txn);
+	vx_free(list);
 	return found;
 }
 
@@ -249,10 +368,11 @@ static int record(struct vx_store *s, struct vx_volume_record *r, bool fresh)
 		rc = vx_meta_next(txn, "volume", &number);
 		r->number = (uint32_t)number;
 	} else {
-		const uint8_t sealed = r->sealed;
+		const struct vx_volume_record want = *r;
 
 		rc = vx_volume_record_read(txn, r->number, r);
-		r->sealed = sealed;
+		r->sealed = want.sealed;
+		r->stored = want.stored;
 	}
 	if (rc == VX_OK)
 		rc = vx_volume_record_write(txn, r);
@@ -298,8 +418,12 @@ void vx_lane_check_full(struct vx_store *s, struct vx_lane *lane)
 	if (lane->volume == NULL || lane->octets < s->o.volume_octets)
 		return;
 	r.number = lane->volume->number;
-	if (vx_kv_sync(lane->volume->env) != VX_OK || record(s, &r, false) != VX_OK)
+	if (vx_kv_sync(lane->volume->env) != VX_OK ||
+	    vx_volume_stored(lane->volume, &r.stored) != VX_OK ||
+	    record(s, &r, false) != VX_OK)
 		return; /* tried again after the next batch */
+	vx_volume_path(s, r.number, path);
+	(void)chmod(path, VX_VOLUME_SEALED_MODE); /* else collection does it */
 	(void)snprintf(path, sizeof(path), "%.4000s/vol-%08x.lease", s->dir, r.number);
 	(void)unlink(path);
 	vx_lane_done(s, lane);
