@@ -1,4 +1,4 @@
 noinst_LTLIBRARIES += libvx_config.la
-libvx_config_la_SOURCES =
+libvx_config_la_SOURCES = %D%/config.c %D%/yaml.c %D%/yaml.h
 libvx_config_la_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
 libvx_config_la_LIBADD = $(YAML_LIBS)

@@ -1,0 +1,102 @@
+/*
+ * config.h - config.yaml: one table of keys, errors with their place.
+ *
+ * A configuration is immutable and counted.  Text is NUL-terminated and lives as long
+ * as the configuration.
+ */
+#ifndef VECTIS_CONFIG_H
+#define VECTIS_CONFIG_H
+
+#include "vectis/buf.h"
+#include "vectis/err.h"
+#include "vectis/log.h"
+
+VX_BEGIN_DECLS
+
+#define VX_CONFIG_OCTETS_MAX ((size_t)1 << 20)
+#define VX_CONFIG_DEPTH_MAX 8
+#define VX_CONFIG_ERRORS_MAX 20
+#define VX_CONFIG_LISTEN_MAX 16
+
+enum vx_tls_provider { VX_TLS_LETSENCRYPT, VX_TLS_CUSTOM, VX_TLS_SELF_SIGNED };
+
+/* Where a service listens: address (numeric) and port. */
+struct vx_listen {
+	char address[48];
+	uint16_t port;
+};
+struct vx_listen_list {
+	struct vx_listen items[VX_CONFIG_LISTEN_MAX];
+	size_t count;
+};
+
+struct vx_config {
+	const char *hostname;
+	const char *state_dir, *run_dir;
+	const char *user;    /* empty: stay who we are */
+	uint64_t workers;    /* 0: the cores, at most 4 */
+	uint64_t log_level;  /* enum vx_log_level */
+
+	uint64_t tls_provider; /* enum vx_tls_provider */
+	const char *tls_cert_path, *tls_key_path, *tls_email, *tls_dns_challenge;
+
+	struct vx_listen_list smtp_listen, submission_listen, submissions_listen, imaps_listen,
+	    pop3s_listen;
+
+	const char *smtp_banner;
+	uint64_t message_octets_max; /* smtp.message_size_limit */
+	uint64_t smtp_recipients_max;
+	uint64_t smtp_received_max; /* hops before a loop is assumed */
+	const char *subaddress_delimiter; /* one character, or empty */
+
+	uint64_t connections_max, connections_per_address;
+	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s, login_s;
+
+	uint64_t pop3_default_enabled;
+	uint64_t quota_default_mb;
+
+	uint64_t auth_hash_cost, auth_scram_iterations, auth_cache_s;
+
+	uint64_t store_grace_days, store_volume_mb, store_ballast_mb;
+};
+
+struct vx_config_errors {
+	struct vx_error items[VX_CONFIG_ERRORS_MAX];
+	size_t count;    /* of items */
+	size_t warnings; /* the first so many items are warnings, not errors */
+};
+
+/*
+ * Read a file.  VX_OK (perhaps with warnings); VX_ESYNTAX, VX_EINVAL and what reading a
+ * file gives: errors has the texts.
+ */
+VX_API int vx_config_load(
+    const char *path, struct vx_config **out, struct vx_config_errors *errors);
+VX_API void vx_config_free(struct vx_config *c);
+
+/* "file:line:column: text" of an error, appended. */
+VX_API void vx_config_error_write(const struct vx_error *e, struct vx_buf *out);
+
+/* --- the table, for tools --------------------------------------------------------------- */
+
+struct vx_config_key {
+	const char *path;       /* "tls.provider" */
+	const char *type;       /* "text", "number", "yes/no", "list of address:port", or words */
+	const char *standard;   /* default, as it would be written */
+	const char *help;
+	const char *daemons;    /* who has to be restarted when it changes */
+};
+/* Key number index; NULL: no more. */
+VX_API const struct vx_config_key *vx_config_key_at(size_t index);
+/* The value of a key in c, as it would be written.  VX_ENOENT: no such key. */
+VX_API int vx_config_get(const struct vx_config *c, vx_slice path, struct vx_buf *out);
+/*
+ * text with the key's value replaced, or added at its place; comments stay.  The result
+ * is validated: VX_EINVAL with err.
+ */
+VX_API int vx_config_set(vx_slice text, const char *file, vx_slice path, vx_slice value,
+    struct vx_buf *out, struct vx_error *err);
+
+VX_END_DECLS
+
+#endif

@@ -1,0 +1,204 @@
+#include "smtp/path.h"
+
+#include "base/encode.h"
+#include "vectis/address.h"
+
+#include <arpa/inet.h>
+
+static bool atom(struct vx_cursor *c)
+{
+	return vx_cur_run(c, VX_C_ATEXT | VX_C_HIGH).len > 0;
+}
+
+static bool dot_string(struct vx_cursor *c)
+{
+	do {
+		if (!atom(c))
+			return false;
+	} while (vx_cur_char(c, '.'));
+	return true;
+}
+
+static bool quoted_string(struct vx_cursor *c)
+{
+	if (!vx_cur_char(c, '"'))
+		return false;
+	while (!vx_cur_end(c) && *c->p != '"') {
+		if (*c->p == '\\')
+			c->p++;
+		if (vx_cur_end(c) || vx_is(*c->p, VX_C_CTL))
+			return false;
+		c->p++;
+	}
+	return vx_cur_char(c, '"');
+}
+
+/* "[192.0.2.1]" or "[IPv6:...]" */
+static bool address_literal(struct vx_cursor *c)
+{
+	char text[64] = { 0 };
+	unsigned char octets[16];
+	vx_slice s, inner;
+
+	if (!vx_cur_char(c, '['))
+		return false;
+	s = vx_cur_rest(c);
+	inner = vx_slice_head(s, vx_slice_find(s, ']'));
+	if (inner.len == s.len || inner.len >= sizeof(text))
+		return false;
+	memcpy(text, inner.ptr, inner.len);
+	c->p += inner.len + 1;
+	if (vx_slice_has_prefix_nocase(inner, VX_S("IPv6:")))
+		return inet_pton(AF_INET6, text + 5, octets) == 1;
+	return inet_pton(AF_INET, text, octets) == 1;
+}
+
+bool vx_smtp_domain(struct vx_cursor *c)
+{
+	struct vx_buf out = { .max = 256 };
+	const char *const start = c->p;
+	bool ok;
+
+	if (vx_cur_peek(c) == '[')
+		return address_literal(c);
+	while (!vx_cur_end(c) && (vx_is(*c->p, VX_C_ALPHA | VX_C_DIGIT | VX_C_HIGH) ||
+	                             strchr("-._", *c->p) != NULL))
+		c->p++;
+	ok = vx_domain_normalise(vx_slice_range(start, c->p), &out) == VX_OK;
+	vx_buf_done(&out);
+	return ok;
+}
+
+/* "@a,@b:" */
+static bool source_route(struct vx_cursor *c)
+{
+	do {
+		if (!vx_cur_char(c, '@') || !vx_smtp_domain(c))
+			return false;
+	} while (vx_cur_char(c, ','));
+	return vx_cur_char(c, ':');
+}
+
+bool vx_smtp_path(struct vx_cursor *c, bool null_ok, bool postmaster_ok, vx_slice *out, bool *utf8)
+{
+	const char *start, *at;
+
+	if (!vx_cur_char(c, '<'))
+		return false;
+	*utf8 = false;
+	if (vx_cur_char(c, '>')) {
+		*out = vx_slice_of("", 0);
+		return null_ok;
+	}
+	if (vx_cur_peek(c) == '@' && !source_route(c))
+		return false;
+	start = c->p;
+	if (postmaster_ok && vx_cur_text(c, VX_S("postmaster>"))) {
+		*out = vx_slice_of(start, 10);
+		return true;
+	}
+	if (!(vx_cur_peek(c) == '"' ? quoted_string(c) : dot_string(c)))
+		return false;
+	at = c->p;
+	if (!vx_cur_char(c, '@') || !vx_smtp_domain(c))
+		return false;
+	*out = vx_slice_range(start, c->p);
+	if (at - start > 64 || out->len > 320)
+		return false;
+	*utf8 = !vx_is_ascii(*out);
+	return vx_cur_char(c, '>') && (!*utf8 || vx_utf8_valid(*out));
+}
+
+/* --- parameters ---------------------------------------------------------------------- */
+
+/* RFC 3461 4: printable, "+" only as "+XX". */
+static bool xtext(vx_slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] <= ' ' || s.ptr[i] == '=' || s.ptr[i] == 127)
+			return false;
+		if (s.ptr[i] == '+' && (i + 2 >= s.len || !vx_is(s.ptr[i + 1], VX_C_HEX) ||
+		                           !vx_is(s.ptr[i + 2], VX_C_HEX)))
+			return false;
+	}
+	return s.len > 0 && s.len <= 500;
+}
+
+static bool notify(vx_slice s, unsigned *out)
+{
+	static const char *const words[] = { "NEVER", "SUCCESS", "FAILURE", "DELAY" };
+	vx_slice word;
+
+	for (bool more = true; more;) {
+		size_t i = 0;
+
+		more = vx_slice_cut(&s, ',', &word);
+		while (i < 4 && !vx_slice_eq_nocase(word, vx_slice_str(words[i])))
+			i++;
+		if (i == 4)
+			return false;
+		*out |= 1u << i;
+	}
+	return (*out & VX_SMTP_NOTIFY_NEVER) == 0 || *out == VX_SMTP_NOTIFY_NEVER;
+}
+
+static int mail_param(vx_slice key, vx_slice value, struct vx_smtp_params *out)
+{
+	bool ok = true;
+
+	if (vx_slice_eq_nocase(key, VX_S("SIZE"))) {
+		ok = vx_slice_number(value, UINT64_MAX, &out->size) == VX_OK;
+	} else if (vx_slice_eq_nocase(key, VX_S("BODY"))) {
+		out->body_8bit = vx_slice_eq_nocase(value, VX_S("8BITMIME"));
+		ok = out->body_8bit || vx_slice_eq_nocase(value, VX_S("7BIT"));
+	} else if (vx_slice_eq_nocase(key, VX_S("SMTPUTF8"))) {
+		out->utf8 = ok = value.ptr == NULL;
+	} else if (vx_slice_eq_nocase(key, VX_S("RET"))) {
+		out->ret_headers = vx_slice_eq_nocase(value, VX_S("HDRS"));
+		ok = out->ret_headers || vx_slice_eq_nocase(value, VX_S("FULL"));
+	} else if (vx_slice_eq_nocase(key, VX_S("ENVID"))) {
+		out->envid = value;
+		ok = xtext(value) && value.len <= 100;
+	} else if (!vx_slice_eq_nocase(key, VX_S("AUTH"))) { /* RFC 4954 5: taken, not used */
+		return VX_EUNSUP;
+	}
+	return ok ? VX_OK : VX_EINVAL;
+}
+
+static int rcpt_param(vx_slice key, vx_slice value, struct vx_smtp_params *out)
+{
+	bool ok;
+
+	if (vx_slice_eq_nocase(key, VX_S("NOTIFY"))) {
+		ok = notify(value, &out->notify);
+	} else if (vx_slice_eq_nocase(key, VX_S("ORCPT"))) {
+		const size_t at = vx_slice_find(value, ';');
+
+		out->orcpt = value;
+		ok = at > 0 && at < value.len && xtext(vx_slice_from(value, at + 1));
+	} else {
+		return VX_EUNSUP;
+	}
+	return ok ? VX_OK : VX_EINVAL;
+}
+
+int vx_smtp_params(struct vx_cursor *c, bool mail, struct vx_smtp_params *out)
+{
+	vx_slice rest = vx_slice_trim(vx_cur_rest(c), " ");
+
+	if (vx_cur_left(c) > 0 && *c->p != ' ')
+		return VX_EINVAL;
+	while (rest.len > 0) {
+		vx_slice value, key;
+		int rc;
+
+		(void)vx_slice_cut(&rest, ' ', &value);
+		rest = vx_slice_trim(rest, " ");
+		if (!vx_slice_cut(&value, '=', &key))
+			value = vx_slice_of(NULL, 0);
+		rc = mail ? mail_param(key, value, out) : rcpt_param(key, value, out);
+		if (rc != VX_OK)
+			return rc;
+	}
+	return VX_OK;
+}
