@@ -12,15 +12,18 @@ vxinclude_HEADERS = \
 	include/vectis/arena.h \
 	include/vectis/auth.h \
 	include/vectis/buf.h \
+	include/vectis/config.h \
 	include/vectis/crypto.h \
 	include/vectis/date.h \
 	include/vectis/directory.h \
 	include/vectis/err.h \
 	include/vectis/header.h \
 	include/vectis/log.h \
+	include/vectis/memory.h \
 	include/vectis/message.h \
 	include/vectis/sasl.h \
 	include/vectis/service.h \
 	include/vectis/slice.h \
+	include/vectis/smtp_server.h \
 	include/vectis/store.h \
 	include/vectis/tls.h

@@ -13,5 +13,6 @@ libvx_base_la_SOURCES = \
 	%D%/log.c \
 	%D%/map.c %D%/map.h \
 	%D%/mem.c %D%/mem.h \
+	%D%/memory.c \
 	%D%/random.c %D%/random.h \
 	%D%/slice.c

@@ -1,0 +1,410 @@
+/* The parent: bind, drop root, keep workers running. */
+#include "runtime/worker.h"
+#include "vectis/memory.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	FDS_MAX = VX_LISTENERS_MAX * VX_CONFIG_LISTEN_MAX,
+	WORKERS_MAX = 64,
+	SYSTEMD_FIRST_FD = 3,
+	BACK_OFF_MAX_S = 30,
+	QUICK_DEATH_S = 5, /* a worker that dies sooner is restarted later each time */
+};
+
+struct parent {
+	const struct vx_daemon *def;
+	const char *config_path;
+	struct vx_config *config; /* own */
+	struct vx_log log;
+	int fds[FDS_MAX];
+	size_t kinds[FDS_MAX];
+	size_t fd_count;
+	struct {
+		pid_t pid;
+		int64_t since, restart_at;
+		unsigned quick_deaths;
+	} workers[WORKERS_MAX];
+	size_t worker_count;
+};
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_stop(int number)
+{
+	stop_signal = number;
+}
+
+static void say(const struct parent *p, const char *text)
+{
+	(void)dprintf(STDERR_FILENO, "%s: %s\n", p->def->name, text);
+}
+
+/* --- configuration ------------------------------------------------------------------------ */
+
+static int load(struct parent *p)
+{
+	struct vx_config_errors errors;
+	const int rc = vx_config_load(p->config_path, &p->config, &errors);
+
+	for (size_t i = 0; i < errors.count; i++) {
+		struct vx_buf text = { .max = 2048 };
+
+		vx_config_error_write(&errors.items[i], &text);
+		say(p, text.ptr);
+		vx_buf_done(&text);
+	}
+	if (rc == VX_OK)
+		p->log.level = (enum vx_log_level)p->config->log_level;
+	return rc;
+}
+
+/* --- sockets ---------------------------------------------------------------------------------- */
+
+static int bind_failed(const struct parent *p, const struct vx_listen *l, int number)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "cannot listen on %s%s%s:%u: %s%s",
+	    strchr(l->address, ':') != NULL ? "[" : "", l->address,
+	    strchr(l->address, ':') != NULL ? "]" : "", l->port, vx_errno_text(number),
+	    number == EADDRINUSE ? "; another program has the port: find it with \"ss -ltnp\" "
+				   "and stop it, or change the listen key" :
+	    number == EACCES ? "; ports below 1024 need root or systemd" :
+			       "");
+	say(p, text);
+	return VX_EBUSY;
+}
+
+static int listen_on(struct parent *p, const struct vx_listen *l, size_t kind)
+{
+	const bool v6 = strchr(l->address, ':') != NULL;
+	struct sockaddr_storage a = { 0 };
+	const int on = 1;
+	int fd;
+
+	if (v6) {
+		struct sockaddr_in6 *in = (struct sockaddr_in6 *)&a;
+
+		in->sin6_family = AF_INET6;
+		in->sin6_port = htons(l->port);
+		(void)inet_pton(AF_INET6, l->address, &in->sin6_addr);
+	} else {
+		struct sockaddr_in *in = (struct sockaddr_in *)&a;
+
+		in->sin_family = AF_INET;
+		in->sin_port = htons(l->port);
+		(void)inet_pton(AF_INET, l->address, &in->sin_addr);
+	}
+	fd = socket(a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return v6 && errno == EAFNOSUPPORT ? VX_OK : bind_failed(p, l, errno);
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (v6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&a, v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) < 0 ||
+	    listen(fd, 1024) < 0) {
+		const int number = errno;
+
+		(void)close(fd);
+		return bind_failed(p, l, number);
+	}
+	p->fds[p->fd_count] = fd;
+	p->kinds[p->fd_count++] = kind;
+	return VX_OK;
+}
+
+static size_t kind_of(const struct parent *p, vx_slice name)
+{
+	for (size_t i = 0; i < p->def->listener_count; i++)
+		if (vx_slice_eq(name, vx_slice_str(p->def->listeners[i].name)))
+			return i;
+	return 0;
+}
+
+/* Sockets that systemd passed (sd_listen_fds(3)); false: none. */
+static bool take_systemd(struct parent *p)
+{
+	const vx_slice names = vx_slice_str(getenv("LISTEN_FDNAMES"));
+	vx_slice rest = names, name;
+	uint64_t pid, count;
+
+	if (vx_slice_number(vx_slice_str(getenv("LISTEN_PID")), INT32_MAX, &pid) != VX_OK ||
+	    pid != (uint64_t)getpid() ||
+	    vx_slice_number(vx_slice_str(getenv("LISTEN_FDS")), FDS_MAX, &count) != VX_OK)
+		return false;
+	for (uint64_t i = 0; i < count; i++) {
+		(void)vx_slice_cut(&rest, ':', &name);
+		p->fds[p->fd_count] = SYSTEMD_FIRST_FD + (int)i;
+		p->kinds[p->fd_count++] = kind_of(p, name);
+	}
+	return count > 0;
+}
+
+static int open_sockets(struct parent *p)
+{
+	if (take_systemd(p))
+		return VX_OK;
+	for (size_t k = 0; k < p->def->listener_count; k++) {
+		const struct vx_listen_list *l = p->def->listeners[k].where(p->config);
+
+		for (size_t i = 0; i < l->count; i++) {
+			const int rc = listen_on(p, &l->items[i], k);
+
+			if (rc != VX_OK)
+				return rc;
+		}
+	}
+	return VX_OK;
+}
+
+/* --- rights -------------------------------------------------------------------------------------- */
+
+static int drop_root(struct parent *p)
+{
+	const char *name = p->config->user;
+	const struct passwd *pw;
+	char text[200];
+
+	if (name[0] == '\0' || geteuid() != 0)
+		return VX_OK;
+	pw = getpwnam(name);
+	if (pw == NULL) {
+		(void)snprintf(text, sizeof(text),
+		    "there is no user %.100s: run vectisctl setup, or set the key user", name);
+		say(p, text);
+		return VX_ENOENT;
+	}
+	if (setgroups(0, NULL) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0) {
+		say(p, "cannot drop root's rights");
+		return VX_EPERM;
+	}
+	return VX_OK;
+}
+
+static void raise_limits(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+		l.rlim_cur = l.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
+/* --- systemd --------------------------------------------------------------------------------------- */
+
+/* sd_notify(3) */
+static void notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	const size_t len = path == NULL ? 0 : strlen(path);
+	int fd;
+
+	if (len == 0 || len >= sizeof(a.sun_path))
+		return;
+	memcpy(a.sun_path, path, len);
+	if (a.sun_path[0] == '@')
+		a.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&a,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	(void)close(fd);
+}
+
+/* --- workers ------------------------------------------------------------------------------------------ */
+
+static void start_worker(struct parent *p, size_t i)
+{
+	const pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)signal(SIGTERM, SIG_DFL);
+		(void)signal(SIGINT, SIG_DFL);
+		(void)signal(SIGHUP, SIG_IGN);
+		_exit(vx_worker_run(
+		    p->def, p->config, &p->log, p->fds, p->kinds, p->fd_count));
+	}
+	p->workers[i].pid = pid;
+	p->workers[i].since = vx_now_s();
+}
+
+static void worker_died(struct parent *p, pid_t pid, int status)
+{
+	for (size_t i = 0; i < p->worker_count; i++) {
+		const int64_t now = vx_now_s();
+		int64_t wait = 0;
+
+		if (p->workers[i].pid != pid)
+			continue;
+		p->workers[i].pid = 0;
+		if (now - p->workers[i].since < QUICK_DEATH_S) {
+			const unsigned n = p->workers[i].quick_deaths++;
+
+			wait = n < 3 ? 0 : n < 8 ? (int64_t)1 << (n - 3) : BACK_OFF_MAX_S;
+		} else {
+			p->workers[i].quick_deaths = 0;
+		}
+		p->workers[i].restart_at = now + (wait < BACK_OFF_MAX_S ? wait : BACK_OFF_MAX_S);
+		if (stop_signal == 0)
+			vx_log(&p->log, VX_LOG_ERROR, "worker died and is restarted",
+			    VX_KV_I("pid", pid),
+			    VX_KV_I("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
+			    VX_KV_I("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
+			    VX_KV_I("wait_s", wait));
+	}
+}
+
+static size_t running(const struct parent *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->worker_count; i++)
+		n += p->workers[i].pid > 0;
+	return n;
+}
+
+static void stop_workers(struct parent *p)
+{
+	const int64_t until = vx_now_s() + VX_STOP_MS / 1000 + 2;
+
+	for (size_t i = 0; i < p->worker_count; i++)
+		if (p->workers[i].pid > 0)
+			(void)kill(p->workers[i].pid, SIGTERM);
+	while (running(p) > 0) {
+		int status;
+		const pid_t pid = waitpid(-1, &status, WNOHANG);
+
+		if (pid > 0)
+			worker_died(p, pid, status);
+		else
+			(void)usleep(10000);
+		if (vx_now_s() > until)
+			for (size_t i = 0; i < p->worker_count; i++)
+				if (p->workers[i].pid > 0)
+					(void)kill(p->workers[i].pid, SIGKILL);
+	}
+}
+
+static void supervise(struct parent *p)
+{
+	notify("READY=1\n");
+	while (stop_signal == 0) {
+		int status;
+		pid_t pid;
+
+		for (size_t i = 0; i < p->worker_count; i++)
+			if (p->workers[i].pid <= 0 && vx_now_s() >= p->workers[i].restart_at)
+				start_worker(p, i);
+		while (stop_signal == 0 && (pid = waitpid(-1, &status, WNOHANG)) > 0)
+			worker_died(p, pid, status);
+		(void)usleep(running(p) == p->worker_count ? 50000 : 5000);
+	}
+	notify("STOPPING=1\n");
+	stop_workers(p);
+}
+
+/* --- main ------------------------------------------------------------------------------------------------ */
+
+static int usage(const struct parent *p, int status)
+{
+	(void)dprintf(STDERR_FILENO,
+	    "usage: %s [-c CONFIG] [-t] [-V]\n"
+	    "  -c CONFIG  the configuration (%s)\n"
+	    "  -t         only check it\n"
+	    "  -V         the version\n",
+	    p->def->name, VX_SYSCONFDIR "/config.yaml");
+	return status;
+}
+
+static void prepare_dirs(const struct parent *p)
+{
+	char path[512];
+
+	(void)mkdir(p->config->state_dir, 0700);
+	(void)snprintf(path, sizeof(path), "%.400s/run", p->config->state_dir);
+	(void)mkdir(path, 0700);
+}
+
+static void set_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_stop };
+
+	(void)sigemptyset(&sa.sa_mask);
+	(void)sigaction(SIGTERM, &sa, NULL);
+	(void)sigaction(SIGINT, &sa, NULL);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int run(struct parent *p)
+{
+	if (open_sockets(p) != VX_OK || drop_root(p) != VX_OK)
+		return 1;
+	prepare_dirs(p);
+	raise_limits();
+	(void)umask(077);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	set_signals();
+	p->worker_count = (size_t)p->config->workers;
+	if (p->worker_count == 0) {
+		const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+		p->worker_count = cores < 1 ? 1 : cores > 4 ? 4 : (size_t)cores;
+	}
+	vx_log(&p->log, VX_LOG_INFO, "started", VX_KV_U("workers", p->worker_count),
+	    VX_KV_Z("version", VX_VERSION));
+	supervise(p);
+	vx_log(&p->log, VX_LOG_INFO, "stopped");
+	return 0;
+}
+
+int vx_daemon_main(int argc, char **argv, const struct vx_daemon *def)
+{
+	struct parent p = { .def = def, .config_path = VX_SYSCONFDIR "/config.yaml",
+		.log = { .fd = STDERR_FILENO, .level = VX_LOG_INFO } };
+	bool test = false;
+	int option, status;
+
+	(void)snprintf(p.log.program, sizeof(p.log.program), "%s", def->name);
+	while ((option = getopt(argc, argv, "c:tVh")) != -1) {
+		switch (option) {
+		case 'c':
+			p.config_path = optarg;
+			break;
+		case 't':
+			test = true;
+			break;
+		case 'V':
+			(void)dprintf(STDOUT_FILENO, "%s %s\n", def->name, VX_VERSION);
+			return 0;
+		case 'h':
+			return usage(&p, 0);
+		default:
+			return usage(&p, 2);
+		}
+	}
+	if (load(&p) != VX_OK)
+		return 2;
+	status = test ? 0 : run(&p);
+	vx_config_free(p.config);
+	return status;
+}

@@ -1,0 +1,56 @@
+/*
+ * runtime.h - daemons: processes, listeners, connections, blocking work.
+ *
+ * The parent binds, drops root and restarts workers; a worker is one libuv loop that
+ * owns its connections, a few threads for jobs, and an open store.
+ */
+#ifndef VX_RUNTIME_H
+#define VX_RUNTIME_H
+
+#include "vectis/auth.h"
+#include "vectis/config.h"
+#include "vectis/service.h"
+#include "vectis/tls.h"
+
+#define VX_LISTENERS_MAX 8  /* kinds of a daemon */
+#define VX_HANDSHAKE_MS 30000
+#define VX_SLOW_READER_MS 300000 /* output that nobody takes for so long */
+#define VX_STOP_MS 10000
+
+/* What a worker has; services keep a pointer to it. */
+struct vx_worker {
+	const struct vx_config *config;
+	const struct vx_log *log;
+	struct vx_store *store; /* NULL for a daemon without one */
+	struct vx_auth *auth;
+	struct vx_certs *certs;
+	struct vx_loop *loop;
+};
+
+/* One kind of listener. */
+struct vx_listener_def {
+	const char *name;                                   /* "imaps": also systemd's name */
+	const struct vx_listen_list *(*where)(const struct vx_config *c);
+	bool tls;         /* from the first octet */
+	const char *alpn; /* RFC 7301 name, or NULL */
+	const char *busy; /* said, in clear, when there are too many connections; or NULL */
+	int (*session)(void *service, const struct vx_peer *peer, struct vx_session_host *host,
+	    struct vx_session **out);
+};
+
+struct vx_daemon {
+	const char *name; /* "imapd" */
+	bool store;
+	struct vx_listener_def listeners[VX_LISTENERS_MAX];
+	size_t listener_count;
+	/* In the worker, before the first connection; *service is given to session. */
+	int (*start)(struct vx_worker *w, void **service);
+	void (*stop)(void *service);
+	/* Every second, in the loop; may be NULL. */
+	void (*tick)(void *service);
+};
+
+/* The whole life of a daemon's process: returns the exit status. */
+int vx_daemon_main(int argc, char **argv, const struct vx_daemon *def);
+
+#endif

@@ -1,0 +1,256 @@
+#include "runtime/worker.h"
+
+#include "vectis/memory.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct vx_server *server_of(struct vx_loop *loop)
+{
+	return (struct vx_server *)(void *)((char *)loop - offsetof(struct vx_server, host));
+}
+
+static int submit(struct vx_loop *loop, struct vx_job *job)
+{
+	return vx_work_submit(server_of(loop)->work, job);
+}
+
+static int64_t now_s(struct vx_loop *loop)
+{
+	(void)loop;
+	return vx_now_s();
+}
+
+static uint64_t now_ms(struct vx_loop *loop)
+{
+	(void)loop;
+	return vx_now_ms();
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+	(void)idle; /* its only effect is that the loop does not sleep */
+}
+
+void vx_worker_stay_awake(struct vx_server *s)
+{
+	(void)uv_idle_start(&s->idle, on_idle);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct vx_server *s = prepare->data;
+
+	vx_conn_drive_awake(s);
+	if (s->awake == NULL)
+		(void)uv_idle_stop(&s->idle);
+}
+
+static void on_store(uv_poll_t *poll, int status, int events)
+{
+	struct vx_server *s = poll->data;
+
+	(void)status;
+	(void)events;
+	vx_store_dispatch(s->worker.store);
+	vx_conn_drive_awake(s);
+}
+
+/* Say which certificate is served, for vectisctl cert status. */
+static void publish_serial(struct vx_server *s)
+{
+	char path[512], text[128];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%.400s/run/%s.%d", s->worker.config->state_dir,
+	    s->def->name, (int)getpid());
+	f = fopen(path, "w");
+	if (f == NULL)
+		return;
+	(void)snprintf(text, sizeof(text), "%s\n%lld\n",
+	    vx_tls_certs_serial(vx_certs_get(s->worker.certs)), (long long)vx_now_s());
+	(void)fwrite(text, 1, strlen(text), f);
+	(void)fclose(f);
+}
+
+static void on_certs(uv_poll_t *poll, int status, int events)
+{
+	struct vx_server *s = poll->data;
+
+	(void)status;
+	(void)events;
+	if (vx_certs_dispatch(s->worker.certs))
+		publish_serial(s);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+	struct vx_server *s = arg;
+
+	if (!uv_is_closing(handle) && handle->type != UV_TCP && handle->type != UV_ASYNC &&
+	    handle != (uv_handle_t *)&s->sweep)
+		uv_close(handle, NULL);
+}
+
+static void stop(struct vx_server *s)
+{
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	for (struct vx_listener *l = s->listeners; l != NULL; l = l->next)
+		uv_close((uv_handle_t *)&l->handle, NULL);
+	vx_conn_stop_all(s);
+	s->ticks = 0;
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+	struct vx_server *s = timer->data;
+
+	s->ticks++;
+	if (!s->stopping && getppid() == 1 && s->ticks > 1)
+		stop(s); /* the parent died: nobody restarts or stops us */
+	if (s->stopping && (s->conn_count == 0 || s->ticks * 1000 > VX_STOP_MS)) {
+		uv_stop(&s->loop);
+		return;
+	}
+	vx_conn_sweep(s);
+	if (s->def->tick != NULL)
+		s->def->tick(s->service);
+	if (s->ticks % 60 == 0 && vx_certs_dispatch(s->worker.certs))
+		publish_serial(s);
+}
+
+static void on_signal(uv_signal_t *sig, int number)
+{
+	struct vx_server *s = sig->data;
+
+	(void)number;
+	stop(s);
+	(void)uv_timer_start(&s->sweep, on_sweep, 50, 50);
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+	struct vx_listener *l = stream->data;
+
+	if (status == 0)
+		vx_conn_accept(l->server, l, stream);
+}
+
+static int open_listener(struct vx_server *s, const struct vx_listener_def *def, int fd)
+{
+	struct vx_listener *l = vx_memory_alloc(sizeof(*l));
+
+	if (l == NULL)
+		return VX_ENOMEM;
+	l->def = def;
+	l->server = s;
+	(void)uv_tcp_init(&s->loop, &l->handle);
+	l->handle.data = l;
+	if (uv_tcp_open(&l->handle, fd) < 0 ||
+	    uv_listen((uv_stream_t *)&l->handle, 1024, on_connection) < 0)
+		return VX_EIO;
+	l->next = s->listeners;
+	s->listeners = l;
+	return VX_OK;
+}
+
+static int open_parts(struct vx_server *s, struct vx_error *err)
+{
+	const struct vx_config *c = s->worker.config;
+	const struct vx_store_options o = { .struct_size = sizeof(o), .dir = c->state_dir,
+		.log = s->worker.log, .volume_octets = c->store_volume_mb << 20,
+		.ballast_octets = c->store_ballast_mb << 20,
+		.grace_s = (uint32_t)c->store_grace_days * 86400 };
+	struct vx_auth_options a = { .struct_size = sizeof(a),
+		.hash_cost = (unsigned)c->auth_hash_cost, .cache_s = (unsigned)c->auth_cache_s };
+	char certs[512];
+	int rc = VX_OK;
+
+	if (s->def->store)
+		rc = vx_store_open(&o, &s->worker.store, err);
+	a.store = s->worker.store;
+	if (rc == VX_OK && s->def->store)
+		rc = vx_auth_new(&a, &s->worker.auth);
+	(void)snprintf(certs, sizeof(certs), "%.480s/certs", c->state_dir);
+	if (rc == VX_OK)
+		rc = vx_certs_open(certs, c->hostname, s->worker.log, &s->worker.certs, err);
+	if (rc == VX_OK)
+		rc = vx_work_new(&s->loop, &s->work);
+	if (rc == VX_OK && s->def->start != NULL)
+		rc = s->def->start(&s->worker, &s->service);
+	return rc;
+}
+
+static void watch(struct vx_server *s, uv_poll_t *poll, int fd, uv_poll_cb cb)
+{
+	(void)uv_poll_init(&s->loop, poll, fd);
+	poll->data = s;
+	(void)uv_poll_start(poll, UV_READABLE, cb);
+}
+
+static void start_handles(struct vx_server *s)
+{
+	(void)uv_prepare_init(&s->loop, &s->prepare);
+	s->prepare.data = s;
+	(void)uv_prepare_start(&s->prepare, on_prepare);
+	(void)uv_idle_init(&s->loop, &s->idle);
+	(void)uv_timer_init(&s->loop, &s->sweep);
+	s->sweep.data = s;
+	(void)uv_timer_start(&s->sweep, on_sweep, 1000, 1000);
+	(void)uv_signal_init(&s->loop, &s->term);
+	(void)uv_signal_init(&s->loop, &s->interrupt);
+	s->term.data = s->interrupt.data = s;
+	(void)uv_signal_start(&s->term, on_signal, SIGTERM);
+	(void)uv_signal_start(&s->interrupt, on_signal, SIGINT);
+	if (s->worker.store != NULL)
+		watch(s, &s->store_poll, vx_store_fd(s->worker.store), on_store);
+	watch(s, &s->certs_poll, vx_certs_fd(s->worker.certs), on_certs);
+}
+
+static void close_parts(struct vx_server *s)
+{
+	char path[512];
+
+	(void)snprintf(path, sizeof(path), "%.400s/run/%s.%d", s->worker.config->state_dir,
+	    s->def->name, (int)getpid());
+	(void)unlink(path);
+	uv_walk(&s->loop, close_handle, s);
+	if (s->work != NULL)
+		vx_work_free(s->work);
+	if (s->def->stop != NULL && s->service != NULL)
+		s->def->stop(s->service);
+	vx_store_close(s->worker.store);
+	vx_auth_free(s->worker.auth);
+	vx_certs_close(s->worker.certs);
+}
+
+int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
+    const struct vx_log *log, const int *fds, const size_t *kinds, size_t fd_count)
+{
+	struct vx_server *s = vx_memory_alloc(sizeof(*s));
+	struct vx_error err = { .text = "out of memory" };
+	int rc;
+
+	if (s == NULL)
+		return 1;
+	s->def = def;
+	s->worker = (struct vx_worker){ .config = c, .log = log, .loop = &s->host };
+	s->host = (struct vx_loop){ .submit = submit, .now_s = now_s, .now_ms = now_ms };
+	(void)uv_loop_init(&s->loop);
+	rc = open_parts(s, &err);
+	for (size_t i = 0; i < fd_count && rc == VX_OK; i++)
+		rc = open_listener(s, &def->listeners[kinds[i]], fds[i]);
+	if (rc == VX_OK) {
+		start_handles(s);
+		publish_serial(s);
+		(void)uv_run(&s->loop, UV_RUN_DEFAULT);
+	} else {
+		vx_log(log, VX_LOG_ERROR, "cannot start", VX_KV_Z("reason", err.text));
+	}
+	close_parts(s);
+	return rc == VX_OK ? 0 : 1;
+}

@@ -1,0 +1,63 @@
+/* worker.h - inside runtime/: a worker's loop and its parts. */
+#ifndef VX_RUNTIME_WORKER_H
+#define VX_RUNTIME_WORKER_H
+
+#include "runtime/runtime.h"
+
+#include <uv.h>
+
+/* --- jobs --------------------------------------------------------------------------------- */
+
+#define VX_JOBS_MAX 256   /* waiting; more are refused */
+#define VX_JOB_THREADS 2
+
+struct vx_work;
+int vx_work_new(uv_loop_t *loop, struct vx_work **out);
+int vx_work_submit(struct vx_work *w, struct vx_job *job);
+/* Jobs under way are waited for; their done is called. */
+void vx_work_free(struct vx_work *w);
+
+/* --- connections ---------------------------------------------------------------------------- */
+
+struct vx_listener {
+	uv_tcp_t handle;
+	const struct vx_listener_def *def;
+	struct vx_server *server;
+	struct vx_listener *next;
+};
+
+struct vx_conn;
+
+struct vx_server {
+	uv_loop_t loop;
+	struct vx_loop host;         /* what services see */
+	struct vx_worker worker;
+	const struct vx_daemon *def;
+	void *service;
+	struct vx_work *work;
+	struct vx_listener *listeners;
+	struct vx_conn *conns;       /* all */
+	struct vx_conn *awake;       /* to be driven */
+	size_t conn_count;
+	bool stopping;
+	uv_prepare_t prepare;        /* drives what is awake */
+	uv_idle_t idle;              /* so that the loop does not sleep meanwhile */
+	uv_timer_t sweep;            /* once a second */
+	uv_poll_t store_poll, certs_poll;
+	uv_signal_t term, interrupt;
+	unsigned ticks;
+	char input[65536];           /* shared by all connections: one reads at a time */
+};
+
+void vx_conn_accept(struct vx_server *s, const struct vx_listener *l, uv_stream_t *listener);
+void vx_conn_sweep(struct vx_server *s);
+void vx_conn_drive_awake(struct vx_server *s);
+void vx_conn_stop_all(struct vx_server *s);
+/* Something is awake: the loop must not sleep before it is driven. */
+void vx_worker_stay_awake(struct vx_server *s);
+
+/* The worker: runs until it is told to stop. */
+int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
+    const struct vx_log *log, const int *fds, const size_t *kinds, size_t fd_count);
+
+#endif
