@@ -1,1 +1,3 @@
-# nothing yet
+vxlibexec_PROGRAMS += smtpd/smtpd
+smtpd_smtpd_SOURCES = %D%/main.c
+smtpd_smtpd_LDADD = libvx_runtime.la libvectis.la

@@ -34,8 +34,10 @@ int vx_blob_writer_new(struct vx_store *s, struct vx_blob_writer **out)
 
 void vx_blob_writer_on_wake(struct vx_blob_writer *w, void (*wake)(void *ctx), void *ctx)
 {
+	(void)pthread_mutex_lock(&w->store->lock);
 	w->wake = wake;
 	w->ctx = ctx;
+	(void)pthread_mutex_unlock(&w->store->lock);
 }
 
 uint64_t vx_blob_writer_size(const struct vx_blob_writer *w)

@@ -184,7 +184,8 @@ void vx_store_dispatch(struct vx_store *s)
 	while (wake != NULL) {
 		struct vx_blob_writer *next = wake->next_wake;
 
-		wake->wake(wake->ctx);
+		if (wake->wake != NULL)
+			wake->wake(wake->ctx);
 		wake = next;
 	}
 	while (op != NULL) {

@@ -1,0 +1,381 @@
+#include "vectis/smtp_service.h"
+
+#include "base/mem.h"
+#include "service/smtp_int.h"
+#include "vectis/crypto.h"
+
+#define EHLO_PATIENCE_MS 60000
+
+int vx_smtp_service_new(const struct vx_smtp_service_options *o, struct vx_smtp_service **out)
+{
+	struct vx_smtp_service *s = vx_alloc(sizeof(*s));
+
+	if (s == NULL)
+		return VX_ENOMEM;
+	s->o = *o;
+	*out = s;
+	return VX_OK;
+}
+
+void vx_smtp_service_free(struct vx_smtp_service *s)
+{
+	vx_free(s);
+}
+
+static struct smtp_session *session_of(struct vx_session *base)
+{
+	return (struct smtp_session *)base;
+}
+
+/* --- authentication ---------------------------------------------------------------------- */
+
+struct auth_job {
+	struct vx_job job;
+	struct smtp_session *session; /* NULL: it ended meanwhile */
+	struct vx_auth *auth;
+	char address[48];
+	struct vx_buf user, password;
+	struct vx_auth_result who;
+	int result;
+};
+
+static void auth_run(struct vx_job *base)
+{
+	struct auth_job *j = (struct auth_job *)base;
+
+	j->result = vx_auth_check(
+	    j->auth, j->address, vx_buf_slice(&j->user), vx_buf_slice(&j->password), &j->who);
+}
+
+static void auth_free(struct auth_job *j)
+{
+	vx_buf_wipe(&j->user);
+	vx_buf_wipe(&j->password);
+	vx_free(j);
+}
+
+static void auth_done(struct vx_job *base)
+{
+	struct auth_job *j = (struct auth_job *)base;
+	struct smtp_session *s = j->session;
+
+	if (s != NULL) {
+		s->auth = NULL;
+		s->auth_result = j->result;
+		s->who = j->who;
+		vx_log(s->service->o.log, VX_LOG_INFO,
+		    j->result == VX_OK ? "login" : "login refused",
+		    VX_KV_S("user", vx_buf_slice(&j->user)), VX_KV_Z("ip", s->peer.address),
+		    VX_KV_Z("protocol", "smtp"));
+		s->answer = ANSWER_AUTH;
+		s->base.host->wake(s->base.host);
+	}
+	auth_free(j);
+}
+
+static void begin_auth(struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
+{
+	struct auth_job *j;
+
+	if (vx_auth_delay_s(s->service->o.auth, s->peer.address) > 0) {
+		vx_smtp_server_answer(
+		    s->core, out, 454, "4.7.0", "too many wrong passwords: wait and try again");
+		return;
+	}
+	j = vx_alloc(sizeof(*j));
+	if (j == NULL) {
+		vx_smtp_server_answer(s->core, out, 454, "4.7.0", "try again later");
+		return;
+	}
+	j->job.run = auth_run;
+	j->job.done = auth_done;
+	j->session = s;
+	j->auth = s->service->o.auth;
+	memcpy(j->address, s->peer.address, sizeof(j->address));
+	vx_buf_init(&j->user, 1024);
+	vx_buf_init(&j->password, 1024);
+	vx_buf_add(&j->user, ev->user);
+	vx_buf_add(&j->password, ev->password);
+	if (s->base.host->loop->submit(s->base.host->loop, &j->job) != VX_OK) {
+		auth_free(j);
+		vx_smtp_server_answer(s->core, out, 454, "4.7.0", "busy: try again later");
+		return;
+	}
+	s->auth = j;
+}
+
+/* --- MAIL, RCPT ---------------------------------------------------------------------------- */
+
+static bool may_send_as(struct smtp_session *s, vx_slice path)
+{
+	struct vx_account account;
+	struct vx_view *v;
+	bool may = false;
+
+	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
+		return false;
+	if (vx_directory_account_by_id(v, s->who.account, &account) == VX_OK)
+		may = vx_directory_may_send_as(v, &account, path, s->service->o.delimiter);
+	vx_view_end(v);
+	return may;
+}
+
+static void mail(struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
+{
+	vx_smtp_txn_free(s->txn);
+	s->txn = NULL;
+	if (s->role == VX_SMTP_SUBMISSION && !may_send_as(s, ev->path)) {
+		vx_smtp_log_refusal(s, ev->path, vx_slice_of("", 0), "not the login's address");
+		vx_smtp_server_answer(s->core, out, 553, "5.7.1",
+		    "this login may not send as that address");
+		return;
+	}
+	if (vx_smtp_txn_new(s, ev, &s->txn) != VX_OK)
+		vx_smtp_server_answer(s->core, out, 451, "4.3.0", "try again later");
+	else
+		vx_smtp_server_answer(s->core, out, 250, "2.1.0", "ok");
+}
+
+struct verdict {
+	unsigned code;
+	const char *enhanced, *text;
+};
+
+static struct verdict judge(struct smtp_session *s, const struct vx_resolved *r)
+{
+	const bool user = s->role == VX_SMTP_SUBMISSION;
+
+	switch (r->kind) {
+	case VX_RESOLVED_FOREIGN:
+		if (user)
+			return (struct verdict){ 451, "4.4.0",
+				"this server cannot send to other servers yet" };
+		return (struct verdict){ 550, "5.7.1", "relaying denied" };
+	case VX_RESOLVED_CLOSED:
+		return (struct verdict){ 550, "5.7.1", "this domain receives no mail here" };
+	case VX_RESOLVED_UNKNOWN:
+		return (struct verdict){ 550, "5.1.1", "no such mailbox" };
+	case VX_RESOLVED_DISABLED:
+		return (struct verdict){ 550, "5.2.1", "this mailbox is disabled" };
+	case VX_RESOLVED_LOCAL:
+		break;
+	}
+	for (size_t i = 0; i < r->count; i++)
+		if (r->targets[i].account == 0)
+			return (struct verdict){ 451, "4.4.0",
+				"this address is forwarded, which is not possible yet" };
+	return (struct verdict){ 250, "2.1.5", "ok" };
+}
+
+static bool is_full(struct vx_view *v, uint32_t account)
+{
+	struct vx_quota q;
+
+	return vx_quota_get(v, account, &q) == VX_OK &&
+	       ((q.limit_octets > 0 && q.used_octets >= q.limit_octets) ||
+	           (q.limit_messages > 0 && q.used_messages >= q.limit_messages));
+}
+
+/* <postmaster> without a domain is ours (RFC 5321 4.5.1): of the host's own domain. */
+static vx_slice with_domain(struct smtp_session *s, vx_slice path, struct vx_buf *buf)
+{
+	struct vx_domain d;
+	struct vx_view *v;
+
+	if (vx_slice_find(path, '@') < path.len)
+		return path;
+	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
+		return path;
+	vx_buf_add_str(buf, "postmaster@");
+	if (vx_directory_next_domain(v, vx_slice_of("", 0), &d) == VX_OK)
+		vx_buf_add(buf, d.name);
+	vx_view_end(v);
+	return vx_buf_slice(buf);
+}
+
+static struct verdict resolve(struct smtp_session *s, vx_slice path, struct vx_view *v)
+{
+	struct vx_resolved r;
+	struct verdict verdict;
+	int rc = vx_directory_resolve(v, path, s->service->o.delimiter, &s->txn->arena, &r);
+
+	if (rc != VX_OK)
+		return (struct verdict){ 451, "4.3.0", "the directory cannot be read now" };
+	verdict = judge(s, &r);
+	for (size_t i = 0; verdict.code == 250 && i < r.count; i++) {
+		if (is_full(v, r.targets[i].account))
+			verdict = (struct verdict){ 452, "4.2.2", "the mailbox is full" };
+		else if (vx_smtp_txn_add(s->txn, r.targets[i].account, path) != VX_OK)
+			verdict = (struct verdict){ 452, "4.5.3", "too many recipients" };
+	}
+	return verdict;
+}
+
+static void rcpt(struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
+{
+	struct verdict verdict = { 451, "4.3.0", "try again later" };
+	struct vx_buf buf = { .max = VX_ADDRESS_MAX };
+	const vx_slice path = with_domain(s, ev->path, &buf);
+	struct vx_view *v;
+
+	if (s->txn != NULL && vx_view_begin(s->service->o.store, &v) == VX_OK) {
+		verdict = resolve(s, path, v);
+		vx_view_end(v);
+	}
+	if (verdict.code != 250)
+		vx_smtp_log_refusal(s, s->txn == NULL ? path : vx_buf_slice(&s->txn->sender), path,
+		    verdict.text);
+	vx_buf_done(&buf);
+	vx_smtp_server_answer(s->core, out, verdict.code, verdict.enhanced, verdict.text);
+}
+
+/* --- the session ------------------------------------------------------------------------------ */
+
+static void give_answer(struct smtp_session *s, struct vx_buf *out)
+{
+	const enum smtp_answer answer = s->answer;
+
+	s->answer = ANSWER_NONE;
+	if (answer == ANSWER_AUTH && s->auth_result == VX_OK)
+		vx_smtp_server_answer(s->core, out, 235, "2.7.0", "welcome");
+	else if (answer == ANSWER_AUTH)
+		vx_smtp_server_answer(s->core, out, s->auth_result == VX_EAUTH ? 535 : 454,
+		    s->auth_result == VX_EAUTH ? "5.7.8" : "4.7.0",
+		    s->auth_result == VX_EAUTH ? "user or password is wrong" : "try again later");
+	else if (answer == ANSWER_END)
+		vx_smtp_answer_end(s, out);
+}
+
+/* VX_OK: go on; VX_WAIT: an answer is awaited. */
+static int handle(struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
+{
+	switch (ev->type) {
+	case VX_SMTP_STARTTLS:
+		vx_smtp_server_answer(s->core, out, 220, "2.0.0", "go ahead");
+		break;
+	case VX_SMTP_AUTH:
+		begin_auth(s, ev, out);
+		break;
+	case VX_SMTP_MAIL:
+		mail(s, ev, out);
+		break;
+	case VX_SMTP_RCPT:
+		rcpt(s, ev, out);
+		break;
+	case VX_SMTP_DATA:
+		if (vx_smtp_txn_begin(s) == VX_OK)
+			vx_smtp_server_answer(s->core, out, 354, "", "end with CR LF . CR LF");
+		else
+			vx_smtp_server_answer(s->core, out, 451, "4.3.0", "try again later");
+		break;
+	case VX_SMTP_CONTENT:
+		return vx_smtp_txn_content(s, ev->octets);
+	case VX_SMTP_END:
+		vx_smtp_txn_end(s, out);
+		break;
+	case VX_SMTP_RESET:
+		vx_smtp_txn_free(s->txn);
+		s->txn = NULL;
+		break;
+	}
+	return VX_OK;
+}
+
+static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
+{
+	struct smtp_session *s = session_of(base);
+	struct vx_smtp_event ev;
+	int rc = VX_OK;
+
+	if (s->content_waits)
+		return VX_WAIT;
+	if (s->answer != ANSWER_NONE)
+		give_answer(s, out);
+	while (rc == VX_OK) {
+		if (out->len >= VX_SESSION_HIGH_WATER)
+			return VX_DATA;
+		rc = vx_smtp_server_next(s->core, in, out, &ev);
+		if (rc == VX_DATA)
+			rc = handle(s, &ev, out);
+	}
+	return rc;
+}
+
+static void tls_ready(struct vx_session *base, const struct vx_session_tls *tls)
+{
+	struct smtp_session *s = session_of(base);
+
+	s->tls = true;
+	vx_buf_reset(&s->tls_text);
+	vx_buf_printf(&s->tls_text, "%.*s with %.*s", (int)tls->version.len, tls->version.ptr,
+	    (int)tls->cipher.len, tls->cipher.ptr);
+	vx_smtp_server_tls_ready(s->core);
+}
+
+static uint64_t patience_ms(const struct vx_session *base)
+{
+	const struct smtp_session *s = (const struct smtp_session *)base;
+	bool extended;
+
+	if (vx_smtp_server_helo(s->core, &extended).len == 0)
+		return EHLO_PATIENCE_MS;
+	return s->service->o.idle_s * 1000;
+}
+
+static void timeout(struct vx_session *base, struct vx_buf *out)
+{
+	vx_smtp_server_close(session_of(base)->core, out, "4.4.2 timed out");
+}
+
+static void stop(struct vx_session *base, struct vx_buf *out)
+{
+	vx_smtp_server_close(session_of(base)->core, out, "4.3.2 the server stops");
+}
+
+static void free_session(struct vx_session *base)
+{
+	struct smtp_session *s = session_of(base);
+
+	if (s->auth != NULL)
+		s->auth->session = NULL;
+	vx_smtp_txn_free(s->txn);
+	vx_smtp_server_free(s->core);
+	vx_buf_done(&s->tls_text);
+	vx_free(s);
+}
+
+static const struct vx_session_ops ops = {
+	.drive = drive,
+	.tls_ready = tls_ready,
+	.patience_ms = patience_ms,
+	.timeout = timeout,
+	.stop = stop,
+	.free = free_session,
+};
+
+int vx_smtp_session_new(struct vx_smtp_service *service, enum vx_smtp_role role,
+    const struct vx_peer *peer, struct vx_session_host *host, struct vx_session **out)
+{
+	struct smtp_session *s = vx_alloc(sizeof(*s));
+	const struct vx_smtp_server_options o = { .struct_size = sizeof(o), .role = role,
+		.hostname = vx_slice_str(service->o.hostname),
+		.banner = vx_slice_str(service->o.banner),
+		.message_octets_max = service->o.message_octets_max,
+		.recipients_max = service->o.recipients_max, .tls = peer->implicit_tls };
+	int rc;
+
+	if (s == NULL)
+		return VX_ENOMEM;
+	rc = vx_smtp_server_new(&o, &s->core);
+	if (rc != VX_OK) {
+		vx_free(s);
+		return rc;
+	}
+	s->base = (struct vx_session){ .ops = &ops, .host = host };
+	s->service = service;
+	s->role = role;
+	s->peer = *peer;
+	vx_buf_init(&s->tls_text, 200);
+	*out = &s->base;
+	return VX_OK;
+}

@@ -1,0 +1,71 @@
+/* smtp_int.h - an SMTP session and its transaction, inside service/. */
+#ifndef VX_SERVICE_SMTP_INT_H
+#define VX_SERVICE_SMTP_INT_H
+
+#include "vectis/arena.h"
+#include "vectis/smtp_service.h"
+
+#define VX_SMTP_TARGETS_MAX 10000 /* mailboxes of one message, after aliases */
+
+struct vx_smtp_service {
+	struct vx_smtp_service_options o;
+};
+
+struct smtp_session;
+
+/* A message on its way: it may outlive its session while its op is under way. */
+struct smtp_txn {
+	struct vx_deliver_op op; /* first: the op's done finds the rest */
+	struct smtp_session *session; /* NULL: it ended meanwhile */
+	bool under_way;
+	struct vx_arena arena;
+	struct vx_buf sender; /* own */
+	bool utf8, eight_bit;
+	struct vx_blob_writer *writer; /* own */
+	struct vx_delivery_target *targets; /* own */
+	size_t count, cap;
+	size_t recipients;    /* RCPTs accepted */
+	vx_slice recipient;   /* the first, in the arena */
+	char id[17];
+	int failed;           /* what a piece of content met */
+	unsigned header_state;
+	uint64_t received;    /* Received fields so far */
+	struct vx_buf field;  /* the beginning of the header line under way */
+};
+
+enum smtp_answer { ANSWER_NONE, ANSWER_AUTH, ANSWER_END };
+struct auth_job;
+
+struct smtp_session {
+	struct vx_session base;
+	struct vx_smtp_service *service;
+	enum vx_smtp_role role;
+	struct vx_peer peer;
+	struct vx_smtp_server *core; /* own */
+	bool tls;
+	struct vx_buf tls_text;      /* for Received */
+	struct auth_job *auth;       /* under way */
+	int auth_result;
+	struct vx_auth_result who;
+	struct smtp_txn *txn;        /* own */
+	bool content_waits;          /* the disk is behind */
+	enum smtp_answer answer;     /* came while the session was not driven */
+	int end_result;
+};
+
+int vx_smtp_txn_new(
+    struct smtp_session *s, const struct vx_smtp_event *ev, struct smtp_txn **out);
+/* Frees it now, or when its op is done.  NULL is fine. */
+void vx_smtp_txn_free(struct smtp_txn *t);
+int vx_smtp_txn_add(struct smtp_txn *t, uint32_t account, vx_slice recipient);
+/* The message begins: write the trace fields. */
+int vx_smtp_txn_begin(struct smtp_session *s);
+/* VX_OK or VX_WAIT. */
+int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets);
+/* Submit it, or answer why not. */
+void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out);
+void vx_smtp_answer_end(struct smtp_session *s, struct vx_buf *out);
+void vx_smtp_log_refusal(
+    struct smtp_session *s, vx_slice from, vx_slice to, const char *reason);
+
+#endif

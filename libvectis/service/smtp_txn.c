@@ -1,0 +1,272 @@
+/* A message through SMTP: trace fields before it, then the octets as they came. */
+#include "base/chars.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "service/smtp_int.h"
+#include "vectis/crypto.h"
+#include "vectis/date.h"
+
+#define TXN_ARENA_MAX ((size_t)4 << 20)
+enum { FIELD_NAME_MAX = 16, IN_HEADER = 0, IN_BODY = 1 };
+
+void vx_smtp_log_refusal(struct smtp_session *s, vx_slice from, vx_slice to, const char *reason)
+{
+	vx_log(s->service->o.log, VX_LOG_INFO, "mail refused", VX_KV_Z("reason", reason),
+	    VX_KV_Z("ip", s->peer.address), VX_KV_S("from", from), VX_KV_S("to", to));
+}
+
+int vx_smtp_txn_new(
+    struct smtp_session *s, const struct vx_smtp_event *ev, struct smtp_txn **out)
+{
+	struct smtp_txn *t = vx_alloc(sizeof(*t));
+	struct vx_buf hex = { .max = 16 };
+	char random[8];
+
+	if (t == NULL)
+		return VX_ENOMEM;
+	t->session = s;
+	vx_arena_init(&t->arena, TXN_ARENA_MAX);
+	vx_buf_init(&t->sender, VX_SMTP_PATH_MAX);
+	vx_buf_init(&t->field, FIELD_NAME_MAX);
+	vx_buf_add(&t->sender, ev->path);
+	t->utf8 = ev->params.utf8;
+	t->eight_bit = ev->params.body_8bit;
+	vx_random(random, sizeof(random));
+	vx_hex_add(&hex, vx_slice_of(random, sizeof(random)));
+	if (hex.len == 16)
+		memcpy(t->id, hex.ptr, 16);
+	vx_buf_done(&hex);
+	*out = t;
+	return VX_OK;
+}
+
+static void destroy(struct smtp_txn *t)
+{
+	vx_blob_writer_free(t->writer);
+	vx_buf_done(&t->sender);
+	vx_buf_done(&t->field);
+	vx_arena_done(&t->arena);
+	vx_free(t->targets);
+	vx_free(t);
+}
+
+void vx_smtp_txn_free(struct smtp_txn *t)
+{
+	if (t == NULL)
+		return;
+	t->session = NULL;
+	if (t->writer != NULL)
+		vx_blob_writer_on_wake(t->writer, NULL, NULL);
+	if (!t->under_way)
+		destroy(t);
+}
+
+int vx_smtp_txn_add(struct smtp_txn *t, uint32_t account, vx_slice recipient)
+{
+	if (t->recipients++ == 0 && vx_arena_copy(&t->arena, recipient, &t->recipient) != VX_OK)
+		return VX_ELIMIT;
+	for (size_t i = 0; i < t->count; i++)
+		if (t->targets[i].account == account)
+			return VX_OK; /* one copy each */
+	if (t->count == VX_SMTP_TARGETS_MAX)
+		return VX_ELIMIT;
+	if (t->count == t->cap) {
+		const size_t cap = t->cap == 0 ? 4 : t->cap * 2;
+		struct vx_delivery_target *grown =
+		    vx_realloc(t->targets, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return VX_ENOMEM;
+		t->targets = grown;
+		t->cap = cap;
+	}
+	t->targets[t->count++] = (struct vx_delivery_target){ .account = account };
+	return VX_OK;
+}
+
+/* --- trace fields (RFC 5321 4.4) ------------------------------------------------------------ */
+
+/* RFC 3848, RFC 6531: ESMTP, S for TLS, A for authenticated. */
+static const char *protocol(const struct smtp_session *s, bool extended)
+{
+	static const char *const names[2][2][2] = {
+		{ { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+		{ { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } }
+	};
+
+	if (!extended)
+		return "SMTP";
+	return names[s->txn->utf8][s->tls][vx_smtp_server_authenticated(s->core)];
+}
+
+static void write_trace(struct smtp_session *s, struct vx_buf *out)
+{
+	const struct smtp_txn *t = s->txn;
+	bool extended;
+	const vx_slice helo = vx_smtp_server_helo(s->core, &extended);
+	const bool v6 = strchr(s->peer.address, ':') != NULL;
+
+	vx_buf_printf(out, "Return-Path: <%.*s>\r\n", (int)t->sender.len,
+	    t->sender.ptr == NULL ? "" : t->sender.ptr);
+	vx_buf_printf(out, "Received: from %.*s ([%s%s])\r\n", (int)helo.len, helo.ptr,
+	    v6 ? "IPv6:" : "", s->peer.address);
+	if (s->tls)
+		vx_buf_printf(out, "\t(using %.*s)\r\n", (int)s->tls_text.len, s->tls_text.ptr);
+	vx_buf_printf(out, "\tby %s with %s id %s", s->service->o.hostname,
+	    protocol(s, extended), t->id);
+	if (t->recipients == 1) /* more would tell them of each other */
+		vx_buf_printf(out, "\r\n\tfor <%.*s>", (int)t->recipient.len, t->recipient.ptr);
+	vx_buf_add_str(out, ";\r\n\t");
+	vx_date_write(out, s->base.host->loop->now_s(s->base.host->loop), 0);
+	vx_buf_add_str(out, "\r\n");
+}
+
+static void wake(void *ctx)
+{
+	struct smtp_session *s = ctx;
+
+	s->content_waits = false;
+	s->base.host->wake(s->base.host);
+}
+
+int vx_smtp_txn_begin(struct smtp_session *s)
+{
+	struct vx_buf trace = { .max = 8192 };
+	struct smtp_txn *t = s->txn;
+	int rc = t == NULL ? VX_ESTATE : vx_blob_writer_new(s->service->o.store, &t->writer);
+
+	if (rc != VX_OK)
+		return rc;
+	vx_blob_writer_on_wake(t->writer, wake, s);
+	write_trace(s, &trace);
+	rc = trace.failed ? VX_ELIMIT : vx_blob_writer_add(t->writer, vx_buf_slice(&trace));
+	vx_buf_done(&trace);
+	return rc == VX_WAIT ? VX_OK : rc;
+}
+
+/* --- content -------------------------------------------------------------------------------------- */
+
+/* Look at the names of header fields as they pass, to find loops. */
+static void see_field(struct smtp_txn *t)
+{
+	const vx_slice line = vx_buf_slice(&t->field);
+
+	t->received += vx_slice_has_prefix_nocase(line, VX_S("Received:"));
+}
+
+static void see_header(struct smtp_txn *t, vx_slice octets)
+{
+	while (octets.len > 0 && t->header_state == IN_HEADER) {
+		const size_t lf = vx_slice_find(octets, '\n');
+		const vx_slice line = vx_slice_head(octets, lf + 1);
+
+		vx_buf_add(&t->field, vx_slice_head(line, FIELD_NAME_MAX - t->field.len));
+		octets = vx_slice_from(octets, line.len);
+		if (lf >= line.len)
+			return;
+		if (vx_slice_trim(vx_buf_slice(&t->field), "\r\n").len == 0)
+			t->header_state = IN_BODY;
+		see_field(t);
+		vx_buf_reset(&t->field);
+	}
+}
+
+int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets)
+{
+	struct smtp_txn *t = s->txn;
+	int rc;
+
+	if (t == NULL || t->failed != VX_OK || t->writer == NULL)
+		return VX_OK; /* the verdict comes at the end */
+	see_header(t, octets);
+	rc = vx_blob_writer_add(t->writer, octets);
+	if (rc == VX_WAIT) {
+		s->content_waits = true;
+		return VX_WAIT;
+	}
+	t->failed = rc;
+	return VX_OK;
+}
+
+/* --- the end ---------------------------------------------------------------------------------------- */
+
+static void delivered(struct vx_store_op *op)
+{
+	struct smtp_txn *t = (struct smtp_txn *)op;
+	struct smtp_session *s = t->session;
+
+	t->under_way = false;
+	if (s == NULL) {
+		destroy(t);
+		return;
+	}
+	s->end_result = op->result;
+	s->answer = ANSWER_END;
+	s->base.host->wake(s->base.host);
+}
+
+static void answer(struct smtp_session *s, struct vx_buf *out, int rc)
+{
+	char text[64] = "filed as ";
+	struct smtp_txn *t = s->txn;
+
+	vx_log(s->service->o.log, VX_LOG_INFO, rc == VX_OK ? "mail filed" : "mail not filed",
+	    VX_KV_Z("id", t == NULL ? "" : t->id),
+	    VX_KV_Z("reason", rc == VX_OK ? "" : vx_strerror(rc)),
+	    VX_KV_Z("ip", s->peer.address),
+	    VX_KV_S("from", t == NULL ? vx_slice_of("", 0) : vx_buf_slice(&t->sender)),
+	    VX_KV_S("to", t == NULL ? vx_slice_of("", 0) : t->recipient),
+	    VX_KV_U("mailboxes", t == NULL ? 0 : t->count),
+	    VX_KV_U("size", t == NULL || t->writer == NULL ? 0 : vx_blob_writer_size(t->writer)));
+	switch (rc) {
+	case VX_OK:
+		memcpy(text + 9, t->id, sizeof(t->id));
+		vx_smtp_server_answer(s->core, out, 250, "2.0.0", text);
+		break;
+	case VX_EQUOTA:
+		vx_smtp_server_answer(s->core, out, 452, "4.2.2", "the mailbox is full");
+		break;
+	case VX_ENOSPC:
+		vx_smtp_server_answer(
+		    s->core, out, 452, "4.3.1", "no space left: try again later");
+		break;
+	case VX_ELIMIT:
+		vx_smtp_server_answer(s->core, out, 554, "5.4.6", "too many hops: a mail loop");
+		break;
+	default:
+		vx_smtp_server_answer(s->core, out, 451, "4.3.0", "try again later");
+		break;
+	}
+	vx_smtp_txn_free(t);
+	s->txn = NULL;
+}
+
+void vx_smtp_answer_end(struct smtp_session *s, struct vx_buf *out)
+{
+	answer(s, out, s->end_result);
+}
+
+void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out)
+{
+	struct smtp_txn *t = s->txn;
+	int rc = t == NULL || t->writer == NULL ? VX_ESTATE : t->failed;
+
+	if (rc == VX_OK && t->received > s->service->o.received_max)
+		rc = VX_ELIMIT;
+	if (rc == VX_OK) {
+		vx_deliver_op_init(&t->op, t->writer);
+		t->op.targets = t->targets;
+		t->op.target_count = t->count;
+		t->op.internal_date =
+		    (uint32_t)s->base.host->loop->now_s(s->base.host->loop);
+		t->op.all_or_none = true;
+		t->op.op.done = delivered;
+		t->under_way = true;
+		rc = vx_store_submit(s->service->o.store, &t->op.op);
+		t->under_way = rc == VX_OK;
+		if (rc == VX_OK)
+			return;
+		rc = VX_ETEMP;
+	}
+	answer(s, out, rc);
+}
