@@ -1,0 +1,195 @@
+#include "imap/frame.h"
+
+#include "base/chars.h"
+
+void vx_imap_frame_init(struct vx_imap_frame *f)
+{
+	*f = (struct vx_imap_frame){ .command = { .max = VX_IMAP_COMMAND_MAX } };
+}
+
+void vx_imap_frame_done(struct vx_imap_frame *f)
+{
+	vx_buf_wipe(&f->command);
+}
+
+static size_t line_max(const struct vx_imap_frame *f)
+{
+	return f->authenticated ? VX_IMAP_LINE_MAX : VX_IMAP_LINE_MAX_EARLY;
+}
+
+static size_t command_max(const struct vx_imap_frame *f)
+{
+	return f->authenticated ? VX_IMAP_COMMAND_MAX : VX_IMAP_COMMAND_MAX_EARLY;
+}
+
+/* "{n}", "{n+}", "~{n}" at the end of a line: is there one, and which? */
+static bool literal_at_end(vx_slice line, uint64_t *size, bool *nonsync)
+{
+	const size_t open = vx_slice_rfind(line, '{');
+	vx_slice digits;
+
+	if (open == line.len || line.ptr[line.len - 1] != '}')
+		return false;
+	digits = vx_slice_of(line.ptr + open + 1, line.len - open - 2);
+	*nonsync = digits.len > 0 && digits.ptr[digits.len - 1] == '+';
+	if (*nonsync)
+		digits.len--;
+	return vx_slice_number(digits, UINT64_MAX / 4, size) == VX_OK;
+}
+
+/* Is the command an APPEND?  "tag SP APPEND SP". */
+static bool is_append(vx_slice command)
+{
+	const size_t sp = vx_slice_find(command, ' ');
+
+	return vx_slice_has_prefix_nocase(vx_slice_from(command, sp + 1), VX_S("APPEND "));
+}
+
+/*
+ * The literal of an APPEND that is its message: everything before it is complete, so
+ * the mailbox is there ("tag APPEND mailbox ..."), not itself a literal.
+ */
+static bool is_message(const struct vx_imap_frame *f, vx_slice before)
+{
+	vx_slice rest = vx_slice_from(before, vx_slice_find(before, ' ') + 8);
+
+	return f->authenticated && is_append(before) && vx_slice_trim(rest, " ").len > 0;
+}
+
+static int too_long(struct vx_imap_frame *f, enum vx_imap_frame_event *event)
+{
+	f->handed_out = true;
+	f->dropping = false;
+	*event = VX_IMAP_TOO_LONG;
+	return VX_DATA;
+}
+
+/* A line is complete (without its CRLF): a command, or a literal follows. */
+static int end_line(struct vx_imap_frame *f, struct vx_buf *out, enum vx_imap_frame_event *event)
+{
+	const vx_slice all = vx_slice_head(vx_buf_slice(&f->command), f->command.len - 2);
+	const vx_slice line = vx_slice_from(all, f->line_start);
+	const size_t open = vx_slice_rfind(all, '{');
+	uint64_t size;
+	bool nonsync;
+
+	if (!literal_at_end(line, &size, &nonsync)) {
+		vx_buf_truncate(&f->command, all.len);
+		f->handed_out = true;
+		*event = VX_IMAP_COMMAND;
+		return VX_DATA;
+	}
+	f->nonsync = nonsync;
+	if (is_message(f, vx_slice_head(all, open))) {
+		vx_buf_truncate(&f->command, all.len);
+		f->message = size;
+		f->asked = true;
+		*event = VX_IMAP_MESSAGE;
+		return VX_DATA;
+	}
+	if (size > command_max(f) - f->command.len) {
+		if (nonsync) {
+			f->fatal = true; /* it is coming: there is no place to put it */
+			return VX_DONE;
+		}
+		return too_long(f, event);
+	}
+	if (!nonsync)
+		vx_buf_add_str(out, "+ go on\r\n");
+	f->literal = size;
+	f->line_start = f->command.len;
+	return VX_OK;
+}
+
+static int take_line(struct vx_imap_frame *f, vx_slice *in, struct vx_buf *out,
+    enum vx_imap_frame_event *event)
+{
+	const size_t lf = vx_slice_find(*in, '\n');
+	const bool whole = lf < in->len;
+	const vx_slice part = vx_slice_head(*in, whole ? lf + 1 : lf);
+
+	*in = vx_slice_from(*in, part.len);
+	if (f->dropping || f->command.len - f->line_start + part.len > line_max(f) ||
+	    f->command.len + part.len > command_max(f)) {
+		f->dropping = true;
+		return whole ? too_long(f, event) : VX_OK;
+	}
+	vx_buf_add(&f->command, part);
+	if (f->command.failed)
+		return VX_ENOMEM;
+	if (!whole)
+		return VX_OK;
+	/* a bare LF is taken as a line end nowhere: it is part of a bad command */
+	if (f->command.len < 2 || f->command.ptr[f->command.len - 2] != '\r')
+		return too_long(f, event);
+	return end_line(f, out, event);
+}
+
+static int take_message(struct vx_imap_frame *f, vx_slice *in, enum vx_imap_frame_event *event,
+    vx_slice *octets)
+{
+	*octets = vx_slice_head(*in, f->message < SIZE_MAX ? (size_t)f->message : SIZE_MAX);
+	*in = vx_slice_from(*in, octets->len);
+	f->message -= octets->len;
+	*event = VX_IMAP_OCTETS;
+	if (f->message == 0)
+		f->line_start = f->command.len; /* the rest of the line follows */
+	return VX_DATA;
+}
+
+static void take_some(uint64_t *left, vx_slice *in, struct vx_buf *to)
+{
+	const vx_slice part = vx_slice_head(*in, *left < SIZE_MAX ? (size_t)*left : SIZE_MAX);
+
+	if (to != NULL)
+		vx_buf_add(to, part);
+	*in = vx_slice_from(*in, part.len);
+	*left -= part.len;
+}
+
+int vx_imap_frame_next(struct vx_imap_frame *f, vx_slice *in, struct vx_buf *out,
+    enum vx_imap_frame_event *event, vx_slice *octets)
+{
+	int rc = VX_OK;
+
+	if (f->fatal)
+		return VX_DONE;
+	if (f->handed_out) {
+		f->handed_out = false;
+		f->line_start = 0;
+		vx_buf_shrink(&f->command, 1024);
+	}
+	while (rc == VX_OK && in->len > 0) {
+		if (f->asked)
+			return VX_WAIT;
+		if (f->swallow > 0)
+			take_some(&f->swallow, in, NULL);
+		else if (f->message > 0)
+			rc = take_message(f, in, event, octets);
+		else if (f->literal > 0)
+			take_some(&f->literal, in, &f->command);
+		else
+			rc = take_line(f, in, out, event);
+		if (f->command.failed)
+			return VX_ENOMEM;
+	}
+	return rc == VX_OK ? VX_MORE : rc;
+}
+
+void vx_imap_frame_accept(struct vx_imap_frame *f, struct vx_buf *out)
+{
+	f->asked = false;
+	if (!f->nonsync)
+		vx_buf_add_str(out, "+ go on\r\n");
+	f->line_start = f->command.len;
+}
+
+void vx_imap_frame_refuse(struct vx_imap_frame *f)
+{
+	f->asked = false;
+	if (f->nonsync) {
+		f->swallow = f->message + 2; /* and the CRLF that ends the command */
+	}
+	f->message = 0;
+	f->handed_out = true;
+}

@@ -1,0 +1,144 @@
+/* parse.h - productions of RFC 9051 9 and RFC 3501 9 over a complete command. */
+#ifndef VX_IMAP_PARSE_H
+#define VX_IMAP_PARSE_H
+
+#include "base/cursor.h"
+#include "vectis/arena.h"
+#include "vectis/buf.h"
+#include "vectis/err.h"
+
+#define VX_IMAP_RANGES_MAX 10000  /* in one set */
+#define VX_IMAP_SEARCH_KEYS_MAX 1000
+#define VX_IMAP_SEARCH_DEPTH_MAX 32
+#define VX_IMAP_FETCH_ITEMS_MAX 100
+
+/* Each: false when it is not there (the cursor may have moved: the command is bad). */
+bool vx_imap_sp(struct vx_cursor *c);
+bool vx_imap_atom(struct vx_cursor *c, vx_slice *out);
+bool vx_imap_tag(struct vx_cursor *c, vx_slice *out);
+/* quoted, literal or (astring) atom; copied into the arena. */
+bool vx_imap_string(struct vx_cursor *c, struct vx_arena *a, vx_slice *out);
+bool vx_imap_astring(struct vx_cursor *c, struct vx_arena *a, vx_slice *out);
+bool vx_imap_nstring(struct vx_cursor *c, struct vx_arena *a, vx_slice *out);
+/* As LIST takes it: with wildcards. */
+bool vx_imap_list_mailbox(struct vx_cursor *c, struct vx_arena *a, vx_slice *out);
+bool vx_imap_number(struct vx_cursor *c, uint64_t max, uint64_t *out);
+
+/* A sequence set: 0 stands for '*'.  saved: it was "$". */
+struct vx_imap_range {
+	uint32_t first, last;
+};
+struct vx_imap_set {
+	struct vx_imap_range *ranges; /* in the arena, as written */
+	size_t count;
+	bool saved;
+};
+bool vx_imap_sequence_set(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_set *out);
+
+/* "(\Seen $Junk)" or without parentheses: system flags as bits, keywords by name. */
+struct vx_imap_flags {
+	uint64_t system; /* store.h's bits */
+	vx_slice *keywords;
+	size_t keyword_count;
+};
+#define VX_IMAP_FLAGS_MAX 100
+bool vx_imap_flags(
+    struct vx_cursor *c, struct vx_arena *a, bool parentheses, struct vx_imap_flags *out);
+
+/* --- FETCH ------------------------------------------------------------------------------- */
+
+enum vx_imap_item_type {
+	VX_ITEM_FLAGS,
+	VX_ITEM_UID,
+	VX_ITEM_INTERNALDATE,
+	VX_ITEM_SIZE,
+	VX_ITEM_ENVELOPE,
+	VX_ITEM_BODY,          /* non-extensible BODYSTRUCTURE */
+	VX_ITEM_BODYSTRUCTURE,
+	VX_ITEM_SECTION,       /* BODY[...], BODY.PEEK[...], RFC822... */
+	VX_ITEM_BINARY,        /* BINARY[...], BINARY.PEEK[...] */
+	VX_ITEM_BINARY_SIZE,
+	VX_ITEM_MODSEQ,
+};
+
+enum vx_imap_section_text {
+	VX_SECTION_ALL,
+	VX_SECTION_HEADER,
+	VX_SECTION_FIELDS,
+	VX_SECTION_FIELDS_NOT,
+	VX_SECTION_TEXT,
+	VX_SECTION_MIME,
+};
+#define VX_IMAP_PART_DEPTH_MAX 64
+
+struct vx_imap_section {
+	uint32_t *parts; /* in the arena */
+	size_t part_count;
+	enum vx_imap_section_text text;
+	vx_slice *names; /* of FIELDS */
+	size_t name_count;
+};
+
+struct vx_imap_item {
+	enum vx_imap_item_type type;
+	bool peek;
+	const char *legacy;     /* "RFC822", "RFC822.HEADER", "RFC822.TEXT": its name in the answer */
+	struct vx_imap_section section;
+	vx_slice section_text;  /* as written, for the answer */
+	bool partial;
+	uint64_t offset, length;
+};
+
+struct vx_imap_fetch {
+	struct vx_imap_item *items;
+	size_t count;
+	uint64_t changed_since; /* RFC 7162; 0: not asked */
+};
+bool vx_imap_fetch_items(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out);
+
+/* --- SEARCH ------------------------------------------------------------------------------ */
+
+enum vx_imap_key_type {
+	VX_KEY_ALL,
+	VX_KEY_AND, /* of children */
+	VX_KEY_OR,
+	VX_KEY_NOT,
+	VX_KEY_FLAG,     /* bits all set */
+	VX_KEY_NO_FLAG,
+	VX_KEY_KEYWORD, VX_KEY_NO_KEYWORD, /* text: the name */
+	VX_KEY_SEQUENCE, VX_KEY_UID,       /* set */
+	VX_KEY_LARGER, VX_KEY_SMALLER,     /* number */
+	VX_KEY_BEFORE, VX_KEY_ON, VX_KEY_SINCE,             /* number: day */
+	VX_KEY_SENTBEFORE, VX_KEY_SENTON, VX_KEY_SENTSINCE,
+	VX_KEY_HEADER,   /* name, text */
+	VX_KEY_BODY, VX_KEY_TEXT,
+	VX_KEY_MODSEQ,   /* number */
+	VX_KEY_NONE,     /* matches nothing: NEW, RECENT */
+};
+
+struct vx_imap_key {
+	enum vx_imap_key_type type;
+	uint64_t flags;
+	int64_t number;
+	vx_slice name, text;
+	struct vx_imap_set set;
+	struct vx_imap_key *child, *next;
+};
+
+struct vx_imap_search {
+	bool has_return, min, max, count, all, save;
+	bool bad_charset;
+	bool modseq; /* MODSEQ was used */
+	struct vx_imap_key *key; /* VX_KEY_AND of what was asked */
+};
+bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out);
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+/* Modified UTF-7 (RFC 3501 5.1.3).  VX_EINVAL: not that, or not canonical. */
+int vx_imap_utf7_decode(vx_slice s, struct vx_buf *out);
+void vx_imap_utf7_encode(vx_slice utf8, struct vx_buf *out);
+/* Does pattern ('*': anything, '%': anything without '/') match?  Linear in practice. */
+bool vx_imap_list_match(vx_slice pattern, vx_slice name);
+
+#endif

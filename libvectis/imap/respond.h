@@ -1,0 +1,39 @@
+/* respond.h - writing responses (RFC 9051 7). */
+#ifndef VX_IMAP_RESPOND_H
+#define VX_IMAP_RESPOND_H
+
+#include "imap/parse.h"
+#include "vectis/message.h"
+#include "vectis/store.h"
+
+/* A string as quoted when it may be, else a literal; ptr NULL: NIL.  utf8: may be raw. */
+void vx_imap_write_string(struct vx_buf *out, vx_slice s, bool utf8);
+/* A mailbox name: modified UTF-7, or UTF-8 after ENABLE IMAP4rev2. */
+void vx_imap_write_mailbox(struct vx_buf *out, vx_slice name, bool utf8);
+/* "(\Seen $Junk)"; names by bit. */
+void vx_imap_write_flags(
+    struct vx_buf *out, uint64_t flags, const vx_slice names[VX_KEYWORDS_MAX]);
+/* "1:3,5" */
+void vx_imap_write_ranges(struct vx_buf *out, const struct vx_uid_range *r, size_t count);
+
+/* What a descriptor says; VX_ECORRUPT. */
+int vx_imap_write_envelope(struct vx_buf *out, const struct vx_descriptor *d, bool utf8);
+int vx_imap_write_structure(
+    struct vx_buf *out, const struct vx_descriptor *d, bool extensible, bool utf8);
+
+/*
+ * Which octets of the message a section is: at most `cap` ranges [first, end).  VX_OK
+ * with *count; VX_ENOENT: no such part (the answer is NIL or "").  blank: the section
+ * ends with a CRLF of its own (HEADER.FIELDS whose blank line was not selected).
+ */
+struct vx_octet_range {
+	uint64_t first, end;
+};
+#define VX_SECTION_RANGES_MAX 2002
+int vx_imap_section_ranges(const struct vx_descriptor *d, const struct vx_imap_section *s,
+    struct vx_octet_range *out, size_t cap, size_t *count);
+/* HEADER.FIELDS of a part's header, given as text: appended to out with its blank line. */
+void vx_imap_select_fields(
+    vx_slice header, const struct vx_imap_section *s, struct vx_buf *out);
+
+#endif

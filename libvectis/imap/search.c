@@ -1,0 +1,231 @@
+/* SEARCH programs (RFC 9051 6.4.4): a bounded tree. */
+#include "imap/parse.h"
+
+#include "vectis/date.h"
+#include "vectis/store.h"
+
+enum arg { NO_ARG, FLAG_ARG, TEXT_ARG, KEYWORD_ARG, DATE_ARG, SIZE_ARG, HEADER_ARG, UID_ARG,
+	NOT_ARG, OR_ARG, MODSEQ_ARG };
+
+static const struct word {
+	const char *word;
+	enum arg arg;
+	enum vx_imap_key_type type;
+	uint64_t flags;
+	const char *header;
+} words[] = {
+	{ "ALL", NO_ARG, VX_KEY_ALL, 0, NULL },
+	{ "ANSWERED", FLAG_ARG, VX_KEY_FLAG, VX_FLAG_ANSWERED, NULL },
+	{ "BCC", TEXT_ARG, VX_KEY_HEADER, 0, "bcc" },
+	{ "BEFORE", DATE_ARG, VX_KEY_BEFORE, 0, NULL },
+	{ "BODY", TEXT_ARG, VX_KEY_BODY, 0, NULL },
+	{ "CC", TEXT_ARG, VX_KEY_HEADER, 0, "cc" },
+	{ "DELETED", FLAG_ARG, VX_KEY_FLAG, VX_FLAG_DELETED, NULL },
+	{ "DRAFT", FLAG_ARG, VX_KEY_FLAG, VX_FLAG_DRAFT, NULL },
+	{ "FLAGGED", FLAG_ARG, VX_KEY_FLAG, VX_FLAG_FLAGGED, NULL },
+	{ "FROM", TEXT_ARG, VX_KEY_HEADER, 0, "from" },
+	{ "HEADER", HEADER_ARG, VX_KEY_HEADER, 0, NULL },
+	{ "KEYWORD", KEYWORD_ARG, VX_KEY_KEYWORD, 0, NULL },
+	{ "LARGER", SIZE_ARG, VX_KEY_LARGER, 0, NULL },
+	{ "MODSEQ", MODSEQ_ARG, VX_KEY_MODSEQ, 0, NULL },
+	{ "NEW", NO_ARG, VX_KEY_NONE, 0, NULL },
+	{ "NOT", NOT_ARG, VX_KEY_NOT, 0, NULL },
+	{ "OLD", NO_ARG, VX_KEY_ALL, 0, NULL },
+	{ "ON", DATE_ARG, VX_KEY_ON, 0, NULL },
+	{ "OR", OR_ARG, VX_KEY_OR, 0, NULL },
+	{ "RECENT", NO_ARG, VX_KEY_NONE, 0, NULL },
+	{ "SEEN", FLAG_ARG, VX_KEY_FLAG, VX_FLAG_SEEN, NULL },
+	{ "SENTBEFORE", DATE_ARG, VX_KEY_SENTBEFORE, 0, NULL },
+	{ "SENTON", DATE_ARG, VX_KEY_SENTON, 0, NULL },
+	{ "SENTSINCE", DATE_ARG, VX_KEY_SENTSINCE, 0, NULL },
+	{ "SINCE", DATE_ARG, VX_KEY_SINCE, 0, NULL },
+	{ "SMALLER", SIZE_ARG, VX_KEY_SMALLER, 0, NULL },
+	{ "SUBJECT", TEXT_ARG, VX_KEY_HEADER, 0, "subject" },
+	{ "TEXT", TEXT_ARG, VX_KEY_TEXT, 0, NULL },
+	{ "TO", TEXT_ARG, VX_KEY_HEADER, 0, "to" },
+	{ "UID", UID_ARG, VX_KEY_UID, 0, NULL },
+	{ "UNANSWERED", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_ANSWERED, NULL },
+	{ "UNDELETED", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_DELETED, NULL },
+	{ "UNDRAFT", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_DRAFT, NULL },
+	{ "UNFLAGGED", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_FLAGGED, NULL },
+	{ "UNKEYWORD", KEYWORD_ARG, VX_KEY_NO_KEYWORD, 0, NULL },
+	{ "UNSEEN", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_SEEN, NULL },
+};
+
+struct parser {
+	struct vx_cursor *c;
+	struct vx_arena *a;
+	struct vx_imap_search *out;
+	size_t keys;
+};
+
+static bool key(struct parser *p, unsigned depth, struct vx_imap_key **out);
+
+static struct vx_imap_key *new_key(struct parser *p, enum vx_imap_key_type type)
+{
+	struct vx_imap_key *k =
+	    p->keys++ >= VX_IMAP_SEARCH_KEYS_MAX ? NULL : vx_arena_alloc(p->a, sizeof(*k));
+
+	if (k != NULL)
+		k->type = type;
+	return k;
+}
+
+static bool date(struct parser *p, int64_t *out)
+{
+	const bool quoted = vx_cur_char(p->c, '"');
+	const char *const start = p->c->p;
+
+	while (!vx_cur_end(p->c) && (vx_is(*p->c->p, VX_C_ALPHA | VX_C_DIGIT) || *p->c->p == '-'))
+		p->c->p++;
+	return vx_date_day_parse(vx_slice_range(start, p->c->p), out) == VX_OK &&
+	       (!quoted || vx_cur_char(p->c, '"'));
+}
+
+/* "MODSEQ [entry-name entry-type] number" (RFC 7162 3.1.5) */
+static bool modseq(struct parser *p, struct vx_imap_key *k)
+{
+	uint64_t n;
+	vx_slice name, type;
+
+	if (vx_cur_peek(p->c) == '"' &&
+	    (!vx_imap_string(p->c, p->a, &name) || !vx_imap_sp(p->c) ||
+	        !vx_imap_atom(p->c, &type) || !vx_imap_sp(p->c)))
+		return false;
+	if (!vx_cur_number(p->c, INT64_MAX, &n))
+		return false;
+	k->number = (int64_t)n;
+	p->out->modseq = true;
+	return true;
+}
+
+static bool argument(struct parser *p, const struct word *w, unsigned depth, struct vx_imap_key *k)
+{
+	uint64_t n;
+
+	if (w->arg == NO_ARG || w->arg == FLAG_ARG)
+		return true;
+	if (!vx_imap_sp(p->c))
+		return false;
+	switch (w->arg) {
+	case TEXT_ARG:
+		k->name = vx_slice_str(w->header);
+		return vx_imap_astring(p->c, p->a, &k->text);
+	case KEYWORD_ARG:
+		return vx_imap_atom(p->c, &k->text);
+	case DATE_ARG:
+		return date(p, &k->number);
+	case SIZE_ARG:
+		if (!vx_cur_number(p->c, INT64_MAX, &n))
+			return false;
+		k->number = (int64_t)n;
+		return true;
+	case HEADER_ARG:
+		return vx_imap_astring(p->c, p->a, &k->name) && vx_imap_sp(p->c) &&
+		       vx_imap_astring(p->c, p->a, &k->text);
+	case UID_ARG:
+		return vx_imap_sequence_set(p->c, p->a, &k->set);
+	case NOT_ARG:
+		return key(p, depth + 1, &k->child);
+	case OR_ARG:
+		return key(p, depth + 1, &k->child) && vx_imap_sp(p->c) &&
+		       key(p, depth + 1, &k->child->next);
+	case MODSEQ_ARG:
+		return modseq(p, k);
+	case NO_ARG:
+	case FLAG_ARG:
+		break;
+	}
+	return true;
+}
+
+/* One or more keys, all of which must match. */
+static bool keys(struct parser *p, unsigned depth, struct vx_imap_key **out)
+{
+	struct vx_imap_key *all = new_key(p, VX_KEY_AND), **tail;
+
+	if (all == NULL)
+		return false;
+	tail = &all->child;
+	do {
+		if (!key(p, depth + 1, tail))
+			return false;
+		tail = &(*tail)->next;
+	} while (vx_imap_sp(p->c));
+	*out = all;
+	return true;
+}
+
+static bool key(struct parser *p, unsigned depth, struct vx_imap_key **out)
+{
+	struct vx_cursor look = *p->c;
+	struct vx_imap_key *k;
+	vx_slice name;
+
+	if (depth > VX_IMAP_SEARCH_DEPTH_MAX)
+		return false;
+	if (vx_cur_char(p->c, '('))
+		return keys(p, depth, out) && vx_cur_char(p->c, ')');
+	if (vx_cur_peek(p->c) == '$' || vx_cur_peek(p->c) == '*' ||
+	    (vx_cur_peek(p->c) >= '0' && vx_cur_peek(p->c) <= '9')) {
+		k = new_key(p, VX_KEY_SEQUENCE);
+		*out = k;
+		return k != NULL && vx_imap_sequence_set(p->c, p->a, &k->set);
+	}
+	if (!vx_cur_some(&look, VX_C_ALPHA, &name))
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!vx_slice_eq_nocase(name, vx_slice_str(words[i].word)))
+			continue;
+		*p->c = look;
+		k = new_key(p, words[i].type);
+		if (k == NULL)
+			return false;
+		k->flags = words[i].flags;
+		*out = k;
+		return argument(p, &words[i], depth, k);
+	}
+	return false;
+}
+
+static bool returns(struct vx_cursor *c, struct vx_imap_search *out)
+{
+	if (!vx_cur_text(c, VX_S("RETURN (")))
+		return true;
+	out->has_return = true;
+	while (!vx_cur_char(c, ')')) {
+		(void)vx_cur_char(c, ' ');
+		if (vx_cur_text(c, VX_S("MIN")))
+			out->min = true;
+		else if (vx_cur_text(c, VX_S("MAX")))
+			out->max = true;
+		else if (vx_cur_text(c, VX_S("COUNT")))
+			out->count = true;
+		else if (vx_cur_text(c, VX_S("ALL")))
+			out->all = true;
+		else if (vx_cur_text(c, VX_S("SAVE")))
+			out->save = true;
+		else
+			return false;
+	}
+	if (!out->min && !out->max && !out->count && !out->save)
+		out->all = true;
+	return vx_imap_sp(c);
+}
+
+bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out)
+{
+	struct parser p = { .c = c, .a = a, .out = out };
+	vx_slice charset;
+
+	*out = (struct vx_imap_search){ 0 };
+	if (!returns(c, out))
+		return false;
+	if (vx_cur_text(c, VX_S("CHARSET "))) {
+		if (!vx_imap_astring(c, a, &charset) || !vx_imap_sp(c))
+			return false;
+		out->bad_charset = !vx_slice_eq_nocase(charset, VX_S("UTF-8")) &&
+				   !vx_slice_eq_nocase(charset, VX_S("US-ASCII"));
+	}
+	return keys(&p, 0, &out->key) && vx_cur_end(c);
+}
