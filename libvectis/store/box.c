@@ -1,6 +1,7 @@
 #include "store/box.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/store_int.h"
 
@@ -413,25 +414,75 @@ int vx_box_visit(struct vx_box *b, struct vx_box_visit *v, uint32_t *from)
 	return rc;
 }
 
+static unsigned vanished_weight(size_t len)
+{
+	return (unsigned)(1 + (len - VX_VANISHED_HEADER) / 1024);
+}
+
+/* Is the oldest record to go?  VX_OK and its weight, VX_ENOENT: no. */
+static int drop_oldest(struct vx_box *b, uint64_t now, unsigned *weight)
+{
+	struct vx_kv_cursor *c;
+	struct vx_key prefix;
+	vx_slice key, value;
+	int rc = vx_kv_cursor_open(b->txn, VX_TREE_STATE, &c);
+
+	if (rc != VX_OK)
+		return rc;
+	vx_key_state(&prefix, b->account, b->mailbox, VX_KIND_VANISHED);
+	rc = vx_kv_seek(c, vx_key_slice(&prefix), &key, &value);
+	if (rc == VX_OK && !vx_key_is(key, &prefix, 8)) {
+		rc = VX_ENOENT;
+		b->h.vanished = 0;
+	}
+	if (rc == VX_OK && b->h.vanished <= VX_VANISHED_MAX &&
+	    value.len >= VX_VANISHED_HEADER &&
+	    vx_get_le64(value.ptr + VX_VALUE_HEADER) + VX_VANISHED_AGE_S >= now)
+		rc = VX_ENOENT;
+	if (rc == VX_OK) {
+		*weight = value.len < VX_VANISHED_HEADER ? 1 : vanished_weight(value.len);
+		b->h.s.expunge_floor = vx_get_be64(key.ptr + prefix.len);
+		rc = vx_kv_cursor_delete(c);
+	}
+	vx_kv_cursor_close(c);
+	return rc;
+}
+
+static int prune_vanished(struct vx_box *b, uint64_t now)
+{
+	unsigned weight;
+	int rc;
+
+	while ((rc = drop_oldest(b, now, &weight)) == VX_OK)
+		b->h.vanished =
+		    (uint16_t)(b->h.vanished -
+			       (weight < b->h.vanished ? weight : b->h.vanished));
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
 int vx_box_add_vanished(struct vx_box *b, const struct vx_uid_range *ranges, size_t count)
 {
-	const size_t len = VX_VALUE_HEADER + count * 8;
+	const uint64_t now = (uint64_t)vx_clock_s();
+	const size_t len = VX_VANISHED_HEADER + count * 8;
+	const unsigned weight = b->h.vanished + vanished_weight(len);
 	char *v = vx_alloc(len);
 	struct vx_key k;
 	int rc;
 
 	if (v == NULL)
 		return VX_ENOMEM;
+	vx_put_le64(v + VX_VALUE_HEADER, now);
 	for (size_t i = 0; i < count; i++) {
-		vx_put_le32(v + VX_VALUE_HEADER + i * 8, ranges[i].first);
-		vx_put_le32(v + VX_VALUE_HEADER + i * 8 + 4, ranges[i].last);
+		vx_put_le32(v + VX_VANISHED_HEADER + i * 8, ranges[i].first);
+		vx_put_le32(v + VX_VANISHED_HEADER + i * 8 + 4, ranges[i].last);
 	}
 	vx_value_seal(v, len, VX_KIND_VANISHED);
 	vx_key_state(&k, b->account, b->mailbox, VX_KIND_VANISHED);
 	vx_key_add_u64(&k, b->modseq);
 	rc = vx_kv_put(b->txn, VX_TREE_STATE, vx_key_slice(&k), vx_slice_of(v, len));
 	vx_free(v);
-	return rc;
+	b->h.vanished = (uint16_t)(weight < UINT16_MAX ? weight : UINT16_MAX);
+	return rc == VX_OK ? prune_vanished(b, now) : rc;
 }
 
 /* --- keywords ---------------------------------------------------------------------- */

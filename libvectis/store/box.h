@@ -67,7 +67,14 @@ struct vx_box_visit {
 };
 int vx_box_visit(struct vx_box *b, struct vx_box_visit *v, uint32_t *from);
 
-/* UIDs removed at b->modseq, for VANISHED. */
+/*
+ * UIDs removed at b->modseq, for VANISHED.  The oldest records go when those of the
+ * mailbox weigh more than VX_VANISHED_MAX (each 1, and 1 more for every 128 ranges) or
+ * are older than VX_VANISHED_AGE_S; expunge_floor says up to where.
+ */
+#define VX_VANISHED_MAX 4096
+#define VX_VANISHED_AGE_S (180 * 86400)
+#define VX_VANISHED_HEADER (VX_VALUE_HEADER + 8) /* and when, seconds since 1970 */
 int vx_box_add_vanished(
     struct vx_box *b, const struct vx_uid_range *ranges, size_t count);
 

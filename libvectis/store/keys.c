@@ -174,6 +174,7 @@ int vx_head_read(
 		.deleted = vx_get_le32(v.ptr + 40),
 		.size = vx_get_le64(v.ptr + 48),
 	};
+	out->vanished = vx_get_le16(v.ptr + 2);
 	out->special_use = vx_get_le32(v.ptr + 44);
 	out->name_len = (uint16_t)(v.len - HEAD_OCTETS);
 	memcpy(out->name, v.ptr + HEAD_OCTETS, out->name_len);
@@ -188,6 +189,7 @@ int vx_head_write(
 	struct vx_key k;
 
 	vx_key_state(&k, account, mailbox, VX_KIND_HEAD);
+	vx_put_le16(v + 2, h->vanished);
 	vx_put_le32(v + 8, h->s.uidvalidity);
 	vx_put_le32(v + 12, h->s.uidnext);
 	vx_put_le64(v + 16, h->s.highestmodseq);

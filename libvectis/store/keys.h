@@ -64,6 +64,7 @@ int vx_account_write(
 /* A mailbox's head. */
 struct vx_head {
 	struct vx_mailbox_status s;
+	uint16_t vanished; /* what its expunge records weigh: see vx_box_add_vanished */
 	unsigned special_use;
 	uint16_t name_len;
 	char name[VX_MAILBOX_NAME_MAX];

@@ -411,58 +411,125 @@ static size_t merge(struct vx_uid_range *r, size_t count)
 	return n;
 }
 
-static int add_ranges(vx_slice value, struct vx_arena *arena, struct vx_uid_range **out,
-    size_t *count, size_t *cap)
+struct range_list {
+	struct vx_arena *arena;
+	struct vx_uid_range *r; /* in the arena */
+	size_t count, cap;
+};
+
+static int add_range(struct range_list *l, uint32_t first, uint32_t last)
 {
-	const int rc = vx_value_check(value, VX_KIND_VANISHED, VX_VALUE_HEADER);
+	if (l->count == l->cap) {
+		const size_t more = l->cap == 0 ? 64 : l->cap * 2;
+		struct vx_uid_range *grown =
+		    vx_arena_array(l->arena, more, sizeof(*grown));
 
-	if (rc != VX_OK)
-		return rc;
-	for (size_t at = VX_VALUE_HEADER; at + 8 <= value.len; at += 8) {
-		if (*count == *cap) {
-			const size_t more = *cap == 0 ? 64 : *cap * 2;
-			struct vx_uid_range *grown =
-			    vx_arena_array(arena, more, sizeof(*grown));
-
-			if (grown == NULL)
-				return VX_ELIMIT;
-			if (*count > 0)
-				memcpy(grown, *out, *count * sizeof(*grown));
-			*out = grown;
-			*cap = more;
-		}
-		(*out)[(*count)++] = (struct vx_uid_range){ vx_get_le32(value.ptr + at),
-			vx_get_le32(value.ptr + at + 4) };
+		if (grown == NULL)
+			return VX_ELIMIT;
+		if (l->count > 0)
+			memcpy(grown, l->r, l->count * sizeof(*grown));
+		l->r = grown;
+		l->cap = more;
 	}
+	l->r[l->count++] = (struct vx_uid_range){ first, last };
 	return VX_OK;
+}
+
+static int add_vanished(vx_slice value, struct range_list *l)
+{
+	int rc = vx_value_check(value, VX_KIND_VANISHED, VX_VANISHED_HEADER);
+
+	for (size_t at = VX_VANISHED_HEADER; rc == VX_OK && at + 8 <= value.len; at += 8)
+		rc = add_range(
+		    l, vx_get_le32(value.ptr + at), vx_get_le32(value.ptr + at + 4));
+	return rc;
+}
+
+static int walk_vanished(struct vx_kv_cursor *c, const struct vx_key *prefix,
+    uint64_t since, struct range_list *l)
+{
+	struct vx_key k = *prefix;
+	vx_slice key, value;
+	int rc;
+
+	vx_key_add_u64(&k, since + 1);
+	for (rc = vx_kv_seek(c, vx_key_slice(&k), &key, &value);
+	     rc == VX_OK && vx_key_is(key, prefix, 8); rc = vx_kv_next(c, &key, &value)) {
+		rc = add_vanished(value, l);
+		if (rc != VX_OK)
+			return rc;
+	}
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+/* The UIDs from *next up to the block's end that are not in it; *next: the one after the
+ * last that is. */
+static int add_missing(const struct vx_block *b, uint32_t *next, struct range_list *l)
+{
+	int rc = VX_OK;
+
+	for (uint32_t i = 0; i < VX_BLOCK_UIDS / 64 && rc == VX_OK; i++)
+		for (uint64_t bits = b->bits[i]; bits != 0 && rc == VX_OK;
+		     bits &= bits - 1) {
+			const uint32_t uid = b->number * VX_BLOCK_UIDS + i * 64 +
+					     (uint32_t)__builtin_ctzll(bits);
+
+			if (uid > *next)
+				rc = add_range(l, *next, uid - 1);
+			*next = uid + 1;
+		}
+	return rc;
+}
+
+/* All UIDs ever given that are no longer there. */
+static int walk_missing(struct vx_kv_cursor *c, const struct vx_key *prefix,
+    uint32_t uidnext, struct range_list *l)
+{
+	struct vx_block *b = vx_alloc(sizeof(*b));
+	vx_slice key, value;
+	uint32_t next = 1;
+	int rc;
+
+	if (b == NULL)
+		return VX_ENOMEM;
+	for (rc = vx_kv_seek(c, vx_key_slice(prefix), &key, &value);
+	     rc == VX_OK && vx_key_is(key, prefix, 4); rc = vx_kv_next(c, &key, &value)) {
+		rc = vx_block_parse(value, vx_get_be32(key.ptr + prefix->len), b);
+		if (rc == VX_OK)
+			rc = add_missing(b, &next, l);
+		if (rc != VX_OK)
+			break;
+	}
+	vx_free(b);
+	if (rc != VX_OK && rc != VX_ENOENT)
+		return rc;
+	return next < uidnext ? add_range(l, next, uidnext - 1) : VX_OK;
 }
 
 int vx_mailbox_vanished(struct vx_view *v, uint32_t account, uint32_t mailbox,
     uint64_t since, struct vx_arena *arena, struct vx_uid_range **out, size_t *count)
 {
-	struct vx_uid_range *ranges = NULL;
-	struct vx_key prefix, k;
+	struct range_list l = { .arena = arena };
+	struct vx_mailbox_status s;
+	struct vx_key prefix;
 	struct vx_kv_cursor *c;
-	size_t n = 0, cap = 0;
-	vx_slice key, value;
-	int rc = vx_kv_cursor_open(v->txn, VX_TREE_STATE, &c);
+	int rc = vx_mailbox_status(v, account, mailbox, &s);
 
+	if (rc == VX_OK)
+		rc = vx_kv_cursor_open(v->txn, VX_TREE_STATE, &c);
 	if (rc != VX_OK)
 		return rc;
-	vx_key_state(&prefix, account, mailbox, VX_KIND_VANISHED);
-	k = prefix;
-	vx_key_add_u64(&k, since + 1);
-	for (rc = vx_kv_seek(c, vx_key_slice(&k), &key, &value);
-	     rc == VX_OK && vx_key_is(key, &prefix, 8);
-	     rc = vx_kv_next(c, &key, &value)) {
-		rc = add_ranges(value, arena, &ranges, &n, &cap);
-		if (rc != VX_OK)
-			break;
+	if (since < s.expunge_floor) {
+		vx_key_state(&prefix, account, mailbox, VX_KIND_BLOCK);
+		rc = walk_missing(c, &prefix, s.uidnext, &l);
+	} else {
+		vx_key_state(&prefix, account, mailbox, VX_KIND_VANISHED);
+		rc = walk_vanished(c, &prefix, since, &l);
 	}
 	vx_kv_cursor_close(c);
-	if (rc != VX_OK && rc != VX_ENOENT)
+	if (rc != VX_OK)
 		return rc;
-	*out = ranges;
-	*count = merge(ranges, n);
+	*out = l.r;
+	*count = merge(l.r, l.count);
 	return VX_OK;
 }

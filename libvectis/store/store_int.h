@@ -78,7 +78,7 @@ int vx_blob_verify(struct vx_store *store, uint64_t blob, uint64_t *size);
 
 /*
  * collect.lock: collection needs it alone, a backup shares it with other backups.
- * *fd is to be closed; VX_EBUSY when it is not free (a backup waits instead).
+ * *fd is to be closed; VX_EBUSY when another holds it (a backup waits).
  */
 int vx_collect_lock(struct vx_store *store, bool alone, int *fd);
 /*
