@@ -21,6 +21,8 @@ vxinclude_HEADERS = \
 	include/vectis/log.h \
 	include/vectis/memory.h \
 	include/vectis/message.h \
+	include/vectis/pop3_server.h \
+	include/vectis/pop3_service.h \
 	include/vectis/sasl.h \
 	include/vectis/service.h \
 	include/vectis/slice.h \

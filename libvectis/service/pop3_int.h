@@ -1,0 +1,82 @@
+/* pop3_int.h - a POP3 session and its blocking work, inside service/. */
+#ifndef VX_SERVICE_POP3_INT_H
+#define VX_SERVICE_POP3_INT_H
+
+#include "vectis/pop3_server.h"
+#include "vectis/pop3_service.h"
+
+enum {
+	POP3_PIECE = 16384
+}; /* octets of a body taken at a time */
+
+struct vx_pop3_service {
+	struct vx_pop3_service_options o;
+};
+
+/* Checks the password, takes the lock and reads the mailbox: on a thread. */
+struct pop3_login {
+	struct vx_job job;
+	struct pop3_session *session; /* NULL: it ended meanwhile */
+	struct vx_pop3_service *service;
+	char address[48];
+	struct vx_buf user, password;
+	struct vx_auth_result who;
+	enum vx_pop3_login result;
+	int lock_fd; /* own, -1: none */
+	uint32_t mailbox;
+	struct vx_pop3_maildrop drop; /* own */
+};
+
+/* Brings octets of a body into memory. */
+struct pop3_fetch {
+	struct vx_job job;
+	struct pop3_session *session; /* NULL: it ended, the reader is ours */
+	struct vx_blob_reader *reader;
+	uint64_t offset;
+	int result;
+};
+
+/* Deletes at QUIT; keeps the lock until that is done. */
+struct pop3_commit {
+	struct vx_expunge_op op;
+	struct pop3_session *session; /* NULL: it ended meanwhile */
+	struct vx_uid_range *uids;    /* own */
+	int lock_fd;                  /* own */
+};
+
+enum pop3_answer {
+	POP3_NOTHING,
+	POP3_LOGIN,
+	POP3_COMMIT
+};
+
+struct pop3_session {
+	struct vx_session base;
+	struct vx_pop3_service *service;
+	struct vx_pop3_server *core; /* own */
+	struct vx_peer peer;
+	uint64_t begun_ms;
+	struct pop3_login *login;   /* under way, or done and not yet answered */
+	struct pop3_fetch *fetch;   /* under way */
+	struct pop3_commit *commit; /* under way */
+	enum pop3_answer answer;    /* came while the session was not driven */
+	int commit_result;
+	uint32_t account, mailbox;
+	int lock_fd;                   /* own, -1: none */
+	struct vx_pop3_maildrop drop;  /* own */
+	struct vx_blob_reader *reader; /* own: the message being sent */
+	uint64_t offset;               /* in it */
+	int fetch_result;
+	uint32_t retrieved, deleted;
+};
+
+/* Begin a login: VX_OK (a wake follows), or the answer to give now in *result. */
+int vx_pop3_login_begin(
+    struct pop3_session *s, const struct vx_pop3_event *ev, enum vx_pop3_login *result);
+void vx_pop3_login_free(struct pop3_login *l);
+
+/* VX_OK: a wake follows; or a failure. */
+int vx_pop3_fetch_begin(struct pop3_session *s);
+int vx_pop3_commit_begin(struct pop3_session *s);
+
+#endif
