@@ -40,8 +40,10 @@ struct pop3_fetch {
 struct pop3_commit {
 	struct vx_expunge_op op;
 	struct pop3_session *session; /* NULL: it ended meanwhile */
-	struct vx_uid_range *uids;    /* own */
-	int lock_fd;                  /* own */
+	struct vx_store *store;
+	struct vx_uid_range *uids; /* own */
+	uint32_t deleted;
+	int lock_fd; /* own */
 };
 
 enum pop3_answer {

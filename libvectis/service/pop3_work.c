@@ -249,10 +249,17 @@ static void commit_done(struct vx_store_op *op)
 	struct pop3_commit *c = (struct pop3_commit *)op;
 	struct pop3_session *s = c->session;
 
+	c->deleted += op->result == VX_OK ? c->op.expunged : 0;
+	if (op->result == VX_OK && c->op.next_uid > 0) { /* a large one goes in parts */
+		c->op.from_uid = c->op.next_uid;
+		op->result = vx_store_submit(c->store, op);
+		if (op->result == VX_OK)
+			return;
+	}
 	if (s != NULL) {
 		s->commit = NULL;
 		s->commit_result = op->result;
-		s->deleted = c->op.expunged;
+		s->deleted = c->deleted;
 		s->answer = POP3_COMMIT;
 		s->base.host->wake(s->base.host);
 	}
@@ -298,8 +305,10 @@ int vx_pop3_commit_begin(struct pop3_session *s)
 	c->op.mailbox = s->mailbox;
 	c->op.uids = c->uids;
 	c->op.range_count = marked(&s->drop, c->uids);
+	c->op.deleted_only = false;
 	c->session = s;
-	if (vx_store_submit(s->service->o.store, &c->op.op) != VX_OK) {
+	c->store = s->service->o.store;
+	if (vx_store_submit(c->store, &c->op.op) != VX_OK) {
 		commit_free(c);
 		return VX_ETEMP;
 	}
