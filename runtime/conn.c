@@ -9,11 +9,11 @@
 #include "runtime/worker.h"
 #include "vectis/memory.h"
 
-#include <stdio.h>
+#include <arpa/inet.h>
 #include <string.h>
 
-#define INPUT_MAX ((size_t)256 * 1024)  /* kept for a session that does not take it */
-#define OUTPUT_MAX ((size_t)4 << 20)    /* one step of a session stays far below */
+#define INPUT_MAX ((size_t)256 * 1024) /* kept for a session that does not take it */
+#define OUTPUT_MAX ((size_t)4 << 20)   /* one step of a session stays far below */
 #define IDLE_KEEP ((size_t)512)
 
 struct vx_conn {
@@ -23,16 +23,19 @@ struct vx_conn {
 	const struct vx_listener_def *def;
 	struct vx_session *session; /* own; NULL until TLS is up or accepted */
 	struct vx_peer peer;
-	struct vx_tls *tls;         /* own */
+	struct vx_tls *tls; /* own */
 	bool handshaking, reading, closing, closed, awake, wants_input, eof;
-	struct vx_buf input;        /* plain text not yet taken */
-	struct vx_buf out;          /* plain text to be sent */
-	struct vx_buf wire;         /* TLS records to be sent */
-	struct vx_buf in_flight;    /* with the kernel */
+	struct vx_buf input;     /* plain text not yet taken */
+	struct vx_buf out;       /* plain text to be sent */
+	struct vx_buf wire;      /* TLS records to be sent */
+	struct vx_buf in_flight; /* with the kernel */
 	uv_write_t write;
-	uint64_t since_ms;          /* the last octet in, or the begin of what is waited for */
+	uint64_t since_ms; /* the last octet in, or the begin of what is waited for */
 	struct vx_conn *next, **prev;
 	struct vx_conn *next_awake;
+	uint64_t network; /* whose: an IPv4 address or an IPv6 /64 */
+	struct vx_conn *next_near, **prev_near; /* others of the same bucket */
+	bool waits, stop_later;
 };
 
 static void drive(struct vx_conn *c);
@@ -61,6 +64,10 @@ static void on_closed(uv_handle_t *handle)
 	*c->prev = c->next;
 	if (c->next != NULL)
 		c->next->prev = c->prev;
+	if (c->prev_near != NULL)
+		*c->prev_near = c->next_near;
+	if (c->next_near != NULL)
+		c->next_near->prev_near = c->prev_near;
 	c->server->conn_count--;
 	vx_buf_wipe(&c->input);
 	vx_buf_done(&c->out);
@@ -88,7 +95,8 @@ static void close_conn(struct vx_conn *c)
 	uv_close((uv_handle_t *)&c->handle, on_closed);
 }
 
-/* --- sending ------------------------------------------------------------------------------ */
+/* --- sending
+ * ------------------------------------------------------------------------------ */
 
 static void on_written(uv_write_t *req, int status)
 {
@@ -126,6 +134,7 @@ static void send_buf(struct vx_conn *c, struct vx_buf *b)
 	*b = swap;
 	b->max = c->in_flight.max;
 	u = uv_buf_init(c->in_flight.ptr, (unsigned)c->in_flight.len);
+	c->since_ms = vx_now_ms();
 	if (uv_write(&c->write, (uv_stream_t *)&c->handle, &u, 1, on_written) < 0)
 		close_conn(c);
 }
@@ -154,7 +163,8 @@ static bool output_waits(const struct vx_conn *c)
 	return c->in_flight.len > 0 || c->out.len + c->wire.len >= VX_SESSION_HIGH_WATER;
 }
 
-/* --- receiving ------------------------------------------------------------------------------ */
+/* --- receiving
+ * ------------------------------------------------------------------------------ */
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
@@ -182,7 +192,8 @@ static int begin_session(struct vx_conn *c)
 
 static void tell_tls(struct vx_conn *c)
 {
-	const struct vx_session_tls tls = { .version = vx_slice_str(vx_tls_version(c->tls)),
+	const struct vx_session_tls tls = { .version =
+						vx_slice_str(vx_tls_version(c->tls)),
 		.cipher = vx_slice_str(vx_tls_cipher(c->tls)),
 		.exporter = vx_tls_exporter(c->tls) };
 
@@ -246,13 +257,15 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		c->eof = true;
 		(void)uv_read_stop(stream);
 		c->reading = false;
-		if (n != UV_EOF || c->handshaking || c->session == NULL || c->input.len == 0)
+		if (n != UV_EOF || c->handshaking || c->session == NULL ||
+		    c->input.len == 0)
 			close_conn(c);
 		else
 			drive(c);
 		return;
 	}
-	c->since_ms = vx_now_ms();
+	if (!c->handshaking) /* that has to be done in time as a whole */
+		c->since_ms = vx_now_ms();
 	receive(c, vx_slice_of(buf->base, (size_t)n));
 	if (!c->closed)
 		drive(c);
@@ -269,18 +282,19 @@ static void set_reading(struct vx_conn *c, bool on)
 		(void)uv_read_stop((uv_stream_t *)&c->handle);
 }
 
-/* --- driving --------------------------------------------------------------------------------- */
+/* --- driving
+ * --------------------------------------------------------------------------------- */
 
 /* STARTTLS: what came before the handshake must be nothing (RFC 3207 4). */
 static void start_tls(struct vx_conn *c)
 {
-	if (c->input.len > 0 ||
-	    vx_tls_server_new(vx_certs_get(c->server->worker.certs), c->def->alpn, &c->tls) !=
-	        VX_OK) {
+	if (c->input.len > 0 || vx_tls_server_new(vx_certs_get(c->server->worker.certs),
+				    c->def->alpn, &c->tls) != VX_OK) {
 		c->closing = true;
 		return;
 	}
 	c->handshaking = true;
+	c->since_ms = vx_now_ms();
 }
 
 static void session_step(struct vx_conn *c)
@@ -302,7 +316,11 @@ static void session_step(struct vx_conn *c)
 			return;
 	}
 	c->wants_input = rc == VX_MORE;
-	if (rc == VX_TLS) {
+	c->waits = rc == VX_WAIT || rc == VX_DATA;
+	if (rc == VX_MORE && c->stop_later && !c->closing) {
+		c->session->ops->stop(c->session, &c->out);
+		farewell(c);
+	} else if (rc == VX_TLS) {
 		flush(c); /* the last words in clear */
 		start_tls(c);
 		c->wants_input = true;
@@ -317,20 +335,25 @@ static void session_step(struct vx_conn *c)
 
 static void drive(struct vx_conn *c)
 {
-	if (!c->closed && !c->closing && !c->handshaking && c->session != NULL && !output_waits(c))
+	if (!c->closed && !c->closing && !c->handshaking && c->session != NULL &&
+	    !output_waits(c))
 		session_step(c);
 	flush(c);
 	if (c->closed)
 		return;
 	if (c->input.len == 0)
 		vx_buf_shrink(&c->input, IDLE_KEEP);
-	set_reading(c, !c->closing && !c->eof && !output_waits(c) &&
-	        (c->handshaking || (c->wants_input && c->input.len < INPUT_MAX / 2)));
+	set_reading(
+	    c, !c->closing && !c->eof && !output_waits(c) &&
+		   (c->handshaking || (c->wants_input && c->input.len < INPUT_MAX / 2)));
 }
+
+/* So many in a row: a session that wakes itself must not starve the sockets. */
+#define AWAKE_MAX 1000
 
 void vx_conn_drive_awake(struct vx_server *s)
 {
-	while (s->awake != NULL) {
+	for (unsigned n = 0; n < AWAKE_MAX && s->awake != NULL; n++) {
 		struct vx_conn *c = s->awake;
 
 		s->awake = c->next_awake;
@@ -339,14 +362,15 @@ void vx_conn_drive_awake(struct vx_server *s)
 	}
 }
 
-/* --- beginning ---------------------------------------------------------------------------------- */
+/* --- beginning
+ * ---------------------------------------------------------------------------------- */
 
 static void name_peer(uv_tcp_t *tcp, bool remote, char out[48], uint16_t *port)
 {
 	struct sockaddr_storage a;
 	int len = sizeof(a);
-	const int rc = remote ? uv_tcp_getpeername(tcp, (struct sockaddr *)&a, &len) :
-				uv_tcp_getsockname(tcp, (struct sockaddr *)&a, &len);
+	const int rc = remote ? uv_tcp_getpeername(tcp, (struct sockaddr *)&a, &len)
+			      : uv_tcp_getsockname(tcp, (struct sockaddr *)&a, &len);
 
 	out[0] = '\0';
 	if (rc < 0)
@@ -364,15 +388,29 @@ static void name_peer(uv_tcp_t *tcp, bool remote, char out[48], uint16_t *port)
 	}
 }
 
-/* An IPv6 host has a /64: its first four groups. */
-static bool same_network(const char *a, const char *b)
+static uint64_t mix(const struct vx_server *s, uint64_t network)
 {
-	unsigned groups = 0;
+	network = (network ^ s->seed) * 0x9e3779b97f4a7c15u;
+	return network ^ network >> 32;
+}
 
-	for (; *a != '\0' && *a == *b; a++, b++)
-		if (*a == ':' && ++groups == 4)
-			return true;
-	return *a == *b;
+/* Put it with those of its network, of which an IPv6 host has a /64. */
+static void file_network(struct vx_server *s, struct vx_conn *c)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+	struct vx_conn **bucket;
+
+	if (inet_pton(AF_INET, c->peer.address, &v4) == 1)
+		c->network = v4.s_addr;
+	else if (inet_pton(AF_INET6, c->peer.address, &v6) == 1)
+		memcpy(&c->network, v6.s6_addr, sizeof(c->network));
+	bucket = &s->near[mix(s, c->network) % VX_NEAR_BUCKETS];
+	c->next_near = *bucket;
+	c->prev_near = bucket;
+	if (c->next_near != NULL)
+		c->next_near->prev_near = &c->next_near;
+	*bucket = c;
 }
 
 static bool too_many(struct vx_server *s, const struct vx_conn *fresh)
@@ -382,10 +420,9 @@ static bool too_many(struct vx_server *s, const struct vx_conn *fresh)
 
 	if (s->conn_count > cfg->connections_max)
 		return true;
-	if (s->conn_count <= cfg->connections_per_address)
-		return false;
-	for (const struct vx_conn *c = s->conns; c != NULL; c = c->next)
-		same += same_network(c->peer.address, fresh->peer.address);
+	for (const struct vx_conn *c = s->near[mix(s, fresh->network) % VX_NEAR_BUCKETS];
+	     c != NULL && same <= cfg->connections_per_address; c = c->next_near)
+		same += c->network == fresh->network;
 	return same > cfg->connections_per_address;
 }
 
@@ -399,7 +436,8 @@ static int begin(struct vx_conn *c)
 	return begin_session(c);
 }
 
-void vx_conn_accept(struct vx_server *s, const struct vx_listener *l, uv_stream_t *listener)
+void vx_conn_accept(
+    struct vx_server *s, const struct vx_listener *l, uv_stream_t *listener)
 {
 	struct vx_conn *c = vx_memory_alloc(sizeof(*c));
 
@@ -430,6 +468,7 @@ void vx_conn_accept(struct vx_server *s, const struct vx_listener *l, uv_stream_
 	name_peer(&c->handle, true, c->peer.address, &c->peer.port);
 	name_peer(&c->handle, false, c->peer.local_address, &c->peer.local_port);
 	c->peer.implicit_tls = l->def->tls;
+	file_network(s, c);
 	if (too_many(s, c)) {
 		vx_log(s->worker.log, VX_LOG_WARN, "too many connections",
 		    VX_KV_Z("ip", c->peer.address));
@@ -442,7 +481,9 @@ void vx_conn_accept(struct vx_server *s, const struct vx_listener *l, uv_stream_
 	drive(c);
 }
 
-/* --- time ------------------------------------------------------------------------------------------ */
+/* --- time
+ * ------------------------------------------------------------------------------------------
+ */
 
 static void check_time(struct vx_conn *c, uint64_t now)
 {
@@ -482,7 +523,11 @@ void vx_conn_stop_all(struct vx_server *s)
 		next = c->next;
 		if (c->closed)
 			continue;
-		if (c->session != NULL && !c->handshaking)
+		if (c->waits && !c->closing) { /* first the answer that is under way */
+			c->stop_later = true;
+			continue;
+		}
+		if (c->session != NULL && !c->handshaking && !c->closing)
 			c->session->ops->stop(c->session, &c->out);
 		farewell(c);
 		drive(c);

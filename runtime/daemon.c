@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
@@ -40,21 +41,19 @@ struct parent {
 		unsigned quick_deaths;
 	} workers[WORKERS_MAX];
 	size_t worker_count;
+	int64_t watchdog_ms; /* how often systemd wants to hear of us; 0: never */
+	sigset_t signals, before;
 };
 
-static volatile sig_atomic_t stop_signal;
-
-static void on_stop(int number)
-{
-	stop_signal = number;
-}
+static int stop_signal;
 
 static void say(const struct parent *p, const char *text)
 {
 	(void)dprintf(STDERR_FILENO, "%s: %s\n", p->def->name, text);
 }
 
-/* --- configuration ------------------------------------------------------------------------ */
+/* --- configuration
+ * ------------------------------------------------------------------------ */
 
 static int load(struct parent *p)
 {
@@ -73,7 +72,8 @@ static int load(struct parent *p)
 	return rc;
 }
 
-/* --- sockets ---------------------------------------------------------------------------------- */
+/* --- sockets
+ * ---------------------------------------------------------------------------------- */
 
 static int bind_failed(const struct parent *p, const struct vx_listen *l, int number)
 {
@@ -82,10 +82,11 @@ static int bind_failed(const struct parent *p, const struct vx_listen *l, int nu
 	(void)snprintf(text, sizeof(text), "cannot listen on %s%s%s:%u: %s%s",
 	    strchr(l->address, ':') != NULL ? "[" : "", l->address,
 	    strchr(l->address, ':') != NULL ? "]" : "", l->port, vx_errno_text(number),
-	    number == EADDRINUSE ? "; another program has the port: find it with \"ss -ltnp\" "
-				   "and stop it, or change the listen key" :
-	    number == EACCES ? "; ports below 1024 need root or systemd" :
-			       "");
+	    number == EADDRINUSE
+		? "; another program has the port: find it with \"ss -ltnp\" "
+		  "and stop it, or change the listen key"
+	    : number == EACCES ? "; ports below 1024 need root or systemd"
+			       : "");
 	say(p, text);
 	return VX_EBUSY;
 }
@@ -116,7 +117,8 @@ static int listen_on(struct parent *p, const struct vx_listen *l, size_t kind)
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (v6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *)&a, v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) < 0 ||
+	if (bind(fd, (struct sockaddr *)&a,
+		v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) < 0 ||
 	    listen(fd, 1024) < 0) {
 		const int number = errno;
 
@@ -128,37 +130,86 @@ static int listen_on(struct parent *p, const struct vx_listen *l, size_t kind)
 	return VX_OK;
 }
 
-static size_t kind_of(const struct parent *p, vx_slice name)
+static bool listens_at(const struct vx_listen_list *l, uint16_t port)
 {
-	for (size_t i = 0; i < p->def->listener_count; i++)
-		if (vx_slice_eq(name, vx_slice_str(p->def->listeners[i].name)))
-			return i;
-	return 0;
+	for (size_t i = 0; i < l->count; i++)
+		if (l->items[i].port == port)
+			return true;
+	return false;
 }
 
-/* Sockets that systemd passed (sd_listen_fds(3)); false: none. */
-static bool take_systemd(struct parent *p)
+static uint16_t port_of(int fd)
 {
-	const vx_slice names = vx_slice_str(getenv("LISTEN_FDNAMES"));
-	vx_slice rest = names, name;
+	struct sockaddr_storage a = { 0 };
+	socklen_t len = sizeof(a);
+
+	if (getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+		return 0;
+	return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
+					     : ((struct sockaddr_in *)&a)->sin_port);
+}
+
+/* What a passed socket is for: by its name, else by its port.  VX_ENOENT. */
+static int kind_of(const struct parent *p, vx_slice name, int fd, size_t *out)
+{
+	const uint16_t port = port_of(fd);
+
+	for (size_t i = 0; i < p->def->listener_count; i++)
+		if (vx_slice_eq(name, vx_slice_str(p->def->listeners[i].name))) {
+			*out = i;
+			return VX_OK;
+		}
+	for (size_t i = 0; i < p->def->listener_count; i++)
+		if (port != 0 &&
+		    listens_at(p->def->listeners[i].where(p->config), port)) {
+			*out = i;
+			return VX_OK;
+		}
+	return VX_ENOENT;
+}
+
+/* Sockets that systemd passed (sd_listen_fds(3)): VX_OK, VX_ENOENT: none, VX_EINVAL. */
+static int take_systemd(struct parent *p)
+{
+	vx_slice rest = vx_slice_str(getenv("LISTEN_FDNAMES")), name;
 	uint64_t pid, count;
 
-	if (vx_slice_number(vx_slice_str(getenv("LISTEN_PID")), INT32_MAX, &pid) != VX_OK ||
+	if (vx_slice_number(vx_slice_str(getenv("LISTEN_PID")), INT32_MAX, &pid) !=
+		VX_OK ||
 	    pid != (uint64_t)getpid() ||
-	    vx_slice_number(vx_slice_str(getenv("LISTEN_FDS")), FDS_MAX, &count) != VX_OK)
-		return false;
+	    vx_slice_number(vx_slice_str(getenv("LISTEN_FDS")), FDS_MAX, &count) !=
+		VX_OK ||
+	    count == 0)
+		return VX_ENOENT;
 	for (uint64_t i = 0; i < count; i++) {
+		const int fd = SYSTEMD_FIRST_FD + (int)i;
+		size_t kind;
+
 		(void)vx_slice_cut(&rest, ':', &name);
-		p->fds[p->fd_count] = SYSTEMD_FIRST_FD + (int)i;
-		p->kinds[p->fd_count++] = kind_of(p, name);
+		if (kind_of(p, name, fd, &kind) != VX_OK) {
+			char text[200];
+
+			(void)snprintf(text, sizeof(text),
+			    "systemd passed the socket \"%.*s\" on port %u, which is not "
+			    "ours: "
+			    "set FileDescriptorName= to one of our listeners",
+			    (int)vx_slice_head(name, 60).len, name.ptr, port_of(fd));
+			say(p, text);
+			return VX_EINVAL;
+		}
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+		p->fds[p->fd_count] = fd;
+		p->kinds[p->fd_count++] = kind;
 	}
-	return count > 0;
+	return VX_OK;
 }
 
 static int open_sockets(struct parent *p)
 {
-	if (take_systemd(p))
-		return VX_OK;
+	const int passed = take_systemd(p);
+
+	if (passed != VX_ENOENT)
+		return passed;
 	for (size_t k = 0; k < p->def->listener_count; k++) {
 		const struct vx_listen_list *l = p->def->listeners[k].where(p->config);
 
@@ -172,7 +223,9 @@ static int open_sockets(struct parent *p)
 	return VX_OK;
 }
 
-/* --- rights -------------------------------------------------------------------------------------- */
+/* --- rights
+ * --------------------------------------------------------------------------------------
+ */
 
 static int drop_root(struct parent *p)
 {
@@ -185,7 +238,8 @@ static int drop_root(struct parent *p)
 	pw = getpwnam(name);
 	if (pw == NULL) {
 		(void)snprintf(text, sizeof(text),
-		    "there is no user %.100s: run vectisctl setup, or set the key user", name);
+		    "there is no user %.100s: run vectisctl setup, or set the key user",
+		    name);
 		say(p, text);
 		return VX_ENOENT;
 	}
@@ -207,7 +261,9 @@ static void raise_limits(void)
 	}
 }
 
-/* --- systemd --------------------------------------------------------------------------------------- */
+/* --- systemd
+ * ---------------------------------------------------------------------------------------
+ */
 
 /* sd_notify(3) */
 static void notify(const char *state)
@@ -230,16 +286,17 @@ static void notify(const char *state)
 	(void)close(fd);
 }
 
-/* --- workers ------------------------------------------------------------------------------------------ */
+/* --- workers
+ * ------------------------------------------------------------------------------------------
+ */
 
 static void start_worker(struct parent *p, size_t i)
 {
 	const pid_t pid = fork();
 
 	if (pid == 0) {
-		(void)signal(SIGTERM, SIG_DFL);
-		(void)signal(SIGINT, SIG_DFL);
-		(void)signal(SIGHUP, SIG_IGN);
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		(void)sigprocmask(SIG_SETMASK, &p->before, NULL);
 		_exit(vx_worker_run(
 		    p->def, p->config, &p->log, p->fds, p->kinds, p->fd_count));
 	}
@@ -263,12 +320,14 @@ static void worker_died(struct parent *p, pid_t pid, int status)
 		} else {
 			p->workers[i].quick_deaths = 0;
 		}
-		p->workers[i].restart_at = now + (wait < BACK_OFF_MAX_S ? wait : BACK_OFF_MAX_S);
+		p->workers[i].restart_at =
+		    now + (wait < BACK_OFF_MAX_S ? wait : BACK_OFF_MAX_S);
 		if (stop_signal == 0)
 			vx_log(&p->log, VX_LOG_ERROR, "worker died and is restarted",
 			    VX_KV_I("pid", pid),
 			    VX_KV_I("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
-			    VX_KV_I("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
+			    VX_KV_I(
+				"status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
 			    VX_KV_I("wait_s", wait));
 	}
 }
@@ -304,25 +363,60 @@ static void stop_workers(struct parent *p)
 	}
 }
 
+/* How long nothing is to be done if no signal comes, in milliseconds. */
+static int64_t sleep_ms(const struct parent *p)
+{
+	int64_t ms = p->watchdog_ms > 0 ? p->watchdog_ms : 60000;
+
+	for (size_t i = 0; i < p->worker_count; i++) {
+		const int64_t until = (p->workers[i].restart_at - vx_now_s()) * 1000;
+
+		if (p->workers[i].pid <= 0 && until < ms)
+			ms = until > 0 ? until : 1;
+	}
+	return ms;
+}
+
+static void tell_status(const struct parent *p)
+{
+	char text[80];
+
+	(void)snprintf(text, sizeof(text), "READY=1\nSTATUS=%zu of %zu workers running\n",
+	    running(p), p->worker_count);
+	notify(text);
+}
+
+/* The signals are blocked and taken here one by one. */
 static void supervise(struct parent *p)
 {
-	notify("READY=1\n");
 	while (stop_signal == 0) {
-		int status;
+		int64_t ms;
+		int status, number;
 		pid_t pid;
 
-		for (size_t i = 0; i < p->worker_count; i++)
-			if (p->workers[i].pid <= 0 && vx_now_s() >= p->workers[i].restart_at)
-				start_worker(p, i);
-		while (stop_signal == 0 && (pid = waitpid(-1, &status, WNOHANG)) > 0)
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			worker_died(p, pid, status);
-		(void)usleep(running(p) == p->worker_count ? 50000 : 5000);
+		for (size_t i = 0; i < p->worker_count; i++)
+			if (p->workers[i].pid <= 0 &&
+			    vx_now_s() >= p->workers[i].restart_at)
+				start_worker(p, i);
+		tell_status(p);
+		if (p->watchdog_ms > 0)
+			notify("WATCHDOG=1\n");
+		ms = sleep_ms(p);
+		number = sigtimedwait(&p->signals, NULL,
+		    &(struct timespec){
+			.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 });
+		if (number == SIGTERM || number == SIGINT)
+			stop_signal = number;
 	}
 	notify("STOPPING=1\n");
 	stop_workers(p);
 }
 
-/* --- main ------------------------------------------------------------------------------------------------ */
+/* --- main
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int usage(const struct parent *p, int status)
 {
@@ -344,15 +438,25 @@ static void prepare_dirs(const struct parent *p)
 	(void)mkdir(path, 0700);
 }
 
-static void set_signals(void)
+static void set_signals(struct parent *p)
 {
-	struct sigaction sa = { .sa_handler = on_stop };
-
-	(void)sigemptyset(&sa.sa_mask);
-	(void)sigaction(SIGTERM, &sa, NULL);
-	(void)sigaction(SIGINT, &sa, NULL);
+	(void)sigemptyset(&p->signals);
+	(void)sigaddset(&p->signals, SIGTERM);
+	(void)sigaddset(&p->signals, SIGINT);
+	(void)sigaddset(&p->signals, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &p->signals, &p->before);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* WATCHDOG_USEC, sd_watchdog_enabled(3): we answer twice as often. */
+static void set_watchdog(struct parent *p)
+{
+	uint64_t us;
+
+	if (vx_slice_number(vx_slice_str(getenv("WATCHDOG_USEC")), INT64_MAX, &us) ==
+	    VX_OK)
+		p->watchdog_ms = us < 2000 ? 1 : (int64_t)(us / 2000);
 }
 
 static int run(struct parent *p)
@@ -363,7 +467,8 @@ static int run(struct parent *p)
 	raise_limits();
 	(void)umask(077);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	set_signals();
+	set_signals(p);
+	set_watchdog(p);
 	p->worker_count = (size_t)p->config->workers;
 	if (p->worker_count == 0) {
 		const long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -379,7 +484,8 @@ static int run(struct parent *p)
 
 int vx_daemon_main(int argc, char **argv, const struct vx_daemon *def)
 {
-	struct parent p = { .def = def, .config_path = VX_SYSCONFDIR "/config.yaml",
+	struct parent p = { .def = def,
+		.config_path = VX_SYSCONFDIR "/config.yaml",
 		.log = { .fd = STDERR_FILENO, .level = VX_LOG_INFO } };
 	bool test = false;
 	int option, status;

@@ -12,7 +12,7 @@
 #include "vectis/service.h"
 #include "vectis/tls.h"
 
-#define VX_LISTENERS_MAX 8  /* kinds of a daemon */
+#define VX_LISTENERS_MAX 8 /* kinds of a daemon */
 #define VX_HANDSHAKE_MS 30000
 #define VX_SLOW_READER_MS 300000 /* output that nobody takes for so long */
 #define VX_STOP_MS 10000
@@ -29,18 +29,20 @@ struct vx_worker {
 
 /* One kind of listener. */
 struct vx_listener_def {
-	const char *name;                                   /* "imaps": also systemd's name */
+	const char *name; /* "imaps": also systemd's name */
 	const struct vx_listen_list *(*where)(const struct vx_config *c);
 	bool tls;         /* from the first octet */
 	const char *alpn; /* RFC 7301 name, or NULL */
-	const char *busy; /* said, in clear, when there are too many connections; or NULL */
-	int (*session)(void *service, const struct vx_peer *peer, struct vx_session_host *host,
-	    struct vx_session **out);
+	const char
+	    *busy; /* said, in clear, when there are too many connections; or NULL */
+	int (*session)(void *service, const struct vx_peer *peer,
+	    struct vx_session_host *host, struct vx_session **out);
 };
 
 struct vx_daemon {
 	const char *name; /* "imapd" */
 	bool store;
+	bool connects; /* it opens connections of its own: the sandbox allows them */
 	struct vx_listener_def listeners[VX_LISTENERS_MAX];
 	size_t listener_count;
 	/* In the worker, before the first connection; *service is given to session. */

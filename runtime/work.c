@@ -1,6 +1,6 @@
 /* Blocking work on a few threads; what is done comes back to the loop's thread. */
-#include "vectis/memory.h"
 #include "runtime/worker.h"
+#include "vectis/memory.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,7 @@
 #include "runtime/worker.h"
 
+#include "runtime/sandbox.h"
+#include "vectis/crypto.h"
 #include "vectis/memory.h"
 
 #include <signal.h>
@@ -9,7 +11,8 @@
 
 static struct vx_server *server_of(struct vx_loop *loop)
 {
-	return (struct vx_server *)(void *)((char *)loop - offsetof(struct vx_server, host));
+	return (
+	    struct vx_server *)(void *)((char *)loop - offsetof(struct vx_server, host));
 }
 
 static int submit(struct vx_loop *loop, struct vx_job *job)
@@ -64,8 +67,8 @@ static void publish_serial(struct vx_server *s)
 	char path[512], text[128];
 	FILE *f;
 
-	(void)snprintf(path, sizeof(path), "%.400s/run/%s.%d", s->worker.config->state_dir,
-	    s->def->name, (int)getpid());
+	(void)snprintf(path, sizeof(path), "%.400s/run/%s.%d",
+	    s->worker.config->state_dir, s->def->name, (int)getpid());
 	f = fopen(path, "w");
 	if (f == NULL)
 		return;
@@ -89,8 +92,8 @@ static void close_handle(uv_handle_t *handle, void *arg)
 {
 	struct vx_server *s = arg;
 
-	if (!uv_is_closing(handle) && handle->type != UV_TCP && handle->type != UV_ASYNC &&
-	    handle != (uv_handle_t *)&s->sweep)
+	if (!uv_is_closing(handle) && handle->type != UV_TCP &&
+	    handle->type != UV_ASYNC && handle != (uv_handle_t *)&s->sweep)
 		uv_close(handle, NULL);
 }
 
@@ -110,7 +113,7 @@ static void on_sweep(uv_timer_t *timer)
 	struct vx_server *s = timer->data;
 
 	s->ticks++;
-	if (!s->stopping && getppid() == 1 && s->ticks > 1)
+	if (!s->stopping && getppid() != s->parent)
 		stop(s); /* the parent died: nobody restarts or stops us */
 	if (s->stopping && (s->conn_count == 0 || s->ticks * 1000 > VX_STOP_MS)) {
 		uv_stop(&s->loop);
@@ -161,12 +164,15 @@ static int open_listener(struct vx_server *s, const struct vx_listener_def *def,
 static int open_parts(struct vx_server *s, struct vx_error *err)
 {
 	const struct vx_config *c = s->worker.config;
-	const struct vx_store_options o = { .struct_size = sizeof(o), .dir = c->state_dir,
-		.log = s->worker.log, .volume_octets = c->store_volume_mb << 20,
+	const struct vx_store_options o = { .struct_size = sizeof(o),
+		.dir = c->state_dir,
+		.log = s->worker.log,
+		.volume_octets = c->store_volume_mb << 20,
 		.ballast_octets = c->store_ballast_mb << 20,
 		.grace_s = (uint32_t)c->store_grace_days * 86400 };
 	struct vx_auth_options a = { .struct_size = sizeof(a),
-		.hash_cost = (unsigned)c->auth_hash_cost, .cache_s = (unsigned)c->auth_cache_s };
+		.hash_cost = (unsigned)c->auth_hash_cost,
+		.cache_s = (unsigned)c->auth_cache_s };
 	char certs[512];
 	int rc = VX_OK;
 
@@ -177,7 +183,8 @@ static int open_parts(struct vx_server *s, struct vx_error *err)
 		rc = vx_auth_new(&a, &s->worker.auth);
 	(void)snprintf(certs, sizeof(certs), "%.480s/certs", c->state_dir);
 	if (rc == VX_OK)
-		rc = vx_certs_open(certs, c->hostname, s->worker.log, &s->worker.certs, err);
+		rc = vx_certs_open(
+		    certs, c->hostname, s->worker.log, &s->worker.certs, err);
 	if (rc == VX_OK)
 		rc = vx_work_new(&s->loop, &s->work);
 	if (rc == VX_OK && s->def->start != NULL)
@@ -215,8 +222,8 @@ static void close_parts(struct vx_server *s)
 {
 	char path[512];
 
-	(void)snprintf(path, sizeof(path), "%.400s/run/%s.%d", s->worker.config->state_dir,
-	    s->def->name, (int)getpid());
+	(void)snprintf(path, sizeof(path), "%.400s/run/%s.%d",
+	    s->worker.config->state_dir, s->def->name, (int)getpid());
 	(void)unlink(path);
 	uv_walk(&s->loop, close_handle, s);
 	if (s->work != NULL)
@@ -240,8 +247,12 @@ int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
 	s->def = def;
 	s->worker = (struct vx_worker){ .config = c, .log = log, .loop = &s->host };
 	s->host = (struct vx_loop){ .submit = submit, .now_s = now_s, .now_ms = now_ms };
+	s->parent = (int)getppid();
+	vx_random(&s->seed, sizeof(s->seed));
 	(void)uv_loop_init(&s->loop);
-	rc = open_parts(s, &err);
+	rc = vx_sandbox_enter(def, c, log, &err);
+	if (rc == VX_OK)
+		rc = open_parts(s, &err);
 	for (size_t i = 0; i < fd_count && rc == VX_OK; i++)
 		rc = open_listener(s, &def->listeners[kinds[i]], fds[i]);
 	if (rc == VX_OK) {

@@ -6,9 +6,10 @@
 
 #include <uv.h>
 
-/* --- jobs --------------------------------------------------------------------------------- */
+/* --- jobs
+ * --------------------------------------------------------------------------------- */
 
-#define VX_JOBS_MAX 256   /* waiting; more are refused */
+#define VX_JOBS_MAX 256 /* waiting; more are refused */
 #define VX_JOB_THREADS 2
 
 struct vx_work;
@@ -17,7 +18,8 @@ int vx_work_submit(struct vx_work *w, struct vx_job *job);
 /* Jobs under way are waited for; their done is called. */
 void vx_work_free(struct vx_work *w);
 
-/* --- connections ---------------------------------------------------------------------------- */
+/* --- connections
+ * ---------------------------------------------------------------------------- */
 
 struct vx_listener {
 	uv_tcp_t handle;
@@ -28,28 +30,34 @@ struct vx_listener {
 
 struct vx_conn;
 
+#define VX_NEAR_BUCKETS 4096
+
 struct vx_server {
 	uv_loop_t loop;
-	struct vx_loop host;         /* what services see */
+	struct vx_loop host; /* what services see */
 	struct vx_worker worker;
 	const struct vx_daemon *def;
 	void *service;
 	struct vx_work *work;
 	struct vx_listener *listeners;
-	struct vx_conn *conns;       /* all */
-	struct vx_conn *awake;       /* to be driven */
+	struct vx_conn *conns; /* all */
+	struct vx_conn *awake; /* to be driven */
 	size_t conn_count;
+	struct vx_conn *near[VX_NEAR_BUCKETS]; /* by network, to count those of one */
+	uint64_t seed;                         /* of that table */
+	int parent;                            /* the process that started us */
 	bool stopping;
-	uv_prepare_t prepare;        /* drives what is awake */
-	uv_idle_t idle;              /* so that the loop does not sleep meanwhile */
-	uv_timer_t sweep;            /* once a second */
+	uv_prepare_t prepare; /* drives what is awake */
+	uv_idle_t idle;       /* so that the loop does not sleep meanwhile */
+	uv_timer_t sweep;     /* once a second */
 	uv_poll_t store_poll, certs_poll;
 	uv_signal_t term, interrupt;
 	unsigned ticks;
-	char input[65536];           /* shared by all connections: one reads at a time */
+	char input[65536]; /* shared by all connections: one reads at a time */
 };
 
-void vx_conn_accept(struct vx_server *s, const struct vx_listener *l, uv_stream_t *listener);
+void vx_conn_accept(
+    struct vx_server *s, const struct vx_listener *l, uv_stream_t *listener);
 void vx_conn_sweep(struct vx_server *s);
 void vx_conn_drive_awake(struct vx_server *s);
 void vx_conn_stop_all(struct vx_server *s);
