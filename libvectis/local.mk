@@ -27,5 +27,6 @@ vxinclude_HEADERS = \
 	include/vectis/service.h \
 	include/vectis/slice.h \
 	include/vectis/smtp_server.h \
+	include/vectis/smtp_service.h \
 	include/vectis/store.h \
 	include/vectis/tls.h
