@@ -1,1 +1,3 @@
-# nothing yet
+vxlibexec_PROGRAMS += imapd/imapd
+imapd_imapd_SOURCES = %D%/main.c
+imapd_imapd_LDADD = libvx_runtime.la libvectis.la

@@ -18,6 +18,7 @@ vxinclude_HEADERS = \
 	include/vectis/directory.h \
 	include/vectis/err.h \
 	include/vectis/header.h \
+	include/vectis/imap_service.h \
 	include/vectis/log.h \
 	include/vectis/memory.h \
 	include/vectis/message.h \

@@ -101,7 +101,7 @@ bool vx_imap_nstring(struct vx_cursor *c, struct vx_arena *a, vx_slice *out)
 	return vx_imap_string(c, a, out);
 }
 
-/* --- sets ------------------------------------------------------------------------------- */
+/* --- sets ------------------------------------------------------------------------ */
 
 static bool seq_number(struct vx_cursor *c, uint32_t *out)
 {
@@ -150,7 +150,7 @@ bool vx_imap_sequence_set(struct vx_cursor *c, struct vx_arena *a, struct vx_ima
 	return true;
 }
 
-/* --- flags ------------------------------------------------------------------------------- */
+/* --- flags ----------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -200,7 +200,7 @@ bool vx_imap_flags(
 	return !open || vx_cur_char(c, ')');
 }
 
-/* --- FETCH --------------------------------------------------------------------------------- */
+/* --- FETCH ----------------------------------------------------------------------- */
 
 static bool header_list(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_section *s)
 {

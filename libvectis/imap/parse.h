@@ -45,7 +45,7 @@ struct vx_imap_flags {
 bool vx_imap_flags(
     struct vx_cursor *c, struct vx_arena *a, bool parentheses, struct vx_imap_flags *out);
 
-/* --- FETCH ------------------------------------------------------------------------------- */
+/* --- FETCH ----------------------------------------------------------------------- */
 
 enum vx_imap_item_type {
 	VX_ITEM_FLAGS,
@@ -96,7 +96,7 @@ struct vx_imap_fetch {
 };
 bool vx_imap_fetch_items(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out);
 
-/* --- SEARCH ------------------------------------------------------------------------------ */
+/* --- SEARCH ---------------------------------------------------------------------- */
 
 enum vx_imap_key_type {
 	VX_KEY_ALL,
@@ -133,7 +133,7 @@ struct vx_imap_search {
 };
 bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out);
 
-/* --- names ---------------------------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------------------- */
 
 /* Modified UTF-7 (RFC 3501 5.1.3).  VX_EINVAL: not that, or not canonical. */
 int vx_imap_utf7_decode(vx_slice s, struct vx_buf *out);

@@ -49,8 +49,8 @@ void vx_imap_write_mailbox(struct vx_buf *out, vx_slice name, bool utf8)
 void vx_imap_write_flags(
     struct vx_buf *out, uint64_t flags, const vx_slice names[VX_KEYWORDS_MAX])
 {
-	static const char *const system[] = { "\\Seen", "\\Answered", "\\Flagged", "\\Deleted",
-		"\\Draft" };
+	static const char *const system[] = { "\\Seen", "\\Answered", "\\Flagged",
+		"\\Deleted", "\\Draft" };
 	const char *separator = "";
 
 	vx_buf_add_char(out, '(');
@@ -82,7 +82,7 @@ void vx_imap_write_ranges(struct vx_buf *out, const struct vx_uid_range *r, size
 	}
 }
 
-/* --- ENVELOPE ---------------------------------------------------------------------------- */
+/* --- ENVELOPE -------------------------------------------------------------------- */
 
 static void write_addresses(struct vx_buf *out, vx_slice list, bool utf8)
 {
@@ -133,7 +133,7 @@ int vx_imap_write_envelope(struct vx_buf *out, const struct vx_descriptor *d, bo
 	return rc == VX_OK ? write_envelope(out, root.envelope, utf8) : rc;
 }
 
-/* --- BODYSTRUCTURE ------------------------------------------------------------------------- */
+/* --- BODYSTRUCTURE --------------------------------------------------------------- */
 
 struct writer {
 	struct vx_buf *out;
@@ -195,7 +195,8 @@ static void write_fields(struct writer *w, const struct vx_part *p)
 	vx_buf_add_char(w->out, ' ');
 	vx_imap_write_string(w->out, p->description, w->utf8);
 	vx_buf_add_char(w->out, ' ');
-	vx_imap_write_string(w->out, p->encoding.ptr == NULL ? VX_S("7bit") : p->encoding, w->utf8);
+	vx_imap_write_string(
+	    w->out, p->encoding.ptr == NULL ? VX_S("7bit") : p->encoding, w->utf8);
 	vx_buf_printf(w->out, " %llu", (unsigned long long)(p->end - p->body_offset));
 }
 
@@ -275,7 +276,7 @@ int vx_imap_write_structure(
 	return rc;
 }
 
-/* --- sections ------------------------------------------------------------------------------- */
+/* --- sections -------------------------------------------------------------------- */
 
 /* Child number n of p (from 1); of a part that is no multipart, 1 is its body. */
 static int child(const struct vx_descriptor *d, const struct vx_part *p, uint32_t n,
@@ -295,12 +296,13 @@ static int child(const struct vx_descriptor *d, const struct vx_part *p, uint32_
 	}
 	rc = vx_descriptor_part(d, container.first_child, out);
 	while (rc == VX_OK && --n > 0)
-		rc = out->next_sibling == 0 ? VX_ENOENT :
-					      vx_descriptor_part(d, out->next_sibling, out);
+		rc = out->next_sibling == 0
+			 ? VX_ENOENT
+			 : vx_descriptor_part(d, out->next_sibling, out);
 	return rc;
 }
 
-static int find_part(
+int vx_imap_section_part(
     const struct vx_descriptor *d, const struct vx_imap_section *s, struct vx_part *out)
 {
 	int rc = vx_descriptor_part(d, 0, out);
@@ -319,15 +321,15 @@ int vx_imap_section_ranges(const struct vx_descriptor *d, const struct vx_imap_s
     struct vx_octet_range *out, size_t cap, size_t *count)
 {
 	struct vx_part p;
-	int rc = find_part(d, s, &p);
+	int rc = vx_imap_section_part(d, s, &p);
 
 	*count = 1;
 	if (rc != VX_OK || cap == 0)
 		return rc == VX_OK ? VX_ELIMIT : rc;
 	if (s->text == VX_SECTION_ALL) {
-		out[0] = s->part_count == 0 ?
-		    (struct vx_octet_range){ 0, d->size } :
-		    (struct vx_octet_range){ p.body_offset, p.end };
+		out[0] = s->part_count == 0
+			     ? (struct vx_octet_range){ 0, d->size }
+			     : (struct vx_octet_range){ p.body_offset, p.end };
 		return VX_OK;
 	}
 	if (s->text == VX_SECTION_MIME) {
@@ -342,9 +344,9 @@ int vx_imap_section_ranges(const struct vx_descriptor *d, const struct vx_imap_s
 		if (rc != VX_OK)
 			return rc;
 	}
-	out[0] = s->text == VX_SECTION_TEXT ?
-	    (struct vx_octet_range){ p.body_offset, p.end } :
-	    (struct vx_octet_range){ p.header_offset, p.body_offset };
+	out[0] = s->text == VX_SECTION_TEXT
+		     ? (struct vx_octet_range){ p.body_offset, p.end }
+		     : (struct vx_octet_range){ p.header_offset, p.body_offset };
 	return VX_OK;
 }
 

@@ -21,6 +21,9 @@ int vx_imap_write_envelope(struct vx_buf *out, const struct vx_descriptor *d, bo
 int vx_imap_write_structure(
     struct vx_buf *out, const struct vx_descriptor *d, bool extensible, bool utf8);
 
+/* The part that a section names (its text is not looked at); VX_ENOENT, VX_ECORRUPT. */
+int vx_imap_section_part(
+    const struct vx_descriptor *d, const struct vx_imap_section *s, struct vx_part *out);
 /*
  * Which octets of the message a section is: at most `cap` ranges [first, end).  VX_OK
  * with *count; VX_ENOENT: no such part (the answer is NIL or "").  blank: the section
@@ -32,7 +35,8 @@ struct vx_octet_range {
 #define VX_SECTION_RANGES_MAX 2002
 int vx_imap_section_ranges(const struct vx_descriptor *d, const struct vx_imap_section *s,
     struct vx_octet_range *out, size_t cap, size_t *count);
-/* HEADER.FIELDS of a part's header, given as text: appended to out with its blank line. */
+/* HEADER.FIELDS of a part's header, given as text: appended to out with its blank line.
+ */
 void vx_imap_select_fields(
     vx_slice header, const struct vx_imap_section *s, struct vx_buf *out);
 

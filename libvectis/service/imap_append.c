@@ -1,0 +1,193 @@
+/* APPEND: the message goes into a blob while it comes, one op files it. */
+#include "service/imap_int.h"
+
+#include "vectis/date.h"
+
+#include <stdio.h>
+
+static void wake(void *ctx)
+{
+	struct imap_session *s = ctx;
+
+	s->append_waits = false;
+	s->base.host->wake(s->base.host);
+}
+
+void imap_append_drop(struct imap_session *s)
+{
+	if (s->writer != NULL)
+		vx_blob_writer_on_wake(s->writer, NULL, NULL);
+	vx_blob_writer_free(s->writer);
+	s->writer = NULL;
+	s->append_waits = false;
+}
+
+/* "tag APPEND mailbox [(flags)] ["date"] [UTF8 (~]{n}" */
+static bool parse(struct imap_session *s, struct vx_cursor *c, vx_slice *name)
+{
+	vx_slice word, date;
+
+	s->append_flags = (struct vx_imap_flags){ 0 };
+	s->append_date = INT64_MIN;
+	if (!vx_imap_tag(c, &s->tag) || !vx_imap_sp(c) || !vx_imap_atom(c, &word) ||
+	    !vx_imap_sp(c) || !imap_mailbox_name(s, c, name) || !vx_imap_sp(c))
+		return false;
+	if (vx_cur_peek(c) == '(' &&
+	    (!vx_imap_flags(c, &s->arena, true, &s->append_flags) || !vx_imap_sp(c)))
+		return false;
+	if (vx_cur_peek(c) == '"' &&
+	    (!vx_imap_string(c, &s->arena, &date) ||
+		vx_date_imap_parse(date, &s->append_date) != VX_OK || !vx_imap_sp(c)))
+		return false;
+	s->append_utf8 = vx_cur_text(c, VX_S("UTF8 ("));
+	(void)vx_cur_char(c, '~');
+	return vx_cur_char(c, '{');
+}
+
+/* VX_OK, or the refusal was written. */
+static int check(struct imap_session *s, vx_slice name, uint64_t size, struct vx_buf *out)
+{
+	if (s->state == IMAP_EARLY) {
+		(void)imap_bad(s, out, "log in first");
+	} else if (size == 0) {
+		(void)imap_no(s, out, "[CANNOT] an empty message cannot be kept");
+	} else if (size > s->service->o.message_octets_max) {
+		(void)imap_no(
+		    s, out, "[TOOBIG] the message is larger than this server takes");
+	} else if (imap_find_mailbox(s, name, &s->append_mailbox) != VX_OK) {
+		(void)imap_no(s, out, "[TRYCREATE] no such mailbox");
+	} else {
+		return VX_OK;
+	}
+	return VX_DONE;
+}
+
+int imap_append_begin(struct imap_session *s, struct vx_buf *out, uint64_t size)
+{
+	struct vx_cursor c;
+	vx_slice name, line;
+	int rc;
+
+	vx_arena_reset(&s->arena);
+	s->tag = vx_slice_of("", 0);
+	s->by_uid = false;
+	s->append_failed = VX_OK;
+	rc = vx_arena_copy(&s->arena, vx_buf_slice(&s->frame.command), &line);
+	if (rc != VX_OK)
+		return rc;
+	s->append_prefix = line.len;
+	c = vx_cursor_of(line);
+	if (!parse(s, &c, &name)) {
+		(void)imap_bad(
+		    s, out, "APPEND mailbox (flags) \"date\" message is expected");
+		rc = VX_DONE;
+	} else {
+		rc = check(s, name, size, out);
+	}
+	if (rc == VX_OK) {
+		rc = vx_blob_writer_new(s->service->o.store, &s->writer);
+		if (rc != VX_OK)
+			(void)imap_result(s, out, rc, "");
+	}
+	if (rc != VX_OK) {
+		vx_imap_frame_refuse(&s->frame);
+		return VX_OK;
+	}
+	vx_blob_writer_on_wake(s->writer, wake, s);
+	s->busy = IMAP_APPENDING;
+	vx_imap_frame_accept(&s->frame, out);
+	return VX_OK;
+}
+
+int imap_append_octets(struct imap_session *s, vx_slice octets)
+{
+	int rc;
+
+	if (s->append_failed != VX_OK)
+		return VX_OK; /* the rest of a message that was refused meanwhile */
+	rc = vx_blob_writer_add(s->writer, octets);
+	if (rc == VX_WAIT) {
+		s->append_waits = true;
+		return VX_WAIT;
+	}
+	s->append_failed = rc;
+	return VX_OK;
+}
+
+static void release(struct imap_task *t)
+{
+	vx_blob_writer_free(t->data);
+}
+
+static int appended(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+{
+	const struct vx_delivery_target *target = t->u.deliver.targets;
+	char text[96];
+	int rc = t->result;
+
+	if (rc == VX_OK)
+		rc = target->result;
+	imap_view_sync(s, out, true);
+	if (rc == VX_ENOENT)
+		return imap_no(s, out, "[TRYCREATE] no such mailbox");
+	(void)snprintf(text, sizeof(text), "[APPENDUID %u %u] filed", target->uidvalidity,
+	    target->uid);
+	return imap_result(s, out, rc, text);
+}
+
+static int submit(struct imap_session *s, struct vx_buf *out)
+{
+	struct imap_task *t = imap_task_new(s, appended);
+	struct vx_delivery_target *target =
+	    t == NULL ? NULL : vx_arena_alloc(&t->arena, sizeof(*target));
+	const size_t count = s->append_flags.keyword_count;
+	vx_slice *names =
+	    t == NULL ? NULL : vx_arena_array(&t->arena, count + 1, sizeof(*names));
+	struct vx_loop *loop = s->base.host->loop;
+	int64_t date = s->append_date;
+
+	if (target == NULL || names == NULL) {
+		imap_task_free(t);
+		imap_append_drop(s);
+		return imap_result(s, out, VX_ENOMEM, "");
+	}
+	for (size_t i = 0; i < count; i++)
+		if (vx_arena_copy(&t->arena, s->append_flags.keywords[i], &names[i]) !=
+		    VX_OK)
+			names[i] = vx_slice_of("", 0);
+	*target = (struct vx_delivery_target){ .account = s->who.account,
+		.mailbox = s->append_mailbox,
+		.flags = s->append_flags.system,
+		.keywords = { names, count } };
+	vx_deliver_op_init(&t->u.deliver, s->writer);
+	t->u.deliver.targets = target;
+	t->u.deliver.target_count = 1;
+	t->u.deliver.all_or_none = true;
+	if (date == INT64_MIN)
+		date = loop->now_s(loop);
+	t->u.deliver.internal_date = date < 0            ? 0
+				     : date > UINT32_MAX ? UINT32_MAX
+							 : (uint32_t)date;
+	vx_blob_writer_on_wake(s->writer, NULL, NULL);
+	t->data = s->writer;
+	t->release = release;
+	s->writer = NULL;
+	return imap_submit(s, t, out);
+}
+
+int imap_append_end(struct imap_session *s, struct vx_buf *out)
+{
+	const vx_slice rest =
+	    vx_slice_from(vx_buf_slice(&s->frame.command), s->append_prefix);
+
+	s->busy = IMAP_IDLE_NOT;
+	if (!vx_slice_eq(rest, s->append_utf8 ? VX_S(")") : VX_S(""))) {
+		imap_append_drop(s);
+		return imap_bad(s, out, "nothing is expected after the message");
+	}
+	if (s->append_failed != VX_OK) {
+		imap_append_drop(s);
+		return imap_result(s, out, s->append_failed, "");
+	}
+	return submit(s, out);
+}

@@ -1,0 +1,341 @@
+/* STORE, COPY, MOVE, EXPUNGE, CLOSE: what changes the selected mailbox. */
+#include "service/imap_int.h"
+
+#include <inttypes.h>
+
+/* --- STORE ----------------------------------------------------------------------- */
+
+struct change { /* in the task's arena */
+	struct vx_uid_range *ranges;
+	size_t count;
+	bool silent, conditional;
+	struct vx_uid_range *refused; /* of all ops so far */
+	size_t refused_count;
+};
+
+/* What the op refused, after what earlier ones did. */
+static int add_refused(struct imap_task *t, struct change *ch)
+{
+	const struct vx_flags_op *op = &t->u.flags;
+	struct vx_uid_range *all;
+
+	if (op->refused_count == 0)
+		return VX_OK;
+	all = vx_arena_array(
+	    &t->arena, ch->refused_count + op->refused_count, sizeof(*all));
+	if (all == NULL)
+		return VX_ELIMIT;
+	if (ch->refused_count > 0)
+		memcpy(all, ch->refused, ch->refused_count * sizeof(*all));
+	memcpy(all + ch->refused_count, op->refused, op->refused_count * sizeof(*all));
+	ch->refused = all;
+	ch->refused_count += op->refused_count;
+	return VX_OK;
+}
+
+static void write_modseqs(
+    struct imap_session *s, struct vx_buf *out, const struct change *ch, uint64_t modseq)
+{
+	/* .SILENT does not silence MODSEQ (RFC 7162 3.1.3) */
+	for (size_t i = 0; i < ch->count; i++) {
+		const struct vx_snapshot *snap = s->view.snapshot;
+		const uint32_t last = vx_snapshot_rank(snap, ch->ranges[i].last);
+
+		for (uint32_t seq = vx_snapshot_rank(snap, ch->ranges[i].first - 1) + 1;
+		     seq <= last; seq++)
+			vx_buf_printf(out,
+			    "* %" PRIu32 " FETCH (UID %" PRIu32 " MODSEQ (%" PRIu64
+			    "))\r\n",
+			    seq, vx_snapshot_uid(snap, seq), modseq);
+	}
+}
+
+static int store_answer(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+{
+	struct change *ch = t->data;
+	struct vx_buf text = { .max = IMAP_REPLY_MAX };
+
+	if (t->result == VX_OK && !ch->silent)
+		imap_write_flag_changes(s, out, 0, ch->ranges, ch->count,
+		    s->by_uid || s->condstore || s->rev2);
+	else if (t->result == VX_OK && s->condstore && t->u.flags.modseq > 0 &&
+		 ch->refused_count == 0)
+		write_modseqs(s, out, ch, t->u.flags.modseq);
+	imap_view_sync(s, out, s->by_uid);
+	if (t->result != VX_OK || ch->refused_count == 0)
+		return imap_result(s, out, t->result, "done");
+	vx_buf_add_str(&text, "[MODIFIED ");
+	imap_write_numbers(s, &text, ch->refused, ch->refused_count);
+	vx_buf_add_str(&text, "] these were changed by another");
+	(void)imap_ok(
+	    s, out, text.failed ? "[MODIFIED 1:*] changed by another" : text.ptr);
+	vx_buf_done(&text);
+	return VX_OK;
+}
+
+static int store_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+{
+	struct change *ch = t->data;
+
+	if (t->result == VX_OK)
+		t->result = add_refused(t, ch);
+	if (t->result == VX_OK)
+		imap_view_silence(s, t->u.flags.modseq);
+	if (t->result != VX_OK || t->u.flags.next_uid == 0)
+		return store_answer(s, t, out);
+	t->u.flags.from_uid = t->u.flags.next_uid;
+	return imap_submit(s, t, out);
+}
+
+/* "[(UNCHANGEDSINCE n)] [+-]FLAGS[.SILENT] flags" */
+static bool store_what(
+    struct imap_session *s, struct vx_cursor *c, struct imap_task *t, struct change *ch)
+{
+	struct vx_flags_op *op = &t->u.flags;
+	struct vx_imap_flags flags;
+
+	if (!vx_imap_sp(c))
+		return false;
+	if (vx_cur_text(c, VX_S("(UNCHANGEDSINCE "))) {
+		if (!vx_cur_number(c, INT64_MAX, &op->unchanged_since) ||
+		    !vx_cur_char(c, ')') || !vx_imap_sp(c))
+			return false;
+		ch->conditional = s->condstore = true;
+	}
+	op->change = vx_cur_char(c, '+')   ? VX_FLAGS_ADD
+		     : vx_cur_char(c, '-') ? VX_FLAGS_REMOVE
+					   : VX_FLAGS_REPLACE;
+	if (!vx_cur_text(c, VX_S("FLAGS")))
+		return false;
+	ch->silent = vx_cur_text(c, VX_S(".SILENT"));
+	if (!vx_imap_sp(c) ||
+	    !vx_imap_flags(c, &t->arena, vx_cur_peek(c) == '(', &flags) || !vx_cur_end(c))
+		return false;
+	op->flags = flags.system;
+	op->keywords = (struct vx_keyword_list){ flags.keywords, flags.keyword_count };
+	return true;
+}
+
+/* Names borrow from the command, which may go before the op ends. */
+static bool keep_names(struct imap_task *t, struct vx_keyword_list *list)
+{
+	vx_slice *names = vx_arena_array(&t->arena, list->count + 1, sizeof(*names));
+
+	if (names == NULL)
+		return false;
+	for (size_t i = 0; i < list->count; i++)
+		if (vx_arena_copy(&t->arena, list->names[i], &names[i]) != VX_OK)
+			return false;
+	list->names = names;
+	return true;
+}
+
+int imap_cmd_store(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	struct imap_task *t = imap_task_new(s, store_finish);
+	struct change *ch = t == NULL ? NULL : vx_arena_alloc(&t->arena, sizeof(*ch));
+	int rc = VX_OK;
+
+	if (ch == NULL) {
+		imap_task_free(t);
+		return imap_result(s, out, VX_ENOMEM, "");
+	}
+	t->data = ch;
+	vx_flags_op_init(&t->u.flags);
+	if (imap_view_set(s, c, &t->arena, out, &ch->ranges, &ch->count) != VX_OK) {
+		imap_task_free(t);
+		return VX_OK;
+	}
+	if (!store_what(s, c, t, ch))
+		rc = imap_bad(s, out, "STORE set FLAGS (flags) is expected");
+	else if (s->view.read_only)
+		rc = imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
+	else if (ch->count == 0)
+		rc = imap_done_no_expunge(s, out, VX_OK, "nothing to change");
+	else if (!keep_names(t, &t->u.flags.keywords))
+		rc = imap_result(s, out, VX_ENOMEM, "");
+	else
+		rc = VX_MORE;
+	if (rc != VX_MORE) {
+		imap_task_free(t);
+		return rc;
+	}
+	t->u.flags.account = s->view.account;
+	t->u.flags.mailbox = s->view.mailbox;
+	t->u.flags.uids = ch->ranges;
+	t->u.flags.range_count = ch->count;
+	t->u.flags.arena = &t->arena;
+	return imap_submit(s, t, out);
+}
+
+/* --- COPY, MOVE ------------------------------------------------------------------ */
+
+static void write_copyuid(struct vx_buf *out, const struct vx_copy_op *op)
+{
+	vx_buf_printf(out, "[COPYUID %" PRIu32 " ", op->uidvalidity);
+	vx_imap_write_ranges(out, op->from_uids, op->from_count);
+	vx_buf_add_char(out, ' ');
+	vx_imap_write_ranges(out, op->to_uids, op->to_count);
+	vx_buf_add_char(out, ']');
+}
+
+static int copy_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+{
+	const struct vx_copy_op *op = &t->u.copy;
+	const bool any = t->result == VX_OK && op->from_count > 0;
+
+	if (t->result == VX_ENOENT) { /* the target went meanwhile */
+		imap_view_sync(s, out, true);
+		return imap_no(s, out, "[TRYCREATE] no such mailbox");
+	}
+	if (any && op->move) { /* before the EXPUNGEs (RFC 6851 4.3) */
+		vx_buf_add_str(out, "* OK ");
+		write_copyuid(out, op);
+		vx_buf_add_str(out, " moved\r\n");
+	}
+	imap_view_sync(s, out, true);
+	if (!any || op->move)
+		return imap_result(s, out, t->result, "done");
+	vx_buf_add(out, s->tag);
+	vx_buf_add_str(out, " OK ");
+	write_copyuid(out, op);
+	vx_buf_add_str(out, " copied\r\n");
+	return VX_OK;
+}
+
+/* VX_OK: to be submitted; VX_DONE: it was answered. */
+static int copy_prepare(
+    struct imap_session *s, struct vx_cursor *c, struct imap_task *t, struct vx_buf *out)
+{
+	struct vx_copy_op *op = &t->u.copy;
+	struct vx_uid_range *ranges;
+	vx_slice name;
+
+	if (imap_view_set(s, c, &t->arena, out, &ranges, &op->range_count) != VX_OK)
+		return VX_DONE;
+	op->uids = ranges;
+	if (!vx_imap_sp(c) || !imap_mailbox_name(s, c, &name) || !vx_cur_end(c)) {
+		(void)imap_bad(s, out, "a set and a mailbox are expected");
+		return VX_DONE;
+	}
+	if (op->move && s->view.read_only) {
+		(void)imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
+		return VX_DONE;
+	}
+	if (imap_find_mailbox(s, name, &op->to_mailbox) != VX_OK) {
+		(void)imap_no(s, out, "[TRYCREATE] no such mailbox");
+		return VX_DONE;
+	}
+	if (op->range_count == 0) {
+		(void)imap_done(s, out, VX_OK, "nothing to copy");
+		return VX_DONE;
+	}
+	op->account = op->to_account = s->who.account;
+	op->mailbox = s->view.mailbox;
+	op->arena = &t->arena;
+	return VX_OK;
+}
+
+static int copy(
+    struct imap_session *s, struct vx_cursor *c, struct vx_buf *out, bool move)
+{
+	struct imap_task *t = imap_task_new(s, copy_finish);
+
+	if (t == NULL)
+		return imap_result(s, out, VX_ENOMEM, "");
+	vx_copy_op_init(&t->u.copy);
+	t->u.copy.move = move;
+	if (copy_prepare(s, c, t, out) == VX_OK)
+		return imap_submit(s, t, out);
+	imap_task_free(t);
+	return VX_OK;
+}
+
+int imap_cmd_copy(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	return copy(s, c, out, false);
+}
+
+int imap_cmd_move(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	return copy(s, c, out, true);
+}
+
+/* --- EXPUNGE, CLOSE -------------------------------------------------------------- */
+
+static int expunge_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+{
+	if (t->result == VX_OK && t->u.expunge.next_uid != 0) {
+		t->u.expunge.from_uid = t->u.expunge.next_uid;
+		return imap_submit(s, t, out);
+	}
+	return imap_done(s, out, t->result, "done");
+}
+
+static int close_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+{
+	if (t->result == VX_OK && t->u.expunge.next_uid != 0) {
+		t->u.expunge.from_uid = t->u.expunge.next_uid;
+		return imap_submit(s, t, out);
+	}
+	if (t->result == VX_OK || t->result == VX_ENOENT) {
+		imap_view_close(s);
+		return imap_ok(s, out, "closed");
+	}
+	return imap_result(s, out, t->result, "");
+}
+
+static struct imap_task *expunge_task(struct imap_session *s,
+    int (*finish)(struct imap_session *s, struct imap_task *t, struct vx_buf *out))
+{
+	struct imap_task *t = imap_task_new(s, finish);
+
+	if (t == NULL)
+		return NULL;
+	vx_expunge_op_init(&t->u.expunge);
+	t->u.expunge.account = s->view.account;
+	t->u.expunge.mailbox = s->view.mailbox;
+	t->u.expunge.deleted_only = true;
+	return t;
+}
+
+int imap_cmd_expunge(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	struct imap_task *t = expunge_task(s, expunge_finish);
+	struct vx_uid_range *ranges = NULL;
+	size_t count = 0;
+	int rc = VX_MORE;
+
+	if (t == NULL)
+		return imap_result(s, out, VX_ENOMEM, "");
+	if (s->by_uid && imap_view_set(s, c, &t->arena, out, &ranges, &count) != VX_OK)
+		rc = VX_OK;
+	else if (!vx_cur_end(c))
+		rc = imap_bad(s, out, "nothing is expected here");
+	else if (s->view.read_only)
+		rc = imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
+	else if (s->by_uid && count == 0)
+		rc = imap_done(s, out, VX_OK, "nothing to expunge");
+	if (rc != VX_MORE) {
+		imap_task_free(t);
+		return rc;
+	}
+	t->u.expunge.uids = ranges;
+	t->u.expunge.range_count = count;
+	return imap_submit(s, t, out);
+}
+
+int imap_cmd_close(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	struct imap_task *t;
+
+	(void)c;
+	if (s->view.read_only) {
+		imap_view_close(s);
+		return imap_ok(s, out, "closed");
+	}
+	t = expunge_task(s, close_finish);
+	if (t == NULL)
+		return imap_result(s, out, VX_ENOMEM, "");
+	return imap_submit(s, t, out);
+}

@@ -1,0 +1,33 @@
+/* imap_match.h - does a message match a SEARCH program?  For a job's thread. */
+#ifndef VX_SERVICE_IMAP_MATCH_H
+#define VX_SERVICE_IMAP_MATCH_H
+
+#include "service/imap_int.h"
+
+struct imap_matcher {
+	struct vx_store *store;
+	uint32_t account, mailbox;
+	const struct vx_imap_key *key;
+	struct imap_task *task; /* its abandoned ends long reads */
+	/* of the message under way */
+	const struct vx_record *record;
+	struct vx_blob_reader *reader; /* own */
+	struct vx_buf raw;             /* the message, as far as it was read */
+	struct vx_buf descriptor_octets;
+	struct vx_descriptor descriptor;
+	bool have_descriptor, have_header_text, have_body_text;
+	struct vx_buf header_text, body_text; /* decoded and folded */
+	struct vx_buf scratch, value;
+};
+
+/*
+ * On the loop's thread: sets become UIDs, keywords bits, texts are folded, all in the
+ * task's arena.  VX_OK, VX_EINVAL (sequence numbers beyond the end), VX_ELIMIT.
+ */
+int imap_matcher_init(struct imap_matcher *m, struct imap_session *s,
+    struct vx_imap_key *key, struct imap_task *task);
+void imap_matcher_done(struct imap_matcher *m);
+/* 1: yes; 0: no; below 0: the store cannot be read. */
+int imap_match(struct imap_matcher *m, const struct vx_record *r);
+
+#endif
