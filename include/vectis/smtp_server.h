@@ -42,7 +42,7 @@ enum vx_smtp_event_type {
 	VX_SMTP_MAIL,     /* path, params; answer: 250 or refuse */
 	VX_SMTP_RCPT,     /* path, params; answer: 250 or refuse */
 	VX_SMTP_DATA,     /* the message begins; answer: 354 or refuse */
-	VX_SMTP_CONTENT,  /* octets of the message; no answer */
+	VX_SMTP_CONTENT,  /* octets of the message, until END or RESET; no answer */
 	VX_SMTP_END,      /* the message is complete; answer: 250 or refuse */
 	VX_SMTP_RESET,    /* the transaction is over without END; no answer */
 };
@@ -75,7 +75,8 @@ VX_API void vx_smtp_server_free(struct vx_smtp_server *s);
 /*
  * Take octets from *in, append replies to out, report one event.  The first call gives
  * the greeting.  VX_DATA: *ev is set; VX_MORE: feed more; VX_WAIT: an answer is awaited;
- * VX_TLS: send out, begin TLS, then call _tls_ready; VX_DONE: send out, close.
+ * VX_TLS: send out, begin TLS, then call _tls_ready (what is left in *in then was sent in
+ * the clear: drop it, or close, RFC 3207 5); VX_DONE: send out, close.
  * VX_ENOMEM: our failure.
  */
 VX_API int vx_smtp_server_next(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out,
@@ -85,7 +86,7 @@ VX_API int vx_smtp_server_next(struct vx_smtp_server *s, vx_slice *in, struct vx
 VX_API void vx_smtp_server_answer(struct vx_smtp_server *s, struct vx_buf *out,
     unsigned code, const char *enhanced, const char *text);
 VX_API void vx_smtp_server_tls_ready(struct vx_smtp_server *s);
-/* "421 ..." and no more. */
+/* "421 ..." and no more: an answer that was awaited is not said. */
 VX_API void vx_smtp_server_close(
     struct vx_smtp_server *s, struct vx_buf *out, const char *text);
 

@@ -47,8 +47,9 @@ int vx_smtp_data_next(struct vx_smtp_data *d, vx_slice *in, vx_slice *out)
 
 	while (p < end && d->state != VX_DATA_END && d->state != VX_DATA_BAD) {
 		const enum vx_smtp_data_state s = step(d->state, *p);
+		const bool cr = d->state == VX_DATA_CR && p > run; /* not handed out */
 
-		if ((s == VX_DATA_DOT || s == VX_DATA_BAD) && p > run)
+		if ((s == VX_DATA_DOT || s == VX_DATA_BAD) && p - cr > run)
 			break; /* first hand out what is before it */
 		d->state = s;
 		p++;

@@ -44,7 +44,8 @@ static bool address_literal(struct vx_cursor *c)
 		return false;
 	s = vx_cur_rest(c);
 	inner = vx_slice_head(s, vx_slice_find(s, ']'));
-	if (inner.len == s.len || inner.len >= sizeof(text))
+	if (inner.len == s.len || inner.len >= sizeof(text) ||
+	    vx_slice_find(inner, '\0') < inner.len)
 		return false;
 	memcpy(text, inner.ptr, inner.len);
 	c->p += inner.len + 1;
@@ -62,7 +63,7 @@ bool vx_smtp_domain(struct vx_cursor *c)
 	if (vx_cur_peek(c) == '[')
 		return address_literal(c);
 	while (!vx_cur_end(c) && (vx_is(*c->p, VX_C_ALPHA | VX_C_DIGIT | VX_C_HIGH) ||
-	                             strchr("-._", *c->p) != NULL))
+				     *c->p == '-' || *c->p == '.' || *c->p == '_'))
 		c->p++;
 	ok = vx_domain_normalise(vx_slice_range(start, c->p), &out) == VX_OK;
 	vx_buf_done(&out);
@@ -79,7 +80,8 @@ static bool source_route(struct vx_cursor *c)
 	return vx_cur_char(c, ':');
 }
 
-bool vx_smtp_path(struct vx_cursor *c, bool null_ok, bool postmaster_ok, vx_slice *out, bool *utf8)
+bool vx_smtp_path(
+    struct vx_cursor *c, bool null_ok, bool postmaster_ok, vx_slice *out, bool *utf8)
 {
 	const char *start, *at;
 
@@ -109,16 +111,19 @@ bool vx_smtp_path(struct vx_cursor *c, bool null_ok, bool postmaster_ok, vx_slic
 	return vx_cur_char(c, '>') && (!*utf8 || vx_utf8_valid(*out));
 }
 
-/* --- parameters ---------------------------------------------------------------------- */
+/* --- parameters ----------------------------------------------------------------------
+ */
 
 /* RFC 3461 4: printable, "+" only as "+XX". */
 static bool xtext(vx_slice s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] <= ' ' || s.ptr[i] == '=' || s.ptr[i] == 127)
+		if (vx_is(s.ptr[i], VX_C_CTL | VX_C_HIGH) || s.ptr[i] == ' ' ||
+		    s.ptr[i] == '=')
 			return false;
-		if (s.ptr[i] == '+' && (i + 2 >= s.len || !vx_is(s.ptr[i + 1], VX_C_HEX) ||
-		                           !vx_is(s.ptr[i + 2], VX_C_HEX)))
+		if (s.ptr[i] == '+' &&
+		    (i + 2 >= s.len || !vx_is(s.ptr[i + 1], VX_C_HEX) ||
+			!vx_is(s.ptr[i + 2], VX_C_HEX)))
 			return false;
 	}
 	return s.len > 0 && s.len <= 500;
@@ -142,49 +147,92 @@ static bool notify(vx_slice s, unsigned *out)
 	return (*out & VX_SMTP_NOTIFY_NEVER) == 0 || *out == VX_SMTP_NOTIFY_NEVER;
 }
 
-static int mail_param(vx_slice key, vx_slice value, struct vx_smtp_params *out)
+static bool size_param(vx_slice value, struct vx_smtp_params *out)
 {
-	bool ok = true;
-
-	if (vx_slice_eq_nocase(key, VX_S("SIZE"))) {
-		ok = vx_slice_number(value, UINT64_MAX, &out->size) == VX_OK;
-	} else if (vx_slice_eq_nocase(key, VX_S("BODY"))) {
-		out->body_8bit = vx_slice_eq_nocase(value, VX_S("8BITMIME"));
-		ok = out->body_8bit || vx_slice_eq_nocase(value, VX_S("7BIT"));
-	} else if (vx_slice_eq_nocase(key, VX_S("SMTPUTF8"))) {
-		out->utf8 = ok = value.ptr == NULL;
-	} else if (vx_slice_eq_nocase(key, VX_S("RET"))) {
-		out->ret_headers = vx_slice_eq_nocase(value, VX_S("HDRS"));
-		ok = out->ret_headers || vx_slice_eq_nocase(value, VX_S("FULL"));
-	} else if (vx_slice_eq_nocase(key, VX_S("ENVID"))) {
-		out->envid = value;
-		ok = xtext(value) && value.len <= 100;
-	} else if (!vx_slice_eq_nocase(key, VX_S("AUTH"))) { /* RFC 4954 5: taken, not used */
-		return VX_EUNSUP;
-	}
-	return ok ? VX_OK : VX_EINVAL;
+	return vx_slice_number(value, UINT64_MAX, &out->size) == VX_OK;
 }
 
-static int rcpt_param(vx_slice key, vx_slice value, struct vx_smtp_params *out)
+static bool body_param(vx_slice value, struct vx_smtp_params *out)
 {
-	bool ok;
+	out->body_8bit = vx_slice_eq_nocase(value, VX_S("8BITMIME"));
+	return out->body_8bit || vx_slice_eq_nocase(value, VX_S("7BIT"));
+}
 
-	if (vx_slice_eq_nocase(key, VX_S("NOTIFY"))) {
-		ok = notify(value, &out->notify);
-	} else if (vx_slice_eq_nocase(key, VX_S("ORCPT"))) {
-		const size_t at = vx_slice_find(value, ';');
+static bool utf8_param(vx_slice value, struct vx_smtp_params *out)
+{
+	out->utf8 = value.ptr == NULL;
+	return out->utf8;
+}
 
-		out->orcpt = value;
-		ok = at > 0 && at < value.len && xtext(vx_slice_from(value, at + 1));
-	} else {
-		return VX_EUNSUP;
+static bool ret_param(vx_slice value, struct vx_smtp_params *out)
+{
+	out->ret_headers = vx_slice_eq_nocase(value, VX_S("HDRS"));
+	return out->ret_headers || vx_slice_eq_nocase(value, VX_S("FULL"));
+}
+
+static bool envid_param(vx_slice value, struct vx_smtp_params *out)
+{
+	out->envid = value;
+	return xtext(value) && value.len <= 100;
+}
+
+/* RFC 4954 5: taken, not used, and so not looked at. */
+static bool auth_param(vx_slice value, struct vx_smtp_params *out)
+{
+	(void)out;
+	return value.len > 0;
+}
+
+static bool notify_param(vx_slice value, struct vx_smtp_params *out)
+{
+	return notify(value, &out->notify);
+}
+
+/* addr-type ";" xtext */
+static bool orcpt_param(vx_slice value, struct vx_smtp_params *out)
+{
+	struct vx_cursor c = vx_cursor_of(value);
+
+	out->orcpt = value;
+	return vx_cur_run(&c, VX_C_ATEXT).len > 0 && vx_cur_char(&c, ';') &&
+	       xtext(vx_cur_rest(&c));
+}
+
+static const struct param {
+	const char *key;
+	bool mail; /* of MAIL, else of RCPT */
+	bool (*take)(vx_slice value, struct vx_smtp_params *out);
+} known[] = {
+	{ "SIZE", true, size_param },
+	{ "BODY", true, body_param },
+	{ "SMTPUTF8", true, utf8_param },
+	{ "RET", true, ret_param },
+	{ "ENVID", true, envid_param },
+	{ "AUTH", true, auth_param },
+	{ "NOTIFY", false, notify_param },
+	{ "ORCPT", false, orcpt_param },
+};
+
+/* *seen: bits of those that were there, for each may be given once (RFC 3461 4). */
+static int param(
+    vx_slice key, vx_slice value, bool mail, unsigned *seen, struct vx_smtp_params *out)
+{
+	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i].mail != mail ||
+		    !vx_slice_eq_nocase(key, vx_slice_str(known[i].key)))
+			continue;
+		if ((*seen >> i & 1) != 0 || !known[i].take(value, out))
+			return VX_EINVAL;
+		*seen |= 1u << i;
+		return VX_OK;
 	}
-	return ok ? VX_OK : VX_EINVAL;
+	return VX_EUNSUP;
 }
 
 int vx_smtp_params(struct vx_cursor *c, bool mail, struct vx_smtp_params *out)
 {
 	vx_slice rest = vx_slice_trim(vx_cur_rest(c), " ");
+	unsigned seen = 0;
 
 	if (vx_cur_left(c) > 0 && *c->p != ' ')
 		return VX_EINVAL;
@@ -196,7 +244,7 @@ int vx_smtp_params(struct vx_cursor *c, bool mail, struct vx_smtp_params *out)
 		rest = vx_slice_trim(rest, " ");
 		if (!vx_slice_cut(&value, '=', &key))
 			value = vx_slice_of(NULL, 0);
-		rc = mail ? mail_param(key, value, out) : rcpt_param(key, value, out);
+		rc = param(key, value, mail, &seen, out);
 		if (rc != VX_OK)
 			return rc;
 	}

@@ -10,7 +10,8 @@
  * null_ok: "<>" (MAIL); postmaster_ok: "<postmaster>" (RCPT).  *utf8: it has octets above
  * 127.  False: no path.
  */
-bool vx_smtp_path(struct vx_cursor *c, bool null_ok, bool postmaster_ok, vx_slice *out, bool *utf8);
+bool vx_smtp_path(
+    struct vx_cursor *c, bool null_ok, bool postmaster_ok, vx_slice *out, bool *utf8);
 
 /* Domain or address literal, as in EHLO. */
 bool vx_smtp_domain(struct vx_cursor *c);

@@ -6,33 +6,41 @@
 #include "smtp/path.h"
 #include "vectis/sasl.h"
 
-enum mode { MODE_COMMAND, MODE_AUTH, MODE_DATA, MODE_CHUNK };
+enum mode {
+	MODE_COMMAND,
+	MODE_AUTH,
+	MODE_DATA,
+	MODE_CHUNK
+};
 
 struct vx_smtp_server {
 	struct vx_smtp_server_options o;
 	enum mode mode;
 	bool greeted, tls, authenticated, closing;
-	bool start_tls;          /* STARTTLS was granted: the handshake is next */
-	bool extended;           /* EHLO, not HELO */
+	bool start_tls; /* STARTTLS was granted: the handshake is next */
+	bool extended;  /* EHLO, not HELO */
 	struct vx_buf helo;
-	struct vx_buf line;      /* the part of a line that came so far */
-	bool line_too_long;
+	struct vx_buf line;            /* the part of a line that came so far */
+	bool line_too_long, line_done; /* done: it is whole, the next one comes */
 
-	bool waiting;            /* for an answer to: */
+	bool waiting; /* for an answer to: */
 	enum vx_smtp_event_type pending;
 
-	bool mail, utf8;         /* a transaction: MAIL was accepted, with SMTPUTF8 */
+	bool mail, utf8; /* a transaction: MAIL was accepted, with SMTPUTF8 */
 	uint64_t recipients, refused, errors;
 	struct vx_smtp_data data;
-	uint64_t octets;         /* of the message so far */
+	uint64_t octets; /* of the message so far */
 	bool too_large, bad_content;
 	uint64_t chunk_left;
 	bool chunk_last, chunk_cr, in_message;
+	bool chunk_ignored;  /* its octets come, and are dropped */
+	bool chunk_answered; /* and the refusal was given */
 	struct vx_sasl sasl;
 	struct vx_buf sasl_text;
 };
 
-int vx_smtp_server_new(const struct vx_smtp_server_options *o, struct vx_smtp_server **out)
+int vx_smtp_server_new(
+    const struct vx_smtp_server_options *o, struct vx_smtp_server **out)
 {
 	struct vx_smtp_server *s = vx_alloc(sizeof(*s));
 
@@ -74,11 +82,14 @@ bool vx_smtp_server_in_data(const struct vx_smtp_server *s)
 	return s->mode == MODE_DATA || s->mode == MODE_CHUNK || s->in_message;
 }
 
-/* --- replies ---------------------------------------------------------------------------- */
+/* --- replies
+ * ---------------------------------------------------------------------------- */
 
-static void reply(struct vx_buf *out, unsigned code, const char *enhanced, const char *text)
+static void reply(
+    struct vx_buf *out, unsigned code, const char *enhanced, const char *text)
 {
-	vx_buf_printf(out, "%u %s%s%s\r\n", code, enhanced, enhanced[0] != '\0' ? " " : "", text);
+	vx_buf_printf(
+	    out, "%u %s%s%s\r\n", code, enhanced, enhanced[0] != '\0' ? " " : "", text);
 }
 
 static int refuse(struct vx_smtp_server *s, struct vx_buf *out, unsigned code,
@@ -95,9 +106,11 @@ void vx_smtp_server_close(struct vx_smtp_server *s, struct vx_buf *out, const ch
 	if (!s->closing)
 		reply(out, 421, "", text);
 	s->closing = true;
+	s->waiting = false; /* what is answered now is not said any more */
 }
 
-static int ask(struct vx_smtp_server *s, struct vx_smtp_event *ev, enum vx_smtp_event_type type)
+static int ask(
+    struct vx_smtp_server *s, struct vx_smtp_event *ev, enum vx_smtp_event_type type)
 {
 	ev->type = type;
 	s->pending = type;
@@ -115,7 +128,8 @@ static void end_transaction(struct vx_smtp_server *s)
 	s->mode = MODE_COMMAND;
 }
 
-/* --- commands: each VX_OK (a reply was given) or VX_DATA (an event) ---------------------- */
+/* --- commands: each VX_OK (a reply was given) or VX_DATA (an event)
+ * ---------------------- */
 
 static int tell_reset(struct vx_smtp_server *s, struct vx_smtp_event *ev)
 {
@@ -132,18 +146,22 @@ static int cmd_hello(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_bu
 	const vx_slice arg = vx_slice_trim(vx_cur_rest(c), " ");
 	struct vx_cursor check = vx_cursor_of(arg);
 
-	/* RFC 5321 4.1.4: a name that does not resolve is no reason; one that is none is */
+	/* RFC 5321 4.1.4: a name that does not resolve is no reason; one that is none is
+	 */
 	if (arg.len == 0 || !vx_smtp_domain(&check) || !vx_cur_end(&check))
-		return refuse(s, out, 501, "5.5.4", "a domain or an address literal is expected");
+		return refuse(
+		    s, out, 501, "5.5.4", "a domain or an address literal is expected");
 	vx_buf_reset(&s->helo);
 	vx_buf_add(&s->helo, arg);
 	s->extended = extended;
 	if (!extended) {
-		vx_buf_printf(out, "250 %.*s\r\n", (int)s->o.hostname.len, s->o.hostname.ptr);
+		vx_buf_printf(
+		    out, "250 %.*s\r\n", (int)s->o.hostname.len, s->o.hostname.ptr);
 		return tell_reset(s, ev);
 	}
 	vx_buf_printf(out,
-	    "250-%.*s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
+	    "250-%.*s\r\n250-PIPELINING\r\n250-SIZE "
+	    "%llu\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
 	    "250-DSN\r\n250-CHUNKING\r\n",
 	    (int)s->o.hostname.len, s->o.hostname.ptr,
 	    (unsigned long long)s->o.message_octets_max);
@@ -181,7 +199,8 @@ static int cmd_mail(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 	int rc;
 
 	if (s->mail)
-		return refuse(s, out, 503, "5.5.1", "one transaction at a time: RSET first");
+		return refuse(
+		    s, out, 503, "5.5.1", "one transaction at a time: RSET first");
 	if (!vx_cur_text(c, VX_S("FROM:")))
 		return refuse(s, out, 501, "5.5.4", "MAIL FROM:<address> is expected");
 	(void)vx_cur_char(c, ' '); /* not allowed, and common */
@@ -227,6 +246,17 @@ static int cmd_rcpt(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 	return ask(s, ev, VX_SMTP_RCPT);
 }
 
+static bool needs_auth(const struct vx_smtp_server *s)
+{
+	return s->o.role == VX_SMTP_SUBMISSION && !s->authenticated;
+}
+
+static int refuse_auth(struct vx_smtp_server *s, struct vx_buf *out)
+{
+	return refuse(s, out, 530, "5.7.0",
+	    s->tls ? "authentication is required" : "STARTTLS first");
+}
+
 static int no_recipients(struct vx_smtp_server *s, struct vx_buf *out)
 {
 	return refuse(s, out, s->mail ? 554 : 503, "5.5.1",
@@ -245,26 +275,46 @@ static int cmd_data(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 	return ask(s, ev, VX_SMTP_DATA);
 }
 
+/* Is a chunk to be taken?  Else the refusal is given, unless out is NULL. */
+static bool chunk_wanted(struct vx_smtp_server *s, struct vx_buf *out)
+{
+	if (s->helo.len > 0 && needs_auth(s)) {
+		if (out != NULL)
+			(void)refuse_auth(s, out);
+		return false;
+	}
+	if (s->helo.len > 0 && s->recipients > 0)
+		return true;
+	if (out != NULL && s->helo.len == 0)
+		(void)refuse(s, out, 503, "5.5.1", "EHLO first");
+	else if (out != NULL)
+		(void)no_recipients(s, out);
+	return false;
+}
+
+/* "size [LAST]" */
+static bool chunk_argument(struct vx_cursor *c, uint64_t *size, bool *last)
+{
+	if (!vx_cur_number(c, UINT64_MAX / 2, size))
+		return false;
+	*last = vx_cur_text(c, VX_S(" LAST"));
+	return vx_cur_end(c);
+}
+
 /* RFC 3030 2: the octets follow whatever we think of the command. */
 static int cmd_bdat(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf *out,
     struct vx_smtp_event *ev)
 {
-	uint64_t size;
-
-	if (!vx_cur_number(c, UINT64_MAX / 2, &size))
+	if (vx_cur_end(c))
 		return refuse(s, out, 501, "5.5.4", "BDAT size [LAST] is expected");
-	s->chunk_last = vx_cur_text(c, VX_S(" LAST"));
-	if (!vx_cur_end(c)) {
-		vx_smtp_server_close(s, out, "5.5.4 BDAT is malformed: its end is unknown");
+	if (!chunk_argument(c, &s->chunk_left, &s->chunk_last)) {
+		vx_smtp_server_close(
+		    s, out, "5.5.4 BDAT is malformed: its end is unknown");
 		return VX_OK;
 	}
-	s->chunk_left = size;
 	s->mode = MODE_CHUNK;
-	if (s->recipients == 0) {
-		s->bad_content = true; /* swallowed, then refused */
-		return VX_OK;
-	}
-	if (s->in_message)
+	s->chunk_ignored = !chunk_wanted(s, NULL);
+	if (s->chunk_ignored || s->in_message)
 		return VX_OK;
 	s->in_message = true;
 	return ask(s, ev, VX_SMTP_DATA);
@@ -333,10 +383,21 @@ static int cmd_starttls(struct vx_smtp_server *s, struct vx_cursor *c, struct vx
 		return refuse(s, out, 501, "5.5.4", "STARTTLS takes no argument");
 	if (s->tls)
 		return refuse(s, out, 503, "5.5.1", "TLS is on already");
+	if (s->mail)
+		return refuse(
+		    s, out, 503, "5.5.1", "not inside a transaction: RSET first");
 	return ask(s, ev, VX_SMTP_STARTTLS);
 }
 
-/* --- AUTH (RFC 4954) --------------------------------------------------------------------- */
+/* --- AUTH (RFC 4954)
+ * --------------------------------------------------------------------- */
+
+static void end_sasl(struct vx_smtp_server *s)
+{
+	s->mode = MODE_COMMAND;
+	s->line.max = VX_SMTP_LINE_MAX;
+	vx_sasl_done(&s->sasl);
+}
 
 static int sasl_step(struct vx_smtp_server *s, vx_slice response, struct vx_buf *out,
     struct vx_smtp_event *ev)
@@ -352,29 +413,28 @@ static int sasl_step(struct vx_smtp_server *s, vx_slice response, struct vx_buf 
 		vx_buf_add_str(out, "\r\n");
 		return VX_OK;
 	}
-	s->mode = MODE_COMMAND;
-	s->line.max = VX_SMTP_LINE_MAX;
 	if (rc != VX_DONE) {
-		vx_sasl_done(&s->sasl);
+		end_sasl(s);
 		return refuse(s, out, 501, "5.5.2", "the response is malformed");
 	}
+	s->mode = MODE_COMMAND;
+	s->line.max = VX_SMTP_LINE_MAX;
 	ev->user = vx_buf_slice(&s->sasl.user);
 	ev->password = vx_buf_slice(&s->sasl.password);
 	return ask(s, ev, VX_SMTP_AUTH);
 }
 
-static int sasl_response(struct vx_smtp_server *s, vx_slice text, struct vx_buf *out,
-    struct vx_smtp_event *ev)
+static int sasl_response(
+    struct vx_smtp_server *s, vx_slice text, struct vx_buf *out, struct vx_smtp_event *ev)
 {
 	vx_buf_wipe(&s->sasl_text);
 	if (vx_slice_eq(text, VX_S("*")) ||
 	    vx_base64_decode(text, &s->sasl_text) != VX_OK) {
-		s->mode = MODE_COMMAND;
-		s->line.max = VX_SMTP_LINE_MAX;
-		vx_sasl_done(&s->sasl);
+		end_sasl(s);
 		return refuse(s, out, 501, "5.5.2", "authentication was given up");
 	}
-	return sasl_step(s, s->sasl_text.len > 0 ? vx_buf_slice(&s->sasl_text) : VX_S(""), out, ev);
+	return sasl_step(
+	    s, s->sasl_text.len > 0 ? vx_buf_slice(&s->sasl_text) : VX_S(""), out, ev);
 }
 
 static int cmd_auth(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf *out,
@@ -391,6 +451,8 @@ static int cmd_auth(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 	if (s->authenticated || s->mail)
 		return refuse(s, out, 503, "5.5.1", "not now");
 	mechanism = vx_sasl_find(name);
+	if (name.len == 0)
+		return refuse(s, out, 501, "5.5.4", "AUTH mechanism is expected");
 	if (mechanism == VX_SASL_NONE)
 		return refuse(s, out, 504, "5.5.4", "the mechanism is not known");
 	vx_sasl_init(&s->sasl, mechanism);
@@ -399,12 +461,17 @@ static int cmd_auth(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 	return sasl_response(s, vx_slice_eq(rest, VX_S("=")) ? VX_S("") : rest, out, ev);
 }
 
-/* --- the table ------------------------------------------------------------------------------ */
+/* --- the table
+ * ------------------------------------------------------------------------------ */
 
 typedef int command_fn(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf *out,
     struct vx_smtp_event *ev);
 
-enum { ANYTIME = 1 << 0, NEEDS_HELO = 1 << 1, NEEDS_AUTH = 1 << 2, BARE_ARG = 1 << 3 };
+enum {
+	ANYTIME = 1 << 0,
+	NEEDS_HELO = 1 << 1,
+	NEEDS_AUTH = 1 << 2
+};
 
 static const struct command {
 	const char *verb;
@@ -416,7 +483,7 @@ static const struct command {
 	{ "MAIL", cmd_mail, NEEDS_HELO | NEEDS_AUTH },
 	{ "RCPT", cmd_rcpt, NEEDS_HELO | NEEDS_AUTH },
 	{ "DATA", cmd_data, NEEDS_HELO | NEEDS_AUTH },
-	{ "BDAT", cmd_bdat, NEEDS_HELO | NEEDS_AUTH },
+	{ "BDAT", cmd_bdat, ANYTIME },
 	{ "RSET", cmd_rset, ANYTIME },
 	{ "NOOP", cmd_noop, ANYTIME },
 	{ "QUIT", cmd_quit, ANYTIME },
@@ -427,13 +494,14 @@ static const struct command {
 	{ "HELP", cmd_help, ANYTIME },
 };
 
-static int command(struct vx_smtp_server *s, vx_slice line, struct vx_buf *out,
-    struct vx_smtp_event *ev)
+static int command(
+    struct vx_smtp_server *s, vx_slice line, struct vx_buf *out, struct vx_smtp_event *ev)
 {
 	struct vx_cursor c = vx_cursor_of(vx_slice_trim(line, " \t"));
 	const vx_slice verb = vx_cur_run(&c, VX_C_ALPHA);
 
-	(void)vx_cur_char(&c, ' ');
+	if (!vx_cur_end(&c) && !vx_cur_char(&c, ' '))
+		return refuse(s, out, 500, "5.5.2", "no such command");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		const struct command *cmd = &commands[i];
 
@@ -441,16 +509,15 @@ static int command(struct vx_smtp_server *s, vx_slice line, struct vx_buf *out,
 			continue;
 		if ((cmd->rules & NEEDS_HELO) != 0 && s->helo.len == 0)
 			return refuse(s, out, 503, "5.5.1", "EHLO first");
-		if ((cmd->rules & NEEDS_AUTH) != 0 && s->o.role == VX_SMTP_SUBMISSION &&
-		    !s->authenticated)
-			return refuse(s, out, 530, "5.7.0",
-			    s->tls ? "authentication is required" : "STARTTLS first");
+		if ((cmd->rules & NEEDS_AUTH) != 0 && needs_auth(s))
+			return refuse_auth(s, out);
 		return cmd->run(s, &c, out, ev);
 	}
 	return refuse(s, out, 500, "5.5.2", "no such command");
 }
 
-/* --- lines ---------------------------------------------------------------------------------- */
+/* --- lines
+ * ---------------------------------------------------------------------------------- */
 
 /* A whole line off *in into *line (valid until the next call): false: more is needed. */
 static bool take_line(struct vx_smtp_server *s, vx_slice *in, vx_slice *line)
@@ -470,34 +537,37 @@ static bool take_line(struct vx_smtp_server *s, vx_slice *in, vx_slice *line)
 	return true;
 }
 
-static int line_next(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out,
-    struct vx_smtp_event *ev)
+static int line_next(
+    struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out, struct vx_smtp_event *ev)
 {
 	vx_slice line;
-	int rc;
 
 	if (!take_line(s, in, &line))
 		return s->line.failed ? VX_ENOMEM : VX_MORE;
+	s->line_done = true; /* an event's slices point into it: it is emptied later */
 	if (s->line_too_long) {
-		rc = refuse(s, out, 500, "5.5.6", "the line is too long");
-		if (s->mode == MODE_AUTH) {
-			s->mode = MODE_COMMAND;
-			s->line.max = VX_SMTP_LINE_MAX;
-		}
-	} else if (!vx_slice_has_suffix(line, VX_S("\r\n"))) {
-		vx_smtp_server_close(s, out, "5.5.2 lines end with CR LF");
-		rc = VX_OK;
-	} else {
-		line.len -= 2;
-		rc = s->mode == MODE_AUTH ? sasl_response(s, line, out, ev) :
-					    command(s, line, out, ev);
+		s->line_too_long = false;
+		if (s->mode == MODE_AUTH)
+			end_sasl(s);
+		return refuse(s, out, 500, "5.5.6", "the line is too long");
 	}
-	s->line_too_long = false;
-	/* the event's slices point into the line: it is emptied when the next one begins */
-	return rc;
+	if (!vx_slice_has_suffix(line, VX_S("\r\n"))) {
+		vx_smtp_server_close(s, out, "5.5.2 lines end with CR LF");
+		return VX_OK;
+	}
+	line.len -= 2;
+	if (vx_slice_find(line, '\r') < line.len ||
+	    vx_slice_find(line, '\0') < line.len) {
+		if (s->mode == MODE_AUTH)
+			end_sasl(s);
+		return refuse(s, out, 500, "5.5.2", "a bare CR or a NUL is not allowed");
+	}
+	return s->mode == MODE_AUTH ? sasl_response(s, line, out, ev)
+				    : command(s, line, out, ev);
 }
 
-/* --- the message ------------------------------------------------------------------------------ */
+/* --- the message
+ * ------------------------------------------------------------------------------ */
 
 static int content(struct vx_smtp_server *s, vx_slice octets, struct vx_smtp_event *ev)
 {
@@ -512,7 +582,8 @@ static int content(struct vx_smtp_server *s, vx_slice octets, struct vx_smtp_eve
 }
 
 /* All octets are here: ask for the verdict, or give our own. */
-static int message_end(struct vx_smtp_server *s, struct vx_buf *out, struct vx_smtp_event *ev)
+static int message_end(
+    struct vx_smtp_server *s, struct vx_buf *out, struct vx_smtp_event *ev)
 {
 	if (s->too_large) {
 		reply(out, 552, "5.3.4", "the message is too large");
@@ -522,8 +593,8 @@ static int message_end(struct vx_smtp_server *s, struct vx_buf *out, struct vx_s
 	return ask(s, ev, VX_SMTP_END);
 }
 
-static int data_next(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out,
-    struct vx_smtp_event *ev)
+static int data_next(
+    struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out, struct vx_smtp_event *ev)
 {
 	vx_slice octets;
 	const int rc = vx_smtp_data_next(&s->data, in, &octets);
@@ -537,21 +608,27 @@ static int data_next(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out,
 		return message_end(s, out, ev);
 	default:
 		/* nothing that follows can be trusted to be a command or not */
-		reply(out, 550, "5.6.0", "a bare CR or LF is not allowed (RFC 5321, 2.3.8)");
+		reply(out, 550, "5.6.0",
+		    "a bare CR or LF is not allowed (RFC 5321, 2.3.8)");
 		s->closing = true;
 		return tell_reset(s, ev);
 	}
 }
 
-static int chunk_end(struct vx_smtp_server *s, struct vx_buf *out, struct vx_smtp_event *ev)
+static int chunk_end(
+    struct vx_smtp_server *s, struct vx_buf *out, struct vx_smtp_event *ev)
 {
 	s->mode = MODE_COMMAND;
-	if (s->recipients == 0) {
-		s->bad_content = false;
-		return no_recipients(s, out);
+	if (s->chunk_ignored) {
+		s->chunk_ignored = false;
+		if (!s->chunk_answered)
+			(void)chunk_wanted(s, out);
+		s->chunk_answered = false;
+		return VX_OK;
 	}
 	if (s->bad_content || (s->chunk_last && s->chunk_cr)) {
-		reply(out, 550, "5.6.0", "a bare CR or LF is not allowed (RFC 5321, 2.3.8)");
+		reply(out, 550, "5.6.0",
+		    "a bare CR or LF is not allowed (RFC 5321, 2.3.8)");
 		return tell_reset(s, ev);
 	}
 	if (s->chunk_last || s->too_large)
@@ -560,10 +637,11 @@ static int chunk_end(struct vx_smtp_server *s, struct vx_buf *out, struct vx_smt
 	return VX_OK;
 }
 
-static int chunk_next(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out,
-    struct vx_smtp_event *ev)
+static int chunk_next(
+    struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out, struct vx_smtp_event *ev)
 {
-	const vx_slice octets = vx_slice_head(*in, s->chunk_left < SIZE_MAX ? (size_t)s->chunk_left : SIZE_MAX);
+	const vx_slice octets = vx_slice_head(
+	    *in, s->chunk_left < SIZE_MAX ? (size_t)s->chunk_left : SIZE_MAX);
 
 	if (s->chunk_left == 0)
 		return chunk_end(s, out, ev);
@@ -571,15 +649,18 @@ static int chunk_next(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out
 		return VX_MORE;
 	*in = vx_slice_from(*in, octets.len);
 	s->chunk_left -= octets.len;
+	if (s->chunk_ignored)
+		return VX_OK;
 	if (!s->bad_content && !vx_smtp_chunk_ok(octets, &s->chunk_cr))
 		s->bad_content = true;
 	return content(s, octets, ev);
 }
 
-/* --- the session -------------------------------------------------------------------------------- */
+/* --- the session
+ * -------------------------------------------------------------------------------- */
 
-static int step(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out,
-    struct vx_smtp_event *ev)
+static int step(
+    struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out, struct vx_smtp_event *ev)
 {
 	switch (s->mode) {
 	case MODE_DATA:
@@ -588,15 +669,16 @@ static int step(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out,
 		return chunk_next(s, in, out, ev);
 	case MODE_COMMAND:
 	case MODE_AUTH:
-		if (s->line.len > 0 && s->line.ptr[s->line.len - 1] == '\n')
+		if (s->line_done)
 			vx_buf_reset(&s->line);
+		s->line_done = false;
 		return line_next(s, in, out, ev);
 	}
 	return VX_ESTATE;
 }
 
-int vx_smtp_server_next(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out,
-    struct vx_smtp_event *ev)
+int vx_smtp_server_next(
+    struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out, struct vx_smtp_event *ev)
 {
 	int rc = VX_OK;
 
@@ -620,6 +702,17 @@ int vx_smtp_server_next(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *o
 	return rc;
 }
 
+/* The octets of a chunk are on their way nevertheless. */
+static void refused_message(struct vx_smtp_server *s)
+{
+	const bool chunk = s->mode == MODE_CHUNK;
+
+	end_transaction(s);
+	if (chunk)
+		s->mode = MODE_CHUNK;
+	s->chunk_ignored = s->chunk_answered = chunk;
+}
+
 static void answered(struct vx_smtp_server *s, bool good)
 {
 	switch (s->pending) {
@@ -639,10 +732,8 @@ static void answered(struct vx_smtp_server *s, bool good)
 		s->refused += !good;
 		break;
 	case VX_SMTP_DATA:
-		if (!good && s->mode == MODE_CHUNK)
-			s->closing = true; /* its octets are on their way: no way back */
-		else if (!good)
-			end_transaction(s);
+		if (!good)
+			refused_message(s);
 		else if (!s->in_message)
 			s->mode = MODE_DATA;
 		break;
@@ -658,7 +749,8 @@ static void answered(struct vx_smtp_server *s, bool good)
 void vx_smtp_server_answer(struct vx_smtp_server *s, struct vx_buf *out, unsigned code,
     const char *enhanced, const char *text)
 {
-	const bool chunk = s->pending == VX_SMTP_DATA && s->mode == MODE_CHUNK && code == 354;
+	const bool chunk =
+	    s->pending == VX_SMTP_DATA && s->mode == MODE_CHUNK && code == 354;
 
 	if (!s->waiting)
 		return;
@@ -675,5 +767,5 @@ void vx_smtp_server_answer(struct vx_smtp_server *s, struct vx_buf *out, unsigne
 void vx_smtp_server_tls_ready(struct vx_smtp_server *s)
 {
 	vx_buf_reset(&s->helo);
-	end_transaction(s);
+	s->extended = false;
 }
