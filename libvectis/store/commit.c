@@ -243,8 +243,10 @@ static void run_alone(struct vx_store *s, struct vx_store_op *list)
 
 static void run_batch(struct vx_store *s, struct vx_store_op *batch)
 {
-	const int body = vx_blob_commit_small(s, batch);
+	int body;
 
+	vx_store_look_at_disk(s);
+	body = vx_blob_commit_small(s, batch);
 	if (body == VX_ENOSPC)
 		vx_store_disk_full(s);
 	while (batch != NULL) {

@@ -196,6 +196,11 @@ int vx_upkeep_start(struct vx_store *store);
 void vx_upkeep_stop(struct vx_store *store);
 /* The disk is full: take only what frees, and release the ballast. */
 void vx_store_disk_full(struct vx_store *store);
+/*
+ * Without its ballast the store is read-mostly, in every process that uses it: what one
+ * released is not for the mail of the others.
+ */
+void vx_store_look_at_disk(struct vx_store *store);
 
 /* state.c: on opening, in every batch of upkeep, for store check */
 int vx_state_prepare(struct vx_store *store, struct vx_error *err);

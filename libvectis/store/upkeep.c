@@ -67,6 +67,15 @@ void vx_store_disk_full(struct vx_store *s)
 	(void)unlink(path);
 }
 
+void vx_store_look_at_disk(struct vx_store *s)
+{
+	char path[PATH_MAX];
+
+	ballast_path(s, path);
+	if (!s->read_mostly && access(path, F_OK) != 0 && !lay_ballast(s))
+		vx_store_disk_full(s);
+}
+
 static void try_to_heal(struct vx_store *s)
 {
 	bool healed;

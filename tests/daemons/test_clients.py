@@ -38,7 +38,9 @@ class Clients(unittest.TestCase):
         near = os.path.join(self.mail.folder, 'mbsync')
         inbox = os.path.join(near, 'INBOX')
         os.makedirs(near)
-        rc = self.file('mbsyncrc', f'''IMAPAccount t
+        rc = self.file('mbsyncrc', f'''FSync no
+
+IMAPAccount t
 Host localhost
 Port {self.mail.ports['imaps']}
 User alice@{DOMAIN}

@@ -23,7 +23,7 @@ class Mail(unittest.TestCase):
     def subjects(self, name='alice'):
         c = self.mail.imap(name)
         c.select('INBOX', readonly=True)
-        _, data = c.fetch('1:*', '(BODY.PEEK[HEADER.FIELDS (SUBJECT)])')
+        _, data = c.uid('FETCH', '1:*', '(BODY.PEEK[HEADER.FIELDS (SUBJECT)])')
         c.logout()
         return [email.message_from_bytes(d[1])['Subject'] for d in data if isinstance(d, tuple)]
 
