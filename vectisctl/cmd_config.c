@@ -6,10 +6,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,7 +46,20 @@ static int write_file(struct ctl *c, const char *path, mode_t mode, vx_slice tex
 	return CTL_OK;
 }
 
-/* --- setup ------------------------------------------------------------------------------- */
+/* --- setup
+ * ------------------------------------------------------------------------------- */
+
+static int make_config_dir(struct ctl *c)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(c->config_path, '/');
+
+	if (slash == NULL || slash == c->config_path)
+		return CTL_OK;
+	(void)snprintf(
+	    dir, sizeof(dir), "%.*s", (int)(slash - c->config_path), c->config_path);
+	return ctl_make_dir(c, dir, 0755);
+}
 
 static int write_template(struct ctl *c)
 {
@@ -58,11 +71,15 @@ static int write_template(struct ctl *c)
 		return ctl_fail(c, CTL_USAGE,
 		    "%s is not there: give --hostname mail.your-domain.net to make it",
 		    c->config_path);
+	status = make_config_dir(c);
+	if (status != CTL_OK)
+		return status;
 	vx_buf_printf(&text,
 	    "# vectis-config(5) explains every key.\n"
 	    "hostname: %s\n"
 	    "tls:\n"
-	    "  provider: self-signed\n", hostname);
+	    "  provider: self-signed\n",
+	    hostname);
 	status = write_file(c, c->config_path, 0644, vx_buf_slice(&text));
 	vx_buf_done(&text);
 	if (status == CTL_OK)
@@ -72,44 +89,25 @@ static int write_template(struct ctl *c)
 
 static int setup(struct ctl *c)
 {
-	struct vx_config_errors errors;
-	struct vx_error err;
 	int status = CTL_OK;
 
 	if (access(c->config_path, F_OK) < 0)
 		status = write_template(c);
-	if (status != CTL_OK)
-		return status;
-	if (vx_config_load(c->config_path, &c->config, &errors) != VX_OK) {
-		struct vx_buf text = { .max = 2048 };
-
-		vx_config_error_write(&errors.items[0], &text);
-		status = ctl_fail(c, CTL_USAGE, "%s", text.ptr);
-		vx_buf_done(&text);
-		return status;
-	}
-	if (geteuid() == 0 && c->config->user[0] != '\0') {
-		const struct passwd *pw = getpwnam(c->config->user);
-
-		if (pw == NULL)
-			return ctl_fail(c, CTL_FAILED,
-			    "make the user first: adduser --system --group --no-create-home %s",
-			    c->config->user);
-		(void)mkdir(c->config->state_dir, 0700);
-		if (chown(c->config->state_dir, pw->pw_uid, pw->pw_gid) < 0 ||
-		    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
-		    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
-			return ctl_fail(c, CTL_FAILED, "cannot become %s", c->config->user);
-	}
-	if (vx_store_open(&(struct vx_store_options){ .struct_size = sizeof(struct vx_store_options),
-			      .dir = c->config->state_dir }, &c->store, &err) != VX_OK)
-		return ctl_fail(c, CTL_FAILED, "%s", err.text);
-	ctl_say(c, "the store is in %s\nnext: vectisctl domain add DOMAIN; vectisctl mailbox add "
-		   "NAME@DOMAIN; start the daemons", c->config->state_dir);
-	return CTL_OK;
+	if (status == CTL_OK)
+		status = ctl_load_config(c);
+	if (status == CTL_OK)
+		status = ctl_open_store(c);
+	if (status == CTL_OK)
+		ctl_say(c,
+		    "the store is in %s\nnext: vectisctl domain add DOMAIN; vectisctl "
+		    "mailbox add "
+		    "NAME@DOMAIN; start the daemons",
+		    c->config->state_dir);
+	return status;
 }
 
-/* --- config ------------------------------------------------------------------------------- */
+/* --- config
+ * ------------------------------------------------------------------------------- */
 
 static int config_validate(struct ctl *c)
 {
@@ -128,20 +126,22 @@ static int config_get(struct ctl *c)
 	else
 		ctl_say(c, "%.*s", (int)value.len, value.ptr == NULL ? "" : value.ptr);
 	if (status == CTL_OK)
-		(void)json_object_set_new(c->result, c->args[0], ctl_text(vx_buf_slice(&value)));
+		(void)json_object_set_new(
+		    c->result, c->args[0], ctl_text(vx_buf_slice(&value)));
 	vx_buf_done(&value);
 	return status;
 }
 
 static int config_set(struct ctl *c)
 {
-	struct vx_buf text = { .max = VX_CONFIG_OCTETS_MAX }, out = { .max = VX_CONFIG_OCTETS_MAX };
+	struct vx_buf text = { .max = VX_CONFIG_OCTETS_MAX },
+		      out = { .max = VX_CONFIG_OCTETS_MAX };
 	struct vx_error err;
 	int status = read_file(c, c->config_path, &text);
 
 	if (status == CTL_OK &&
 	    vx_config_set(vx_buf_slice(&text), c->config_path, vx_slice_str(c->args[0]),
-	        vx_slice_str(c->args[1]), &out, &err) != VX_OK)
+		vx_slice_str(c->args[1]), &out, &err) != VX_OK)
 		status = ctl_fail(c, CTL_USAGE, "not changed: %s", err.text);
 	if (status == CTL_OK)
 		status = write_file(c, c->config_path, 0644, vx_buf_slice(&out));
@@ -170,19 +170,24 @@ static int differences(struct ctl *c, json_t *changes, bool *any)
 		if (old != NULL)
 			(void)vx_config_get(old, vx_slice_str(k->path), &before);
 		(void)vx_config_get(c->config, vx_slice_str(k->path), &after);
-		if (old == NULL || !vx_slice_eq(vx_buf_slice(&before), vx_buf_slice(&after))) {
+		if (old == NULL ||
+		    !vx_slice_eq(vx_buf_slice(&before), vx_buf_slice(&after))) {
 			json_t *item = json_object();
 
 			*any = true;
 			(void)json_object_set_new(item, "key", json_string(k->path));
-			(void)json_object_set_new(item, "from", ctl_text(vx_buf_slice(&before)));
-			(void)json_object_set_new(item, "to", ctl_text(vx_buf_slice(&after)));
-			(void)json_object_set_new(item, "restart", json_string(k->daemons));
+			(void)json_object_set_new(
+			    item, "from", ctl_text(vx_buf_slice(&before)));
+			(void)json_object_set_new(
+			    item, "to", ctl_text(vx_buf_slice(&after)));
+			(void)json_object_set_new(
+			    item, "restart", json_string(k->daemons));
 			(void)json_array_append_new(changes, item);
 			if (old != NULL)
 				ctl_say(c, "%s: %.*s -> %.*s (restart %s)", k->path,
 				    (int)before.len, before.ptr == NULL ? "" : before.ptr,
-				    (int)after.len, after.ptr == NULL ? "" : after.ptr, k->daemons);
+				    (int)after.len, after.ptr == NULL ? "" : after.ptr,
+				    k->daemons);
 		}
 		vx_buf_done(&before);
 		vx_buf_done(&after);
@@ -205,16 +210,53 @@ static int config_diff(struct ctl *c)
 	return any ? CTL_FAILED : CTL_OK;
 }
 
-static int import(struct ctl *c, const char *chain, const char *key)
+/* A file in memory that belongs to who we are now; its name below /proc. */
+static int memory_file(struct ctl *c, vx_slice text, char path[64])
 {
-	struct vx_error err;
-	char dir[PATH_MAX];
+	const int fd = memfd_create("vectisctl", MFD_CLOEXEC);
 
-	(void)snprintf(dir, sizeof(dir), "%.4000s/certs", c->config->state_dir);
-	if (vx_certs_install(dir, "mail", chain, key, "custom", &err) != VX_OK)
-		return ctl_fail(c, CTL_FAILED, "the certificate was not taken: %s", err.text);
-	ctl_say(c, "the certificate is installed; the daemons serve it at once");
+	if (fd < 0 || fchmod(fd, 0600) < 0 ||
+	    write(fd, text.ptr, text.len) != (ssize_t)text.len)
+		return ctl_fail(c, CTL_FAILED, "no memory for the certificate");
+	(void)snprintf(path, 64, "/proc/self/fd/%d", fd);
 	return CTL_OK;
+}
+
+/*
+ * The key is root's, what is installed has to be the daemons': read as root, become
+ * their user, install.  Descriptors last until we exit.
+ */
+static int import(struct ctl *c, const char *chain_path, const char *key_path)
+{
+	struct vx_buf chain = { .max = VX_TLS_PEM_MAX }, key = { .max = VX_TLS_PEM_MAX };
+	struct vx_error err;
+	struct stat st;
+	char dir[PATH_MAX], chain_copy[64], key_copy[64];
+	int status = read_file(c, chain_path, &chain);
+
+	if (status == CTL_OK)
+		status = read_file(c, key_path, &key);
+	if (status == CTL_OK && stat(key_path, &st) == 0 && (st.st_mode & 077) != 0)
+		status = ctl_fail(c, CTL_FAILED,
+		    "others may read %s (mode %03o): chmod 600 it, and think about a new "
+		    "key",
+		    key_path, (unsigned)st.st_mode & 0777);
+	if (status == CTL_OK)
+		status = ctl_become_user(c);
+	if (status == CTL_OK)
+		status = memory_file(c, vx_buf_slice(&chain), chain_copy);
+	if (status == CTL_OK)
+		status = memory_file(c, vx_buf_slice(&key), key_copy);
+	(void)snprintf(dir, sizeof(dir), "%.4000s/certs", c->config->state_dir);
+	if (status == CTL_OK &&
+	    vx_certs_install(dir, "mail", chain_copy, key_copy, "custom", &err) != VX_OK)
+		status = ctl_fail(
+		    c, CTL_FAILED, "the certificate was not taken: %s", err.text);
+	if (status == CTL_OK)
+		ctl_say(c, "the certificate is installed; the daemons serve it at once");
+	vx_buf_done(&chain);
+	vx_buf_wipe(&key);
+	return status;
 }
 
 static int config_apply(struct ctl *c)
@@ -230,11 +272,14 @@ static int config_apply(struct ctl *c)
 	status = read_file(c, c->config_path, &text);
 	if (status == CTL_OK && c->config->tls_provider == VX_TLS_CUSTOM)
 		status = import(c, c->config->tls_cert_path, c->config->tls_key_path);
+	if (status == CTL_OK)
+		status = ctl_become_user(c);
 	(void)snprintf(path, sizeof(path), "%.4000s/applied.yaml", c->config->state_dir);
 	if (status == CTL_OK)
 		status = write_file(c, path, 0600, vx_buf_slice(&text));
 	if (status == CTL_OK)
-		ctl_say(c, any ? "applied; restart the daemons named above" : "applied; nothing changed");
+		ctl_say(c, any ? "applied; restart the daemons named above"
+			       : "applied; nothing changed");
 	vx_buf_done(&text);
 	return status;
 }
@@ -254,7 +299,8 @@ static int config_keys(struct ctl *c)
 	return CTL_OK;
 }
 
-/* --- cert ----------------------------------------------------------------------------------- */
+/* --- cert
+ * ----------------------------------------------------------------------------------- */
 
 static int cert_import(struct ctl *c)
 {
@@ -277,7 +323,8 @@ static void served(struct ctl *c, json_t *list)
 		json_t *item;
 		FILE *f;
 
-		if (dot == NULL || vx_slice_number(vx_slice_str(dot + 1), INT_MAX, &pid) != VX_OK)
+		if (dot == NULL ||
+		    vx_slice_number(vx_slice_str(dot + 1), INT_MAX, &pid) != VX_OK)
 			continue;
 		(void)snprintf(file, sizeof(file), "/proc/%d", (int)pid);
 		if (access(file, F_OK) < 0)
@@ -309,7 +356,8 @@ static int cert_status(struct ctl *c)
 
 	(void)snprintf(dir, sizeof(dir), "%.4000s/certs", c->config->state_dir);
 	for (; vx_certs_entry(dir, n, &e, &err) == VX_OK; n++) {
-		const long long days = (long long)(e.info.not_after - (int64_t)time(NULL)) / 86400;
+		const long long days =
+		    (long long)(e.info.not_after - (int64_t)time(NULL)) / 86400;
 		json_t *item = json_object();
 
 		(void)json_object_set_new(item, "name", json_string(e.name));
@@ -319,12 +367,18 @@ static int cert_status(struct ctl *c)
 		(void)json_object_set_new(item, "issuer", json_string(e.info.issuer));
 		(void)json_object_set_new(item, "days_left", json_integer(days));
 		(void)json_array_append_new(certs, item);
-		ctl_say(c, "%s, generation %u (%s)\n  serial %s\n  names %s\n  issuer %s\n  %lld days left%s",
-		    e.name, e.generation, e.provider, e.info.serial, e.info.names, e.info.issuer,
-		    days, days < 0 ? ": EXPIRED" : days < 14 ? ": replace it soon" : "");
+		ctl_say(c,
+		    "%s, generation %u (%s)\n  serial %s\n  names %s\n  issuer %s\n  "
+		    "%lld days left%s",
+		    e.name, e.generation, e.provider, e.info.serial, e.info.names,
+		    e.info.issuer, days,
+		    days < 0    ? ": EXPIRED"
+		    : days < 14 ? ": replace it soon"
+				: "");
 	}
 	if (n == 0)
-		ctl_say(c, "no certificate is installed: a temporary self-signed one is served");
+		ctl_say(c,
+		    "no certificate is installed: a temporary self-signed one is served");
 	served(c, workers);
 	(void)json_object_set_new(c->result, "certificates", certs);
 	(void)json_object_set_new(c->result, "workers", workers);
@@ -334,7 +388,8 @@ static int cert_status(struct ctl *c)
 const struct ctl_command ctl_config_commands[] = {
 	{ "setup", NULL, setup, 0, 0, "[--hostname NAME] [--unattended]",
 	    "write a configuration if there is none, and make the store" },
-	{ "config", "validate", config_validate, NEEDS_CONFIG, 0, "", "check the configuration" },
+	{ "config", "validate", config_validate, NEEDS_CONFIG, 0, "",
+	    "check the configuration" },
 	{ "config", "get", config_get, NEEDS_CONFIG, 1, "KEY", "print a value" },
 	{ "config", "set", config_set, NEEDS_CONFIG, 2, "KEY VALUE", "change the file" },
 	{ "config", "diff", config_diff, NEEDS_CONFIG, 0, "",
@@ -344,6 +399,7 @@ const struct ctl_command ctl_config_commands[] = {
 	{ "config", "keys", config_keys, 0, 0, "", "list all keys" },
 	{ "cert", "import", cert_import, NEEDS_CONFIG, 2, "FULLCHAIN.PEM PRIVKEY.PEM",
 	    "check a pair and serve it" },
-	{ "cert", "status", cert_status, NEEDS_CONFIG, 0, "", "what is installed and served" },
+	{ "cert", "status", cert_status, NEEDS_CONFIG, 0, "",
+	    "what is installed and served" },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL },
 };

@@ -20,10 +20,13 @@ static int done(struct ctl *c, int rc, const char *what, const char *name)
 	case VX_EEXIST:
 		return ctl_fail(c, CTL_FAILED, "%s exists already", name);
 	case VX_ENOENT:
-		return ctl_fail(c, CTL_FAILED, "there is no %s here (nor its domain)", name);
+		return ctl_fail(
+		    c, CTL_FAILED, "there is no %s here (nor its domain)", name);
 	case VX_EINVAL:
 		return ctl_fail(c, CTL_USAGE,
-		    "%s is not a valid name: letters, digits, '.', '-' and '_' before the '@'", name);
+		    "%s is not a valid name: letters, digits, '.', '-' and '_' before "
+		    "the '@'",
+		    name);
 	case VX_ELIMIT:
 		return ctl_fail(c, CTL_FAILED, "%s: the domain's limit is reached", name);
 	default:
@@ -39,7 +42,23 @@ static int submit(struct ctl *c, struct vx_directory_op *op, const char *what)
 	return done(c, vx_store_run(c->store, &op->op), what, name);
 }
 
-/* --- domain ----------------------------------------------------------------------------- */
+static int set_flag(
+    struct ctl *c, const char *option, unsigned bit, bool inverse, unsigned *flags)
+{
+	const char *value = ctl_option(c, option);
+	bool on;
+
+	if (value == NULL)
+		return CTL_OK;
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		return ctl_fail(c, CTL_USAGE, "%s is on or off", option);
+	on = strcmp(value, "on") == 0;
+	*flags = on != inverse ? *flags | bit : *flags & ~bit;
+	return CTL_OK;
+}
+
+/* --- domain
+ * ----------------------------------------------------------------------------- */
 
 static int domain_add(struct ctl *c)
 {
@@ -59,27 +78,49 @@ static int domain_add(struct ctl *c)
 	return status;
 }
 
+static int domain_flags(struct ctl *c, unsigned *flags)
+{
+	struct vx_domain d;
+	struct vx_view *v;
+	int rc = vx_view_begin(c->store, &v);
+
+	if (rc != VX_OK)
+		return rc;
+	rc = vx_directory_domain(v, vx_slice_str(c->args[0]), &d);
+	if (rc == VX_OK)
+		*flags = d.flags;
+	vx_view_end(v);
+	return rc;
+}
+
 static int domain_set(struct ctl *c)
 {
-	const char *catch_all = ctl_option(c, "--catch-all"), *active = ctl_option(c, "--active");
-	const char *incoming = ctl_option(c, "--incoming");
+	const char *catch_all = ctl_option(c, "--catch-all");
 	struct vx_directory_op op;
 	vx_slice targets[VX_ALIAS_TARGETS_MAX], rest = vx_slice_str(catch_all);
+	unsigned flags = 0;
+	int rc = domain_flags(c, &flags), status;
 
+	if (rc != VX_OK)
+		return done(c, rc, "", c->args[0]);
 	vx_directory_op_init(&op, VX_DOMAIN_SET);
 	op.name = vx_slice_str(c->args[0]);
+	op.set = VX_SET_FLAGS;
+	status = set_flag(c, "--active", VX_DOMAIN_INACTIVE, true, &flags);
+	if (status == CTL_OK)
+		status = set_flag(c, "--incoming", VX_DOMAIN_NO_INCOMING, true, &flags);
+	if (status != CTL_OK)
+		return status;
+	op.flags = flags;
 	if (catch_all != NULL) {
 		op.set |= VX_SET_TARGETS;
 		op.targets = targets;
-		while (rest.len > 0 && op.target_count < VX_ALIAS_TARGETS_MAX)
+		while (rest.len > 0) {
+			if (op.target_count == VX_ALIAS_TARGETS_MAX)
+				return ctl_fail(c, CTL_USAGE, "at most %d targets",
+				    VX_ALIAS_TARGETS_MAX);
 			(void)vx_slice_cut(&rest, ',', &targets[op.target_count++]);
-	}
-	if (active != NULL || incoming != NULL) {
-		op.set |= VX_SET_FLAGS;
-		op.flags = (active != NULL && strcmp(active, "off") == 0 ? VX_DOMAIN_INACTIVE : 0) |
-			   (incoming != NULL && strcmp(incoming, "off") == 0 ?
-			           VX_DOMAIN_NO_INCOMING :
-			           0);
+		}
 	}
 	return submit(c, &op, "domain changed");
 }
@@ -90,19 +131,21 @@ static int domain_remove(struct ctl *c)
 	int rc;
 
 	if (!ctl_flag(c, "--confirm"))
-		return ctl_fail(c, CTL_USAGE, "add --confirm to remove the domain %s", c->args[0]);
+		return ctl_fail(
+		    c, CTL_USAGE, "add --confirm to remove the domain %s", c->args[0]);
 	vx_directory_op_init(&op, VX_DOMAIN_REMOVE);
 	op.name = vx_slice_str(c->args[0]);
 	rc = vx_store_run(c->store, &op.op);
 	if (rc == VX_ENOTEMPTY)
 		return ctl_fail(c, CTL_FAILED,
-		    "%s still has %u mailboxes and %u aliases: remove them first", c->args[0],
-		    op.accounts, op.aliases);
+		    "%s still has %u mailboxes and %u aliases: remove them first",
+		    c->args[0], op.accounts, op.aliases);
 	return done(c, rc, "domain removed", c->args[0]);
 }
 
 /* Call each with every record of a kind until it says stop. */
-typedef int next_fn(struct ctl *c, struct vx_view *v, json_t *list, char after[VX_ADDRESS_MAX + 1]);
+typedef int next_fn(
+    struct ctl *c, struct vx_view *v, json_t *list, char after[VX_ADDRESS_MAX + 1]);
 
 static int list(struct ctl *c, const char *key, next_fn *next)
 {
@@ -128,7 +171,8 @@ static void keep(char after[VX_ADDRESS_MAX + 1], vx_slice name)
 	(void)snprintf(after, VX_ADDRESS_MAX + 1, "%.*s", (int)name.len, name.ptr);
 }
 
-static int next_domain(struct ctl *c, struct vx_view *v, json_t *items, char after[VX_ADDRESS_MAX + 1])
+static int next_domain(
+    struct ctl *c, struct vx_view *v, json_t *items, char after[VX_ADDRESS_MAX + 1])
 {
 	struct vx_domain d;
 	const int rc = vx_directory_next_domain(v, vx_slice_str(after), &d);
@@ -139,10 +183,12 @@ static int next_domain(struct ctl *c, struct vx_view *v, json_t *items, char aft
 	keep(after, d.name);
 	item = json_object();
 	(void)json_object_set_new(item, "name", ctl_text(d.name));
-	(void)json_object_set_new(item, "active", json_boolean((d.flags & VX_DOMAIN_INACTIVE) == 0));
+	(void)json_object_set_new(
+	    item, "active", json_boolean((d.flags & VX_DOMAIN_INACTIVE) == 0));
 	(void)json_object_set_new(item, "catch_all", ctl_text(d.catch_all));
 	(void)json_array_append_new(items, item);
-	ctl_say(c, "%s%s", after, (d.flags & VX_DOMAIN_INACTIVE) != 0 ? " (inactive)" : "");
+	ctl_say(
+	    c, "%s%s", after, (d.flags & VX_DOMAIN_INACTIVE) != 0 ? " (inactive)" : "");
 	return VX_OK;
 }
 
@@ -151,7 +197,8 @@ static int domain_list(struct ctl *c)
 	return list(c, "domains", next_domain);
 }
 
-/* --- passwords ----------------------------------------------------------------------------- */
+/* --- passwords
+ * ----------------------------------------------------------------------------- */
 
 static int read_line(int fd, struct vx_buf *out)
 {
@@ -189,25 +236,29 @@ static int ask_password(struct ctl *c, struct vx_buf *out)
 
 	if (ctl_flag(c, "--generate")) {
 		vx_password_generate(out);
-		(void)json_object_set_new(c->result, "password", ctl_text(vx_buf_slice(out)));
+		(void)json_object_set_new(
+		    c->result, "password", ctl_text(vx_buf_slice(out)));
 		ctl_say(c, "password: %.*s", (int)out->len, out->ptr);
 		return CTL_OK;
 	}
 	if (fd != NULL) {
 		if (vx_slice_number(vx_slice_str(fd), 1000, &n) != VX_OK ||
 		    read_line((int)n, out) != VX_OK)
-			return ctl_fail(c, CTL_USAGE, "no password can be read from descriptor %s", fd);
+			return ctl_fail(c, CTL_USAGE,
+			    "no password can be read from descriptor %s", fd);
 		return CTL_OK;
 	}
 	if (!isatty(STDIN_FILENO))
-		return ctl_fail(c, CTL_USAGE, "give the password by --password-fd N, or --generate");
+		return ctl_fail(
+		    c, CTL_USAGE, "give the password by --password-fd N, or --generate");
 	rc = prompt("New password: ", out);
 	if (rc == VX_OK)
 		rc = prompt("Again: ", &again);
 	if (rc == VX_OK && !vx_slice_eq(vx_buf_slice(out), vx_buf_slice(&again)))
 		rc = VX_EINVAL;
 	vx_buf_wipe(&again);
-	return rc == VX_OK ? CTL_OK : ctl_fail(c, CTL_USAGE, "the passwords are not the same");
+	return rc == VX_OK ? CTL_OK
+			   : ctl_fail(c, CTL_USAGE, "the passwords are not the same");
 }
 
 static int make_credential(struct ctl *c, struct vx_buf *credential)
@@ -216,27 +267,32 @@ static int make_credential(struct ctl *c, struct vx_buf *credential)
 	struct vx_error err;
 	int status = ask_password(c, &password);
 
-	if (status == CTL_OK && vx_password_acceptable(vx_buf_slice(&password), &err) != VX_OK)
+	if (status == CTL_OK &&
+	    vx_password_acceptable(vx_buf_slice(&password), &err) != VX_OK)
 		status = ctl_fail(c, CTL_USAGE, "%s", err.text);
 	if (status == CTL_OK &&
-	    vx_credential_make(vx_buf_slice(&password), (unsigned)c->config->auth_hash_cost,
-	        (unsigned)c->config->auth_scram_iterations, credential) != VX_OK)
+	    vx_credential_make(vx_buf_slice(&password),
+		(unsigned)c->config->auth_hash_cost,
+		(unsigned)c->config->auth_scram_iterations, credential) != VX_OK)
 		status = ctl_fail(c, CTL_FAILED, "the password cannot be hashed");
 	vx_buf_wipe(&password);
 	return status;
 }
 
-/* --- mailbox ---------------------------------------------------------------------------------- */
+/* --- mailbox
+ * ---------------------------------------------------------------------------------- */
 
 static int mailbox_add(struct ctl *c)
 {
 	struct vx_buf credential = { .max = VX_CREDENTIAL_MAX };
-	const char *quota = ctl_option(c, "--quota"), *display = ctl_option(c, "--display-name");
+	const char *quota = ctl_option(c, "--quota"),
+		   *display = ctl_option(c, "--display-name");
 	uint64_t mb = c->config->quota_default_mb;
 	struct vx_directory_op op;
 	int status;
 
-	if (quota != NULL && vx_slice_number(vx_slice_str(quota), 1000000000, &mb) != VX_OK)
+	if (quota != NULL &&
+	    vx_slice_number(vx_slice_str(quota), 1000000000, &mb) != VX_OK)
 		return ctl_fail(c, CTL_USAGE, "--quota is a number of MB, 0 for none");
 	status = make_credential(c, &credential);
 	if (status != CTL_OK)
@@ -284,20 +340,6 @@ static int current_flags(struct ctl *c, unsigned *flags)
 	return rc;
 }
 
-static int set_flag(struct ctl *c, const char *option, unsigned bit, bool inverse, unsigned *flags)
-{
-	const char *value = ctl_option(c, option);
-	bool on;
-
-	if (value == NULL)
-		return CTL_OK;
-	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-		return ctl_fail(c, CTL_USAGE, "%s is on or off", option);
-	on = strcmp(value, "on") == 0;
-	*flags = on != inverse ? *flags | bit : *flags & ~bit;
-	return CTL_OK;
-}
-
 static int mailbox_set(struct ctl *c)
 {
 	const char *quota = ctl_option(c, "--quota");
@@ -319,7 +361,8 @@ static int mailbox_set(struct ctl *c)
 	op.flags = flags;
 	if (quota != NULL) {
 		if (vx_slice_number(vx_slice_str(quota), 1000000000, &mb) != VX_OK)
-			return ctl_fail(c, CTL_USAGE, "--quota is a number of MB, 0 for none");
+			return ctl_fail(
+			    c, CTL_USAGE, "--quota is a number of MB, 0 for none");
 		op.set |= VX_SET_QUOTA;
 		op.quota_octets = mb << 20;
 	}
@@ -332,14 +375,17 @@ static int mailbox_remove(struct ctl *c)
 
 	if (!ctl_flag(c, "--confirm") || !ctl_flag(c, "--purge"))
 		return ctl_fail(c, CTL_USAGE,
-		    "this deletes all mail of %s: export it first (mailbox export), then add "
-		    "--purge --confirm", c->args[0]);
+		    "this deletes all mail of %s: export it first (mailbox export), then "
+		    "add "
+		    "--purge --confirm",
+		    c->args[0]);
 	vx_directory_op_init(&op, VX_ACCOUNT_REMOVE);
 	op.name = vx_slice_str(c->args[0]);
 	return submit(c, &op, "mailbox removed");
 }
 
-static int next_mailbox(struct ctl *c, struct vx_view *v, json_t *items, char after[VX_ADDRESS_MAX + 1])
+static int next_mailbox(
+    struct ctl *c, struct vx_view *v, json_t *items, char after[VX_ADDRESS_MAX + 1])
 {
 	struct vx_quota q = { 0 };
 	struct vx_account a;
@@ -352,11 +398,16 @@ static int next_mailbox(struct ctl *c, struct vx_view *v, json_t *items, char af
 	(void)vx_quota_get(v, a.id, &q);
 	item = json_object();
 	(void)json_object_set_new(item, "email", ctl_text(a.login));
-	(void)json_object_set_new(item, "active", json_boolean((a.flags & VX_ACCOUNT_INACTIVE) == 0));
-	(void)json_object_set_new(item, "pop3", json_boolean((a.flags & VX_ACCOUNT_POP3) != 0));
-	(void)json_object_set_new(item, "octets", json_integer((json_int_t)q.used_octets));
-	(void)json_object_set_new(item, "messages", json_integer((json_int_t)q.used_messages));
-	(void)json_object_set_new(item, "quota_octets", json_integer((json_int_t)q.limit_octets));
+	(void)json_object_set_new(
+	    item, "active", json_boolean((a.flags & VX_ACCOUNT_INACTIVE) == 0));
+	(void)json_object_set_new(
+	    item, "pop3", json_boolean((a.flags & VX_ACCOUNT_POP3) != 0));
+	(void)json_object_set_new(
+	    item, "octets", json_integer((json_int_t)q.used_octets));
+	(void)json_object_set_new(
+	    item, "messages", json_integer((json_int_t)q.used_messages));
+	(void)json_object_set_new(
+	    item, "quota_octets", json_integer((json_int_t)q.limit_octets));
 	(void)json_array_append_new(items, item);
 	ctl_say(c, "%-40s %8llu messages %10.1f MB of %s%s", after,
 	    (unsigned long long)q.used_messages, (double)q.used_octets / 1048576.0,
@@ -370,7 +421,9 @@ static int mailbox_list(struct ctl *c)
 	return list(c, "mailboxes", next_mailbox);
 }
 
-/* --- alias -------------------------------------------------------------------------------------- */
+/* --- alias
+ * --------------------------------------------------------------------------------------
+ */
 
 static int alias_add(struct ctl *c)
 {
@@ -402,7 +455,8 @@ static int alias_remove(struct ctl *c)
 	return submit(c, &op, "alias removed");
 }
 
-static int next_alias(struct ctl *c, struct vx_view *v, json_t *items, char after[VX_ADDRESS_MAX + 1])
+static int next_alias(
+    struct ctl *c, struct vx_view *v, json_t *items, char after[VX_ADDRESS_MAX + 1])
 {
 	struct vx_alias a;
 	const int rc = vx_directory_next_alias(v, vx_slice_str(after), &a);
@@ -451,7 +505,8 @@ const struct ctl_command ctl_directory_commands[] = {
 	    "delete a mailbox with its mail" },
 	{ "mailbox", "list", mailbox_list, NEEDS_STORE, 0, "", "list the mailboxes" },
 	{ "mailbox", "export", ctl_mailbox_export, NEEDS_STORE, 2,
-	    "EMAIL DIRECTORY [--format maildir|mbox]", "write all mail of a mailbox to files" },
+	    "EMAIL DIRECTORY [--format maildir|mbox]",
+	    "write all mail of a mailbox to files" },
 	{ "alias", "add", alias_add, NEEDS_STORE, 2, "ADDRESS TARGET...",
 	    "another address for mailboxes; '*' in its name stands for anything" },
 	{ "alias", "remove", alias_remove, NEEDS_STORE, 1, "ADDRESS", "remove an alias" },

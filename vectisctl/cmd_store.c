@@ -26,7 +26,8 @@ static int store_check(struct ctl *c)
 	(void)json_object_set_new(c->result, "report", json_array());
 	if (vx_store_check(c->config->state_dir, report, c, &problems, &err) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
-	(void)json_object_set_new(c->result, "problems", json_integer((json_int_t)problems));
+	(void)json_object_set_new(
+	    c->result, "problems", json_integer((json_int_t)problems));
 	ctl_say(c, "%llu problems", (unsigned long long)problems);
 	return problems == 0 ? CTL_OK : CTL_FAILED;
 }
@@ -51,23 +52,26 @@ static int store_stat(struct ctl *c)
 	} rows[] = { { "accounts", &st.accounts }, { "messages", &st.messages },
 		{ "octets", &st.octets }, { "state_octets", &st.state_octets },
 		{ "map_octets", &st.map_octets }, { "volumes", &st.volumes },
-		{ "volume_octets", &st.volume_octets }, { "dead_octets", &st.dead_octets },
-		{ "dead_queue", &st.dead_queue }, { "readers", &st.readers },
-		{ "transactions", &st.last_txn } };
+		{ "volume_octets", &st.volume_octets },
+		{ "dead_octets", &st.dead_octets }, { "dead_queue", &st.dead_queue },
+		{ "readers", &st.readers }, { "transactions", &st.last_txn } };
 
 	if (vx_store_stat(c->store, &st) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "the store cannot be read");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		(void)json_object_set_new(
 		    c->result, rows[i].name, json_integer((json_int_t)*rows[i].value));
-		ctl_say(c, "%-16s %llu", rows[i].name, (unsigned long long)*rows[i].value);
+		ctl_say(
+		    c, "%-16s %llu", rows[i].name, (unsigned long long)*rows[i].value);
 	}
 	return CTL_OK;
 }
 
-/* --- export --------------------------------------------------------------------------------- */
+/* --- export
+ * --------------------------------------------------------------------------------- */
 
-struct export {
+struct export
+{
 	struct ctl *c;
 	uint32_t account;
 	const char *dir;
@@ -98,7 +102,8 @@ static int copy_blob(struct export *x, uint64_t blob, FILE *out, bool quote_from
 		for (size_t i = 0; i < s.len; i++) {
 			size_t q = i;
 
-			/* mboxrd: one '>' more before ">*From " at the beginning of a line */
+			/* mboxrd: one '>' more before ">*From " at the beginning of a
+			 * line */
 			while (quote_from && line_start && q < s.len && s.ptr[q] == '>')
 				q++;
 			if (quote_from && line_start &&
@@ -169,8 +174,10 @@ static int each_record(struct export *x, uint32_t mailbox, const char *folder, F
 	int rc = VX_OK;
 
 	while (rc == VX_OK && next != 0) {
-		const struct vx_record_query q = { .account = x->account, .mailbox = mailbox,
-			.first_uid = next, .last_uid = UINT32_MAX };
+		const struct vx_record_query q = { .account = x->account,
+			.mailbox = mailbox,
+			.first_uid = next,
+			.last_uid = UINT32_MAX };
 		struct vx_view *v;
 		size_t count = 0;
 
@@ -180,8 +187,8 @@ static int each_record(struct export *x, uint32_t mailbox, const char *folder, F
 		rc = vx_records_read(v, &q, records, 256, &count, &next);
 		vx_view_end(v);
 		for (size_t i = 0; rc == VX_OK && i < count; i++) {
-			rc = mbox != NULL ? export_mbox(x, mbox, &records[i]) :
-					    export_maildir(x, folder, &records[i]);
+			rc = mbox != NULL ? export_mbox(x, mbox, &records[i])
+					  : export_maildir(x, folder, &records[i]);
 			x->messages += rc == VX_OK;
 		}
 	}
@@ -194,7 +201,9 @@ static void file_name(vx_slice name, char separator, char out[VX_MAILBOX_NAME_MA
 	size_t n = 0;
 
 	for (size_t i = 0; i < name.len; i++)
-		out[n++] = name.ptr[i] == '/' ? separator : name.ptr[i] == '.' ? '_' : name.ptr[i];
+		out[n++] = name.ptr[i] == '/'   ? separator
+			   : name.ptr[i] == '.' ? '_'
+						: name.ptr[i];
 	out[n] = '\0';
 }
 
@@ -257,7 +266,8 @@ int ctl_mailbox_export(struct ctl *c);
 int ctl_mailbox_export(struct ctl *c)
 {
 	const char *format = ctl_option(c, "--format");
-	struct export x = { .c = c, .dir = c->args[1],
+	struct export x = { .c = c,
+		.dir = c->args[1],
 		.mbox = format != NULL && strcmp(format, "mbox") == 0 };
 	struct vx_account a;
 	struct vx_view *v;
@@ -274,13 +284,15 @@ int ctl_mailbox_export(struct ctl *c)
 	if (rc != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "there is no mailbox %s", c->args[0]);
 	if (mkdir(x.dir, 0700) < 0)
-		return ctl_fail(c, CTL_FAILED, "cannot make %s: %s (it must not be there yet)",
-		    x.dir, vx_errno_text(errno));
+		return ctl_fail(c, CTL_FAILED,
+		    "cannot make %s: %s (it must not be there yet)", x.dir,
+		    vx_errno_text(errno));
 	rc = export_all(&x);
 	if (rc != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "stopped after %llu messages: %s",
 		    (unsigned long long)x.messages, vx_strerror(rc));
-	(void)json_object_set_new(c->result, "messages", json_integer((json_int_t)x.messages));
+	(void)json_object_set_new(
+	    c->result, "messages", json_integer((json_int_t)x.messages));
 	ctl_say(c, "%llu messages written to %s", (unsigned long long)x.messages, x.dir);
 	return CTL_OK;
 }
@@ -288,7 +300,8 @@ int ctl_mailbox_export(struct ctl *c)
 static int status(struct ctl *c)
 {
 	(void)json_object_set_new(c->result, "version", json_string(VX_VERSION));
-	(void)json_object_set_new(c->result, "hostname", json_string(c->config->hostname));
+	(void)json_object_set_new(
+	    c->result, "hostname", json_string(c->config->hostname));
 	ctl_say(c, "vectis %s on %s", VX_VERSION, c->config->hostname);
 	return store_stat(c);
 }

@@ -7,15 +7,20 @@
 #include "vectis/store.h"
 
 #include <jansson.h>
+#include <sys/types.h>
 
-enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+enum {
+	CTL_OK = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2
+};
 #define CTL_ARGS_MAX 32
 
 struct ctl {
 	const char *config_path;
 	bool json;
-	struct vx_config *config;  /* when the command wants it */
-	struct vx_store *store;    /* when the command wants it */
+	struct vx_config *config;       /* when the command wants it */
+	struct vx_store *store;         /* when the command wants it */
 	const char *args[CTL_ARGS_MAX]; /* positional */
 	size_t arg_count;
 	struct {
@@ -25,7 +30,10 @@ struct ctl {
 	json_t *result; /* own: what --json prints */
 };
 
-enum { NEEDS_CONFIG = 1, NEEDS_STORE = 2 };
+enum {
+	NEEDS_CONFIG = 1,
+	NEEDS_STORE = 2
+};
 
 struct ctl_command {
 	const char *group, *verb; /* verb NULL: the group alone */
@@ -47,5 +55,16 @@ int ctl_fail(struct ctl *c, int status, const char *fmt, ...) VX_PRINTF(3, 4);
 void ctl_say(const struct ctl *c, const char *fmt, ...) VX_PRINTF(2, 3);
 /* A copy of a slice as a JSON string. */
 json_t *ctl_text(vx_slice s);
+
+/* What NEEDS_CONFIG and NEEDS_STORE do; errors are reported. */
+int ctl_load_config(struct ctl *c);
+int ctl_open_store(struct ctl *c);
+/*
+ * Root becomes the user that the store's files belong to, after it made state_dir and
+ * run_dir for that user.
+ */
+int ctl_become_user(struct ctl *c);
+/* A directory and those above it. */
+int ctl_make_dir(struct ctl *c, const char *path, mode_t mode);
 
 #endif

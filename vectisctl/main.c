@@ -1,6 +1,10 @@
-/* vectisctl: administers an installation.  Exit: 0 done, 1 failed, 2 usage or configuration. */
+/* vectisctl: administers an installation.  Exit: 0 done, 1 failed, 2 usage or
+ * configuration. */
 #include "vectisctl/ctl.h"
 
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,16 +68,17 @@ static void help(FILE *out)
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct ctl_command *cmd = tables[t]; cmd->group != NULL; cmd++)
 			fprintf(out, "  %s%s%s %s\n      %s\n", cmd->group,
-			    cmd->verb == NULL ? "" : " ", cmd->verb == NULL ? "" : cmd->verb,
-			    cmd->usage, cmd->help);
+			    cmd->verb == NULL ? "" : " ",
+			    cmd->verb == NULL ? "" : cmd->verb, cmd->usage, cmd->help);
 }
 
 /* Options that take a value; all others are flags. */
 static bool takes_value(const char *name)
 {
-	static const char *const names[] = { "--name", "--email", "--quota", "--pop3", "--active",
-		"--password-fd", "--display-name", "--catch-all", "--hostname", "--incoming",
-		"--to", "--format", "--out", "--as", "--domain", "--mailbox", "--max-mailboxes" };
+	static const char *const names[] = { "--name", "--email", "--quota", "--pop3",
+		"--active", "--password-fd", "--display-name", "--catch-all",
+		"--hostname", "--incoming", "--to", "--format", "--out", "--as",
+		"--domain", "--mailbox", "--max-mailboxes" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
@@ -86,7 +91,8 @@ static int parse(struct ctl *c, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0) {
 			c->json = true;
-		} else if (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "--config") == 0) {
+		} else if (strcmp(argv[i], "-c") == 0 ||
+			   strcmp(argv[i], "--config") == 0) {
 			if (++i == argc)
 				return ctl_fail(c, CTL_USAGE, "-c needs a file");
 			c->config_path = argv[i];
@@ -97,7 +103,8 @@ static int parse(struct ctl *c, int argc, char **argv)
 			c->options[c->option_count].value = "";
 			if (takes_value(argv[i])) {
 				if (i + 1 == argc)
-					return ctl_fail(c, CTL_USAGE, "%s needs a value", argv[i]);
+					return ctl_fail(
+					    c, CTL_USAGE, "%s needs a value", argv[i]);
 				c->options[c->option_count].value = argv[++i];
 			}
 			c->option_count++;
@@ -112,22 +119,25 @@ static int parse(struct ctl *c, int argc, char **argv)
 
 static const struct ctl_command *find(struct ctl *c)
 {
-	for (size_t t = 0; c->arg_count > 0 && t < sizeof(tables) / sizeof(tables[0]); t++) {
-		for (const struct ctl_command *cmd = tables[t]; cmd->group != NULL; cmd++) {
+	for (size_t t = 0; c->arg_count > 0 && t < sizeof(tables) / sizeof(tables[0]);
+	     t++) {
+		for (const struct ctl_command *cmd = tables[t]; cmd->group != NULL;
+		     cmd++) {
 			const size_t words = cmd->verb == NULL ? 1 : 2;
 
 			if (strcmp(cmd->group, c->args[0]) != 0 || c->arg_count < words ||
 			    (cmd->verb != NULL && strcmp(cmd->verb, c->args[1]) != 0))
 				continue;
 			c->arg_count -= words;
-			memmove(c->args, c->args + words, c->arg_count * sizeof(c->args[0]));
+			memmove(
+			    c->args, c->args + words, c->arg_count * sizeof(c->args[0]));
 			return cmd;
 		}
 	}
 	return NULL;
 }
 
-static int load_config(struct ctl *c)
+int ctl_load_config(struct ctl *c)
 {
 	struct vx_config_errors errors;
 	const int rc = vx_config_load(c->config_path, &c->config, &errors);
@@ -142,8 +152,43 @@ static int load_config(struct ctl *c)
 	return rc == VX_OK ? CTL_OK : CTL_USAGE;
 }
 
-/* The store's files belong to the daemons' user, whoever runs this. */
-static int become_user(struct ctl *c)
+/* mkdir -p; the last one gets the mode. */
+static int make_dirs(const char *path, mode_t mode)
+{
+	char part[PATH_MAX];
+	const size_t len = strlen(path);
+
+	if (len >= sizeof(part))
+		return -1;
+	for (size_t i = 1; i < len; i++) {
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (path[i] == '/' && mkdir(part, 0755) < 0 && errno != EEXIST)
+			return -1;
+	}
+	return mkdir(path, mode) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+int ctl_make_dir(struct ctl *c, const char *path, mode_t mode)
+{
+	if (make_dirs(path, mode) < 0)
+		return ctl_fail(
+		    c, CTL_FAILED, "cannot make %s: %s", path, vx_errno_text(errno));
+	return CTL_OK;
+}
+
+/* The same as packaging's tmpfiles.d: what the daemons write in is theirs alone. */
+static int own_dir(struct ctl *c, const char *path, const struct passwd *pw)
+{
+	const int status = ctl_make_dir(c, path, 0700);
+
+	if (status == CTL_OK && chown(path, pw->pw_uid, pw->pw_gid) < 0)
+		return ctl_fail(c, CTL_FAILED, "cannot give %s to the user %s: %s", path,
+		    pw->pw_name, vx_errno_text(errno));
+	return status;
+}
+
+int ctl_become_user(struct ctl *c)
 {
 	const struct passwd *pw;
 
@@ -152,17 +197,20 @@ static int become_user(struct ctl *c)
 	pw = getpwnam(c->config->user);
 	if (pw == NULL)
 		return ctl_fail(c, CTL_FAILED,
-		    "there is no user %s: run vectisctl setup, or set the key user",
-		    c->config->user);
-	(void)mkdir(c->config->state_dir, 0700);
-	if (chown(c->config->state_dir, pw->pw_uid, pw->pw_gid) < 0 ||
-	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
+		    "there is no user %s: make it with \"adduser --system --group "
+		    "--no-create-home %s\", or set the key user",
+		    c->config->user, c->config->user);
+	if (own_dir(c, c->config->state_dir, pw) != CTL_OK ||
+	    own_dir(c, c->config->run_dir, pw) != CTL_OK)
+		return CTL_FAILED;
+	if (setgroups(0, NULL) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
-		return ctl_fail(c, CTL_FAILED, "cannot become the user %s", c->config->user);
+		return ctl_fail(
+		    c, CTL_FAILED, "cannot become the user %s", c->config->user);
 	return CTL_OK;
 }
 
-static int open_store(struct ctl *c)
+int ctl_open_store(struct ctl *c)
 {
 	const struct vx_store_options o = { .struct_size = sizeof(o),
 		.dir = c->config->state_dir,
@@ -170,11 +218,30 @@ static int open_store(struct ctl *c)
 		.ballast_octets = c->config->store_ballast_mb << 20,
 		.grace_s = (uint32_t)c->config->store_grace_days * 86400 };
 	struct vx_error err;
+	const int status = ctl_become_user(c);
 
-	if (become_user(c) != CTL_OK)
-		return CTL_FAILED;
-	if (vx_store_open(&o, &c->store, &err) != VX_OK)
+	if (status == CTL_OK && vx_store_open(&o, &c->store, &err) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
+	return status;
+}
+
+/* Every option has to be in the command's usage: a typing error is not passed over. */
+static int check_options(struct ctl *c, const struct ctl_command *cmd)
+{
+	for (size_t i = 0; i < c->option_count; i++) {
+		const char *name = c->options[i].name, *at = cmd->usage;
+		const size_t len = strlen(name);
+
+		if (cmd->args > 0 &&
+		    (strcmp(name, "--name") == 0 || strcmp(name, "--email") == 0))
+			continue;
+		while ((at = strstr(at, name)) != NULL && strchr("] ", at[len]) == NULL)
+			at += len;
+		if (at == NULL)
+			return ctl_fail(c, CTL_USAGE, "%s %s has no option %s; usage: %s",
+			    cmd->group, cmd->verb == NULL ? "" : cmd->verb, name,
+			    cmd->usage);
+	}
 	return CTL_OK;
 }
 
@@ -184,10 +251,12 @@ static int run(struct ctl *c, const struct ctl_command *cmd)
 
 	if (ctl_flag(c, "--help") || ctl_flag(c, "-h")) {
 		printf("usage: vectisctl %s%s%s %s\n%s\n", cmd->group,
-		    cmd->verb == NULL ? "" : " ", cmd->verb == NULL ? "" : cmd->verb, cmd->usage,
-		    cmd->help);
+		    cmd->verb == NULL ? "" : " ", cmd->verb == NULL ? "" : cmd->verb,
+		    cmd->usage, cmd->help);
 		return CTL_OK;
 	}
+	if (check_options(c, cmd) != CTL_OK)
+		return CTL_USAGE;
 	if (c->arg_count < cmd->args && ctl_option(c, "--name") == NULL &&
 	    ctl_option(c, "--email") == NULL)
 		return ctl_fail(c, CTL_USAGE, "usage: %s %s %s", cmd->group,
@@ -201,9 +270,9 @@ static int run(struct ctl *c, const struct ctl_command *cmd)
 		c->arg_count++;
 	}
 	if ((cmd->needs & (NEEDS_CONFIG | NEEDS_STORE)) != 0)
-		status = load_config(c);
+		status = ctl_load_config(c);
 	if (status == CTL_OK && (cmd->needs & NEEDS_STORE) != 0)
-		status = open_store(c);
+		status = ctl_open_store(c);
 	return status == CTL_OK ? cmd->run(c) : status;
 }
 
@@ -215,12 +284,14 @@ int main(int argc, char **argv)
 
 	c.result = json_object();
 	status = parse(&c, argc, argv);
-	if (status == CTL_OK && c.arg_count == 0 && (ctl_flag(&c, "--help") || ctl_flag(&c, "-h"))) {
+	if (status == CTL_OK && c.arg_count == 0 &&
+	    (ctl_flag(&c, "--help") || ctl_flag(&c, "-h"))) {
 		help(stdout);
 	} else if (status == CTL_OK) {
 		cmd = find(&c);
 		if (cmd == NULL) {
-			status = ctl_fail(&c, CTL_USAGE, "no such command; vectisctl --help lists them");
+			status = ctl_fail(&c, CTL_USAGE,
+			    "no such command; vectisctl --help lists them");
 		} else {
 			status = run(&c, cmd);
 		}
