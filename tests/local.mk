@@ -26,3 +26,8 @@ include tests/auth/local.mk
 include tests/service/local.mk
 include tests/runtime/local.mk
 include tests/daemons/local.mk
+
+# The programs without daemons and clients, for those who build packages.
+check-units: $(check_PROGRAMS)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(filter check_%,$(TESTS))'
+.PHONY: check-units
