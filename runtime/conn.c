@@ -10,6 +10,7 @@
 #include "vectis/memory.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #define INPUT_MAX ((size_t)256 * 1024) /* kept for a session that does not take it */
@@ -29,6 +30,7 @@ struct vx_conn {
 	struct vx_buf out;       /* plain text to be sent */
 	struct vx_buf wire;      /* TLS records to be sent */
 	struct vx_buf in_flight; /* with the kernel */
+	bool answered;           /* since the last octets came */
 	uv_write_t write;
 	uint64_t since_ms; /* the last octet in, or the begin of what is waited for */
 	struct vx_conn *next, **prev;
@@ -119,6 +121,7 @@ static void send_buf(struct vx_conn *c, struct vx_buf *b)
 	const int n = uv_try_write((uv_stream_t *)&c->handle, &u, 1);
 	struct vx_buf swap;
 
+	c->answered = true;
 	if (n < 0 && n != UV_EAGAIN) {
 		close_conn(c);
 		return;
@@ -247,6 +250,19 @@ static void receive(struct vx_conn *c, vx_slice in)
 	}
 }
 
+/*
+ * The rest of what the peer says may be held back by its Nagle algorithm until this part
+ * is acknowledged, which the kernel would delay by 40 ms: APPEND's literal and its CRLF.
+ */
+static void ack_now(struct vx_conn *c)
+{
+	const int on = 1;
+	uv_os_fd_t fd;
+
+	if (uv_fileno((uv_handle_t *)&c->handle, &fd) == 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	struct vx_conn *c = stream->data;
@@ -266,9 +282,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	}
 	if (!c->handshaking) /* that has to be done in time as a whole */
 		c->since_ms = vx_now_ms();
+	c->answered = false;
 	receive(c, vx_slice_of(buf->base, (size_t)n));
 	if (!c->closed)
 		drive(c);
+	if (!c->closed && !c->answered && c->reading)
+		ack_now(c);
 }
 
 static void set_reading(struct vx_conn *c, bool on)

@@ -153,7 +153,8 @@ static int open_listener(struct vx_server *s, const struct vx_listener_def *def,
 	l->server = s;
 	(void)uv_tcp_init(&s->loop, &l->handle);
 	l->handle.data = l;
-	if (uv_tcp_open(&l->handle, fd) < 0 ||
+	/* the accepted sockets inherit it */
+	if (uv_tcp_open(&l->handle, fd) < 0 || uv_tcp_nodelay(&l->handle, 1) < 0 ||
 	    uv_listen((uv_stream_t *)&l->handle, 1024, on_connection) < 0)
 		return VX_EIO;
 	l->next = s->listeners;

@@ -21,7 +21,7 @@ DOMAIN = 'example.test'
 PASSWORD = 'correct-horse-7'
 ACCOUNTS = ('alice', 'bob')
 PORTS = ('smtp', 'submission', 'submissions', 'imaps', 'pop3s')
-DAEMONS = ('smtpd', 'imapd', 'pop3d', 'acmed')
+DAEMONS = ('smtpd', 'imapd', 'pop3d')
 
 
 def build_dir():

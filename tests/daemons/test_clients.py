@@ -176,7 +176,7 @@ set move=no quit=yes confirmappend=no delete=yes wait_key=no
                 last = c.response('EXISTS')[1][-1] or c.untagged_responses.get('EXISTS')
                 del last
                 _, data = c.fetch('*', '(RFC822.SIZE BODYSTRUCTURE ENVELOPE BODY.PEEK[])')
-                got = next(d[1] for d in data if isinstance(d, tuple) and len(d[1]) > 100)
+                got = [d[1] for d in data if isinstance(d, tuple)][-1]
                 self.assertTrue(got.endswith(text), name)
                 self.assertIn(b'BODYSTRUCTURE (', b''.join(
                     d[0] if isinstance(d, tuple) else d for d in data), name)
