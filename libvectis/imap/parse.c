@@ -172,8 +172,7 @@ static bool one_flag(struct vx_cursor *c, struct vx_imap_flags *out)
 				return true;
 			}
 		}
-		/* \Recent cannot be set; others are not known: both are ignored */
-		return true;
+		return false; /* \Recent cannot be set, others do not exist */
 	}
 	if (!vx_imap_atom(c, &name) || name.len > VX_KEYWORD_OCTETS_MAX ||
 	    out->keyword_count == VX_IMAP_FLAGS_MAX)

@@ -1,5 +1,6 @@
 /* Text of mail to UTF-8: charsets, encoded words, transfer encodings, HTML. */
 #include "base/chars.h"
+#include "base/cursor.h"
 #include "base/encode.h"
 #include "base/mem.h"
 #include "vectis/header.h"
@@ -319,6 +320,26 @@ static size_t markup(vx_slice s)
 	return at < s.len ? at : s.len;
 }
 
+/* Does the markup stand inside a word, as <b> may?  Other tags part words. */
+static bool is_inline(vx_slice tag)
+{
+	static const char *const names[] = { "a", "abbr", "b", "bdi", "bdo", "big",
+		"cite", "code", "del", "em", "font", "i", "ins", "kbd", "mark", "q", "s",
+		"samp", "small", "span", "strike", "strong", "sub", "sup", "tt", "u",
+		"var", "wbr" };
+	struct vx_cursor c = vx_cursor_of(vx_slice_from(tag, 1));
+	vx_slice name;
+
+	if (vx_slice_has_prefix(tag, VX_S("<!--")))
+		return true;
+	(void)vx_cur_char(&c, '/');
+	name = vx_cur_run(&c, VX_C_ALPHA | VX_C_DIGIT);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (vx_slice_eq_nocase(name, vx_slice_str(names[i])))
+			return true;
+	return false;
+}
+
 void vx_html_text(vx_slice html, struct vx_buf *out)
 {
 	bool gap = false;
@@ -328,7 +349,7 @@ void vx_html_text(vx_slice html, struct vx_buf *out)
 
 		if (html.ptr[0] == '<') {
 			n = markup(html);
-			gap = true;
+			gap = gap || !is_inline(vx_slice_head(html, n));
 		} else if (strchr(" \t\r\n", html.ptr[0]) != NULL) {
 			gap = true;
 		} else {

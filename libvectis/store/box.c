@@ -214,7 +214,7 @@ static int page_flush(struct vx_box *b)
 
 /* --- the box ----------------------------------------------------------------------- */
 
-int vx_box_open(
+int vx_box_open_any(
     struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_box *b)
 {
 	int rc;
@@ -229,6 +229,14 @@ int vx_box_open(
 	if (rc == VX_OK)
 		b->modseq = b->a.modseq + 1;
 	return rc;
+}
+
+int vx_box_open(
+    struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_box *b)
+{
+	const int rc = vx_box_open_any(txn, account, mailbox, b);
+
+	return rc == VX_OK && b->h.name_len == 0 ? VX_ENOENT : rc;
 }
 
 int vx_box_close(struct vx_box *b)

@@ -38,8 +38,11 @@ struct vx_box {
 	bool have_page, page_dirty;
 };
 
-/* VX_OK, VX_ENOENT, VX_ECORRUPT. */
+/* VX_OK, VX_ENOENT (also a mailbox that was deleted and not swept yet), VX_ECORRUPT. */
 int vx_box_open(
+    struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_box *b);
+/* The same, deleted ones too: for the sweep. */
+int vx_box_open_any(
     struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_box *b);
 /* Write back what changed and note the change. */
 int vx_box_close(struct vx_box *b);

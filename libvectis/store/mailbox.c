@@ -122,11 +122,21 @@ static int create(struct vx_mailbox_op *op, struct vx_kv_txn *txn, vx_slice name
 	return rc;
 }
 
-/* The name is free at once; what was in it is removed in slices by the reaper. */
+/*
+ * The name is free at once, and nothing can be filed any more: a head without a name is
+ * a deleted mailbox's.  What was in it is removed in slices by the reaper.
+ */
 static int sweep_later(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox)
 {
+	struct vx_head h;
 	struct vx_key k;
+	int rc = vx_head_read(txn, account, mailbox, &h);
 
+	h.name_len = 0;
+	if (rc == VX_OK)
+		rc = vx_head_write(txn, account, mailbox, &h);
+	if (rc != VX_OK)
+		return rc;
 	vx_key_state(&k, 0, 0, VX_KIND_SWEEP);
 	vx_key_add_u32(&k, account);
 	vx_key_add_u32(&k, mailbox);
@@ -509,8 +519,10 @@ int vx_mailbox_status(
     struct vx_view *v, uint32_t account, uint32_t mailbox, struct vx_mailbox_status *out)
 {
 	struct vx_head h;
-	const int rc = vx_head_read(v->txn, account, mailbox, &h);
+	int rc = vx_head_read(v->txn, account, mailbox, &h);
 
+	if (rc == VX_OK && h.name_len == 0)
+		rc = VX_ENOENT;
 	if (rc == VX_OK)
 		*out = h.s;
 	return rc;

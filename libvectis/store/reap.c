@@ -118,7 +118,7 @@ static int sweep_one(struct sweep_op *op, struct vx_kv_txn *txn, struct vx_box *
 	vx_kv_cursor_close(c);
 	if (rc != VX_OK)
 		return rc;
-	rc = vx_box_open(
+	rc = vx_box_open_any(
 	    txn, vx_get_be32(mark.octets + 9), vx_get_be32(mark.octets + 13), b);
 	if (rc == VX_ENOENT)
 		return vx_kv_delete(txn, VX_TREE_STATE, vx_key_slice(&mark));

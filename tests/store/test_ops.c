@@ -76,6 +76,34 @@ START_TEST(a_name_made_again_has_another_uidvalidity)
 }
 END_TEST
 
+START_TEST(a_deleted_mailbox_takes_nothing)
+{
+	struct vx_delivery_target t = { .account = 1 };
+	struct vx_mailbox_status status;
+	struct vx_blob_writer *w;
+	struct vx_deliver_op op;
+	struct vx_view *v;
+	struct fixture f;
+
+	fixture_open(&f);
+	vxt_assert_ok(fixture_verb(&f, VX_MAILBOX_CREATE, "t", ""));
+	t.mailbox = fixture_mailbox(&f, "t");
+	vxt_assert_ok(fixture_verb(&f, VX_MAILBOX_DELETE, "t", ""));
+	vxt_assert_ok(vx_blob_writer_new(f.store, &w));
+	vxt_assert_ok(vx_blob_writer_add(w, VX_S("Subject: x\r\n\r\n")));
+	vx_deliver_op_init(&op, w);
+	op.targets = &t;
+	op.target_count = 1;
+	op.all_or_none = true;
+	ck_assert_int_eq(vx_store_run(f.store, &op.op), VX_ENOENT);
+	vx_blob_writer_free(w);
+	vxt_assert_ok(vx_view_begin(f.store, &v));
+	ck_assert_int_eq(vx_mailbox_status(v, 1, t.mailbox, &status), VX_ENOENT);
+	vx_view_end(v);
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(quota_refuses_and_leaves_others_alone)
 {
 	const struct vx_quota small = { .limit_octets = 10 };
@@ -177,5 +205,6 @@ END_TEST
 
 VXT_SUITE(test_ops, "ops", special_mailboxes_are_there_and_names_are_checked,
     renaming_takes_the_children_along, renaming_inbox_moves_its_messages,
-    a_name_made_again_has_another_uidvalidity, quota_refuses_and_leaves_others_alone,
+    a_name_made_again_has_another_uidvalidity, a_deleted_mailbox_takes_nothing,
+    quota_refuses_and_leaves_others_alone,
     unchanged_since_refuses_what_changed, keywords_have_names_and_a_limit)
