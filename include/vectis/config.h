@@ -17,8 +17,17 @@ VX_BEGIN_DECLS
 #define VX_CONFIG_DEPTH_MAX 8
 #define VX_CONFIG_ERRORS_MAX 20
 #define VX_CONFIG_LISTEN_MAX 16
+#define VX_CONFIG_VALUES_MAX 1000 /* keys, groups and items of lists in a file */
 
-enum vx_tls_provider { VX_TLS_LETSENCRYPT, VX_TLS_CUSTOM, VX_TLS_SELF_SIGNED };
+enum vx_dns_challenge {
+	VX_DNS_NONE,
+	VX_DNS_CLOUDFLARE
+};
+enum vx_tls_provider {
+	VX_TLS_LETSENCRYPT,
+	VX_TLS_CUSTOM,
+	VX_TLS_SELF_SIGNED
+};
 
 /* Where a service listens: address (numeric) and port. */
 struct vx_listen {
@@ -33,20 +42,21 @@ struct vx_listen_list {
 struct vx_config {
 	const char *hostname;
 	const char *state_dir, *run_dir;
-	const char *user;    /* empty: stay who we are */
-	uint64_t workers;    /* 0: the cores, at most 4 */
-	uint64_t log_level;  /* enum vx_log_level */
+	const char *user;   /* empty: stay who we are */
+	uint64_t workers;   /* 0: the cores, at most 4 */
+	uint64_t log_level; /* enum vx_log_level */
 
-	uint64_t tls_provider; /* enum vx_tls_provider */
-	const char *tls_cert_path, *tls_key_path, *tls_email, *tls_dns_challenge;
+	uint64_t tls_provider;      /* enum vx_tls_provider */
+	uint64_t tls_dns_challenge; /* enum vx_dns_challenge */
+	const char *tls_cert_path, *tls_key_path, *tls_email;
 
-	struct vx_listen_list smtp_listen, submission_listen, submissions_listen, imaps_listen,
-	    pop3s_listen;
+	struct vx_listen_list smtp_listen, submission_listen, submissions_listen,
+	    imaps_listen, pop3s_listen;
 
 	const char *smtp_banner;
 	uint64_t message_octets_max; /* smtp.message_size_limit */
 	uint64_t smtp_recipients_max;
-	uint64_t smtp_received_max; /* hops before a loop is assumed */
+	uint64_t smtp_received_max;       /* hops before a loop is assumed */
 	const char *subaddress_delimiter; /* one character, or empty */
 
 	uint64_t connections_max, connections_per_address;
@@ -72,27 +82,34 @@ struct vx_config_errors {
  */
 VX_API int vx_config_load(
     const char *path, struct vx_config **out, struct vx_config_errors *errors);
+/* The same of text that was read from file, or made for it. */
+VX_API int vx_config_parse(vx_slice text, const char *file, struct vx_config **out,
+    struct vx_config_errors *errors);
 VX_API void vx_config_free(struct vx_config *c);
 
 /* "file:line:column: text" of an error, appended. */
 VX_API void vx_config_error_write(const struct vx_error *e, struct vx_buf *out);
 
-/* --- the table, for tools --------------------------------------------------------------- */
+/* --- the table, for tools
+ * --------------------------------------------------------------- */
 
 struct vx_config_key {
-	const char *path;       /* "tls.provider" */
-	const char *type;       /* "text", "number", "yes/no", "list of address:port", or words */
-	const char *standard;   /* default, as it would be written */
+	const char *path; /* "tls.provider" */
+	const char
+	    *type; /* "text", "number", "yes/no", "list of address:port", or words */
+	const char *standard; /* default, as it would be written */
 	const char *help;
-	const char *daemons;    /* who has to be restarted when it changes */
+	const char *daemons; /* who has to be restarted when it changes */
 };
 /* Key number index; NULL: no more. */
 VX_API const struct vx_config_key *vx_config_key_at(size_t index);
 /* The value of a key in c, as it would be written.  VX_ENOENT: no such key. */
 VX_API int vx_config_get(const struct vx_config *c, vx_slice path, struct vx_buf *out);
 /*
- * text with the key's value replaced, or added at its place; comments stay.  The result
- * is validated: VX_EINVAL with err.
+ * text with the key's value replaced, or added at its place; all else stays, comments
+ * too.  value is what the key shall be, not YAML; for a list it may be a YAML list.
+ * VX_EINVAL: no such key, or a value that it cannot have; VX_ESYNTAX: text is wrong;
+ * VX_EUNSUP: the value is a list, or written in a way that cannot be changed; with err.
  */
 VX_API int vx_config_set(vx_slice text, const char *file, vx_slice path, vx_slice value,
     struct vx_buf *out, struct vx_error *err);

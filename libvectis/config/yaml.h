@@ -5,18 +5,29 @@
 #include "vectis/arena.h"
 #include "vectis/config.h"
 
-/* A scalar (or an item of a list: the same path several times). */
+#define VX_YAML_KEY_MAX 64 /* octets of one key */
+
+enum vx_yaml_kind {
+	VX_YAML_SCALAR,   /* "key: text" */
+	VX_YAML_NOTHING,  /* "key:", also "key: ~" */
+	VX_YAML_ITEM,     /* of a list: the same path once for each */
+	VX_YAML_NO_ITEMS, /* "key: []" */
+};
+
 struct vx_yaml_value {
 	const char *path; /* "tls.provider", in the arena */
 	vx_slice text;    /* in the arena, NUL-terminated */
-	unsigned line, column;
-	bool in_list;
+	enum vx_yaml_kind kind;
+	bool first;            /* false: a later item of the same list */
+	unsigned line, column; /* from 1; the column counts characters */
+	size_t start, end;     /* where the value is, in octets of the file */
 	struct vx_yaml_value *next;
 };
 
 /*
- * Only mappings with plain keys, scalars and lists of scalars; no anchors, aliases, tags
- * or second documents; no key twice.  VX_ESYNTAX, VX_ELIMIT: err has the place.
+ * Only mappings with plain keys, scalars and lists of scalars, in one document; no
+ * anchors, aliases or tags; no key and no group twice; at most VX_CONFIG_VALUES_MAX
+ * values and VX_CONFIG_DEPTH_MAX levels.  VX_ESYNTAX, VX_ELIMIT: err has the place.
  */
 int vx_yaml_read(vx_slice text, const char *file, struct vx_arena *arena,
     struct vx_yaml_value **out, struct vx_error *err);

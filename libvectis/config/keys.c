@@ -1,0 +1,418 @@
+/* The table of keys, and their values. */
+#include "config/keys.h"
+
+#include "base/chars.h"
+#include "vectis/address.h"
+
+#include <arpa/inet.h>
+#include <stddef.h>
+
+static const char level_words[] = "error|warn|info|debug";
+static const uint64_t level_numbers[] = { VX_LOG_ERROR, VX_LOG_WARN, VX_LOG_INFO,
+	VX_LOG_DEBUG };
+
+#define FIELD(name) offsetof(struct vx_config, name)
+#define KEY(path, type_text, standard, help, daemons, ...)                               \
+	{                                                                                \
+		{ path, type_text, standard, help, daemons }, __VA_ARGS__                \
+	}
+#define ALL "smtpd imapd pop3d acmed"
+#define MAIL "smtpd imapd pop3d"
+
+static const struct vx_key keys[] = {
+	KEY("hostname", "text", "", "The name by which this server is known.", ALL,
+	    VX_KEY_HOSTNAME, FIELD(hostname), 0, 0, NULL),
+	KEY("state_dir", "text", VX_STATEDIR, "Mail, accounts and certificates.", ALL,
+	    VX_KEY_PATH, FIELD(state_dir), 0, 0, NULL),
+	KEY("run_dir", "text", VX_RUNDIR, "Where the daemons say what they do.", ALL,
+	    VX_KEY_PATH, FIELD(run_dir), 0, 0, NULL),
+	KEY("user", "text", "vectis",
+	    "The system user the daemons run as; empty: the one who starts them.", ALL,
+	    VX_KEY_TEXT, FIELD(user), 0, 0, NULL),
+	KEY("workers", "number", "0",
+	    "Worker processes of a daemon; 0: the cores, at most 4.", MAIL, VX_KEY_NUMBER,
+	    FIELD(workers), 0, 64, NULL),
+	KEY("logging.level", "error, warn, info or debug", "info",
+	    "Less important lines are left out.", ALL, VX_KEY_WORD, FIELD(log_level), 0,
+	    0, level_words),
+	KEY("tls.provider", "letsencrypt, custom or self-signed", "letsencrypt",
+	    "Where the certificate comes from.", "acmed", VX_KEY_WORD,
+	    FIELD(tls_provider), 0, 0, "letsencrypt|custom|self-signed"),
+	KEY("tls.cert_path", "text", VX_SYSCONFDIR "/certs/fullchain.pem",
+	    "With provider custom: the certificate and its issuers, PEM.", "acmed",
+	    VX_KEY_PATH, FIELD(tls_cert_path), 0, 0, NULL),
+	KEY("tls.key_path", "text", VX_SYSCONFDIR "/certs/privkey.pem",
+	    "With provider custom: the private key, PEM, mode 0600.", "acmed",
+	    VX_KEY_PATH, FIELD(tls_key_path), 0, 0, NULL),
+	KEY("tls.email", "text", "", "The contact of the ACME account.", "acmed",
+	    VX_KEY_TEXT, FIELD(tls_email), 0, 0, NULL),
+	KEY("tls.dns_challenge", "none or cloudflare", "none",
+	    "Prove the name by DNS instead of HTTP.", "acmed", VX_KEY_WORD,
+	    FIELD(tls_dns_challenge), 0, 0, "none|cloudflare"),
+	KEY("smtp.listen", "list of address:port", "[\"0.0.0.0:25\", \"[::]:25\"]",
+	    "Where mail from other servers is received.", "smtpd", VX_KEY_LISTEN,
+	    FIELD(smtp_listen), 0, 0, NULL),
+	KEY("submission.listen", "list of address:port",
+	    "[\"0.0.0.0:587\", \"[::]:587\"]", "Where users send from, with STARTTLS.",
+	    "smtpd", VX_KEY_LISTEN, FIELD(submission_listen), 0, 0, NULL),
+	KEY("submissions.listen", "list of address:port",
+	    "[\"0.0.0.0:465\", \"[::]:465\"]",
+	    "Where users send from, TLS from the first octet.", "smtpd", VX_KEY_LISTEN,
+	    FIELD(submissions_listen), 0, 0, NULL),
+	KEY("imaps.listen", "list of address:port", "[\"0.0.0.0:993\", \"[::]:993\"]",
+	    "Where IMAP is served.", "imapd", VX_KEY_LISTEN, FIELD(imaps_listen), 0, 0,
+	    NULL),
+	KEY("pop3s.listen", "list of address:port", "[\"0.0.0.0:995\", \"[::]:995\"]",
+	    "Where POP3 is served.", "pop3d", VX_KEY_LISTEN, FIELD(pop3s_listen), 0, 0,
+	    NULL),
+	KEY("smtp.banner", "text", "ESMTP", "What follows the host name in the greeting.",
+	    "smtpd", VX_KEY_TEXT, FIELD(smtp_banner), 0, 0, NULL),
+	KEY("smtp.message_size_limit", "number", "52428800",
+	    "Octets of the largest message.", "smtpd imapd", VX_KEY_NUMBER,
+	    FIELD(message_octets_max), 65536, (uint64_t)2 << 30, NULL),
+	KEY("smtp.max_recipients", "number", "1000", "Recipients of one message.",
+	    "smtpd", VX_KEY_NUMBER, FIELD(smtp_recipients_max), 100, 10000, NULL),
+	KEY("smtp.max_received", "number", "50",
+	    "Received fields from which on it is a loop.", "smtpd", VX_KEY_NUMBER,
+	    FIELD(smtp_received_max), 25, 200, NULL),
+	KEY("smtp.subaddress_delimiter", "one character or nothing", "+",
+	    "user+tag is delivered to user.", "smtpd", VX_KEY_CHARACTER,
+	    FIELD(subaddress_delimiter), 0, 0, NULL),
+	KEY("limits.connections", "number", "10000", "Connections of a worker at once.",
+	    MAIL, VX_KEY_NUMBER, FIELD(connections_max), 10, 1000000, NULL),
+	KEY("limits.connections_per_address", "number", "100",
+	    "Of these from one IPv4 address or IPv6 /64.", MAIL, VX_KEY_NUMBER,
+	    FIELD(connections_per_address), 1, 1000000, NULL),
+	KEY("limits.login_seconds", "number", "60", "Time to log in.",
+	    "imapd pop3d smtpd", VX_KEY_NUMBER, FIELD(login_s), 5, 600, NULL),
+	KEY("imap.idle_seconds", "number", "1800", "Silence after which IMAP hangs up.",
+	    "imapd", VX_KEY_NUMBER, FIELD(imap_idle_s), 1800, 86400, NULL),
+	KEY("pop3.idle_seconds", "number", "600", "Silence after which POP3 hangs up.",
+	    "pop3d", VX_KEY_NUMBER, FIELD(pop3_idle_s), 600, 86400, NULL),
+	KEY("smtp.idle_seconds", "number", "300", "Silence after which SMTP hangs up.",
+	    "smtpd", VX_KEY_NUMBER, FIELD(smtp_idle_s), 30, 3600, NULL),
+	KEY("pop3.default_enabled", "yes or no", "no", "New mailboxes may use POP3.",
+	    "vectisctl", VX_KEY_YES_NO, FIELD(pop3_default_enabled), 0, 0, NULL),
+	KEY("quota.default_mb", "number", "1024",
+	    "Quota of new mailboxes in MB; 0: none.", "vectisctl", VX_KEY_NUMBER,
+	    FIELD(quota_default_mb), 0, 1000000000, NULL),
+	KEY("auth.hash_cost", "number", "0",
+	    "Cost of password hashes; 0: crypt's default.", MAIL, VX_KEY_NUMBER,
+	    FIELD(auth_hash_cost), 0, 11, NULL),
+	KEY("auth.scram_iterations", "number", "15000", "Iterations of SCRAM keys.",
+	    "vectisctl", VX_KEY_NUMBER, FIELD(auth_scram_iterations), 4096, 1000000,
+	    NULL),
+	KEY("auth.cache_seconds", "number", "300", "How long a login is remembered.",
+	    MAIL, VX_KEY_NUMBER, FIELD(auth_cache_s), 1, 3600, NULL),
+	KEY("store.grace_days", "number", "7",
+	    "Days after which deleted mail is really gone.", MAIL, VX_KEY_NUMBER,
+	    FIELD(store_grace_days), 1, 365, NULL),
+	KEY("store.volume_mb", "number", "4096",
+	    "Size at which a volume of mail is sealed.", MAIL, VX_KEY_NUMBER,
+	    FIELD(store_volume_mb), 16, 65536, NULL),
+	KEY("store.ballast_mb", "number", "64", "Space kept for a full disk.", MAIL,
+	    VX_KEY_NUMBER, FIELD(store_ballast_mb), 1, 4096, NULL),
+};
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+const struct vx_key *vx_key_at(size_t index)
+{
+	return index < KEYS ? &keys[index] : NULL;
+}
+
+const struct vx_key *vx_key_find(vx_slice path)
+{
+	for (size_t i = 0; i < KEYS; i++)
+		if (vx_slice_eq(path, vx_slice_str(keys[i].public.path)))
+			return &keys[i];
+	return NULL;
+}
+
+bool vx_key_is_group(vx_slice name)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		const vx_slice path = vx_slice_str(keys[i].public.path);
+
+		if (vx_slice_has_prefix(path, name) && path.len > name.len &&
+		    path.ptr[name.len] == '.')
+			return true;
+	}
+	return false;
+}
+
+/* How many single changes make b of a (only for names shorter than 64). */
+static size_t distance(const char *a, const char *b)
+{
+	const size_t n = strlen(a), m = strlen(b);
+	size_t row[64];
+
+	if (n >= 64 || m >= 64)
+		return 64;
+	for (size_t j = 0; j <= m; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			const size_t change = diagonal + (a[i - 1] != b[j - 1]);
+			size_t best = row[j] + 1;
+
+			diagonal = row[j];
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = change < best ? change : best;
+		}
+	}
+	return row[m];
+}
+
+const struct vx_key *vx_key_nearest(const char *path)
+{
+	const struct vx_key *best = &keys[0];
+	size_t least = SIZE_MAX;
+
+	for (size_t i = 0; i < KEYS; i++) {
+		const size_t d = distance(path, keys[i].public.path);
+
+		if (d < least) {
+			least = d;
+			best = &keys[i];
+		}
+	}
+	/* a typing error, not another word */
+	return least <= 4 && least <= strlen(path) / 3 ? best : NULL;
+}
+
+/* --- values ---------------------------------------------------------------------------
+ */
+
+static void *field(struct vx_config *c, const struct vx_key *k)
+{
+	return (char *)c + k->offset;
+}
+
+static const void *field_const(const struct vx_config *c, const struct vx_key *k)
+{
+	return (const char *)c + k->offset;
+}
+
+/* 192.0.2.1:25 or [2001:db8::1]:25 */
+static int set_listen(vx_slice text, struct vx_listen_list *out)
+{
+	const size_t colon = vx_slice_rfind(text, ':');
+	vx_slice address = vx_slice_head(text, colon);
+	struct vx_listen l = { 0 };
+	unsigned char octets[16];
+	int family = AF_INET;
+	uint64_t port;
+
+	if (out->count == VX_CONFIG_LISTEN_MAX)
+		return VX_ELIMIT;
+	if (address.len >= 2 && address.ptr[0] == '[' &&
+	    address.ptr[address.len - 1] == ']') {
+		address = vx_slice_of(address.ptr + 1, address.len - 2);
+		family = AF_INET6;
+	}
+	if (address.len >= sizeof(l.address) ||
+	    vx_slice_number(vx_slice_from(text, colon + 1), 65535, &port) != VX_OK ||
+	    port == 0)
+		return VX_EINVAL;
+	memcpy(l.address, address.ptr, address.len);
+	if (inet_pton(family, l.address, octets) != 1)
+		return VX_EINVAL;
+	l.port = (uint16_t)port;
+	out->items[out->count++] = l;
+	return VX_OK;
+}
+
+static int set_word(const struct vx_key *k, vx_slice text, uint64_t *out)
+{
+	vx_slice rest = vx_slice_str(k->words), word;
+	uint64_t n = 0;
+
+	for (bool more = true; more; n++) {
+		more = vx_slice_cut(&rest, '|', &word);
+		if (vx_slice_eq(word, text)) {
+			*out = k->words == level_words ? level_numbers[n] : n;
+			return VX_OK;
+		}
+	}
+	return VX_EINVAL;
+}
+
+static int set_yes_no(vx_slice text, uint64_t *out)
+{
+	if (vx_slice_eq(text, VX_S("true")) || vx_slice_eq(text, VX_S("yes")) ||
+	    vx_slice_eq(text, VX_S("on")))
+		*out = 1;
+	else if (vx_slice_eq(text, VX_S("false")) || vx_slice_eq(text, VX_S("no")) ||
+		 vx_slice_eq(text, VX_S("off")))
+		*out = 0;
+	else
+		return VX_EINVAL;
+	return VX_OK;
+}
+
+/* What a template or a manual says must not become the name of a server (SE-14). */
+static bool placeholder(vx_slice name)
+{
+	static const char *const names[] = { "example.com", "example.net", "example.org",
+		"your-domain.net" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const vx_slice n = vx_slice_str(names[i]);
+
+		if (vx_slice_eq(name, n) || (vx_slice_has_suffix(name, n) &&
+						name.ptr[name.len - n.len - 1] == '.'))
+			return true;
+	}
+	return false;
+}
+
+/* A full name, kept as lower-case A-labels: it is sent to peers. */
+static int set_hostname(vx_slice text, struct vx_arena *arena, const char **out)
+{
+	struct vx_buf name = { .max = 256 };
+	const char *copy;
+	int rc = vx_domain_normalise(text, &name);
+
+	if (rc == VX_OK && (vx_slice_find(vx_buf_slice(&name), '.') >= name.len ||
+			       placeholder(vx_buf_slice(&name))))
+		rc = VX_EINVAL;
+	if (rc == VX_OK) {
+		copy = vx_arena_dup(arena, vx_buf_slice(&name));
+		if (copy == NULL)
+			rc = VX_ELIMIT;
+		else
+			*out = copy;
+	}
+	vx_buf_done(&name);
+	return rc;
+}
+
+/* Nothing, or a visible character that is no part of a name and no syntax. */
+static bool delimiter_ok(vx_slice text)
+{
+	return text.len == 0 ||
+	       (text.len == 1 && strchr("+-_=#~!%&*/", text.ptr[0]) != NULL);
+}
+
+static bool has_control(vx_slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (vx_is(text.ptr[i], VX_C_CTL))
+			return true;
+	return false;
+}
+
+int vx_key_set(
+    struct vx_config *c, const struct vx_key *k, vx_slice text, struct vx_arena *arena)
+{
+	uint64_t n = 0;
+	int rc = VX_OK;
+
+	if (has_control(text))
+		return VX_EINVAL;
+	switch (k->type) {
+	case VX_KEY_NUMBER:
+		rc = vx_slice_number(text, k->max, &n);
+		if (rc == VX_OK && n < k->min)
+			rc = VX_EINVAL;
+		break;
+	case VX_KEY_YES_NO:
+		rc = set_yes_no(text, &n);
+		break;
+	case VX_KEY_WORD:
+		rc = set_word(k, text, &n);
+		break;
+	case VX_KEY_LISTEN:
+		return set_listen(text, field(c, k));
+	case VX_KEY_HOSTNAME:
+		return set_hostname(text, arena, field(c, k));
+	case VX_KEY_PATH:
+		rc = text.len > 0 && text.ptr[0] == '/' ? VX_OK : VX_EINVAL;
+		break;
+	case VX_KEY_CHARACTER:
+		rc = delimiter_ok(text) ? VX_OK : VX_EINVAL;
+		break;
+	case VX_KEY_TEXT:
+		break;
+	}
+	if (rc == VX_OK && (k->type == VX_KEY_NUMBER || k->type == VX_KEY_YES_NO ||
+			       k->type == VX_KEY_WORD))
+		*(uint64_t *)field(c, k) = n;
+	else if (rc == VX_OK)
+		*(const char **)field(c, k) = text.ptr;
+	return rc;
+}
+
+void vx_key_clear_list(struct vx_config *c, const struct vx_key *k)
+{
+	((struct vx_listen_list *)field(c, k))->count = 0;
+}
+
+void vx_key_set_standard(struct vx_config *c, const struct vx_key *k)
+{
+	vx_slice rest = vx_slice_str(k->public.standard), item;
+
+	if (k->type == VX_KEY_HOSTNAME) {
+		*(const char **)field(c, k) = k->public.standard;
+	} else if (k->type != VX_KEY_LISTEN) {
+		(void)vx_key_set(c, k, rest, NULL);
+	} else {
+		/* ["a", "b"] */
+		while (rest.len > 0) {
+			(void)vx_slice_cut(&rest, '"', &item);
+			if (vx_slice_cut(&rest, '"', &item))
+				(void)set_listen(item, field(c, k));
+		}
+	}
+}
+
+static void write_word(const struct vx_key *k, uint64_t n, struct vx_buf *out)
+{
+	vx_slice rest = vx_slice_str(k->words), word = { 0 };
+
+	if (k->words == level_words)
+		n = n == VX_LOG_ERROR  ? 0
+		    : n == VX_LOG_WARN ? 1
+		    : n == VX_LOG_INFO ? 2
+				       : 3;
+	for (uint64_t i = 0; i <= n; i++)
+		(void)vx_slice_cut(&rest, '|', &word);
+	vx_buf_add(out, word);
+}
+
+int vx_config_get(const struct vx_config *c, vx_slice path, struct vx_buf *out)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		const struct vx_key *k = &keys[i];
+		const void *f = field_const(c, k);
+
+		if (!vx_slice_eq(path, vx_slice_str(k->public.path)))
+			continue;
+		if (k->type == VX_KEY_LISTEN) {
+			const struct vx_listen_list *l = f;
+
+			vx_buf_add_char(out, '[');
+			for (size_t n = 0; n < l->count; n++)
+				vx_buf_printf(out, "%s\"%s%s%s:%u\"", n > 0 ? ", " : "",
+				    strchr(l->items[n].address, ':') != NULL ? "[" : "",
+				    l->items[n].address,
+				    strchr(l->items[n].address, ':') != NULL ? "]" : "",
+				    l->items[n].port);
+			vx_buf_add_char(out, ']');
+		} else if (k->type == VX_KEY_NUMBER) {
+			vx_buf_add_number(out, *(const uint64_t *)f);
+		} else if (k->type == VX_KEY_YES_NO) {
+			vx_buf_add_str(out, *(const uint64_t *)f != 0 ? "yes" : "no");
+		} else if (k->type == VX_KEY_WORD) {
+			write_word(k, *(const uint64_t *)f, out);
+		} else {
+			vx_buf_add_str(out, *(const char *const *)f);
+		}
+		return VX_OK;
+	}
+	return VX_ENOENT;
+}
