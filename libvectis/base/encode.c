@@ -27,7 +27,7 @@ static void add64(struct vx_buf *out, vx_slice s, const char *digits, bool pad)
 		const unsigned second = i + 1 < s.len ? in[i + 1] : 0;
 
 		*p++ = digits[in[i] >> 2];
-		*p++ = digits[(in[i] & 3) << 4 | second >> 4];
+		*p++ = digits[(in[i] & 3u) << 4 | second >> 4];
 		if (i + 1 < s.len)
 			*p++ = digits[(second & 15) << 2];
 		for (size_t n = s.len - i; pad && n < 3; n++)
