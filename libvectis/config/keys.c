@@ -1,7 +1,7 @@
 /* The table of keys, and their values. */
 #include "config/keys.h"
 
-#include "base/chars.h"
+#include "base/encode.h"
 #include "vectis/address.h"
 
 #include <arpa/inet.h>
@@ -298,12 +298,18 @@ static bool delimiter_ok(vx_slice text)
 	       (text.len == 1 && strchr("+-_=#~!%&*/", text.ptr[0]) != NULL);
 }
 
-static bool has_control(vx_slice text)
+bool vx_key_text_ok(vx_slice text)
 {
-	for (size_t i = 0; i < text.len; i++)
-		if (vx_is(text.ptr[i], VX_C_CTL))
-			return true;
-	return false;
+	while (text.len > 0) {
+		size_t n;
+		const uint32_t c = vx_utf8_next(text, &n);
+
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 ||
+		    c == 0xfeff || (c & 0xfffe) == 0xfffe)
+			return false;
+		text = vx_slice_from(text, n);
+	}
+	return true;
 }
 
 int vx_key_set(
@@ -312,7 +318,7 @@ int vx_key_set(
 	uint64_t n = 0;
 	int rc = VX_OK;
 
-	if (has_control(text))
+	if (!vx_key_text_ok(text))
 		return VX_EINVAL;
 	switch (k->type) {
 	case VX_KEY_NUMBER:

@@ -31,6 +31,9 @@ bool vx_key_is_group(vx_slice name);
 /* The key that path may have meant, or NULL. */
 const struct vx_key *vx_key_nearest(const char *path);
 
+/* One line of printable text: no control characters, no line ends of Unicode. */
+bool vx_key_text_ok(vx_slice text);
+
 void vx_key_set_standard(struct vx_config *c, const struct vx_key *k);
 void vx_key_clear_list(struct vx_config *c, const struct vx_key *k);
 /*

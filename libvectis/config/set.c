@@ -204,9 +204,8 @@ int vx_config_set(vx_slice text, const char *file, vx_slice path, vx_slice value
 	if (k == NULL)
 		return vx_error_set(
 		    err, VX_EINVAL, "there is no key %.*s", (int)path.len, path.ptr);
-	for (size_t i = 0; i < value.len && rc == VX_OK; i++)
-		if (vx_is(value.ptr[i], VX_C_CTL))
-			rc = vx_error_set(err, VX_EINVAL, "a value is one line of text");
+	if (!vx_key_text_ok(value))
+		rc = vx_error_set(err, VX_EINVAL, "a value is one line of text");
 	if (rc == VX_OK)
 		rc = vx_yaml_read(text, file, &arena, &values, err);
 	if (rc == VX_OK)
