@@ -68,6 +68,13 @@ int imap_append_begin(struct imap_session *s, struct vx_buf *out, uint64_t size)
 	vx_slice name, line;
 	int rc;
 
+	if (s->busy ==
+	    IMAP_APPENDING) { /* MULTIAPPEND is not offered: file none of them */
+		imap_append_drop(s);
+		s->busy = IMAP_IDLE_NOT;
+		vx_imap_frame_refuse(&s->frame);
+		return imap_bad(s, out, "one message at a time");
+	}
 	vx_arena_reset(&s->arena);
 	s->tag = vx_slice_of("", 0);
 	s->by_uid = false;
