@@ -12,6 +12,9 @@ void vx_imap_frame_done(struct vx_imap_frame *f)
 	vx_buf_wipe(&f->command);
 }
 
+/* So large that nobody means it. */
+#define LITERAL_MAX (UINT64_MAX / 4)
+
 static size_t line_max(const struct vx_imap_frame *f)
 {
 	return f->authenticated ? VX_IMAP_LINE_MAX : VX_IMAP_LINE_MAX_EARLY;
@@ -34,7 +37,13 @@ static bool literal_at_end(vx_slice line, uint64_t *size, bool *nonsync)
 	*nonsync = digits.len > 0 && digits.ptr[digits.len - 1] == '+';
 	if (*nonsync)
 		digits.len--;
-	return vx_slice_number(digits, UINT64_MAX / 4, size) == VX_OK;
+	if (vx_slice_number(digits, LITERAL_MAX, size) == VX_OK)
+		return true;
+	*size = UINT64_MAX; /* when it comes anyhow, that is too large */
+	for (size_t i = 0; i < digits.len; i++)
+		if (!vx_is(digits.ptr[i], VX_C_DIGIT))
+			return false;
+	return digits.len > 0 && *nonsync;
 }
 
 /* Is the command an APPEND?  "tag SP APPEND SP". */
@@ -42,7 +51,8 @@ static bool is_append(vx_slice command)
 {
 	const size_t sp = vx_slice_find(command, ' ');
 
-	return vx_slice_has_prefix_nocase(vx_slice_from(command, sp + 1), VX_S("APPEND "));
+	return vx_slice_has_prefix_nocase(
+	    vx_slice_from(command, sp + 1), VX_S("APPEND "));
 }
 
 /*
@@ -61,26 +71,54 @@ static int too_long(struct vx_imap_frame *f, enum vx_imap_frame_event *event)
 	f->handed_out = true;
 	f->dropping = false;
 	*event = VX_IMAP_TOO_LONG;
-	return VX_DATA;
+	if (!f->refused)
+		return VX_DATA;
+	f->refused = false;
+	return VX_OK;
+}
+
+static int give_up(struct vx_imap_frame *f)
+{
+	f->fatal = true;
+	return VX_DONE;
+}
+
+/* What followed a message that was refused: the command ends, or one more literal comes.
+ */
+static int end_refused(struct vx_imap_frame *f, bool literal, uint64_t size)
+{
+	if (literal && f->nonsync) {
+		if (size > LITERAL_MAX)
+			return give_up(f);
+		f->swallow = size;
+		f->line_start = 0;
+		vx_buf_truncate(&f->command, 0);
+		return VX_OK;
+	}
+	f->refused = false;
+	f->handed_out = true;
+	return VX_OK;
 }
 
 /* A line is complete (without its CRLF): a command, or a literal follows. */
-static int end_line(struct vx_imap_frame *f, struct vx_buf *out, enum vx_imap_frame_event *event)
+static int end_line(
+    struct vx_imap_frame *f, struct vx_buf *out, enum vx_imap_frame_event *event)
 {
 	const vx_slice all = vx_slice_head(vx_buf_slice(&f->command), f->command.len - 2);
 	const vx_slice line = vx_slice_from(all, f->line_start);
 	const size_t open = vx_slice_rfind(all, '{');
 	uint64_t size;
-	bool nonsync;
+	const bool literal = literal_at_end(line, &size, &f->nonsync);
 
-	if (!literal_at_end(line, &size, &nonsync)) {
+	if (f->refused)
+		return end_refused(f, literal, size);
+	if (!literal) {
 		vx_buf_truncate(&f->command, all.len);
 		f->handed_out = true;
 		*event = VX_IMAP_COMMAND;
 		return VX_DATA;
 	}
-	f->nonsync = nonsync;
-	if (is_message(f, vx_slice_head(all, open))) {
+	if (size <= LITERAL_MAX && is_message(f, vx_slice_head(all, open))) {
 		vx_buf_truncate(&f->command, all.len);
 		f->message = size;
 		f->asked = true;
@@ -88,17 +126,44 @@ static int end_line(struct vx_imap_frame *f, struct vx_buf *out, enum vx_imap_fr
 		return VX_DATA;
 	}
 	if (size > command_max(f) - f->command.len) {
-		if (nonsync) {
-			f->fatal = true; /* it is coming: there is no place to put it */
-			return VX_DONE;
-		}
+		if (f->nonsync)
+			return give_up(f); /* it is coming: there is no place to put it */
 		return too_long(f, event);
 	}
-	if (!nonsync)
+	if (!f->nonsync)
 		vx_buf_add_str(out, "+ go on\r\n");
 	f->literal = size;
 	f->line_start = f->command.len;
 	return VX_OK;
+}
+
+static void keep_tail(struct vx_imap_frame *f, vx_slice part)
+{
+	const vx_slice end =
+	    vx_slice_trim(vx_slice_from(part, part.len < 4 ? 0 : part.len - 4), "\r\n");
+
+	for (size_t i = 0; i < end.len; i++) {
+		f->tail[0] = f->tail[1];
+		f->tail[1] = end.ptr[i];
+	}
+}
+
+/*
+ * A line that is too long.  When it ends with "{n+}" its literal is on its way, and must
+ * not be taken for commands.
+ */
+static int drop_line(
+    struct vx_imap_frame *f, vx_slice part, bool whole, enum vx_imap_frame_event *event)
+{
+	if (!f->dropping)
+		keep_tail(f, vx_buf_slice(&f->command));
+	keep_tail(f, part);
+	f->dropping = true;
+	if (!whole)
+		return VX_OK;
+	if (f->tail[0] == '+' && f->tail[1] == '}')
+		return give_up(f);
+	return too_long(f, event);
 }
 
 static int take_line(struct vx_imap_frame *f, vx_slice *in, struct vx_buf *out,
@@ -111,8 +176,7 @@ static int take_line(struct vx_imap_frame *f, vx_slice *in, struct vx_buf *out,
 	*in = vx_slice_from(*in, part.len);
 	if (f->dropping || f->command.len - f->line_start + part.len > line_max(f) ||
 	    f->command.len + part.len > command_max(f)) {
-		f->dropping = true;
-		return whole ? too_long(f, event) : VX_OK;
+		return drop_line(f, part, whole, event);
 	}
 	vx_buf_add(&f->command, part);
 	if (f->command.failed)
@@ -120,15 +184,17 @@ static int take_line(struct vx_imap_frame *f, vx_slice *in, struct vx_buf *out,
 	if (!whole)
 		return VX_OK;
 	/* a bare LF is taken as a line end nowhere: it is part of a bad command */
-	if (f->command.len < 2 || f->command.ptr[f->command.len - 2] != '\r')
+	if (f->command.len - f->line_start < 2 ||
+	    f->command.ptr[f->command.len - 2] != '\r')
 		return too_long(f, event);
 	return end_line(f, out, event);
 }
 
-static int take_message(struct vx_imap_frame *f, vx_slice *in, enum vx_imap_frame_event *event,
-    vx_slice *octets)
+static int take_message(struct vx_imap_frame *f, vx_slice *in,
+    enum vx_imap_frame_event *event, vx_slice *octets)
 {
-	*octets = vx_slice_head(*in, f->message < SIZE_MAX ? (size_t)f->message : SIZE_MAX);
+	*octets =
+	    vx_slice_head(*in, f->message < SIZE_MAX ? (size_t)f->message : SIZE_MAX);
 	*in = vx_slice_from(*in, octets->len);
 	f->message -= octets->len;
 	*event = VX_IMAP_OCTETS;
@@ -139,12 +205,27 @@ static int take_message(struct vx_imap_frame *f, vx_slice *in, enum vx_imap_fram
 
 static void take_some(uint64_t *left, vx_slice *in, struct vx_buf *to)
 {
-	const vx_slice part = vx_slice_head(*in, *left < SIZE_MAX ? (size_t)*left : SIZE_MAX);
+	const vx_slice part =
+	    vx_slice_head(*in, *left < SIZE_MAX ? (size_t)*left : SIZE_MAX);
 
 	if (to != NULL)
 		vx_buf_add(to, part);
 	*in = vx_slice_from(*in, part.len);
 	*left -= part.len;
+}
+
+static void take_literal(struct vx_imap_frame *f, vx_slice *in)
+{
+	take_some(&f->literal, in, &f->command);
+	f->line_start = f->command.len; /* what is in it is no part of a line */
+}
+
+/* Nothing of what was handed out is needed any more. */
+static void begin(struct vx_imap_frame *f)
+{
+	f->handed_out = false;
+	f->line_start = 0;
+	vx_buf_shrink(&f->command, 1024);
 }
 
 int vx_imap_frame_next(struct vx_imap_frame *f, vx_slice *in, struct vx_buf *out,
@@ -154,12 +235,9 @@ int vx_imap_frame_next(struct vx_imap_frame *f, vx_slice *in, struct vx_buf *out
 
 	if (f->fatal)
 		return VX_DONE;
-	if (f->handed_out) {
-		f->handed_out = false;
-		f->line_start = 0;
-		vx_buf_shrink(&f->command, 1024);
-	}
 	while (rc == VX_OK && in->len > 0) {
+		if (f->handed_out)
+			begin(f);
 		if (f->asked)
 			return VX_WAIT;
 		if (f->swallow > 0)
@@ -167,7 +245,7 @@ int vx_imap_frame_next(struct vx_imap_frame *f, vx_slice *in, struct vx_buf *out
 		else if (f->message > 0)
 			rc = take_message(f, in, event, octets);
 		else if (f->literal > 0)
-			take_some(&f->literal, in, &f->command);
+			take_literal(f, in);
 		else
 			rc = take_line(f, in, out, event);
 		if (f->command.failed)
@@ -187,9 +265,9 @@ void vx_imap_frame_accept(struct vx_imap_frame *f, struct vx_buf *out)
 void vx_imap_frame_refuse(struct vx_imap_frame *f)
 {
 	f->asked = false;
-	if (f->nonsync) {
-		f->swallow = f->message + 2; /* and the CRLF that ends the command */
-	}
+	if (f->nonsync)
+		f->swallow = f->message;
+	f->refused = f->nonsync;
 	f->message = 0;
 	f->handed_out = true;
 }

@@ -11,16 +11,20 @@
 #include "vectis/err.h"
 
 #define VX_IMAP_LINE_MAX ((size_t)64 * 1024)
-#define VX_IMAP_LINE_MAX_EARLY ((size_t)8 * 1024)     /* before login */
-#define VX_IMAP_COMMAND_MAX ((size_t)1024 * 1024)     /* with its literals */
+#define VX_IMAP_LINE_MAX_EARLY ((size_t)8 * 1024) /* before login */
+#define VX_IMAP_COMMAND_MAX ((size_t)1024 * 1024) /* with its literals */
 #define VX_IMAP_COMMAND_MAX_EARLY ((size_t)16 * 1024)
-#define VX_IMAP_NONSYNC_MAX 4096 /* LITERAL- (RFC 7888 5); more of APPEND is swallowed */
+#define VX_IMAP_NONSYNC_MAX                                                              \
+	4096 /* LITERAL- (RFC 7888 5); more of APPEND is swallowed                       \
+	      */
 
 enum vx_imap_frame_event {
 	VX_IMAP_COMMAND, /* command is whole */
-	VX_IMAP_MESSAGE, /* an APPEND up to its message of `size` octets: accept or refuse */
+	VX_IMAP_MESSAGE, /* an APPEND up to its message of `size` octets: accept or refuse
+			  */
 	VX_IMAP_OCTETS,  /* of that message */
-	VX_IMAP_TOO_LONG, /* a line or a literal beyond the limits: say BAD; it was dropped */
+	VX_IMAP_TOO_LONG, /* a line or a literal beyond the limits: say BAD; it was
+			     dropped */
 };
 
 struct vx_imap_frame {
@@ -31,7 +35,9 @@ struct vx_imap_frame {
 	uint64_t message;      /* octets of an APPEND's message still to come */
 	uint64_t swallow;      /* octets to be dropped */
 	bool asked;            /* MESSAGE was handed out: accept or refuse is awaited */
+	char tail[2];          /* of the line under way when it is dropped */
 	bool nonsync, dropping, handed_out, fatal;
+	bool refused; /* what follows the message up to the command's end: drop */
 };
 
 void vx_imap_frame_init(struct vx_imap_frame *f);
@@ -40,11 +46,14 @@ void vx_imap_frame_done(struct vx_imap_frame *f);
 /*
  * Advance over *in; "+ ..." lines go to out.  VX_DATA: *event; octets is set for OCTETS,
  * the command is in f->command.  VX_MORE.  VX_DONE: a limit was passed in a way that the
- * rest cannot be told apart: close.
+ * rest cannot be told apart (octets of a literal are on their way): close.
  */
 int vx_imap_frame_next(struct vx_imap_frame *f, vx_slice *in, struct vx_buf *out,
     enum vx_imap_frame_event *event, vx_slice *octets);
-/* After MESSAGE: take it (sends "+" when the client waits for it), or drop it. */
+/*
+ * After MESSAGE: take it (sends "+" when the client waits for it), or drop it and the
+ * rest of its command, of which nothing more is heard.
+ */
 void vx_imap_frame_accept(struct vx_imap_frame *f, struct vx_buf *out);
 void vx_imap_frame_refuse(struct vx_imap_frame *f);
 

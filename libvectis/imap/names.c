@@ -36,11 +36,13 @@ static bool decode_shifted(vx_slice s, struct vx_buf *out)
 		if (high != 0) {
 			if (unit < 0xdc00 || unit > 0xdfff)
 				return false;
-			vx_utf8_add(out, 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00));
+			vx_utf8_add(
+			    out, 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00));
 			high = 0;
 		} else if (unit >= 0xd800 && unit <= 0xdbff) {
 			high = unit;
-		} else if ((unit >= 0xdc00 && unit <= 0xdfff) || (unit >= 0x20 && unit < 0x7f)) {
+		} else if ((unit >= 0xdc00 && unit <= 0xdfff) ||
+			   (unit >= 0x20 && unit < 0x7f)) {
 			return false; /* printable ASCII stands for itself */
 		} else {
 			vx_utf8_add(out, unit);
@@ -49,28 +51,50 @@ static bool decode_shifted(vx_slice s, struct vx_buf *out)
 	return high == 0 && bits < 6 && (acc & ((1u << bits) - 1)) == 0;
 }
 
-int vx_imap_utf7_decode(vx_slice s, struct vx_buf *out)
+/* "&...-" at the beginning of *s; *shifted: the one before it was one, too. */
+static bool decode_shift(vx_slice *s, bool *shifted, struct vx_buf *out)
 {
-	while (s.len > 0) {
-		size_t end;
+	const size_t end = vx_slice_find(*s, '-');
+	const bool again = *shifted;
 
-		if (s.ptr[0] != '&') {
-			if (vx_is(s.ptr[0], VX_C_HIGH | VX_C_CTL))
-				return VX_EINVAL;
-			vx_buf_add_char(out, s.ptr[0]);
-			s = vx_slice_from(s, 1);
+	*shifted = end > 1;
+	if (end == s->len || (*shifted && again))
+		return false; /* two where one would do are not canonical */
+	if (end == 1)
+		vx_buf_add_char(out, '&');
+	else if (!decode_shifted(vx_slice_of(s->ptr + 1, end - 1), out))
+		return false;
+	*s = vx_slice_from(*s, end + 1);
+	return true;
+}
+
+static bool decode(vx_slice s, struct vx_buf *out)
+{
+	bool shifted = false;
+
+	while (s.len > 0) {
+		if (s.ptr[0] == '&') {
+			if (!decode_shift(&s, &shifted, out))
+				return false;
 			continue;
 		}
-		end = vx_slice_find(s, '-');
-		if (end == s.len)
-			return VX_EINVAL;
-		if (end == 1)
-			vx_buf_add_char(out, '&');
-		else if (!decode_shifted(vx_slice_of(s.ptr + 1, end - 1), out))
-			return VX_EINVAL;
-		s = vx_slice_from(s, end + 1);
+		if (vx_is(s.ptr[0], VX_C_HIGH | VX_C_CTL))
+			return false;
+		vx_buf_add_char(out, s.ptr[0]);
+		s = vx_slice_from(s, 1);
+		shifted = false;
 	}
-	return out->failed ? VX_ELIMIT : VX_OK;
+	return true;
+}
+
+int vx_imap_utf7_decode(vx_slice s, struct vx_buf *out)
+{
+	const size_t before = out->len;
+
+	if (decode(s, out))
+		return out->failed ? VX_ELIMIT : VX_OK;
+	vx_buf_truncate(out, before);
+	return VX_EINVAL;
 }
 
 struct shifter {
@@ -79,7 +103,8 @@ struct shifter {
 	unsigned bits;
 };
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
+static const char digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 static void put_unit(struct shifter *s, uint32_t unit)
 {
@@ -150,10 +175,12 @@ bool vx_imap_list_match(vx_slice pattern, vx_slice name)
 		} else if (p < pattern.len && pattern.ptr[p] == '%') {
 			percent = p++;
 			percent_n = n;
-		} else if (p < pattern.len && n < name.len && pattern.ptr[p] == name.ptr[n]) {
+		} else if (p < pattern.len && n < name.len &&
+			   pattern.ptr[p] == name.ptr[n]) {
 			p++;
 			n++;
-		} else if (percent != SIZE_MAX && percent_n < name.len && name.ptr[percent_n] != '/') {
+		} else if (percent != SIZE_MAX && percent_n < name.len &&
+			   name.ptr[percent_n] != '/') {
 			p = percent + 1;
 			n = ++percent_n;
 		} else if (star != SIZE_MAX && star_n < name.len) {

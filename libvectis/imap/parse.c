@@ -16,7 +16,8 @@ bool vx_imap_atom(struct vx_cursor *c, vx_slice *out)
 
 bool vx_imap_tag(struct vx_cursor *c, vx_slice *out)
 {
-	return vx_imap_atom(c, out) && vx_slice_find(*out, '+') == out->len && out->len <= 256;
+	return vx_imap_atom(c, out) && vx_slice_find(*out, '+') == out->len &&
+	       out->len <= 256;
 }
 
 bool vx_imap_number(struct vx_cursor *c, uint64_t max, uint64_t *out)
@@ -24,10 +25,19 @@ bool vx_imap_number(struct vx_cursor *c, uint64_t max, uint64_t *out)
 	return vx_cur_number(c, max, out);
 }
 
+/* How many octets until the '"' that ends it, escapes counted twice. */
+static size_t quoted_octets(const struct vx_cursor *c)
+{
+	const char *p = c->p;
+
+	while (p != c->end && *p != '"')
+		p += *p == '\\' && p + 1 != c->end ? 2 : 1;
+	return (size_t)(p - c->p);
+}
+
 static bool quoted(struct vx_cursor *c, struct vx_arena *a, vx_slice *out)
 {
-	const size_t room = vx_cur_left(c);
-	char *p = vx_arena_alloc(a, room + 1);
+	char *p = vx_arena_alloc(a, quoted_octets(c) + 1);
 	size_t n = 0;
 
 	if (p == NULL)
@@ -69,17 +79,19 @@ bool vx_imap_string(struct vx_cursor *c, struct vx_arena *a, vx_slice *out)
 	return vx_cur_char(c, '"') ? quoted(c, a, out) : literal(c, a, out);
 }
 
-static bool string_or(struct vx_cursor *c, struct vx_arena *a, const char *more, vx_slice *out)
+static bool string_or(
+    struct vx_cursor *c, struct vx_arena *a, const char *more, vx_slice *out)
 {
 	const char *const start = c->p;
 
-	if (!vx_cur_end(c) && (*c->p == '"' || *c->p == '{' || *c->p == '~'))
+	if (vx_slice_has_prefix(vx_cur_rest(c), VX_S("~{")) || vx_cur_peek(c) == '"' ||
+	    vx_cur_peek(c) == '{')
 		return vx_imap_string(c, a, out);
 	while (!vx_cur_end(c) && (vx_is(*c->p, VX_C_ATOM | VX_C_HIGH) ||
-	                             (*c->p != '\0' && strchr(more, *c->p) != NULL)))
+				     (*c->p != '\0' && strchr(more, *c->p) != NULL)))
 		c->p++;
-	*out = vx_slice_range(start, c->p);
-	return out->len > 0;
+	return c->p != start &&
+	       vx_arena_copy(a, vx_slice_range(start, c->p), out) == VX_OK;
 }
 
 bool vx_imap_astring(struct vx_cursor *c, struct vx_arena *a, vx_slice *out)
@@ -117,7 +129,8 @@ static bool seq_number(struct vx_cursor *c, uint32_t *out)
 	return true;
 }
 
-bool vx_imap_sequence_set(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_set *out)
+bool vx_imap_sequence_set(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_set *out)
 {
 	size_t cap = 0;
 
@@ -131,16 +144,17 @@ bool vx_imap_sequence_set(struct vx_cursor *c, struct vx_arena *a, struct vx_ima
 
 		if (out->count == cap) {
 			const size_t more = cap == 0 ? 8 : cap * 2;
-			struct vx_imap_range *grown = vx_arena_array(a, more, sizeof(*grown));
+			struct vx_imap_range *grown =
+			    vx_arena_array(a, more, sizeof(*grown));
 
-			if (grown == NULL || cap >= VX_IMAP_RANGES_MAX)
+			if (grown == NULL)
 				return false;
 			if (cap > 0)
 				memcpy(grown, out->ranges, cap * sizeof(*grown));
 			out->ranges = grown;
 			cap = more;
 		}
-		if (!seq_number(c, &r.first))
+		if (out->count == VX_IMAP_RANGES_MAX || !seq_number(c, &r.first))
 			return false;
 		r.last = r.first;
 		if (vx_cur_char(c, ':') && !seq_number(c, &r.last))
@@ -166,8 +180,10 @@ static bool one_flag(struct vx_cursor *c, struct vx_imap_flags *out)
 	if (vx_cur_char(c, '\\')) {
 		if (!vx_imap_atom(c, &name))
 			return false;
-		for (size_t i = 0; i < sizeof(system_flags) / sizeof(system_flags[0]); i++) {
-			if (vx_slice_eq_nocase(name, vx_slice_str(system_flags[i].name))) {
+		for (size_t i = 0; i < sizeof(system_flags) / sizeof(system_flags[0]);
+		     i++) {
+			if (vx_slice_eq_nocase(
+				name, vx_slice_str(system_flags[i].name))) {
 				out->system |= system_flags[i].bit;
 				return true;
 			}
@@ -201,7 +217,8 @@ bool vx_imap_flags(
 
 /* --- FETCH ----------------------------------------------------------------------- */
 
-static bool header_list(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_section *s)
+static bool header_list(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_section *s)
 {
 	size_t cap = 0;
 
@@ -210,7 +227,7 @@ static bool header_list(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_
 	do {
 		if (s->name_count == cap) {
 			const size_t more = cap == 0 ? 16 : cap * 2;
-			vx_slice *grown = cap >= 1000 ? NULL : vx_arena_array(a, more, sizeof(*grown));
+			vx_slice *grown = vx_arena_array(a, more, sizeof(*grown));
 
 			if (grown == NULL)
 				return false;
@@ -219,14 +236,16 @@ static bool header_list(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_
 			s->names = grown;
 			cap = more;
 		}
-		if (!vx_imap_astring(c, a, &s->names[s->name_count]))
+		if (s->name_count == VX_IMAP_FIELD_NAMES_MAX ||
+		    !vx_imap_astring(c, a, &s->names[s->name_count]))
 			return false;
 		s->name_count++;
 	} while (vx_cur_char(c, ' '));
 	return vx_cur_char(c, ')');
 }
 
-static bool section_text(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_section *s)
+static bool section_text(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_section *s)
 {
 	if (vx_cur_text(c, VX_S("HEADER.FIELDS.NOT"))) {
 		s->text = VX_SECTION_FIELDS_NOT;
@@ -247,39 +266,90 @@ static bool section_text(struct vx_cursor *c, struct vx_arena *a, struct vx_imap
 	return s->text != VX_SECTION_MIME || s->part_count > 0;
 }
 
-/* "[" [part *("." part)] ["." text] "]" */
+/* part *("." part) ["." ...]; *dot: a text must follow. */
+static bool section_parts(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_section *s, bool *dot)
+{
+	uint64_t n;
+
+	s->parts = vx_arena_array(a, VX_IMAP_PART_DEPTH_MAX, sizeof(*s->parts));
+	*dot = false;
+	while (s->parts != NULL && vx_cur_number(c, UINT32_MAX, &n)) {
+		if (n == 0 || s->part_count == VX_IMAP_PART_DEPTH_MAX)
+			return false;
+		s->parts[s->part_count++] = (uint32_t)n;
+		*dot = vx_cur_char(c, '.');
+		if (!*dot)
+			break;
+	}
+	return s->parts != NULL;
+}
+
+/* A field name in an answer: an atom, else a quoted string (no literal comes here). */
+static void name_text(struct vx_buf *out, vx_slice name)
+{
+	struct vx_cursor c = vx_cursor_of(name);
+	const bool atom = vx_cur_run(&c, VX_C_ATOM).len > 0 && vx_cur_end(&c);
+
+	vx_buf_add_str(out, atom ? "" : "\"");
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.ptr[i] == '"' || name.ptr[i] == '\\')
+			vx_buf_add_char(out, '\\');
+		vx_buf_add_char(out, name.ptr[i]);
+	}
+	vx_buf_add_str(out, atom ? "" : "\"");
+}
+
+/* As it was written, but for field names in literals: those are for commands only. */
+static bool write_section_text(
+    struct vx_arena *a, vx_slice written, const struct vx_imap_section *s, vx_slice *out)
+{
+	const size_t open = vx_slice_find(written, '(');
+	struct vx_buf text = { .max = 2 * written.len + 2 };
+	bool ok;
+
+	if (vx_slice_find(written, '{') == written.len)
+		return vx_arena_copy(a, written, out) == VX_OK;
+	vx_buf_add(&text, vx_slice_head(written, open));
+	for (size_t i = 0; i < s->name_count; i++) {
+		vx_buf_add_char(&text, i == 0 ? '(' : ' ');
+		name_text(&text, s->names[i]);
+	}
+	vx_buf_add_char(&text, ')');
+	ok = !text.failed && vx_arena_copy(a, vx_buf_slice(&text), out) == VX_OK;
+	vx_buf_done(&text);
+	return ok;
+}
+
+static bool partial(struct vx_cursor *c, struct vx_imap_item *item)
+{
+	item->partial = true;
+	return vx_cur_number(c, UINT64_MAX / 4, &item->offset) && vx_cur_char(c, '.') &&
+	       vx_cur_number(c, UINT64_MAX / 4, &item->length) && item->length > 0 &&
+	       vx_cur_char(c, '>');
+}
+
+/* "[" [part *("." part)] ["." text] "]"; of BINARY only parts. */
 static bool section(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_item *item)
 {
 	struct vx_imap_section *s = &item->section;
+	const bool binary = item->type != VX_ITEM_SECTION;
 	const char *start;
-	uint64_t n;
+	bool dot;
 
 	if (!vx_cur_char(c, '['))
 		return false;
 	start = c->p;
-	s->parts = vx_arena_array(a, VX_IMAP_PART_DEPTH_MAX, sizeof(*s->parts));
-	if (s->parts == NULL)
+	if (!section_parts(c, a, s, &dot))
 		return false;
-	while (vx_cur_number(c, UINT32_MAX, &n)) {
-		if (n == 0 || s->part_count == VX_IMAP_PART_DEPTH_MAX)
-			return false;
-		s->parts[s->part_count++] = (uint32_t)n;
-		if (!vx_cur_char(c, '.'))
-			break;
-		if (vx_cur_peek(c) == ']')
-			return false;
-	}
-	if (vx_cur_peek(c) != ']' && !section_text(c, a, s))
+	if ((dot || s->part_count == 0) && (dot || vx_cur_peek(c) != ']') &&
+	    (binary || !section_text(c, a, s)))
 		return false;
-	if (vx_arena_copy(a, vx_slice_range(start, c->p), &item->section_text) != VX_OK ||
+	if (!write_section_text(a, vx_slice_range(start, c->p), s, &item->section_text) ||
 	    !vx_cur_char(c, ']'))
 		return false;
-	if (vx_cur_char(c, '<')) {
-		item->partial = true;
-		return vx_cur_number(c, UINT64_MAX / 4, &item->offset) && vx_cur_char(c, '.') &&
-		       vx_cur_number(c, UINT64_MAX / 4, &item->length) && item->length > 0 &&
-		       vx_cur_char(c, '>');
-	}
+	if (item->type != VX_ITEM_BINARY_SIZE && vx_cur_char(c, '<'))
+		return partial(c, item);
 	return true;
 }
 
@@ -289,7 +359,8 @@ static const struct fetch_word {
 	bool peek, section;
 	enum vx_imap_section_text text; /* of RFC822... */
 	bool legacy;
-} fetch_words[] = { /* longer ones before their beginnings */
+} fetch_words[] = {
+	/* longer ones before their beginnings */
 	{ "FLAGS", VX_ITEM_FLAGS, false, false, 0, false },
 	{ "UID", VX_ITEM_UID, false, false, 0, false },
 	{ "INTERNALDATE", VX_ITEM_INTERNALDATE, false, false, 0, false },
@@ -315,8 +386,10 @@ static bool fetch_item(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_i
 
 		if (!vx_cur_text(c, vx_slice_str(w->word)))
 			continue;
-		*out = (struct vx_imap_item){ .type = w->type, .peek = w->peek,
-			.legacy = w->legacy ? w->word : NULL, .section = { .text = w->text } };
+		*out = (struct vx_imap_item){ .type = w->type,
+			.peek = w->peek,
+			.legacy = w->legacy ? w->word : NULL,
+			.section = { .text = w->text } };
 		if (!w->section)
 			return true;
 		c->p--; /* the '[' belongs to the section */
@@ -325,7 +398,8 @@ static bool fetch_item(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_i
 	return false;
 }
 
-static void macro(struct vx_imap_fetch *out, const enum vx_imap_item_type *types, size_t count)
+static void macro(
+    struct vx_imap_fetch *out, const enum vx_imap_item_type *types, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		out->items[out->count++] = (struct vx_imap_item){ .type = types[i] };
@@ -333,8 +407,8 @@ static void macro(struct vx_imap_fetch *out, const enum vx_imap_item_type *types
 
 static bool fetch_macro(struct vx_cursor *c, struct vx_imap_fetch *out)
 {
-	static const enum vx_imap_item_type full[] = { VX_ITEM_FLAGS, VX_ITEM_INTERNALDATE,
-		VX_ITEM_SIZE, VX_ITEM_ENVELOPE, VX_ITEM_BODY };
+	static const enum vx_imap_item_type full[] = { VX_ITEM_FLAGS,
+		VX_ITEM_INTERNALDATE, VX_ITEM_SIZE, VX_ITEM_ENVELOPE, VX_ITEM_BODY };
 
 	if (vx_cur_text(c, VX_S("ALL")))
 		macro(out, full, 4);
@@ -355,7 +429,8 @@ static bool fetch_modifiers(struct vx_cursor *c, struct vx_imap_fetch *out)
 	       vx_cur_end(c);
 }
 
-bool vx_imap_fetch_items(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out)
+bool vx_imap_fetch_items(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out)
 {
 	*out = (struct vx_imap_fetch){ 0 };
 	out->items = vx_arena_array(a, VX_IMAP_FETCH_ITEMS_MAX, sizeof(*out->items));

@@ -7,10 +7,11 @@
 #include "vectis/buf.h"
 #include "vectis/err.h"
 
-#define VX_IMAP_RANGES_MAX 10000  /* in one set */
+#define VX_IMAP_RANGES_MAX 10000 /* in one set */
 #define VX_IMAP_SEARCH_KEYS_MAX 1000
 #define VX_IMAP_SEARCH_DEPTH_MAX 32
 #define VX_IMAP_FETCH_ITEMS_MAX 100
+#define VX_IMAP_FIELD_NAMES_MAX 1000 /* of HEADER.FIELDS */
 
 /* Each: false when it is not there (the cursor may have moved: the command is bad). */
 bool vx_imap_sp(struct vx_cursor *c);
@@ -33,7 +34,8 @@ struct vx_imap_set {
 	size_t count;
 	bool saved;
 };
-bool vx_imap_sequence_set(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_set *out);
+bool vx_imap_sequence_set(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_set *out);
 
 /* "(\Seen $Junk)" or without parentheses: system flags as bits, keywords by name. */
 struct vx_imap_flags {
@@ -53,10 +55,10 @@ enum vx_imap_item_type {
 	VX_ITEM_INTERNALDATE,
 	VX_ITEM_SIZE,
 	VX_ITEM_ENVELOPE,
-	VX_ITEM_BODY,          /* non-extensible BODYSTRUCTURE */
+	VX_ITEM_BODY, /* non-extensible BODYSTRUCTURE */
 	VX_ITEM_BODYSTRUCTURE,
-	VX_ITEM_SECTION,       /* BODY[...], BODY.PEEK[...], RFC822... */
-	VX_ITEM_BINARY,        /* BINARY[...], BINARY.PEEK[...] */
+	VX_ITEM_SECTION, /* BODY[...], BODY.PEEK[...], RFC822... */
+	VX_ITEM_BINARY,  /* BINARY[...], BINARY.PEEK[...] */
 	VX_ITEM_BINARY_SIZE,
 	VX_ITEM_MODSEQ,
 };
@@ -82,9 +84,10 @@ struct vx_imap_section {
 struct vx_imap_item {
 	enum vx_imap_item_type type;
 	bool peek;
-	const char *legacy;     /* "RFC822", "RFC822.HEADER", "RFC822.TEXT": its name in the answer */
+	const char *
+	    legacy; /* "RFC822", "RFC822.HEADER", "RFC822.TEXT": its name in the answer */
 	struct vx_imap_section section;
-	vx_slice section_text;  /* as written, for the answer */
+	vx_slice section_text; /* for the answer: as written, but no literals */
 	bool partial;
 	uint64_t offset, length;
 };
@@ -94,7 +97,8 @@ struct vx_imap_fetch {
 	size_t count;
 	uint64_t changed_since; /* RFC 7162; 0: not asked */
 };
-bool vx_imap_fetch_items(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out);
+bool vx_imap_fetch_items(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out);
 
 /* --- SEARCH ---------------------------------------------------------------------- */
 
@@ -103,17 +107,25 @@ enum vx_imap_key_type {
 	VX_KEY_AND, /* of children */
 	VX_KEY_OR,
 	VX_KEY_NOT,
-	VX_KEY_FLAG,     /* bits all set */
+	VX_KEY_FLAG, /* bits all set */
 	VX_KEY_NO_FLAG,
-	VX_KEY_KEYWORD, VX_KEY_NO_KEYWORD, /* text: the name */
-	VX_KEY_SEQUENCE, VX_KEY_UID,       /* set */
-	VX_KEY_LARGER, VX_KEY_SMALLER,     /* number */
-	VX_KEY_BEFORE, VX_KEY_ON, VX_KEY_SINCE,             /* number: day */
-	VX_KEY_SENTBEFORE, VX_KEY_SENTON, VX_KEY_SENTSINCE,
-	VX_KEY_HEADER,   /* name, text */
-	VX_KEY_BODY, VX_KEY_TEXT,
-	VX_KEY_MODSEQ,   /* number */
-	VX_KEY_NONE,     /* matches nothing: NEW, RECENT */
+	VX_KEY_KEYWORD,
+	VX_KEY_NO_KEYWORD, /* text: the name */
+	VX_KEY_SEQUENCE,
+	VX_KEY_UID, /* set */
+	VX_KEY_LARGER,
+	VX_KEY_SMALLER, /* number */
+	VX_KEY_BEFORE,
+	VX_KEY_ON,
+	VX_KEY_SINCE, /* number: day */
+	VX_KEY_SENTBEFORE,
+	VX_KEY_SENTON,
+	VX_KEY_SENTSINCE,
+	VX_KEY_HEADER, /* name, text */
+	VX_KEY_BODY,
+	VX_KEY_TEXT,
+	VX_KEY_MODSEQ, /* number */
+	VX_KEY_NONE,   /* matches nothing: NEW, RECENT */
 };
 
 struct vx_imap_key {
@@ -128,14 +140,17 @@ struct vx_imap_key {
 struct vx_imap_search {
 	bool has_return, min, max, count, all, save;
 	bool bad_charset;
-	bool modseq; /* MODSEQ was used */
+	bool modseq;             /* MODSEQ was used */
 	struct vx_imap_key *key; /* VX_KEY_AND of what was asked */
 };
 bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out);
 
 /* --- names ----------------------------------------------------------------------- */
 
-/* Modified UTF-7 (RFC 3501 5.1.3).  VX_EINVAL: not that, or not canonical. */
+/*
+ * Append modified UTF-7 (RFC 3501 5.1.3) as UTF-8.  VX_EINVAL: not that, or not
+ * canonical, and *out is as it was; VX_ELIMIT.
+ */
 int vx_imap_utf7_decode(vx_slice s, struct vx_buf *out);
 void vx_imap_utf7_encode(vx_slice utf8, struct vx_buf *out);
 /* Does pattern ('*': anything, '%': anything without '/') match?  Linear in practice. */

@@ -13,6 +13,18 @@ static bool may_quote(vx_slice s, bool utf8)
 	return !utf8 || vx_utf8_valid(s);
 }
 
+/* There is no NUL in a literal (RFC 9051 4.3): another octet stands for it. */
+static void write_literal(struct vx_buf *out, vx_slice s)
+{
+	vx_slice part;
+
+	while (vx_slice_cut(&s, '\0', &part)) {
+		vx_buf_add(out, part);
+		vx_buf_add_char(out, '?');
+	}
+	vx_buf_add(out, part);
+}
+
 void vx_imap_write_string(struct vx_buf *out, vx_slice s, bool utf8)
 {
 	if (s.ptr == NULL) {
@@ -23,7 +35,7 @@ void vx_imap_write_string(struct vx_buf *out, vx_slice s, bool utf8)
 		vx_buf_add_char(out, '{');
 		vx_buf_add_number(out, s.len);
 		vx_buf_add_str(out, "}\r\n");
-		vx_buf_add(out, s);
+		write_literal(out, s);
 		return;
 	}
 	vx_buf_add_char(out, '"');
@@ -252,9 +264,12 @@ int vx_imap_write_structure(
 {
 	struct writer w = { out, d, extensible, utf8 };
 	struct vx_part p;
+	uint32_t left = d->part_count; /* a damaged descriptor may go in circles */
 	int rc = vx_descriptor_part(d, 0, &p);
 
 	while (rc == VX_OK) {
+		if (left-- == 0)
+			return VX_ECORRUPT;
 		rc = open_part(&w, &p);
 		if (rc == VX_OK && p.first_child != 0) {
 			rc = vx_descriptor_part(d, p.first_child, &p);
@@ -278,23 +293,26 @@ int vx_imap_write_structure(
 
 /* --- sections -------------------------------------------------------------------- */
 
-/* Child number n of p (from 1); of a part that is no multipart, 1 is its body. */
+static bool is_multipart(const struct vx_part *p)
+{
+	return (p->flags & VX_PART_MULTIPART) != 0 && p->first_child != 0;
+}
+
+static bool is_message(const struct vx_part *p)
+{
+	return (p->flags & VX_PART_MESSAGE) != 0 && p->first_child != 0;
+}
+
+/* Child number n of p (from 1): a message or multipart; 1 of what has no parts is it. */
 static int child(const struct vx_descriptor *d, const struct vx_part *p, uint32_t n,
     struct vx_part *out)
 {
-	struct vx_part container = *p;
-	int rc = VX_OK;
+	int rc;
 
-	/* the message in a message/rfc822 lends its parts */
-	if ((container.flags & VX_PART_MESSAGE) != 0 && container.first_child != 0)
-		rc = vx_descriptor_part(d, container.first_child, &container);
-	if (rc != VX_OK)
-		return rc;
-	if ((container.flags & VX_PART_MULTIPART) == 0 || container.first_child == 0) {
-		*out = container;
-		return n == 1 ? VX_DONE : VX_ENOENT;
-	}
-	rc = vx_descriptor_part(d, container.first_child, out);
+	*out = *p;
+	if (!is_multipart(p))
+		return n == 1 ? VX_OK : VX_ENOENT;
+	rc = vx_descriptor_part(d, p->first_child, out);
 	while (rc == VX_OK && --n > 0)
 		rc = out->next_sibling == 0
 			 ? VX_ENOENT
@@ -302,17 +320,24 @@ static int child(const struct vx_descriptor *d, const struct vx_part *p, uint32_
 	return rc;
 }
 
+/*
+ * RFC 9051 6.4.5.1: numbers count the parts of a multipart; a message in a part lends
+ * its own; and a message that is no multipart has one part.
+ */
 int vx_imap_section_part(
     const struct vx_descriptor *d, const struct vx_imap_section *s, struct vx_part *out)
 {
+	struct vx_part container;
 	int rc = vx_descriptor_part(d, 0, out);
 
 	for (size_t i = 0; i < s->part_count && rc == VX_OK; i++) {
-		struct vx_part p = *out;
-
-		rc = child(d, &p, s->parts[i], out);
-		if (rc == VX_DONE) /* "1" of what has no parts: nothing may follow */
-			return i + 1 == s->part_count ? VX_OK : VX_ENOENT;
+		container = *out;
+		if (i > 0 && is_message(out))
+			rc = vx_descriptor_part(d, out->first_child, &container);
+		else if (i > 0 && !is_multipart(out))
+			rc = VX_ENOENT;
+		if (rc == VX_OK)
+			rc = child(d, &container, s->parts[i], out);
 	}
 	return rc;
 }
@@ -338,7 +363,7 @@ int vx_imap_section_ranges(const struct vx_descriptor *d, const struct vx_imap_s
 	}
 	/* HEADER, TEXT: of the message, or of a message in a part */
 	if (s->part_count > 0) {
-		if ((p.flags & VX_PART_MESSAGE) == 0 || p.first_child == 0)
+		if (!is_message(&p))
 			return VX_ENOENT;
 		rc = vx_descriptor_part(d, p.first_child, &p);
 		if (rc != VX_OK)
@@ -354,6 +379,7 @@ void vx_imap_select_fields(
     vx_slice header, const struct vx_imap_section *s, struct vx_buf *out)
 {
 	const bool wanted = s->text == VX_SECTION_FIELDS;
+	const size_t start = out->len;
 	struct vx_field f;
 
 	while (vx_field_next(&header, &f)) {
@@ -364,5 +390,7 @@ void vx_imap_select_fields(
 		if (named == wanted && !(f.bad && wanted))
 			vx_buf_add(out, f.whole);
 	}
+	if (out->len > start && out->ptr[out->len - 1] != '\n')
+		vx_buf_add_str(out, "\r\n"); /* the message ended here */
 	vx_buf_add_str(out, "\r\n");
 }

@@ -4,8 +4,19 @@
 #include "vectis/date.h"
 #include "vectis/store.h"
 
-enum arg { NO_ARG, FLAG_ARG, TEXT_ARG, KEYWORD_ARG, DATE_ARG, SIZE_ARG, HEADER_ARG, UID_ARG,
-	NOT_ARG, OR_ARG, MODSEQ_ARG };
+enum arg {
+	NO_ARG,
+	FLAG_ARG,
+	TEXT_ARG,
+	KEYWORD_ARG,
+	DATE_ARG,
+	SIZE_ARG,
+	HEADER_ARG,
+	UID_ARG,
+	NOT_ARG,
+	OR_ARG,
+	MODSEQ_ARG
+};
 
 static const struct word {
 	const char *word;
@@ -63,8 +74,9 @@ static bool key(struct parser *p, unsigned depth, struct vx_imap_key **out);
 
 static struct vx_imap_key *new_key(struct parser *p, enum vx_imap_key_type type)
 {
-	struct vx_imap_key *k =
-	    p->keys++ >= VX_IMAP_SEARCH_KEYS_MAX ? NULL : vx_arena_alloc(p->a, sizeof(*k));
+	struct vx_imap_key *k = p->keys++ >= VX_IMAP_SEARCH_KEYS_MAX
+				    ? NULL
+				    : vx_arena_alloc(p->a, sizeof(*k));
 
 	if (k != NULL)
 		k->type = type;
@@ -76,7 +88,8 @@ static bool date(struct parser *p, int64_t *out)
 	const bool quoted = vx_cur_char(p->c, '"');
 	const char *const start = p->c->p;
 
-	while (!vx_cur_end(p->c) && (vx_is(*p->c->p, VX_C_ALPHA | VX_C_DIGIT) || *p->c->p == '-'))
+	while (!vx_cur_end(p->c) &&
+	       (vx_is(*p->c->p, VX_C_ALPHA | VX_C_DIGIT) || *p->c->p == '-'))
 		p->c->p++;
 	return vx_date_day_parse(vx_slice_range(start, p->c->p), out) == VX_OK &&
 	       (!quoted || vx_cur_char(p->c, '"'));
@@ -90,7 +103,7 @@ static bool modseq(struct parser *p, struct vx_imap_key *k)
 
 	if (vx_cur_peek(p->c) == '"' &&
 	    (!vx_imap_string(p->c, p->a, &name) || !vx_imap_sp(p->c) ||
-	        !vx_imap_atom(p->c, &type) || !vx_imap_sp(p->c)))
+		!vx_imap_atom(p->c, &type) || !vx_imap_sp(p->c)))
 		return false;
 	if (!vx_cur_number(p->c, INT64_MAX, &n))
 		return false;
@@ -99,7 +112,8 @@ static bool modseq(struct parser *p, struct vx_imap_key *k)
 	return true;
 }
 
-static bool argument(struct parser *p, const struct word *w, unsigned depth, struct vx_imap_key *k)
+static bool argument(
+    struct parser *p, const struct word *w, unsigned depth, struct vx_imap_key *k)
 {
 	uint64_t n;
 
@@ -193,8 +207,9 @@ static bool returns(struct vx_cursor *c, struct vx_imap_search *out)
 	if (!vx_cur_text(c, VX_S("RETURN (")))
 		return true;
 	out->has_return = true;
-	while (!vx_cur_char(c, ')')) {
-		(void)vx_cur_char(c, ' ');
+	for (bool first = true; !vx_cur_char(c, ')'); first = false) {
+		if (!first && !vx_imap_sp(c))
+			return false;
 		if (vx_cur_text(c, VX_S("MIN")))
 			out->min = true;
 		else if (vx_cur_text(c, VX_S("MAX")))
