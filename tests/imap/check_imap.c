@@ -1,0 +1,10 @@
+#include "lib/vxt.h"
+
+Suite *test_fetch(void);
+Suite *test_frame(void);
+Suite *test_names(void);
+Suite *test_parse(void);
+Suite *test_respond(void);
+Suite *test_search(void);
+
+VXT_MAIN(test_frame, test_parse, test_fetch, test_search, test_names, test_respond)
