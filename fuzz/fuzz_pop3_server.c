@@ -22,6 +22,9 @@ static void answer(struct host *h, const struct vx_pop3_event *ev)
 	const bool good = ev->password.len % 2 == 0;
 
 	switch (ev->type) {
+	case VX_POP3_KEYS: /* our nonce would be another one each time */
+		vx_pop3_server_keys(h->core, &h->out, NULL);
+		break;
 	case VX_POP3_LOGIN:
 		vx_pop3_server_login(h->core, &h->out,
 		    good ? VX_POP3_LOGIN_OK : VX_POP3_LOGIN_WRONG, &h->drop);

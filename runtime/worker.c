@@ -173,6 +173,7 @@ static int open_parts(struct vx_server *s, struct vx_error *err)
 		.grace_s = (uint32_t)c->store_grace_days * 86400 };
 	struct vx_auth_options a = { .struct_size = sizeof(a),
 		.hash_cost = (unsigned)c->auth_hash_cost,
+		.scram_iterations = (unsigned)c->auth_scram_iterations,
 		.cache_s = (unsigned)c->auth_cache_s };
 	char certs[512];
 	int rc = VX_OK;

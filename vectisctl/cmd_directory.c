@@ -1,4 +1,5 @@
 /* domain, mailbox, alias */
+#include "vectis/header.h"
 #include "vectisctl/ctl.h"
 
 #include "vectis/crypto.h"
@@ -57,8 +58,7 @@ static int set_flag(
 	return CTL_OK;
 }
 
-/* --- domain
- * ----------------------------------------------------------------------------- */
+/* --- domain ---------------------------------------------------------------------- */
 
 static int domain_add(struct ctl *c)
 {
@@ -197,8 +197,7 @@ static int domain_list(struct ctl *c)
 	return list(c, "domains", next_domain);
 }
 
-/* --- passwords
- * ----------------------------------------------------------------------------- */
+/* --- passwords ------------------------------------------------------------------- */
 
 static int read_line(int fd, struct vx_buf *out)
 {
@@ -263,10 +262,13 @@ static int ask_password(struct ctl *c, struct vx_buf *out)
 
 static int make_credential(struct ctl *c, struct vx_buf *credential)
 {
-	struct vx_buf password = { .max = VX_PASSWORD_MAX };
+	struct vx_buf typed = { .max = VX_PASSWORD_MAX },
+		      password = { .max = VX_PASSWORD_MAX };
 	struct vx_error err;
-	int status = ask_password(c, &password);
+	int status = ask_password(c, &typed);
 
+	vx_password_prepare(vx_buf_slice(&typed), &password);
+	vx_buf_wipe(&typed);
 	if (status == CTL_OK &&
 	    vx_password_acceptable(vx_buf_slice(&password), &err) != VX_OK)
 		status = ctl_fail(c, CTL_USAGE, "%s", err.text);
@@ -279,8 +281,7 @@ static int make_credential(struct ctl *c, struct vx_buf *credential)
 	return status;
 }
 
-/* --- mailbox
- * ---------------------------------------------------------------------------------- */
+/* --- mailbox --------------------------------------------------------------------- */
 
 static int mailbox_add(struct ctl *c)
 {
@@ -421,9 +422,7 @@ static int mailbox_list(struct ctl *c)
 	return list(c, "mailboxes", next_mailbox);
 }
 
-/* --- alias
- * --------------------------------------------------------------------------------------
- */
+/* --- alias ----------------------------------------------------------------------- */
 
 static int alias_add(struct ctl *c)
 {

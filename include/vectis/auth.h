@@ -8,6 +8,7 @@
 #define VECTIS_AUTH_H
 
 #include "vectis/directory.h"
+#include "vectis/sasl.h"
 
 VX_BEGIN_DECLS
 
@@ -21,6 +22,7 @@ struct vx_auth_options {
 	struct vx_store *store; /* borrowed */
 	unsigned hash_cost; /* of the dummy hash for unknown users; 0: crypt's default */
 	unsigned cache_s;   /* how long a verified login is remembered; 0: 300 */
+	unsigned scram_iterations; /* of unknown users; 0: 15000 */
 };
 
 struct vx_auth;
@@ -40,6 +42,21 @@ struct vx_auth_result {
  */
 VX_API int vx_auth_check(struct vx_auth *a, const char *address, vx_slice login,
     vx_slice password, struct vx_auth_result *out);
+
+/* The same for what SASL found out: a password, or whether SCRAM's proof was right. */
+struct vx_auth_claim {
+	const char *address;
+	vx_slice login, password;
+	enum vx_sasl_proof proof;
+};
+VX_API int vx_auth_claim(
+    struct vx_auth *a, const struct vx_auth_claim *claim, struct vx_auth_result *out);
+
+/*
+ * The SCRAM keys of a login; for one that is not there, or has none, others that look
+ * alike and are the same each time (RFC 5802 5.1).  VX_OK, VX_ETEMP.  Does not block.
+ */
+VX_API int vx_auth_keys(struct vx_auth *a, vx_slice login, struct vx_credential *out);
 
 /* How long an attempt from address has to wait now, in seconds; 0: go on. */
 VX_API unsigned vx_auth_delay_s(struct vx_auth *a, const char *address);

@@ -51,6 +51,12 @@ VX_API void vx_html_text(vx_slice html, struct vx_buf *out);
  * i;unicode-casemap). */
 VX_API void vx_text_fold(vx_slice utf8, struct vx_buf *out);
 
+/*
+ * A password as it is compared, whichever way it was typed: NFKC, other blanks as a blank
+ * (RFC 4013 2.1 and 2.2, which SCRAM's clients do).  What is not UTF-8 stays as it is.
+ */
+VX_API void vx_password_prepare(vx_slice password, struct vx_buf *out);
+
 VX_END_DECLS
 
 #endif

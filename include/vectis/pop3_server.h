@@ -13,6 +13,7 @@
 
 #include "vectis/buf.h"
 #include "vectis/err.h"
+#include "vectis/sasl.h"
 
 VX_BEGIN_DECLS
 
@@ -36,7 +37,8 @@ struct vx_pop3_maildrop {
 };
 
 enum vx_pop3_event_type {
-	VX_POP3_LOGIN,    /* user, password; answer: vx_pop3_server_login */
+	VX_POP3_KEYS,     /* user; answer: vx_pop3_server_keys */
+	VX_POP3_LOGIN,    /* user, proof, password; answer: vx_pop3_server_login */
 	VX_POP3_RETRIEVE, /* index; answer: vx_pop3_server_retrieve, then the body */
 	VX_POP3_COMMIT,   /* delete what is marked; answer: vx_pop3_server_commit */
 };
@@ -44,13 +46,16 @@ enum vx_pop3_event_type {
 struct vx_pop3_event {
 	enum vx_pop3_event_type type;
 	vx_slice user, password; /* valid until the answer */
-	size_t index;            /* into the maildrop's messages */
+	enum vx_sasl_proof proof;
+	size_t index; /* into the maildrop's messages */
 };
 
 struct vx_pop3_server;
 
 /* tls: without it no login is offered (RFC 8314). */
 VX_API int vx_pop3_server_new(bool tls, struct vx_pop3_server **out);
+/* What TLS exports for channel binding (RFC 9266), before the first octets. */
+VX_API void vx_pop3_server_bind(struct vx_pop3_server *s, vx_slice exporter);
 VX_API void vx_pop3_server_free(struct vx_pop3_server *s);
 
 /*
@@ -61,6 +66,10 @@ VX_API void vx_pop3_server_free(struct vx_pop3_server *s);
  */
 VX_API int vx_pop3_server_next(
     struct vx_pop3_server *s, vx_slice *in, struct vx_buf *out, struct vx_pop3_event *ev);
+
+/* Answer VX_POP3_KEYS: the SCRAM keys of the user; NULL: they cannot be read now. */
+VX_API void vx_pop3_server_keys(
+    struct vx_pop3_server *s, struct vx_buf *out, const struct vx_credential *keys);
 
 enum vx_pop3_login {
 	VX_POP3_LOGIN_OK,

@@ -13,14 +13,15 @@
 
 #include "vectis/buf.h"
 #include "vectis/err.h"
+#include "vectis/sasl.h"
 
 VX_BEGIN_DECLS
 
-#define VX_SMTP_LINE_MAX 2048         /* of a command: 512 and what extensions add */
-#define VX_SMTP_AUTH_LINE_MAX 12288   /* RFC 4954 4 */
-#define VX_SMTP_PATH_MAX 1280         /* RFC 5321 4.5.3.1.3 is 256; UTF-8 and quotes */
-#define VX_SMTP_ERRORS_MAX 20         /* bad commands before 421 */
-#define VX_SMTP_UNKNOWN_MAX 50        /* refused recipients before 421 */
+#define VX_SMTP_LINE_MAX 2048       /* of a command: 512 and what extensions add */
+#define VX_SMTP_AUTH_LINE_MAX 12288 /* RFC 4954 4 */
+#define VX_SMTP_PATH_MAX 1280       /* RFC 5321 4.5.3.1.3 is 256; UTF-8 and quotes */
+#define VX_SMTP_ERRORS_MAX 20       /* bad commands before 421 */
+#define VX_SMTP_UNKNOWN_MAX 50      /* refused recipients before 421 */
 
 enum vx_smtp_role {
 	VX_SMTP_MX,         /* from other servers: no AUTH */
@@ -38,7 +39,8 @@ struct vx_smtp_server_options {
 
 enum vx_smtp_event_type {
 	VX_SMTP_STARTTLS, /* answer: 220 or refuse */
-	VX_SMTP_AUTH,     /* user, password; answer: 235, 535, 454 */
+	VX_SMTP_KEYS,     /* user; answer: vx_smtp_server_keys */
+	VX_SMTP_AUTH,     /* user, proof, password; answer: 235, 535, 454 */
 	VX_SMTP_MAIL,     /* path, params; answer: 250 or refuse */
 	VX_SMTP_RCPT,     /* path, params; answer: 250 or refuse */
 	VX_SMTP_DATA,     /* the message begins; answer: 354 or refuse */
@@ -48,20 +50,25 @@ enum vx_smtp_event_type {
 };
 
 struct vx_smtp_params {
-	uint64_t size;      /* SIZE=, 0: not said */
-	bool body_8bit;     /* BODY=8BITMIME */
-	bool utf8;          /* SMTPUTF8 */
-	bool ret_headers;   /* RET=HDRS */
+	uint64_t size;         /* SIZE=, 0: not said */
+	bool body_8bit;        /* BODY=8BITMIME */
+	bool utf8;             /* SMTPUTF8 */
+	bool ret_headers;      /* RET=HDRS */
 	vx_slice envid, orcpt; /* decoded by the queue: xtext as it came */
-	unsigned notify;    /* VX_SMTP_NOTIFY_* */
+	unsigned notify;       /* VX_SMTP_NOTIFY_* */
 };
-enum { VX_SMTP_NOTIFY_NEVER = 1, VX_SMTP_NOTIFY_SUCCESS = 2, VX_SMTP_NOTIFY_FAILURE = 4,
-	VX_SMTP_NOTIFY_DELAY = 8 };
+enum {
+	VX_SMTP_NOTIFY_NEVER = 1,
+	VX_SMTP_NOTIFY_SUCCESS = 2,
+	VX_SMTP_NOTIFY_FAILURE = 4,
+	VX_SMTP_NOTIFY_DELAY = 8
+};
 
 struct vx_smtp_event {
 	enum vx_smtp_event_type type;
-	vx_slice path;     /* address without <>, empty: the null reverse-path */
+	vx_slice path; /* address without <>, empty: the null reverse-path */
 	vx_slice user, password;
+	enum vx_sasl_proof proof;
 	vx_slice octets;
 	struct vx_smtp_params params;
 	/* slices are valid until the next call on the session */
@@ -79,13 +86,17 @@ VX_API void vx_smtp_server_free(struct vx_smtp_server *s);
  * the clear: drop it, or close, RFC 3207 5); VX_DONE: send out, close.
  * VX_ENOMEM: our failure.
  */
-VX_API int vx_smtp_server_next(struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out,
-    struct vx_smtp_event *ev);
+VX_API int vx_smtp_server_next(
+    struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out, struct vx_smtp_event *ev);
 
 /* code, enhanced status (RFC 3463; "" for none), text. */
 VX_API void vx_smtp_server_answer(struct vx_smtp_server *s, struct vx_buf *out,
     unsigned code, const char *enhanced, const char *text);
-VX_API void vx_smtp_server_tls_ready(struct vx_smtp_server *s);
+/* The SCRAM keys of VX_SMTP_KEYS' user; NULL: they cannot be read now. */
+VX_API void vx_smtp_server_keys(
+    struct vx_smtp_server *s, struct vx_buf *out, const struct vx_credential *keys);
+/* TLS is on.  exporter: for channel binding (RFC 9266), empty when there is none. */
+VX_API void vx_smtp_server_tls_ready(struct vx_smtp_server *s, vx_slice exporter);
 /* "421 ..." and no more: an answer that was awaited is not said. */
 VX_API void vx_smtp_server_close(
     struct vx_smtp_server *s, struct vx_buf *out, const char *text);

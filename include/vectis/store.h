@@ -43,6 +43,11 @@ VX_API int vx_store_fd(const struct vx_store *store);
 /* Call the done of finished ops and the changed of watches.  Does not block. */
 VX_API void vx_store_dispatch(struct vx_store *store);
 
+/* Random octets of this installation, the same in every process and after a restart. */
+#define VX_STORE_SECRET_OCTETS 32
+VX_API void vx_store_secret(
+    const struct vx_store *store, char out[VX_STORE_SECRET_OCTETS]);
+
 /* --- writing ------------------------------------------------------------------ */
 
 struct vx_kv_txn;

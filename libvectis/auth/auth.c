@@ -1,16 +1,19 @@
 #include "vectis/auth.h"
 
+#include "base/chars.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "vectis/address.h"
 #include "vectis/crypto.h"
+#include "vectis/header.h"
 
 #include <pthread.h>
 
 enum {
 	CACHE_DEFAULT_S = 300,
+	SCRAM_DEFAULT_ITERATIONS = 15000,
 	CACHE_WAYS = 4
 };
 
@@ -29,8 +32,9 @@ struct failures {
 
 struct vx_auth {
 	struct vx_auth_options o;
-	pthread_mutex_t lock; /* the tables */
-	char secret[32];
+	pthread_mutex_t lock;                      /* the tables */
+	char secret[32];                           /* of this process */
+	char store_secret[VX_STORE_SECRET_OCTETS]; /* of the installation */
 	struct vx_siphash_key hash_key;
 	struct remembered cache[VX_AUTH_CACHE_ENTRIES];
 	struct failures failures[VX_AUTH_THROTTLE_ENTRIES];
@@ -45,6 +49,9 @@ int vx_auth_new(const struct vx_auth_options *o, struct vx_auth **out)
 	a->o = *o;
 	if (a->o.cache_s == 0)
 		a->o.cache_s = CACHE_DEFAULT_S;
+	if (a->o.scram_iterations == 0)
+		a->o.scram_iterations = SCRAM_DEFAULT_ITERATIONS;
+	vx_store_secret(o->store, a->store_secret);
 	(void)pthread_mutex_init(&a->lock, NULL);
 	vx_random_seed(a->secret, sizeof(a->secret));
 	vx_random_seed(&a->hash_key, sizeof(a->hash_key));
@@ -61,8 +68,7 @@ void vx_auth_free(struct vx_auth *a)
 	vx_free(a);
 }
 
-/* --- throttle --------------------------------------------------------------------------
- */
+/* --- throttle -------------------------------------------------------------------- */
 
 /* An IPv6 host has a /64: the last four groups do not count. */
 static uint64_t address_key(struct vx_auth *a, const char *address)
@@ -140,8 +146,7 @@ static void note(struct vx_auth *a, const char *address, bool right)
 	(void)pthread_mutex_unlock(&a->lock);
 }
 
-/* --- cache
- * ------------------------------------------------------------------------------ */
+/* --- cache ----------------------------------------------------------------------- */
 
 static void digest(struct vx_auth *a, const char *login, vx_slice credential,
     vx_slice password, char out[VX_SHA256_OCTETS])
@@ -187,8 +192,7 @@ static void remember(struct vx_auth *a, const char d[VX_SHA256_OCTETS])
 	(void)pthread_mutex_unlock(&a->lock);
 }
 
-/* --- checking
- * --------------------------------------------------------------------------- */
+/* --- checking -------------------------------------------------------------------- */
 
 /* The record of an active account, copied: VX_ENOENT when there is none. */
 static int look_up(struct vx_auth *a, vx_slice login, struct vx_auth_result *out,
@@ -242,23 +246,86 @@ static int verify(struct vx_auth *a, const struct vx_auth_result *who, vx_slice 
 	return rc == VX_OK ? VX_OK : VX_EAUTH;
 }
 
+static int check(
+    struct vx_auth *a, const struct vx_auth_claim *c, struct vx_auth_result *who)
+{
+	struct vx_buf credential = { .max = VX_CREDENTIAL_MAX },
+		      password = { .max = VX_PASSWORD_MAX };
+	int rc = look_up(a, c->login, who, &credential);
+
+	vx_password_prepare(c->password, &password); /* too long: empty, fits none */
+
+	if (rc != VX_OK && rc != VX_ENOENT && rc != VX_EINVAL)
+		rc = VX_ETEMP;
+	else if (c->proof != VX_SASL_PASSWORD)
+		rc = rc == VX_OK && c->proof == VX_SASL_PROVEN ? VX_OK : VX_EAUTH;
+	else if (rc == VX_OK)
+		rc = verify(a, who, vx_buf_slice(&credential), vx_buf_slice(&password));
+	else
+		rc = vx_password_verify_nobody(vx_buf_slice(&password), a->o.hash_cost);
+	vx_buf_wipe(&password);
+	vx_buf_wipe(&credential);
+	return rc;
+}
+
+int vx_auth_claim(
+    struct vx_auth *a, const struct vx_auth_claim *claim, struct vx_auth_result *out)
+{
+	struct vx_auth_result who = { 0 };
+	const int rc = check(a, claim, &who);
+
+	if (rc != VX_ETEMP)
+		note(a, claim->address, rc == VX_OK);
+	if (rc == VX_OK)
+		*out = who;
+	return rc;
+}
+
 int vx_auth_check(struct vx_auth *a, const char *address, vx_slice login,
     vx_slice password, struct vx_auth_result *out)
 {
-	struct vx_buf credential = { .max = VX_CREDENTIAL_MAX };
-	struct vx_auth_result who = { 0 };
-	int rc = look_up(a, login, &who, &credential);
+	const struct vx_auth_claim claim = {
+		.address = address, .login = login, .password = password
+	};
 
-	if (rc == VX_OK)
-		rc = verify(a, &who, vx_buf_slice(&credential), password);
-	else if (rc == VX_ENOENT || rc == VX_EINVAL)
-		rc = vx_password_verify_nobody(password, a->o.hash_cost);
-	else
+	return vx_auth_claim(a, &claim, out);
+}
+
+/* Keys that fit no password, always the same for a login. */
+static void fake_keys(struct vx_auth *a, vx_slice login, struct vx_credential *out)
+{
+	const vx_slice secret = vx_slice_of(a->store_secret, sizeof(a->store_secret));
+	struct vx_buf text = { .max = VX_SASL_USER_MAX + 8 };
+	char digest[VX_SHA256_OCTETS];
+
+	vx_buf_add_str(&text, "scram ");
+	for (size_t i = 0; i < login.len; i++)
+		vx_buf_add_char(&text, vx_lower(login.ptr[i]));
+	vx_hmac_sha256(secret, vx_buf_slice(&text), digest);
+	memcpy(out->salt, digest, sizeof(out->salt));
+	out->iterations = a->o.scram_iterations;
+	vx_hmac_sha256(secret, vx_slice_of(digest, sizeof(digest)), out->stored_key);
+	vx_hmac_sha256(secret, vx_slice_of(out->stored_key, sizeof(out->stored_key)),
+	    out->server_key);
+	vx_buf_wipe(&text);
+}
+
+int vx_auth_keys(struct vx_auth *a, vx_slice login, struct vx_credential *out)
+{
+	struct vx_buf record = { .max = VX_CREDENTIAL_MAX };
+	struct vx_auth_result who = { 0 };
+	int rc = look_up(a, login, &who, &record);
+
+	*out = (struct vx_credential){ 0 };
+	if (rc == VX_OK && vx_credential_parse(vx_buf_slice(&record), out) != VX_OK)
+		out->iterations = 0;
+	if (rc != VX_OK && rc != VX_ENOENT && rc != VX_EINVAL)
 		rc = VX_ETEMP;
-	if (rc != VX_ETEMP)
-		note(a, address, rc == VX_OK);
-	vx_buf_wipe(&credential);
-	if (rc == VX_OK)
-		*out = who;
+	else
+		rc = VX_OK;
+	if (rc == VX_OK && out->iterations == 0)
+		fake_keys(a, login, out);
+	out->hash = vx_slice_of("", 0);
+	vx_buf_wipe(&record);
 	return rc;
 }

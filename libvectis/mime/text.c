@@ -10,7 +10,7 @@
 #include <unicase.h>
 #include <uninorm.h>
 
-/* --- charsets ----------------------------------------------------------------------- */
+/* --- charsets -------------------------------------------------------------------- */
 
 /* What mail calls them, and what iconv knows (or what is a superset of it). */
 static const char *const aliases[][2] = { { "us-ascii", "windows-1252" },
@@ -94,8 +94,7 @@ bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *out)
 	return true;
 }
 
-/* --- transfer encodings ---------------------------------------------------------------
- */
+/* --- transfer encodings ---------------------------------------------------------- */
 
 static int hex(char c)
 {
@@ -178,8 +177,7 @@ void vx_transfer_decode(vx_slice encoding, vx_slice body, struct vx_buf *out)
 		vx_buf_add(out, body);
 }
 
-/* --- encoded words (RFC 2047) ----------------------------------------------------------
- */
+/* --- encoded words (RFC 2047) ---------------------------------------------------- */
 
 struct word {
 	vx_slice charset, text;
@@ -256,8 +254,7 @@ void vx_text_decode(vx_slice value, struct vx_buf *out)
 	vx_buf_done(&plain);
 }
 
-/* --- HTML, folding ---------------------------------------------------------------------
- */
+/* --- HTML, folding --------------------------------------------------------------- */
 
 static size_t entity(vx_slice s, struct vx_buf *out)
 {
@@ -388,4 +385,24 @@ void vx_text_fold(vx_slice utf8, struct vx_buf *out)
 	vx_buf_add(out, vx_slice_of(folded, len));
 	if (folded != small)
 		vx_free(folded); /* libunistring's */
+}
+
+void vx_password_prepare(vx_slice password, struct vx_buf *out)
+{
+	uint8_t *text;
+	size_t len = 0;
+
+	if (vx_is_ascii(password) || !vx_utf8_valid(password)) {
+		vx_buf_add(out, password);
+		return;
+	}
+	text = u8_normalize(
+	    UNINORM_NFKC, (const uint8_t *)password.ptr, password.len, NULL, &len);
+	if (text == NULL) {
+		out->failed = true;
+		return;
+	}
+	vx_buf_add(out, vx_slice_of(text, len));
+	vx_wipe(text, len);
+	vx_free(text); /* libunistring's */
 }

@@ -27,6 +27,7 @@ struct vx_pop3_server {
 	bool line_too_long;
 	unsigned errors, logins;
 	struct vx_buf user;
+	struct vx_sasl_binding binding;
 	struct vx_sasl sasl; /* user and password while a login is pending */
 	struct vx_pop3_maildrop drop;
 	enum listing listing;
@@ -43,7 +44,7 @@ int vx_pop3_server_new(bool tls, struct vx_pop3_server **out)
 	s->tls = tls;
 	vx_buf_init(&s->line, VX_POP3_AUTH_LINE_MAX);
 	vx_buf_init(&s->user, VX_POP3_LINE_MAX);
-	vx_sasl_init(&s->sasl, VX_SASL_NONE);
+	vx_sasl_init(&s->sasl, VX_SASL_NONE, NULL);
 	*out = s;
 	return VX_OK;
 }
@@ -58,12 +59,17 @@ void vx_pop3_server_free(struct vx_pop3_server *s)
 	vx_free(s);
 }
 
+void vx_pop3_server_bind(struct vx_pop3_server *s, vx_slice exporter)
+{
+	vx_sasl_bind(&s->binding, exporter);
+}
+
 bool vx_pop3_server_logged_in(const struct vx_pop3_server *s)
 {
 	return s->logged_in;
 }
 
-/* --- replies ---------------------------------------------------------------------- */
+/* --- replies --------------------------------------------------------------------- */
 
 static int ok(struct vx_buf *out, const char *text)
 {
@@ -87,14 +93,15 @@ static int ask(struct vx_pop3_server *s, struct vx_pop3_event *ev, struct vx_pop
 	return VX_DATA;
 }
 
-/* --- login ------------------------------------------------------------------------ */
+/* --- login ----------------------------------------------------------------------- */
 
 static int ask_login(struct vx_pop3_server *s, struct vx_pop3_event *ev)
 {
 	return ask(s, ev,
 	    (struct vx_pop3_event){ .type = VX_POP3_LOGIN,
 		.user = vx_buf_slice(&s->sasl.user),
-		.password = vx_buf_slice(&s->sasl.password) });
+		.password = vx_buf_slice(&s->sasl.password),
+		.proof = s->sasl.proof });
 }
 
 static int cmd_user(
@@ -125,6 +132,15 @@ static int cmd_pass(
 	return ask_login(s, ev);
 }
 
+static void challenge_client(
+    struct vx_pop3_server *s, vx_slice challenge, struct vx_buf *out)
+{
+	s->state = STATE_SASL;
+	vx_buf_add_str(out, "+ ");
+	vx_base64_add(out, challenge);
+	vx_buf_add_str(out, "\r\n");
+}
+
 static int sasl_step(struct vx_pop3_server *s, vx_slice response, struct vx_buf *out,
     struct vx_pop3_event *ev)
 {
@@ -134,15 +150,32 @@ static int sasl_step(struct vx_pop3_server *s, vx_slice response, struct vx_buf 
 	s->state = STATE_AUTHORIZATION;
 	if (rc == VX_DONE)
 		return ask_login(s, ev);
+	if (rc == VX_WAIT)
+		return ask(s, ev,
+		    (struct vx_pop3_event){
+			.type = VX_POP3_KEYS, .user = vx_buf_slice(&s->sasl.user) });
 	if (rc != VX_MORE) {
 		vx_sasl_done(&s->sasl);
 		return refuse(s, out, "[AUTH] malformed response");
 	}
-	s->state = STATE_SASL;
-	vx_buf_add_str(out, "+ ");
-	vx_base64_add(out, challenge);
-	vx_buf_add_str(out, "\r\n");
+	challenge_client(s, challenge, out);
 	return VX_OK;
+}
+
+void vx_pop3_server_keys(
+    struct vx_pop3_server *s, struct vx_buf *out, const struct vx_credential *keys)
+{
+	vx_slice challenge;
+
+	if (!s->waiting || s->pending != VX_POP3_KEYS)
+		return;
+	s->waiting = false;
+	if (keys != NULL && vx_sasl_keys(&s->sasl, keys, &challenge) == VX_MORE) {
+		challenge_client(s, challenge, out);
+		return;
+	}
+	vx_sasl_done(&s->sasl);
+	(void)refuse(s, out, "[SYS/TEMP] try again later");
 }
 
 static int sasl_base64(
@@ -177,14 +210,14 @@ static int cmd_auth(
 {
 	vx_slice name;
 	const bool initial = vx_slice_cut(&arg, ' ', &name);
-	const enum vx_sasl_mechanism m = vx_sasl_find(name);
+	const enum vx_sasl_mechanism m = vx_sasl_find(name, &s->binding);
 
 	if (!s->tls)
 		return refuse(s, out, "TLS is required to log in");
 	if (m == VX_SASL_NONE)
 		return refuse(s, out, "such a mechanism is not known here");
 	vx_sasl_done(&s->sasl);
-	vx_sasl_init(&s->sasl, m);
+	vx_sasl_init(&s->sasl, m, &s->binding);
 	if (!initial)
 		return sasl_step(s, vx_slice_of(NULL, 0), out, ev);
 	if (vx_slice_eq(arg, VX_S("="))) /* an empty one, RFC 5034 4 */
@@ -219,8 +252,7 @@ void vx_pop3_server_login(struct vx_pop3_server *s, struct vx_buf *out,
 	vx_buf_printf(out, "+OK %zu messages\r\n", drop->count);
 }
 
-/* --- commands: each VX_OK (a reply was given) or VX_DATA (an event) ------------------
- */
+/* --- commands: each VX_OK (a reply was given) or VX_DATA (an event) -------------- */
 
 static int cmd_capa(
     struct vx_pop3_server *s, vx_slice arg, struct vx_buf *out, struct vx_pop3_event *ev)
@@ -230,8 +262,11 @@ static int cmd_capa(
 	vx_buf_add_str(out, "+OK capabilities follow\r\nTOP\r\nUIDL\r\nRESP-CODES\r\n"
 			    "AUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\nUTF8\r\n"
 			    "IMPLEMENTATION Vectis\r\n");
-	if (s->tls && s->state == STATE_AUTHORIZATION)
-		vx_buf_add_str(out, "USER\r\nSASL PLAIN\r\n");
+	if (s->tls && s->state == STATE_AUTHORIZATION) {
+		vx_buf_add_str(out, "USER\r\nSASL");
+		vx_sasl_write_offer(out, " ", &s->binding);
+		vx_buf_add_str(out, "\r\n");
+	}
 	vx_buf_add_str(out, ".\r\n");
 	return VX_OK;
 }
@@ -426,7 +461,7 @@ static int cmd_quit(
 	return ok(out, "bye");
 }
 
-/* --- answers ---------------------------------------------------------------------- */
+/* --- answers --------------------------------------------------------------------- */
 
 void vx_pop3_server_retrieve(struct vx_pop3_server *s, struct vx_buf *out, int result)
 {
@@ -477,7 +512,7 @@ void vx_pop3_server_close(struct vx_pop3_server *s, struct vx_buf *out)
 	s->waiting = false;
 }
 
-/* --- lines ------------------------------------------------------------------------ */
+/* --- lines ----------------------------------------------------------------------- */
 
 enum {
 	IN_AUTHORIZATION = 1,

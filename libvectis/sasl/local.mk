@@ -1,2 +1,2 @@
 noinst_LTLIBRARIES += libvx_sasl.la
-libvx_sasl_la_SOURCES = %D%/sasl.c
+libvx_sasl_la_SOURCES = %D%/sasl.c %D%/scram.c %D%/scram.h

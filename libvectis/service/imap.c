@@ -1,5 +1,4 @@
 /* The session: greeting, login, the table of commands, IDLE. */
-#include "base/encode.h"
 #include "base/mem.h"
 #include "service/imap_int.h"
 
@@ -202,11 +201,11 @@ static int finish_task(struct imap_session *s, struct vx_buf *out)
 
 /* --- capabilities ---------------------------------------------------------------- */
 
-static void write_capability(const struct imap_session *s, struct vx_buf *out)
+void imap_write_capability(const struct imap_session *s, struct vx_buf *out)
 {
 	vx_buf_add_str(out, "CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- SASL-IR ID ENABLE");
 	if (s->state == IMAP_EARLY)
-		vx_buf_add_str(out, " AUTH=PLAIN AUTH=LOGIN");
+		vx_sasl_write_offer(out, " AUTH=", &s->binding);
 	else
 		vx_buf_add_str(out,
 		    " IDLE NAMESPACE UIDPLUS MOVE SPECIAL-USE UNSELECT ESEARCH SEARCHRES"
@@ -217,7 +216,7 @@ static int cmd_capability(struct imap_session *s, struct vx_cursor *c, struct vx
 {
 	(void)c;
 	vx_buf_add_str(out, "* ");
-	write_capability(s, out);
+	imap_write_capability(s, out);
 	vx_buf_add_str(out, "\r\n");
 	return imap_ok(s, out, "done");
 }
@@ -261,150 +260,6 @@ static int cmd_enable(struct imap_session *s, struct vx_cursor *c, struct vx_buf
 	return imap_ok(s, out, "done");
 }
 
-/* --- login ----------------------------------------------------------------------- */
-
-struct login {
-	struct vx_auth *auth;
-	char address[48];
-	struct vx_buf user, password;
-	struct vx_auth_result who;
-};
-
-static void login_run(struct vx_job *job)
-{
-	struct imap_task *t = imap_task_of(job);
-	struct login *l = t->data;
-
-	t->result = vx_auth_check(l->auth, l->address, vx_buf_slice(&l->user),
-	    vx_buf_slice(&l->password), &l->who);
-}
-
-static void login_release(struct imap_task *t)
-{
-	struct login *l = t->data;
-
-	vx_buf_wipe(&l->user);
-	vx_buf_wipe(&l->password);
-	vx_free(l);
-}
-
-static int login_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
-{
-	const struct login *l = t->data;
-
-	vx_log(s->service->o.log, VX_LOG_INFO,
-	    t->result == VX_OK ? "login" : "login refused",
-	    VX_KV_S("user", vx_buf_slice(&l->user)), VX_KV_Z("ip", s->peer.address),
-	    VX_KV_Z("protocol", "imap"));
-	if (t->result == VX_ETEMP)
-		return imap_no(s, out, "[UNAVAILABLE] try again later");
-	if (t->result != VX_OK)
-		return imap_no(
-		    s, out, "[AUTHENTICATIONFAILED] user or password is wrong");
-	s->who = l->who;
-	s->state = IMAP_AUTH;
-	s->frame.authenticated = true;
-	vx_buf_add(out, s->tag);
-	vx_buf_add_str(out, " OK [");
-	write_capability(s, out);
-	vx_buf_add_str(out, "] welcome\r\n");
-	return VX_OK;
-}
-
-static int begin_login(
-    struct imap_session *s, vx_slice user, vx_slice password, struct vx_buf *out)
-{
-	struct imap_task *t;
-	struct login *l;
-
-	if (vx_auth_delay_s(s->service->o.auth, s->peer.address) > 0)
-		return imap_no(
-		    s, out, "[UNAVAILABLE] too many wrong passwords: wait and try again");
-	t = imap_task_new(s, login_finish);
-	l = vx_alloc(sizeof(*l));
-	if (t == NULL || l == NULL) {
-		imap_task_free(t);
-		vx_free(l);
-		return imap_no(s, out, "[UNAVAILABLE] try again later");
-	}
-	l->auth = s->service->o.auth;
-	memcpy(l->address, s->peer.address, sizeof(l->address));
-	vx_buf_init(&l->user, 1024);
-	vx_buf_init(&l->password, 1024);
-	vx_buf_add(&l->user, user);
-	vx_buf_add(&l->password, password);
-	t->data = l;
-	t->release = login_release;
-	return imap_submit_job(s, t, out, login_run);
-}
-
-static int cmd_login(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
-{
-	vx_slice user, password;
-
-	if (!vx_imap_sp(c) || !vx_imap_astring(c, &s->arena, &user) || !vx_imap_sp(c) ||
-	    !vx_imap_astring(c, &s->arena, &password) || !vx_cur_end(c))
-		return imap_bad(s, out, "LOGIN user password is expected");
-	return begin_login(s, user, password, out);
-}
-
-static int sasl_step(struct imap_session *s, vx_slice response, struct vx_buf *out)
-{
-	vx_slice challenge = { 0 };
-	const int rc = vx_sasl_next(&s->sasl, response, &challenge);
-	int result;
-
-	s->busy = IMAP_IDLE_NOT;
-	if (rc == VX_MORE) {
-		vx_buf_add_str(out, "+ ");
-		vx_base64_add(out, challenge);
-		vx_buf_add_str(out, "\r\n");
-		s->busy = IMAP_SASL;
-		return VX_OK;
-	}
-	result = rc == VX_DONE ? begin_login(s, vx_buf_slice(&s->sasl.user),
-				     vx_buf_slice(&s->sasl.password), out)
-			       : imap_bad(s, out, "the response is malformed");
-	vx_sasl_done(&s->sasl);
-	return result;
-}
-
-static int sasl_response(struct imap_session *s, vx_slice line, struct vx_buf *out)
-{
-	struct vx_buf decoded = { .max = VX_SASL_RESPONSE_MAX };
-	int rc;
-
-	if (vx_slice_eq(line, VX_S("*")) || vx_base64_decode(line, &decoded) != VX_OK) {
-		s->busy = IMAP_IDLE_NOT;
-		vx_sasl_done(&s->sasl);
-		rc = imap_bad(s, out, "authentication was given up");
-	} else {
-		rc = sasl_step(
-		    s, decoded.len > 0 ? vx_buf_slice(&decoded) : VX_S(""), out);
-	}
-	vx_buf_wipe(&decoded);
-	return rc;
-}
-
-static int cmd_authenticate(
-    struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
-{
-	enum vx_sasl_mechanism mechanism;
-	vx_slice name;
-
-	if (!vx_imap_sp(c) || !vx_imap_atom(c, &name))
-		return imap_bad(s, out, "AUTHENTICATE mechanism is expected");
-	mechanism = vx_sasl_find(name);
-	if (mechanism == VX_SASL_NONE)
-		return imap_no(s, out, "[CANNOT] this mechanism is not known");
-	vx_sasl_init(&s->sasl, mechanism);
-	if (!vx_imap_sp(c))
-		return sasl_step(s, vx_slice_of(NULL, 0), out);
-	if (vx_slice_eq(vx_cur_rest(c), VX_S("=")))
-		return sasl_step(s, VX_S(""), out);
-	return sasl_response(s, vx_cur_rest(c), out);
-}
-
 /* --- IDLE ------------------------------------------------------------------------ */
 
 static int cmd_idle(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
@@ -444,8 +299,8 @@ static const struct command {
 	{ "NOOP", cmd_noop, ANY },
 	{ "LOGOUT", cmd_logout, ANY },
 	{ "ID", cmd_id, ANY },
-	{ "LOGIN", cmd_login, EARLY },
-	{ "AUTHENTICATE", cmd_authenticate, EARLY },
+	{ "LOGIN", imap_cmd_login, EARLY },
+	{ "AUTHENTICATE", imap_cmd_authenticate, EARLY },
 	{ "ENABLE", cmd_enable, LOGGED_IN },
 	{ "SELECT", imap_cmd_select, LOGGED_IN },
 	{ "EXAMINE", imap_cmd_examine, LOGGED_IN },
@@ -527,7 +382,7 @@ static int on_event(struct imap_session *s, enum vx_imap_frame_event event,
 	switch (event) {
 	case VX_IMAP_COMMAND:
 		if (s->busy == IMAP_SASL)
-			return sasl_response(s, line, out);
+			return imap_sasl_response(s, line, out);
 		if (s->busy == IMAP_IDLING)
 			return end_idle(s, line, out);
 		if (s->busy == IMAP_APPENDING)
@@ -601,7 +456,7 @@ static void greet(struct imap_session *s)
 {
 	s->greeted = true;
 	vx_buf_add_str(&s->reply, "* OK [");
-	write_capability(s, &s->reply);
+	imap_write_capability(s, &s->reply);
 	vx_buf_printf(&s->reply, "] %s ready\r\n", s->service->o.hostname);
 }
 
@@ -639,8 +494,7 @@ static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 
 static void tls_ready(struct vx_session *base, const struct vx_session_tls *tls)
 {
-	(void)base;
-	(void)tls;
+	vx_sasl_bind(&((struct imap_session *)base)->binding, tls->exporter);
 }
 
 static uint64_t patience_ms(const struct vx_session *base)

@@ -97,6 +97,7 @@ struct imap_session {
 	vx_slice tag;          /* in the arena */
 	bool by_uid;           /* UID command */
 	struct vx_auth_result who;
+	struct vx_sasl_binding binding;
 	struct vx_sasl sasl;
 	struct imap_task *task; /* under way */
 	struct imap_task *finishing;
@@ -127,6 +128,10 @@ int imap_done(struct imap_session *s, struct vx_buf *out, int rc, const char *ok
 int imap_done_no_expunge(
     struct imap_session *s, struct vx_buf *out, int rc, const char *ok);
 
+void imap_write_capability(const struct imap_session *s, struct vx_buf *out);
+/* A line while AUTHENTICATE is under way. */
+int imap_sasl_response(struct imap_session *s, vx_slice line, struct vx_buf *out);
+
 /* --- tasks ----------------------------------------------------------------------- */
 
 struct imap_task *imap_task_new(struct imap_session *s,
@@ -146,7 +151,7 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_list, imap_cmd_lsub, imap_cmd_status, imap_cmd_create, imap_cmd_delete,
     imap_cmd_rename, imap_cmd_subscribe, imap_cmd_unsubscribe, imap_cmd_namespace,
     imap_cmd_fetch, imap_cmd_store, imap_cmd_copy, imap_cmd_move, imap_cmd_expunge,
-    imap_cmd_search, imap_cmd_check;
+    imap_cmd_search, imap_cmd_check, imap_cmd_login, imap_cmd_authenticate;
 
 bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out);
 /* The mailbox of a name: VX_OK or VX_ENOENT. */

@@ -27,7 +27,7 @@ static struct pop3_session *session_of(struct vx_session *base)
 	return (struct pop3_session *)base;
 }
 
-/* --- answers that came -------------------------------------------------------------- */
+/* --- answers that came ----------------------------------------------------------- */
 
 static void log_login(const struct pop3_session *s, const struct pop3_login *l)
 {
@@ -78,7 +78,7 @@ static void give_answer(struct pop3_session *s, struct vx_buf *out)
 		vx_pop3_server_commit(s->core, out, s->commit_result);
 }
 
-/* --- a message --------------------------------------------------------------------- */
+/* --- a message ------------------------------------------------------------------- */
 
 /* The record is looked up now: it may have gone since the login. */
 static int open_message(struct pop3_session *s, uint32_t uid)
@@ -155,7 +155,17 @@ static int send_message(struct pop3_session *s, struct vx_buf *out)
 	return rc;
 }
 
-/* --- the session ------------------------------------------------------------------- */
+/* --- the session ----------------------------------------------------------------- */
+
+static void give_keys(
+    struct pop3_session *s, const struct vx_pop3_event *ev, struct vx_buf *out)
+{
+	struct vx_credential keys;
+	const bool found = vx_auth_keys(s->service->o.auth, ev->user, &keys) == VX_OK;
+
+	vx_pop3_server_keys(s->core, out, found ? &keys : NULL);
+	vx_wipe(&keys, sizeof(keys));
+}
 
 /* VX_OK: go on; VX_WAIT: an answer is awaited. */
 static int handle(
@@ -164,6 +174,9 @@ static int handle(
 	enum vx_pop3_login refusal;
 
 	switch (ev->type) {
+	case VX_POP3_KEYS:
+		give_keys(s, ev, out);
+		break;
 	case VX_POP3_LOGIN:
 		if (vx_pop3_login_begin(s, ev, &refusal) == VX_OK)
 			return VX_WAIT;
@@ -216,8 +229,7 @@ static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 
 static void tls_ready(struct vx_session *base, const struct vx_session_tls *tls)
 {
-	(void)base; /* the listener's kind said it before */
-	(void)tls;
+	vx_pop3_server_bind(session_of(base)->core, tls->exporter);
 }
 
 static uint64_t patience_ms(const struct vx_session *base)

@@ -20,6 +20,7 @@ struct pop3_login {
 	struct vx_pop3_service *service;
 	char address[48];
 	struct vx_buf user, password;
+	enum vx_sasl_proof proof;
 	struct vx_auth_result who;
 	enum vx_pop3_login result;
 	int lock_fd; /* own, -1: none */

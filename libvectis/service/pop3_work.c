@@ -9,7 +9,7 @@ enum {
 	RECORDS_AT_ONCE = 512
 };
 
-/* --- login ------------------------------------------------------------------------ */
+/* --- login ----------------------------------------------------------------------- */
 
 /* VX_OK, VX_EBUSY: another session has it, VX_EIO. */
 static int take_lock(const char *path, uint32_t account, int *out)
@@ -113,8 +113,11 @@ static bool may_use_pop3(const struct pop3_login *l)
 
 static enum vx_pop3_login log_in(struct pop3_login *l)
 {
-	int rc = vx_auth_check(l->service->o.auth, l->address, vx_buf_slice(&l->user),
-	    vx_buf_slice(&l->password), &l->who);
+	const struct vx_auth_claim claim = { .address = l->address,
+		.login = vx_buf_slice(&l->user),
+		.password = vx_buf_slice(&l->password),
+		.proof = l->proof };
+	int rc = vx_auth_claim(l->service->o.auth, &claim, &l->who);
 
 	if (rc != VX_OK)
 		return rc == VX_EAUTH ? VX_POP3_LOGIN_WRONG : VX_POP3_LOGIN_TEMP;
@@ -182,6 +185,7 @@ int vx_pop3_login_begin(
 	vx_buf_init(&l->password, VX_POP3_AUTH_LINE_MAX);
 	vx_buf_add(&l->user, ev->user);
 	vx_buf_add(&l->password, ev->password);
+	l->proof = ev->proof;
 	if (l->user.failed || l->password.failed ||
 	    loop->submit(loop, &l->job) != VX_OK) {
 		vx_pop3_login_free(l);
@@ -191,7 +195,7 @@ int vx_pop3_login_begin(
 	return VX_OK;
 }
 
-/* --- cold octets ------------------------------------------------------------------ */
+/* --- cold octets ----------------------------------------------------------------- */
 
 static void fetch_run(struct vx_job *job)
 {
@@ -234,7 +238,7 @@ int vx_pop3_fetch_begin(struct pop3_session *s)
 	return VX_OK;
 }
 
-/* --- QUIT ------------------------------------------------------------------------- */
+/* --- QUIT ------------------------------------------------------------------------ */
 
 static void commit_free(struct pop3_commit *c)
 {

@@ -6,7 +6,8 @@
 
 #define EHLO_PATIENCE_MS 60000
 
-int vx_smtp_service_new(const struct vx_smtp_service_options *o, struct vx_smtp_service **out)
+int vx_smtp_service_new(
+    const struct vx_smtp_service_options *o, struct vx_smtp_service **out)
 {
 	struct vx_smtp_service *s = vx_alloc(sizeof(*s));
 
@@ -27,7 +28,7 @@ static struct smtp_session *session_of(struct vx_session *base)
 	return (struct smtp_session *)base;
 }
 
-/* --- authentication ---------------------------------------------------------------------- */
+/* --- authentication -------------------------------------------------------------- */
 
 struct auth_job {
 	struct vx_job job;
@@ -35,6 +36,7 @@ struct auth_job {
 	struct vx_auth *auth;
 	char address[48];
 	struct vx_buf user, password;
+	enum vx_sasl_proof proof;
 	struct vx_auth_result who;
 	int result;
 };
@@ -43,8 +45,12 @@ static void auth_run(struct vx_job *base)
 {
 	struct auth_job *j = (struct auth_job *)base;
 
-	j->result = vx_auth_check(
-	    j->auth, j->address, vx_buf_slice(&j->user), vx_buf_slice(&j->password), &j->who);
+	const struct vx_auth_claim claim = { .address = j->address,
+		.login = vx_buf_slice(&j->user),
+		.password = vx_buf_slice(&j->password),
+		.proof = j->proof };
+
+	j->result = vx_auth_claim(j->auth, &claim, &j->who);
 }
 
 static void auth_free(struct auth_job *j)
@@ -65,21 +71,22 @@ static void auth_done(struct vx_job *base)
 		s->who = j->who;
 		vx_log(s->service->o.log, VX_LOG_INFO,
 		    j->result == VX_OK ? "login" : "login refused",
-		    VX_KV_S("user", vx_buf_slice(&j->user)), VX_KV_Z("ip", s->peer.address),
-		    VX_KV_Z("protocol", "smtp"));
+		    VX_KV_S("user", vx_buf_slice(&j->user)),
+		    VX_KV_Z("ip", s->peer.address), VX_KV_Z("protocol", "smtp"));
 		s->answer = ANSWER_AUTH;
 		s->base.host->wake(s->base.host);
 	}
 	auth_free(j);
 }
 
-static void begin_auth(struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
+static void begin_auth(
+    struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
 {
 	struct auth_job *j;
 
 	if (vx_auth_delay_s(s->service->o.auth, s->peer.address) > 0) {
-		vx_smtp_server_answer(
-		    s->core, out, 454, "4.7.0", "too many wrong passwords: wait and try again");
+		vx_smtp_server_answer(s->core, out, 454, "4.7.0",
+		    "too many wrong passwords: wait and try again");
 		return;
 	}
 	j = vx_alloc(sizeof(*j));
@@ -96,15 +103,27 @@ static void begin_auth(struct smtp_session *s, const struct vx_smtp_event *ev, s
 	vx_buf_init(&j->password, 1024);
 	vx_buf_add(&j->user, ev->user);
 	vx_buf_add(&j->password, ev->password);
+	j->proof = ev->proof;
 	if (s->base.host->loop->submit(s->base.host->loop, &j->job) != VX_OK) {
 		auth_free(j);
-		vx_smtp_server_answer(s->core, out, 454, "4.7.0", "busy: try again later");
+		vx_smtp_server_answer(
+		    s->core, out, 454, "4.7.0", "busy: try again later");
 		return;
 	}
 	s->auth = j;
 }
 
-/* --- MAIL, RCPT ---------------------------------------------------------------------------- */
+static void give_keys(
+    struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
+{
+	struct vx_credential keys;
+	const bool found = vx_auth_keys(s->service->o.auth, ev->user, &keys) == VX_OK;
+
+	vx_smtp_server_keys(s->core, out, found ? &keys : NULL);
+	vx_wipe(&keys, sizeof(keys));
+}
+
+/* --- MAIL, RCPT ------------------------------------------------------------------ */
 
 static bool may_send_as(struct smtp_session *s, vx_slice path)
 {
@@ -115,17 +134,20 @@ static bool may_send_as(struct smtp_session *s, vx_slice path)
 	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
 		return false;
 	if (vx_directory_account_by_id(v, s->who.account, &account) == VX_OK)
-		may = vx_directory_may_send_as(v, &account, path, s->service->o.delimiter);
+		may =
+		    vx_directory_may_send_as(v, &account, path, s->service->o.delimiter);
 	vx_view_end(v);
 	return may;
 }
 
-static void mail(struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
+static void mail(
+    struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
 {
 	vx_smtp_txn_free(s->txn);
 	s->txn = NULL;
 	if (s->role == VX_SMTP_SUBMISSION && !may_send_as(s, ev->path)) {
-		vx_smtp_log_refusal(s, ev->path, vx_slice_of("", 0), "not the login's address");
+		vx_smtp_log_refusal(
+		    s, ev->path, vx_slice_of("", 0), "not the login's address");
 		vx_smtp_server_answer(s->core, out, 553, "5.7.1",
 		    "this login may not send as that address");
 		return;
@@ -152,7 +174,8 @@ static struct verdict judge(struct smtp_session *s, const struct vx_resolved *r)
 				"this server cannot send to other servers yet" };
 		return (struct verdict){ 550, "5.7.1", "relaying denied" };
 	case VX_RESOLVED_CLOSED:
-		return (struct verdict){ 550, "5.7.1", "this domain receives no mail here" };
+		return (
+		    struct verdict){ 550, "5.7.1", "this domain receives no mail here" };
 	case VX_RESOLVED_UNKNOWN:
 		return (struct verdict){ 550, "5.1.1", "no such mailbox" };
 	case VX_RESOLVED_DISABLED:
@@ -173,7 +196,7 @@ static bool is_full(struct vx_view *v, uint32_t account)
 
 	return vx_quota_get(v, account, &q) == VX_OK &&
 	       ((q.limit_octets > 0 && q.used_octets >= q.limit_octets) ||
-	           (q.limit_messages > 0 && q.used_messages >= q.limit_messages));
+		   (q.limit_messages > 0 && q.used_messages >= q.limit_messages));
 }
 
 /* <postmaster> without a domain is ours (RFC 5321 4.5.1): of the host's own domain. */
@@ -197,10 +220,12 @@ static struct verdict resolve(struct smtp_session *s, vx_slice path, struct vx_v
 {
 	struct vx_resolved r;
 	struct verdict verdict;
-	int rc = vx_directory_resolve(v, path, s->service->o.delimiter, &s->txn->arena, &r);
+	int rc =
+	    vx_directory_resolve(v, path, s->service->o.delimiter, &s->txn->arena, &r);
 
 	if (rc != VX_OK)
-		return (struct verdict){ 451, "4.3.0", "the directory cannot be read now" };
+		return (
+		    struct verdict){ 451, "4.3.0", "the directory cannot be read now" };
 	verdict = judge(s, &r);
 	for (size_t i = 0; verdict.code == 250 && i < r.count; i++) {
 		if (is_full(v, r.targets[i].account))
@@ -211,7 +236,8 @@ static struct verdict resolve(struct smtp_session *s, vx_slice path, struct vx_v
 	return verdict;
 }
 
-static void rcpt(struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
+static void rcpt(
+    struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
 {
 	struct verdict verdict = { 451, "4.3.0", "try again later" };
 	struct vx_buf buf = { .max = VX_ADDRESS_MAX };
@@ -223,13 +249,14 @@ static void rcpt(struct smtp_session *s, const struct vx_smtp_event *ev, struct 
 		vx_view_end(v);
 	}
 	if (verdict.code != 250)
-		vx_smtp_log_refusal(s, s->txn == NULL ? path : vx_buf_slice(&s->txn->sender), path,
+		vx_smtp_log_refusal(s,
+		    s->txn == NULL ? path : vx_buf_slice(&s->txn->sender), path,
 		    verdict.text);
 	vx_buf_done(&buf);
 	vx_smtp_server_answer(s->core, out, verdict.code, verdict.enhanced, verdict.text);
 }
 
-/* --- the session ------------------------------------------------------------------------------ */
+/* --- the session ----------------------------------------------------------------- */
 
 static void give_answer(struct smtp_session *s, struct vx_buf *out)
 {
@@ -239,19 +266,25 @@ static void give_answer(struct smtp_session *s, struct vx_buf *out)
 	if (answer == ANSWER_AUTH && s->auth_result == VX_OK)
 		vx_smtp_server_answer(s->core, out, 235, "2.7.0", "welcome");
 	else if (answer == ANSWER_AUTH)
-		vx_smtp_server_answer(s->core, out, s->auth_result == VX_EAUTH ? 535 : 454,
+		vx_smtp_server_answer(s->core, out,
+		    s->auth_result == VX_EAUTH ? 535 : 454,
 		    s->auth_result == VX_EAUTH ? "5.7.8" : "4.7.0",
-		    s->auth_result == VX_EAUTH ? "user or password is wrong" : "try again later");
+		    s->auth_result == VX_EAUTH ? "user or password is wrong"
+					       : "try again later");
 	else if (answer == ANSWER_END)
 		vx_smtp_answer_end(s, out);
 }
 
 /* VX_OK: go on; VX_WAIT: an answer is awaited. */
-static int handle(struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
+static int handle(
+    struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
 {
 	switch (ev->type) {
 	case VX_SMTP_STARTTLS:
 		vx_smtp_server_answer(s->core, out, 220, "2.0.0", "go ahead");
+		break;
+	case VX_SMTP_KEYS:
+		give_keys(s, ev, out);
 		break;
 	case VX_SMTP_AUTH:
 		begin_auth(s, ev, out);
@@ -264,9 +297,11 @@ static int handle(struct smtp_session *s, const struct vx_smtp_event *ev, struct
 		break;
 	case VX_SMTP_DATA:
 		if (vx_smtp_txn_begin(s) == VX_OK)
-			vx_smtp_server_answer(s->core, out, 354, "", "end with CR LF . CR LF");
+			vx_smtp_server_answer(
+			    s->core, out, 354, "", "end with CR LF . CR LF");
 		else
-			vx_smtp_server_answer(s->core, out, 451, "4.3.0", "try again later");
+			vx_smtp_server_answer(
+			    s->core, out, 451, "4.3.0", "try again later");
 		break;
 	case VX_SMTP_CONTENT:
 		return vx_smtp_txn_content(s, ev->octets);
@@ -307,9 +342,9 @@ static void tls_ready(struct vx_session *base, const struct vx_session_tls *tls)
 
 	s->tls = true;
 	vx_buf_reset(&s->tls_text);
-	vx_buf_printf(&s->tls_text, "%.*s with %.*s", (int)tls->version.len, tls->version.ptr,
-	    (int)tls->cipher.len, tls->cipher.ptr);
-	vx_smtp_server_tls_ready(s->core);
+	vx_buf_printf(&s->tls_text, "%.*s with %.*s", (int)tls->version.len,
+	    tls->version.ptr, (int)tls->cipher.len, tls->cipher.ptr);
+	vx_smtp_server_tls_ready(s->core, tls->exporter);
 }
 
 static uint64_t patience_ms(const struct vx_session *base)
@@ -357,11 +392,13 @@ int vx_smtp_session_new(struct vx_smtp_service *service, enum vx_smtp_role role,
     const struct vx_peer *peer, struct vx_session_host *host, struct vx_session **out)
 {
 	struct smtp_session *s = vx_alloc(sizeof(*s));
-	const struct vx_smtp_server_options o = { .struct_size = sizeof(o), .role = role,
+	const struct vx_smtp_server_options o = { .struct_size = sizeof(o),
+		.role = role,
 		.hostname = vx_slice_str(service->o.hostname),
 		.banner = vx_slice_str(service->o.banner),
 		.message_octets_max = service->o.message_octets_max,
-		.recipients_max = service->o.recipients_max, .tls = peer->implicit_tls };
+		.recipients_max = service->o.recipients_max,
+		.tls = peer->implicit_tls };
 	int rc;
 
 	if (s == NULL)

@@ -7,9 +7,14 @@
 #include "vectis/date.h"
 
 #define TXN_ARENA_MAX ((size_t)4 << 20)
-enum { FIELD_NAME_MAX = 16, IN_HEADER = 0, IN_BODY = 1 };
+enum {
+	FIELD_NAME_MAX = 16,
+	IN_HEADER = 0,
+	IN_BODY = 1
+};
 
-void vx_smtp_log_refusal(struct smtp_session *s, vx_slice from, vx_slice to, const char *reason)
+void vx_smtp_log_refusal(
+    struct smtp_session *s, vx_slice from, vx_slice to, const char *reason)
 {
 	vx_log(s->service->o.log, VX_LOG_INFO, "mail refused", VX_KV_Z("reason", reason),
 	    VX_KV_Z("ip", s->peer.address), VX_KV_S("from", from), VX_KV_S("to", to));
@@ -63,7 +68,8 @@ void vx_smtp_txn_free(struct smtp_txn *t)
 
 int vx_smtp_txn_add(struct smtp_txn *t, uint32_t account, vx_slice recipient)
 {
-	if (t->recipients++ == 0 && vx_arena_copy(&t->arena, recipient, &t->recipient) != VX_OK)
+	if (t->recipients++ == 0 &&
+	    vx_arena_copy(&t->arena, recipient, &t->recipient) != VX_OK)
 		return VX_ELIMIT;
 	for (size_t i = 0; i < t->count; i++)
 		if (t->targets[i].account == account)
@@ -84,15 +90,14 @@ int vx_smtp_txn_add(struct smtp_txn *t, uint32_t account, vx_slice recipient)
 	return VX_OK;
 }
 
-/* --- trace fields (RFC 5321 4.4) ------------------------------------------------------------ */
+/* --- trace fields (RFC 5321 4.4) ------------------------------------------------- */
 
 /* RFC 3848, RFC 6531: ESMTP, S for TLS, A for authenticated. */
 static const char *protocol(const struct smtp_session *s, bool extended)
 {
-	static const char *const names[2][2][2] = {
-		{ { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
-		{ { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } }
-	};
+	static const char *const names[2][2][2] = { { { "ESMTP", "ESMTPA" },
+							{ "ESMTPS", "ESMTPSA" } },
+		{ { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } } };
 
 	if (!extended)
 		return "SMTP";
@@ -111,11 +116,13 @@ static void write_trace(struct smtp_session *s, struct vx_buf *out)
 	vx_buf_printf(out, "Received: from %.*s ([%s%s])\r\n", (int)helo.len, helo.ptr,
 	    v6 ? "IPv6:" : "", s->peer.address);
 	if (s->tls)
-		vx_buf_printf(out, "\t(using %.*s)\r\n", (int)s->tls_text.len, s->tls_text.ptr);
+		vx_buf_printf(
+		    out, "\t(using %.*s)\r\n", (int)s->tls_text.len, s->tls_text.ptr);
 	vx_buf_printf(out, "\tby %s with %s id %s", s->service->o.hostname,
 	    protocol(s, extended), t->id);
 	if (t->recipients == 1) /* more would tell them of each other */
-		vx_buf_printf(out, "\r\n\tfor <%.*s>", (int)t->recipient.len, t->recipient.ptr);
+		vx_buf_printf(
+		    out, "\r\n\tfor <%.*s>", (int)t->recipient.len, t->recipient.ptr);
 	vx_buf_add_str(out, ";\r\n\t");
 	vx_date_write(out, s->base.host->loop->now_s(s->base.host->loop), 0);
 	vx_buf_add_str(out, "\r\n");
@@ -133,18 +140,20 @@ int vx_smtp_txn_begin(struct smtp_session *s)
 {
 	struct vx_buf trace = { .max = 8192 };
 	struct smtp_txn *t = s->txn;
-	int rc = t == NULL ? VX_ESTATE : vx_blob_writer_new(s->service->o.store, &t->writer);
+	int rc =
+	    t == NULL ? VX_ESTATE : vx_blob_writer_new(s->service->o.store, &t->writer);
 
 	if (rc != VX_OK)
 		return rc;
 	vx_blob_writer_on_wake(t->writer, wake, s);
 	write_trace(s, &trace);
-	rc = trace.failed ? VX_ELIMIT : vx_blob_writer_add(t->writer, vx_buf_slice(&trace));
+	rc = trace.failed ? VX_ELIMIT
+			  : vx_blob_writer_add(t->writer, vx_buf_slice(&trace));
 	vx_buf_done(&trace);
 	return rc == VX_WAIT ? VX_OK : rc;
 }
 
-/* --- content -------------------------------------------------------------------------------------- */
+/* --- content --------------------------------------------------------------------- */
 
 /* Look at the names of header fields as they pass, to find loops. */
 static void see_field(struct smtp_txn *t)
@@ -188,7 +197,7 @@ int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets)
 	return VX_OK;
 }
 
-/* --- the end ---------------------------------------------------------------------------------------- */
+/* --- the end --------------------------------------------------------------------- */
 
 static void delivered(struct vx_store_op *op)
 {
@@ -210,14 +219,16 @@ static void answer(struct smtp_session *s, struct vx_buf *out, int rc)
 	char text[64] = "filed as ";
 	struct smtp_txn *t = s->txn;
 
-	vx_log(s->service->o.log, VX_LOG_INFO, rc == VX_OK ? "mail filed" : "mail not filed",
+	vx_log(s->service->o.log, VX_LOG_INFO,
+	    rc == VX_OK ? "mail filed" : "mail not filed",
 	    VX_KV_Z("id", t == NULL ? "" : t->id),
 	    VX_KV_Z("reason", rc == VX_OK ? "" : vx_strerror(rc)),
 	    VX_KV_Z("ip", s->peer.address),
 	    VX_KV_S("from", t == NULL ? vx_slice_of("", 0) : vx_buf_slice(&t->sender)),
 	    VX_KV_S("to", t == NULL ? vx_slice_of("", 0) : t->recipient),
 	    VX_KV_U("mailboxes", t == NULL ? 0 : t->count),
-	    VX_KV_U("size", t == NULL || t->writer == NULL ? 0 : vx_blob_writer_size(t->writer)));
+	    VX_KV_U("size",
+		t == NULL || t->writer == NULL ? 0 : vx_blob_writer_size(t->writer)));
 	switch (rc) {
 	case VX_OK:
 		memcpy(text + 9, t->id, sizeof(t->id));
@@ -231,7 +242,8 @@ static void answer(struct smtp_session *s, struct vx_buf *out, int rc)
 		    s->core, out, 452, "4.3.1", "no space left: try again later");
 		break;
 	case VX_ELIMIT:
-		vx_smtp_server_answer(s->core, out, 554, "5.4.6", "too many hops: a mail loop");
+		vx_smtp_server_answer(
+		    s->core, out, 554, "5.4.6", "too many hops: a mail loop");
 		break;
 	default:
 		vx_smtp_server_answer(s->core, out, 451, "4.3.0", "try again later");

@@ -35,6 +35,7 @@ struct vx_smtp_server {
 	bool chunk_last, chunk_cr, in_message;
 	bool chunk_ignored;  /* its octets come, and are dropped */
 	bool chunk_answered; /* and the refusal was given */
+	struct vx_sasl_binding binding;
 	struct vx_sasl sasl;
 	struct vx_buf sasl_text;
 };
@@ -82,8 +83,7 @@ bool vx_smtp_server_in_data(const struct vx_smtp_server *s)
 	return s->mode == MODE_DATA || s->mode == MODE_CHUNK || s->in_message;
 }
 
-/* --- replies
- * ---------------------------------------------------------------------------- */
+/* --- replies --------------------------------------------------------------------- */
 
 static void reply(
     struct vx_buf *out, unsigned code, const char *enhanced, const char *text)
@@ -128,8 +128,7 @@ static void end_transaction(struct vx_smtp_server *s)
 	s->mode = MODE_COMMAND;
 }
 
-/* --- commands: each VX_OK (a reply was given) or VX_DATA (an event)
- * ---------------------- */
+/* --- commands: each VX_OK (a reply was given) or VX_DATA (an event) -------------- */
 
 static int tell_reset(struct vx_smtp_server *s, struct vx_smtp_event *ev)
 {
@@ -138,6 +137,13 @@ static int tell_reset(struct vx_smtp_server *s, struct vx_smtp_event *ev)
 	end_transaction(s);
 	ev->type = VX_SMTP_RESET;
 	return had ? VX_DATA : VX_OK;
+}
+
+static void offer_auth(const struct vx_smtp_server *s, struct vx_buf *out)
+{
+	vx_buf_add_str(out, "250-AUTH");
+	vx_sasl_write_offer(out, " ", &s->binding);
+	vx_buf_add_str(out, "\r\n");
 }
 
 static int cmd_hello(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf *out,
@@ -168,7 +174,7 @@ static int cmd_hello(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_bu
 	if (!s->tls)
 		vx_buf_add_str(out, "250-STARTTLS\r\n");
 	if (s->tls && s->o.role == VX_SMTP_SUBMISSION && !s->authenticated)
-		vx_buf_add_str(out, "250-AUTH PLAIN LOGIN\r\n");
+		offer_auth(s, out);
 	vx_buf_add_str(out, "250 ENHANCEDSTATUSCODES\r\n");
 	return tell_reset(s, ev);
 }
@@ -389,14 +395,39 @@ static int cmd_starttls(struct vx_smtp_server *s, struct vx_cursor *c, struct vx
 	return ask(s, ev, VX_SMTP_STARTTLS);
 }
 
-/* --- AUTH (RFC 4954)
- * --------------------------------------------------------------------- */
+/* --- AUTH (RFC 4954) ------------------------------------------------------------- */
 
 static void end_sasl(struct vx_smtp_server *s)
 {
 	s->mode = MODE_COMMAND;
 	s->line.max = VX_SMTP_LINE_MAX;
 	vx_sasl_done(&s->sasl);
+}
+
+static void challenge_client(
+    struct vx_smtp_server *s, vx_slice challenge, struct vx_buf *out)
+{
+	s->mode = MODE_AUTH;
+	s->line.max = VX_SMTP_AUTH_LINE_MAX;
+	vx_buf_add_str(out, "334 ");
+	vx_base64_add(out, challenge);
+	vx_buf_add_str(out, "\r\n");
+}
+
+void vx_smtp_server_keys(
+    struct vx_smtp_server *s, struct vx_buf *out, const struct vx_credential *keys)
+{
+	vx_slice challenge;
+
+	if (!s->waiting || s->pending != VX_SMTP_KEYS)
+		return;
+	s->waiting = false;
+	if (keys != NULL && vx_sasl_keys(&s->sasl, keys, &challenge) == VX_MORE) {
+		challenge_client(s, challenge, out);
+		return;
+	}
+	end_sasl(s);
+	reply(out, 454, "4.7.0", "try again later");
 }
 
 static int sasl_step(struct vx_smtp_server *s, vx_slice response, struct vx_buf *out,
@@ -406,21 +437,20 @@ static int sasl_step(struct vx_smtp_server *s, vx_slice response, struct vx_buf 
 	const int rc = vx_sasl_next(&s->sasl, response, &challenge);
 
 	if (rc == VX_MORE) {
-		s->mode = MODE_AUTH;
-		s->line.max = VX_SMTP_AUTH_LINE_MAX;
-		vx_buf_add_str(out, "334 ");
-		vx_base64_add(out, challenge);
-		vx_buf_add_str(out, "\r\n");
+		challenge_client(s, challenge, out);
 		return VX_OK;
 	}
+	ev->user = vx_buf_slice(&s->sasl.user);
+	if (rc == VX_WAIT)
+		return ask(s, ev, VX_SMTP_KEYS);
 	if (rc != VX_DONE) {
 		end_sasl(s);
 		return refuse(s, out, 501, "5.5.2", "the response is malformed");
 	}
 	s->mode = MODE_COMMAND;
 	s->line.max = VX_SMTP_LINE_MAX;
-	ev->user = vx_buf_slice(&s->sasl.user);
 	ev->password = vx_buf_slice(&s->sasl.password);
+	ev->proof = s->sasl.proof;
 	return ask(s, ev, VX_SMTP_AUTH);
 }
 
@@ -450,19 +480,18 @@ static int cmd_auth(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 		return refuse(s, out, 538, "5.7.11", "STARTTLS first");
 	if (s->authenticated || s->mail)
 		return refuse(s, out, 503, "5.5.1", "not now");
-	mechanism = vx_sasl_find(name);
+	mechanism = vx_sasl_find(name, &s->binding);
 	if (name.len == 0)
 		return refuse(s, out, 501, "5.5.4", "AUTH mechanism is expected");
 	if (mechanism == VX_SASL_NONE)
 		return refuse(s, out, 504, "5.5.4", "the mechanism is not known");
-	vx_sasl_init(&s->sasl, mechanism);
+	vx_sasl_init(&s->sasl, mechanism, &s->binding);
 	if (!initial)
 		return sasl_step(s, vx_slice_of(NULL, 0), out, ev);
 	return sasl_response(s, vx_slice_eq(rest, VX_S("=")) ? VX_S("") : rest, out, ev);
 }
 
-/* --- the table
- * ------------------------------------------------------------------------------ */
+/* --- the table ------------------------------------------------------------------- */
 
 typedef int command_fn(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf *out,
     struct vx_smtp_event *ev);
@@ -516,8 +545,7 @@ static int command(
 	return refuse(s, out, 500, "5.5.2", "no such command");
 }
 
-/* --- lines
- * ---------------------------------------------------------------------------------- */
+/* --- lines ----------------------------------------------------------------------- */
 
 /* A whole line off *in into *line (valid until the next call): false: more is needed. */
 static bool take_line(struct vx_smtp_server *s, vx_slice *in, vx_slice *line)
@@ -566,8 +594,7 @@ static int line_next(
 				    : command(s, line, out, ev);
 }
 
-/* --- the message
- * ------------------------------------------------------------------------------ */
+/* --- the message ----------------------------------------------------------------- */
 
 static int content(struct vx_smtp_server *s, vx_slice octets, struct vx_smtp_event *ev)
 {
@@ -656,8 +683,7 @@ static int chunk_next(
 	return content(s, octets, ev);
 }
 
-/* --- the session
- * -------------------------------------------------------------------------------- */
+/* --- the session ----------------------------------------------------------------- */
 
 static int step(
     struct vx_smtp_server *s, vx_slice *in, struct vx_buf *out, struct vx_smtp_event *ev)
@@ -740,6 +766,7 @@ static void answered(struct vx_smtp_server *s, bool good)
 	case VX_SMTP_END:
 		end_transaction(s);
 		break;
+	case VX_SMTP_KEYS:
 	case VX_SMTP_CONTENT:
 	case VX_SMTP_RESET:
 		break;
@@ -764,8 +791,9 @@ void vx_smtp_server_answer(struct vx_smtp_server *s, struct vx_buf *out, unsigne
 		s->closing = true;
 }
 
-void vx_smtp_server_tls_ready(struct vx_smtp_server *s)
+void vx_smtp_server_tls_ready(struct vx_smtp_server *s, vx_slice exporter)
 {
+	vx_sasl_bind(&s->binding, exporter);
 	vx_buf_reset(&s->helo);
 	s->extended = false;
 }

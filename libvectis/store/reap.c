@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "store/box.h"
 #include "store/store_int.h"
 
@@ -19,6 +20,27 @@ static int check_format(struct vx_store *s, uint32_t found, struct vx_error *err
 	    FORMAT_VERSION);
 }
 
+/* The octets that only this installation knows; made once. */
+static int prepare_secret(struct vx_store *s, struct vx_kv_txn *txn)
+{
+	vx_slice v;
+	int rc = vx_kv_get(txn, VX_TREE_META, VX_S("secret"), &v);
+
+	if (rc == VX_ENOENT && !s->o.read_only) {
+		vx_random_seed(s->secret, sizeof(s->secret));
+		return vx_kv_put(txn, VX_TREE_META, VX_S("secret"),
+		    vx_slice_of(s->secret, sizeof(s->secret)));
+	}
+	if (rc == VX_OK && v.len == sizeof(s->secret))
+		memcpy(s->secret, v.ptr, v.len);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+void vx_store_secret(const struct vx_store *s, char out[VX_STORE_SECRET_OCTETS])
+{
+	memcpy(out, s->secret, sizeof(s->secret));
+}
+
 int vx_state_prepare(struct vx_store *s, struct vx_error *err)
 {
 	struct vx_kv_txn *txn;
@@ -34,9 +56,11 @@ int vx_state_prepare(struct vx_store *s, struct vx_error *err)
 	} else if (rc == VX_ENOENT && !s->o.read_only) {
 		vx_put_le32(value, FORMAT_VERSION);
 		rc = vx_kv_put(txn, VX_TREE_META, VX_S("format"), vx_slice_of(value, 4));
-		if (rc == VX_OK)
-			return vx_kv_commit(txn);
 	}
+	if (rc == VX_OK)
+		rc = prepare_secret(s, txn);
+	if (rc == VX_OK && vx_kv_writes(txn) > 0)
+		return vx_kv_commit(txn);
 	vx_kv_abort(txn);
 	return rc;
 }

@@ -139,6 +139,7 @@ struct vx_snapshot_cache;
 
 struct vx_store {
 	struct vx_store_options o;
+	char secret[VX_STORE_SECRET_OCTETS];
 	char dir[PATH_MAX];
 	struct vx_kv_env *state; /* own */
 

@@ -1,4 +1,7 @@
 """imapd, command by command (RFC 3501, RFC 9051), as it goes over the wire."""
+import base64
+import hashlib
+import hmac
 import re
 import socket
 import ssl
@@ -147,7 +150,6 @@ class Imap(unittest.TestCase):
         self.assertEqual(c.response(), b'')
 
     def test_authenticate_with_and_without_initial_response(self):
-        import base64
         plain = base64.b64encode(f'\0bob@{DOMAIN}\0{PASSWORD}'.encode())
         c = self.connect()
         c.send('a AUTHENTICATE PLAIN\r\n')
@@ -162,6 +164,46 @@ class Imap(unittest.TestCase):
         c.send('*\r\n')
         self.assertTrue(c.until('a')[0].startswith('BAD'))
         self.refused(c, 'AUTHENTICATE PLAIN !!!', 'BAD')
+
+    def scram(self, c, user, password, tamper=False):
+        """The status of AUTHENTICATE SCRAM-SHA-256, and the server's first message."""
+        def say(text):
+            c.send(base64.b64encode(text.encode()) + b'\r\n')
+            r = c.response()
+            return base64.b64decode(r[2:]).decode() if r.startswith(b'+') else r.decode()
+
+        c.send('s AUTHENTICATE SCRAM-SHA-256\r\n')
+        c.response()
+        bare = f'n={user},r=clientnonce'
+        first = say('n,,' + bare)
+        v = dict(f.split('=', 1) for f in first.split(','))
+        salted = hashlib.pbkdf2_hmac('sha256', password.encode(), base64.b64decode(v['s']),
+                                     int(v['i']))
+        key = hmac.digest(salted, b'Client Key', 'sha256')
+        final = f'c=biws,r={v["r"]}'
+        message = f'{bare},{first},{final}'.encode()
+        sig = hmac.digest(hashlib.sha256(key).digest(), message, 'sha256')
+        proof = bytes(a ^ b for a, b in zip(key, sig))
+        last = say(f'{final},p={base64.b64encode(proof).decode()}')
+        if last.startswith('v='):
+            server = hmac.digest(hmac.digest(salted, b'Server Key', 'sha256'), message, 'sha256')
+            self.assertEqual(last[2:], base64.b64encode(server).decode())
+            c.send('\r\n')
+            last = c.response().decode()
+        return last, v
+
+    def test_scram(self):
+        c = self.connect()
+        last, first = self.scram(c, f'alice@{DOMAIN}', PASSWORD)
+        self.assertTrue(last.startswith('s OK'), last)
+        for name in ('alice', 'nobody'):
+            salts = []
+            for _ in range(2):
+                last, first = self.scram(self.connect(), f'{name}@{DOMAIN}', 'wrong')
+                self.assertTrue(last.startswith('s NO [AUTHENTICATIONFAILED]'), last)
+                salts.append((first['s'], first['i']))
+            self.assertEqual(salts[0], salts[1])
+            self.scram(self.connect(), f'alice@{DOMAIN}', PASSWORD)
 
     def test_literals_everywhere(self):
         c = self.connect()

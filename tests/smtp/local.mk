@@ -4,6 +4,6 @@ check_smtp_SOURCES = %D%/check_smtp.c %D%/host.c %D%/host.h %D%/test_data.c \
 	%D%/test_limits.c %D%/test_path.c %D%/test_server.c
 check_smtp_CPPFLAGS = $(test_cppflags)
 check_smtp_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-check_smtp_LDADD = libvxt.la libvx_smtp.la libvx_sasl.la libvx_mime.la libvx_base.la \
+check_smtp_LDADD = libvxt.la libvx_smtp.la libvx_sasl.la libvx_crypto.la libvx_mime.la libvx_base.la \
 	$(CHECK_LIBS)
 EXTRA_DIST += tests/data/smtp

@@ -275,7 +275,7 @@ START_TEST(octets_after_starttls)
 	vx_smtp_server_answer(h.core, &h.out, 220, "2.0.0", "go ahead");
 	ck_assert_int_eq(vx_smtp_server_next(h.core, &in, &h.out, &ev), VX_TLS);
 	vxt_assert_str(in, "MAIL FROM:<x@y.test>\r\n");
-	vx_smtp_server_tls_ready(h.core);
+	vx_smtp_server_tls_ready(h.core, VX_S(""));
 	ck_assert_uint_eq(vx_smtp_server_helo(h.core, &extended).len, 0);
 	ck_assert(!extended);
 	host_close(&h);
