@@ -1,1 +1,17 @@
-# nothing yet
+fuzz_targets += fuzz_imap_frame fuzz_imap_parse fuzz_imap_search fuzz_imap_respond
+fuzz_imap_frame_SOURCES = %D%/fuzz_imap_frame.c
+fuzz_imap_frame_CPPFLAGS = $(fuzz_cppflags)
+fuzz_imap_frame_LDFLAGS = $(fuzz_ldflags)
+fuzz_imap_frame_LDADD = $(fuzz_main) libvx_imap.la libvx_mime.la libvx_base.la
+fuzz_imap_parse_SOURCES = %D%/fuzz_imap_parse.c
+fuzz_imap_parse_CPPFLAGS = $(fuzz_cppflags)
+fuzz_imap_parse_LDFLAGS = $(fuzz_ldflags)
+fuzz_imap_parse_LDADD = $(fuzz_main) libvx_imap.la libvx_mime.la libvx_base.la
+fuzz_imap_search_SOURCES = %D%/fuzz_imap_search.c
+fuzz_imap_search_CPPFLAGS = $(fuzz_cppflags)
+fuzz_imap_search_LDFLAGS = $(fuzz_ldflags)
+fuzz_imap_search_LDADD = $(fuzz_main) libvx_imap.la libvx_mime.la libvx_base.la
+fuzz_imap_respond_SOURCES = %D%/fuzz_imap_respond.c
+fuzz_imap_respond_CPPFLAGS = $(fuzz_cppflags)
+fuzz_imap_respond_LDFLAGS = $(fuzz_ldflags)
+fuzz_imap_respond_LDADD = $(fuzz_main) libvx_imap.la libvx_mime.la libvx_base.la
