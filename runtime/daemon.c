@@ -469,7 +469,8 @@ static int run(struct parent *p)
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	set_signals(p);
 	set_watchdog(p);
-	p->worker_count = (size_t)p->config->workers;
+	p->worker_count =
+	    p->def->workers > 0 ? p->def->workers : (size_t)p->config->workers;
 	if (p->worker_count == 0) {
 		const long cores = sysconf(_SC_NPROCESSORS_ONLN);
 

@@ -42,6 +42,8 @@ struct vx_listener_def {
 struct vx_daemon {
 	const char *name; /* "imapd" */
 	bool store;
+	unsigned workers;             /* 0: as many as the configuration says */
+	bool reads_certificate_files; /* the sandbox allows it the custom pair */
 	bool connects; /* it opens connections of its own: the sandbox allows them */
 	struct vx_listener_def listeners[VX_LISTENERS_MAX];
 	size_t listener_count;

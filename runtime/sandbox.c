@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -82,6 +83,22 @@ static int allow_paths(int ruleset, const struct vx_config *c, uint64_t known)
 	return rc;
 }
 
+/* The folder of a file, which may be replaced while we run. */
+static int allow_folder_of(int ruleset, const char *path)
+{
+	char folder[PATH_MAX];
+	char *slash;
+
+	if (path == NULL || strlen(path) >= sizeof(folder))
+		return VX_OK;
+	memcpy(folder, path, strlen(path) + 1);
+	slash = strrchr(folder, '/');
+	if (slash == NULL || slash == folder)
+		return VX_OK;
+	*slash = '\0';
+	return allow(ruleset, folder, FS_READ);
+}
+
 static int enter_landlock(const struct vx_daemon *def, const struct vx_config *c,
     const struct vx_log *log, struct vx_error *err)
 {
@@ -104,6 +121,10 @@ static int enter_landlock(const struct vx_daemon *def, const struct vx_config *c
 		return vx_error_set(
 		    err, VX_EPERM, "no Landlock ruleset: %s", vx_errno_text(errno));
 	rc = allow_paths(fd, c, known_fs(abi));
+	if (rc == VX_OK && def->reads_certificate_files)
+		rc = allow_folder_of(fd, c->tls_cert_path);
+	if (rc == VX_OK && def->reads_certificate_files)
+		rc = allow_folder_of(fd, c->tls_key_path);
 	if (rc != VX_OK || syscall(SYS_landlock_restrict_self, fd, 0u) < 0)
 		rc = vx_error_set(
 		    err, VX_EPERM, "Landlock refused: %s", vx_errno_text(errno));

@@ -27,8 +27,7 @@ static int fail(struct vx_error *err, const char *what, int rc)
 	return vx_error_set(err, VX_ETLS, "%s: %s", what, gnutls_strerror(rc));
 }
 
-/* --- what a certificate says
- * ------------------------------------------------------------ */
+/* --- what a certificate says ----------------------------------------------------- */
 
 static void read_names(gnutls_x509_crt_t crt, struct vx_tls_cert_info *info)
 {
@@ -157,8 +156,7 @@ int vx_tls_check_pair(vx_slice chain_pem, vx_slice key_pem, struct vx_tls_cert_i
 	return rc;
 }
 
-/* --- sets
- * --------------------------------------------------------------------------------- */
+/* --- sets ------------------------------------------------------------------------ */
 
 int vx_tls_certs_new(size_t count, struct vx_tls_certs **out, struct vx_error *err)
 {
@@ -262,8 +260,7 @@ const struct vx_tls_cert *vx_tls_certs_find(const struct vx_tls_certs *c, vx_sli
 	return &c->certs[0];
 }
 
-/* --- the temporary certificate
- * ---------------------------------------------------------------- */
+/* --- the temporary certificate --------------------------------------------------- */
 
 static int fill_self_signed(
     gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, const char *hostname)
@@ -299,14 +296,12 @@ static int fill_self_signed(
 	return rc;
 }
 
-int vx_tls_certs_self_signed(
-    const char *hostname, struct vx_tls_certs **out, struct vx_error *err)
+int vx_tls_self_signed_pem(const char *hostname, struct vx_buf *out, struct vx_error *err)
 {
 	gnutls_datum_t chain = { 0 }, pem = { 0 };
 	gnutls_x509_crt_t crt = NULL;
 	gnutls_x509_privkey_t key = NULL;
-	struct vx_tls_certs *c = NULL;
-	int rc = gnutls_x509_crt_init(&crt), result;
+	int rc = gnutls_x509_crt_init(&crt);
 
 	if (rc == 0)
 		rc = gnutls_x509_privkey_init(&key);
@@ -316,20 +311,39 @@ int vx_tls_certs_self_signed(
 		rc = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &chain);
 	if (rc == 0)
 		rc = gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem);
-	result = rc == 0 ? vx_tls_certs_new(1, &c, err)
-			 : fail(err, "the temporary certificate cannot be made", rc);
-	if (result == VX_OK)
-		result = vx_tls_certs_add(c, vx_slice_of(chain.data, chain.size),
-		    vx_slice_of(pem.data, pem.size), err);
-	if (result == VX_OK) {
-		c->temporary = true;
-		*out = c;
-	} else {
-		vx_tls_certs_free(c);
-	}
+	vx_buf_add(out, vx_slice_of(chain.data, chain.size));
+	vx_buf_add(out, vx_slice_of(pem.data, pem.size));
 	gnutls_free(chain.data);
+	if (pem.data != NULL)
+		vx_wipe(pem.data, pem.size);
 	gnutls_free(pem.data);
 	gnutls_x509_crt_deinit(crt);
 	gnutls_x509_privkey_deinit(key);
-	return result;
+	if (rc == 0 && out->failed)
+		return vx_error_set(
+		    err, VX_ENOMEM, "no memory for a temporary certificate");
+	return rc == 0 ? VX_OK
+		       : fail(err, "the temporary certificate cannot be made", rc);
+}
+
+int vx_tls_certs_temporary_from(
+    vx_slice pem, const char *hostname, struct vx_tls_certs **out, struct vx_error *err)
+{
+	struct vx_tls_cert_info info;
+	struct vx_tls_certs *c = NULL;
+	int rc = vx_tls_check_pair(pem, pem, &info, err);
+
+	if (rc == VX_OK && strcmp(info.names, hostname) != 0)
+		rc = VX_EINVAL;
+	if (rc == VX_OK)
+		rc = vx_tls_certs_new(1, &c, err);
+	if (rc == VX_OK)
+		rc = vx_tls_certs_add(c, pem, pem, err);
+	if (rc != VX_OK) {
+		vx_tls_certs_free(c);
+		return rc;
+	}
+	c->temporary = true;
+	*out = c;
+	return VX_OK;
 }

@@ -27,9 +27,12 @@ struct vx_tls_certs {
 int vx_tls_certs_new(size_t count, struct vx_tls_certs **out, struct vx_error *err);
 int vx_tls_certs_add(
     struct vx_tls_certs *c, vx_slice chain, vx_slice key, struct vx_error *err);
-/* A set of one self-signed certificate for hostname. */
-int vx_tls_certs_self_signed(
-    const char *hostname, struct vx_tls_certs **out, struct vx_error *err);
+/* A self-signed certificate for hostname and its key, both as PEM. */
+int vx_tls_self_signed_pem(
+    const char *hostname, struct vx_buf *out, struct vx_error *err);
+/* A set of that one, from such a text; VX_EINVAL: it is not usable for hostname. */
+int vx_tls_certs_temporary_from(
+    vx_slice pem, const char *hostname, struct vx_tls_certs **out, struct vx_error *err);
 /* The certificate for a name asked by SNI, else the default. */
 const struct vx_tls_cert *vx_tls_certs_find(const struct vx_tls_certs *c, vx_slice name);
 

@@ -76,8 +76,7 @@ static int read_generation(const char *dir, const struct line *l, struct vx_buf 
 	return rc == VX_OK ? vx_fs_read(path, key, err) : rc;
 }
 
-/* --- installing ------------------------------------------------------------------------
- */
+/* --- installing ------------------------------------------------------------------ */
 
 static int check_key_mode(const char *path, struct vx_error *err)
 {
@@ -226,8 +225,7 @@ int vx_certs_entry(
 	return rc;
 }
 
-/* --- following
- * ---------------------------------------------------------------------------- */
+/* --- following ------------------------------------------------------------------- */
 
 struct vx_certs {
 	char dir[PATH_MAX];
@@ -299,6 +297,52 @@ static bool reload(struct vx_certs *c)
 	return true;
 }
 
+/* A new temporary certificate at path, unless another process was faster. */
+static int make_temporary(struct vx_certs *c, const char *path, struct vx_error *err)
+{
+	struct vx_buf pem = { .max = VX_TLS_PEM_MAX };
+	char aside[PATH_MAX];
+	int rc = vx_tls_self_signed_pem(c->hostname, &pem, err);
+
+	if (rc == VX_OK && snprintf(aside, sizeof(aside), "%s.%ld", path,
+			       (long)getpid()) >= (int)sizeof(aside))
+		rc = vx_error_set(err, VX_ELIMIT, "%s is too long", path);
+	if (rc == VX_OK)
+		rc = vx_fs_write(aside, 0600, vx_buf_slice(&pem), err);
+	vx_buf_wipe(&pem);
+	if (rc != VX_OK)
+		return rc;
+	if (link(aside, path) < 0 && errno != EEXIST)
+		rc = vx_error_set(err, vx_errno_result(errno), "cannot make %s: %s", path,
+		    vx_errno_text(errno));
+	(void)unlink(aside);
+	return rc;
+}
+
+/*
+ * The self-signed certificate that all daemons share until there is another: a user who
+ * accepted it once must not be asked again by the next process.
+ */
+static int temporary(struct vx_certs *c, struct vx_error *err)
+{
+	char path[PATH_MAX];
+	int rc = join(path, c->dir, "temporary.pem");
+
+	for (int tries = 0; tries < 3 && rc == VX_OK; tries++) {
+		struct vx_buf pem = { .max = VX_TLS_PEM_MAX };
+		bool usable = vx_fs_read(path, &pem, err) == VX_OK &&
+			      vx_tls_certs_temporary_from(
+				  vx_buf_slice(&pem), c->hostname, &c->set, err) == VX_OK;
+
+		vx_buf_wipe(&pem);
+		if (usable)
+			return VX_OK;
+		(void)unlink(path); /* expired, or for another name */
+		rc = make_temporary(c, path, err);
+	}
+	return rc == VX_OK ? VX_EIO : rc;
+}
+
 int vx_certs_open(const char *dir, const char *hostname, const struct vx_log *log,
     struct vx_certs **out, struct vx_error *err)
 {
@@ -321,7 +365,7 @@ int vx_certs_open(const char *dir, const char *hostname, const struct vx_log *lo
 		rc = vx_error_set(err, vx_errno_result(errno), "cannot watch %s: %s", dir,
 		    vx_errno_text(errno));
 	if (rc == VX_OK && !reload(c)) {
-		rc = vx_tls_certs_self_signed(c->hostname, &c->set, err);
+		rc = temporary(c, err);
 		if (rc == VX_OK)
 			vx_log(log, VX_LOG_WARN,
 			    "no certificate yet: a temporary self-signed one is served",

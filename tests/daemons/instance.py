@@ -21,7 +21,7 @@ DOMAIN = 'example.test'
 PASSWORD = 'correct-horse-7'
 ACCOUNTS = ('alice', 'bob')
 PORTS = ('smtp', 'submission', 'submissions', 'imaps', 'pop3s')
-DAEMONS = ('smtpd', 'imapd', 'pop3d')
+DAEMONS = ('smtpd', 'imapd', 'pop3d', 'acmed')
 
 
 def build_dir():
@@ -78,12 +78,13 @@ class Instance:
     """with Instance() as mail: ... starts everything and takes it down again."""
 
     def __init__(self, folder=None, accounts=ACCOUNTS, settings='', daemons=DAEMONS,
-                 keep=False):
+                 keep=False, provider='self-signed'):
         self.build = build_dir()
         self.keep = keep
         self.folder = folder or tempfile.mkdtemp(prefix='vectis-')
         self.accounts = accounts
         self.settings = settings
+        self.provider = provider
         self.daemon_names = daemons
         self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
         self.processes = {}
@@ -103,7 +104,7 @@ state_dir: {self.state}
 run_dir: {self.folder}/run
 user: ""
 tls:
-  provider: self-signed
+  provider: {self.provider}
 auth:
   hash_cost: 1
 {listen}
@@ -125,7 +126,8 @@ auth:
             self.ctl_with_password('mailbox', 'add', f'{name}@{DOMAIN}')
             self.ctl('mailbox', 'set', f'{name}@{DOMAIN}', '--pop3', 'on')
         chain, key = self.ca.issue('first')
-        self.ctl('cert', 'import', chain, key)
+        if self.provider == 'self-signed':
+            self.ctl('cert', 'import', chain, key)
 
     # --- processes --------------------------------------------------------------
 

@@ -1,6 +1,9 @@
 """Sessions see each other's changes and deliveries; certificates change under them."""
+import os
+import signal
 import socket
 import ssl
+import tempfile
 import threading
 import time
 import unittest
@@ -132,6 +135,50 @@ class Live(unittest.TestCase):
         self.assertEqual(len(set(uids)), 160)
         c.logout()
         self.assertIn('0 problems', self.mail.ctl('store', 'check'))
+
+
+class CustomFiles(unittest.TestCase):
+    """acmed: provider custom, with files that somebody else replaces (TLS-10, 11, 38)."""
+
+    def served(self, mail):
+        with socket.create_connection(('localhost', mail.ports['imaps']), 10) as s:
+            with ssl._create_unverified_context().wrap_socket(s) as t:
+                return t.getpeercert(True)
+
+    def wait_for(self, what, text):
+        until = time.monotonic() + 10
+        while not what():
+            self.assertLess(time.monotonic(), until, text)
+            time.sleep(0.1)
+
+    def test_files_are_taken_when_they_change_and_expiry_is_told(self):
+        with tempfile.TemporaryDirectory(prefix='vectis-') as folder:
+            chain, key = f'{folder}/live/chain.pem', f'{folder}/live/key.pem'
+            os.mkdir(f'{folder}/live')
+            provider = f'custom\n  cert_path: {chain}\n  key_path: {key}'
+            with Instance(f'{folder}/mail', daemons=('imapd', 'acmed'),
+                          provider=provider) as mail:
+                # none yet: a temporary certificate is served, acmed says what it misses
+                self.wait_for(lambda: 'cannot be read' in mail.log('acmed'), mail.log('acmed'))
+                temporary = {self.served(mail) for _ in range(10)}
+                self.assertEqual(len(temporary), 1)
+                for name, days in (('one', 30), ('two', 5)):
+                    new_chain, new_key = mail.ca.issue(name, days=days)
+                    with open(new_chain) as f:
+                        issued = ssl.PEM_cert_to_DER_cert(f.read())
+                    os.replace(new_key, key)
+                    os.replace(new_chain, chain)
+                    self.wait_for(lambda: self.served(mail) == issued, mail.log('acmed'))
+                with open(chain, 'w') as f:
+                    f.write('rubbish')
+                self.wait_for(lambda: 'chain cannot be read' in mail.log('acmed'),
+                              mail.log('acmed'))
+                self.assertEqual(self.served(mail), issued)
+                mail.kill('acmed', signal.SIGTERM)
+                mail.start('acmed')
+                self.wait_for(lambda: 'certificate ends soon' in mail.log('acmed'),
+                              mail.log('acmed'))
+                self.assertIn('days_left=4', mail.log('acmed'))
 
 
 if __name__ == '__main__':
