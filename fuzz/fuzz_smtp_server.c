@@ -42,6 +42,7 @@ static void check_event(struct host *h, const struct vx_smtp_event *ev)
 {
 	switch (ev->type) {
 	case VX_SMTP_STARTTLS:
+	case VX_SMTP_KEYS:
 	case VX_SMTP_AUTH:
 		must(!h->mail && !h->in_message);
 		break;
@@ -82,6 +83,9 @@ static void answer(struct host *h, const struct vx_smtp_event *ev)
 	switch (ev->type) {
 	case VX_SMTP_STARTTLS:
 		vx_smtp_server_answer(h->core, &h->out, 220, "2.0.0", "go");
+		break;
+	case VX_SMTP_KEYS: /* our nonce would be another one each time */
+		vx_smtp_server_keys(h->core, &h->out, NULL);
 		break;
 	case VX_SMTP_AUTH:
 		h->authenticated = good;
@@ -133,7 +137,7 @@ static void feed(struct host *h, vx_slice in)
 			answer(h, &ev);
 		} else if (h->end == VX_TLS) {
 			must(!h->mail && !h->in_message);
-			vx_smtp_server_tls_ready(h->core);
+			vx_smtp_server_tls_ready(h->core, VX_S(""));
 		}
 	} while (h->end == VX_DATA || h->end == VX_TLS);
 	must(h->end == VX_DONE || (h->end == VX_MORE && in.len == 0));
