@@ -2,7 +2,9 @@
  * frame.h - cut the client's octets into commands: lines with their literals.
  *
  * A command is handed out whole, its literals inside as "{n}" CRLF octets, but for the
- * message of an APPEND, which is handed out piece by piece.
+ * message of an APPEND, which is handed out piece by piece.  LITERAL- (RFC 7888 5) has
+ * clients wait with literals above 4096 octets; those that do not are taken when they
+ * fit all the same.
  */
 #ifndef VX_IMAP_FRAME_H
 #define VX_IMAP_FRAME_H
@@ -14,9 +16,6 @@
 #define VX_IMAP_LINE_MAX_EARLY ((size_t)8 * 1024) /* before login */
 #define VX_IMAP_COMMAND_MAX ((size_t)1024 * 1024) /* with its literals */
 #define VX_IMAP_COMMAND_MAX_EARLY ((size_t)16 * 1024)
-#define VX_IMAP_NONSYNC_MAX                                                              \
-	4096 /* LITERAL- (RFC 7888 5); more of APPEND is swallowed                       \
-	      */
 
 enum vx_imap_frame_event {
 	VX_IMAP_COMMAND, /* command is whole */

@@ -15,6 +15,7 @@ void host_open(struct host *h, vx_slice options)
 		.message_octets_max = HOST_OCTETS_MAX,
 		.recipients_max = HOST_RECIPIENTS_MAX };
 	vx_slice word;
+	bool no_tls = false;
 
 	while (options.len > 0) {
 		(void)vx_slice_cut(&options, ' ', &word);
@@ -22,13 +23,16 @@ void host_open(struct host *h, vx_slice options)
 			o.role = VX_SMTP_SUBMISSION;
 		else if (vx_slice_eq(word, VX_S("tls")))
 			o.tls = true;
+		else if (vx_slice_eq(word, VX_S("notls")))
+			no_tls = true;
 		else
 			ck_assert_msg(
 			    vx_slice_eq(word, VX_S("mx")) || word.len == 0, "options");
 	}
 	*h = (struct host){ .out = { .max = 1 << 20 },
 		.content = { .max = 1 << 20 },
-		.log = { .max = 1 << 20 } };
+		.log = { .max = 1 << 20 },
+		.no_tls = no_tls };
 	vxt_assert_ok(vx_smtp_server_new(&o, &h->core));
 }
 
@@ -105,8 +109,8 @@ static void log_params(struct host *h, const struct vx_smtp_params *p)
 
 static void log_event(struct host *h, const struct vx_smtp_event *ev)
 {
-	static const char *const names[] = { "STARTTLS", "KEYS", "AUTH", "MAIL", "RCPT", "DATA",
-		"CONTENT", "END", "RESET" };
+	static const char *const names[] = { "STARTTLS", "KEYS", "AUTH", "MAIL", "RCPT",
+		"DATA", "CONTENT", "END", "RESET" };
 
 	log_flush(h);
 	vx_buf_printf(&h->log, "E: %s", names[ev->type]);
@@ -145,8 +149,12 @@ static struct verdict judge(struct host *h, const struct vx_smtp_event *ev, vx_s
 {
 	switch (ev->type) {
 	case VX_SMTP_STARTTLS:
+		if (h->no_tls)
+			return (struct verdict){ 454, "4.7.0", "TLS is not available" };
 		return (struct verdict){ 220, "2.0.0", "go ahead" };
 	case VX_SMTP_AUTH:
+		if (vx_slice_eq(ev->user, VX_S("busy")))
+			return (struct verdict){ 454, "4.7.0", "try again later" };
 		if (vx_slice_eq(ev->user, VX_S("alice")) &&
 		    vx_slice_eq(ev->password, VX_S("two words")))
 			return (struct verdict){ 235, "2.7.0", "welcome" };
@@ -161,6 +169,8 @@ static struct verdict judge(struct host *h, const struct vx_smtp_event *ev, vx_s
 	case VX_SMTP_END:
 		if (vx_slice_find_slice(all, VX_S("virus")) < all.len)
 			return (struct verdict){ 550, "5.7.0", "no" };
+		if (vx_slice_find_slice(all, VX_S("no room")) < all.len)
+			return (struct verdict){ 421, "4.3.1", "no room" };
 		h->messages++;
 		return (struct verdict){ 250, "2.0.0", "filed" };
 	case VX_SMTP_KEYS:

@@ -13,11 +13,12 @@ struct host {
 	struct vx_smtp_server *core;
 	struct vx_buf out, content;
 	struct vx_buf log; /* "S: reply" and "E: event" lines, in order */
+	bool no_tls;       /* it is refused for the moment */
 	unsigned messages; /* that were filed */
 	int end;           /* what next said last */
 };
 
-/* Words of options: "submission" (else MX), "tls" (it is on). */
+/* Words of options: "submission" (else MX), "tls" (it is on), "notls" (it fails). */
 void host_open(struct host *h, vx_slice options);
 void host_close(struct host *h);
 /*
