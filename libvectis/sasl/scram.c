@@ -198,7 +198,7 @@ static int final(struct vx_sasl *s, vx_slice response, vx_slice *challenge)
 	struct vx_cursor c = vx_cursor_of(response);
 	const size_t at = vx_slice_find_slice(response, VX_S(",p="));
 	vx_slice binding, nonce, rest;
-	bool good, right;
+	bool good, bound, right;
 
 	good = vx_cur_text(&c, VX_S("c=")) && value(&c, &binding) &&
 	       vx_cur_text(&c, VX_S(",r=")) && value(&c, &nonce) && at < response.len &&
@@ -212,7 +212,8 @@ static int final(struct vx_sasl *s, vx_slice response, vx_slice *challenge)
 	}
 	vx_buf_add_char(&s->text, ',');
 	vx_buf_add(&s->text, vx_slice_head(response, at));
-	right = proof_is_right(s, vx_buf_slice(&proof)) & binding_is_ours(s, binding);
+	bound = binding_is_ours(s, binding); /* both are looked at, whatever the first says */
+	right = proof_is_right(s, vx_buf_slice(&proof)) && bound;
 	vx_buf_wipe(&proof);
 	if (s->text.failed)
 		return VX_ENOMEM;
