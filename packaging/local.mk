@@ -1,8 +1,8 @@
 # systemd's files: one template makes the unit of each daemon.
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
-units = %D%/systemd/vectis-imapd.service %D%/systemd/vectis-pop3d.service \
-	%D%/systemd/vectis-smtpd.service
+units = %D%/systemd/vectis-acmed.service %D%/systemd/vectis-imapd.service \
+	%D%/systemd/vectis-pop3d.service %D%/systemd/vectis-smtpd.service
 systemdsystemunit_DATA = $(units)
 sysusers_DATA = %D%/sysusers/vectis.conf
 tmpfiles_DATA = %D%/tmpfiles/vectis.conf
@@ -16,6 +16,8 @@ make_unit = $(MKDIR_P) $(@D) && $(fill_in) -e "s,[@]daemon@,$$daemon,g" \
 	-e "s/[@]what@/Vectis: $$what/g" $(srcdir)/%D%/systemd/daemon.service.in >$@.tmp && \
 	mv $@.tmp $@
 
+%D%/systemd/vectis-acmed.service: %D%/systemd/daemon.service.in Makefile
+	$(AM_V_GEN)daemon=acmed; what='certificates'; $(make_unit)
 %D%/systemd/vectis-imapd.service: %D%/systemd/daemon.service.in Makefile
 	$(AM_V_GEN)daemon=imapd; what='mailboxes by IMAP'; $(make_unit)
 %D%/systemd/vectis-pop3d.service: %D%/systemd/daemon.service.in Makefile

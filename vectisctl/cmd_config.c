@@ -278,8 +278,9 @@ static int config_apply(struct ctl *c)
 	if (status == CTL_OK)
 		status = write_file(c, path, 0600, vx_buf_slice(&text));
 	if (status == CTL_OK)
-		ctl_say(c, any ? "applied; restart the daemons named above"
-			       : "applied; nothing changed");
+		ctl_say(
+		    c, any ? "applied; restart the daemons that are named above, if any"
+			   : "applied; nothing changed");
 	vx_buf_done(&text);
 	return status;
 }
