@@ -1,6 +1,7 @@
 /*
  * The framing of IMAP in pieces gives what it gives whole, and no command goes beyond
- * its limit.  The first octet says how to cut; the second: logged in, and what to refuse.
+ * its limit.  The first octet says how to cut; the second: logged in, what to refuse, and
+ * whether a line that is nearly too long is under way.
  */
 #include "imap/frame.h"
 
@@ -52,10 +53,22 @@ static void on_event(
 	}
 }
 
+static void begin_line(struct host *h)
+{
+	char text[VX_IMAP_LINE_MAX_EARLY - 8];
+	vx_slice in = vx_slice_of(text, sizeof(text)), octets;
+	enum vx_imap_frame_event event;
+
+	memset(text, 'x', sizeof(text));
+	must(vx_imap_frame_next(&h->frame, &in, &h->out, &event, &octets) == VX_MORE);
+}
+
 static void run(vx_slice in, uint8_t kind, size_t chunk, struct host *h)
 {
 	*h = (struct host){ .out = { .max = 8u << 20 }, .log = { .max = 16u << 20 } };
 	vx_imap_frame_init(&h->frame);
+	if ((kind & 4) != 0)
+		begin_line(h);
 	h->frame.authenticated = (kind & 1) != 0;
 	for (; in.len > 0 && h->end != VX_DONE; in = vx_slice_from(in, chunk)) {
 		vx_slice piece = vx_slice_head(in, chunk), octets = { 0 };

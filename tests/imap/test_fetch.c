@@ -193,4 +193,35 @@ START_TEST(limits)
 }
 END_TEST
 
-VXT_SUITE(test_fetch, "fetch", attributes, section_texts, limits)
+/* With less memory it is refused, never half a list. */
+START_TEST(short_memory)
+{
+	static const char text[] =
+	    "(FLAGS BODY[1.2.HEADER.FIELDS (a \"b c\" {1+}\r\nd)]<1.2> "
+	    "BINARY[1])";
+	struct vx_buf want = { .max = 1000 }, got = { .max = 1000 };
+	size_t taken = 0;
+
+	for (size_t limit = 65536; limit > 0; limit -= 64) {
+		struct vx_arena a = { .limit = limit };
+		struct vx_cursor c = vx_cursor_of(vx_slice_str(text));
+		struct vx_imap_fetch f;
+
+		if (vx_imap_fetch_items(&c, &a, &f)) {
+			struct vx_buf *shown = taken++ == 0 ? &want : &got;
+
+			vx_buf_reset(shown);
+			show_fetch(shown, &f);
+			vxt_assert_slice(vx_buf_slice(shown), vx_buf_slice(&want));
+			vxt_assert_str(
+			    f.items[1].section_text, "1.2.HEADER.FIELDS (a \"b c\" d)");
+		}
+		vx_arena_done(&a);
+	}
+	ck_assert(taken > 1 && taken < 1024);
+	vx_buf_done(&want);
+	vx_buf_done(&got);
+}
+END_TEST
+
+VXT_SUITE(test_fetch, "fetch", attributes, section_texts, limits, short_memory)

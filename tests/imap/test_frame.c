@@ -1,4 +1,5 @@
 /* Commands cut out of the stream, in every split; literals; limits. */
+#include "base/mem.h"
 #include "imap/frame.h"
 #include "lib/vxt.h"
 #include "show.h"
@@ -329,4 +330,26 @@ START_TEST(long_message)
 }
 END_TEST
 
-VXT_SUITE(test_frame, "frame", every_split, long_lines, long_commands, long_message)
+/* Without memory it says so; no command is handed out that was not sent. */
+START_TEST(out_of_memory)
+{
+	for (size_t n = 1; n < 20; n++) {
+		struct vx_imap_frame f;
+		struct vx_buf out = { .max = 1000 };
+		vx_slice in = VX_S("a LOGIN {5}\r\nalice {300+}\r\n"), octets;
+		enum vx_imap_frame_event event;
+		int rc;
+
+		vx_imap_frame_init(&f);
+		vx_mem_fail_at(n);
+		rc = vx_imap_frame_next(&f, &in, &out, &event, &octets);
+		ck_assert(rc == VX_MORE || (rc == VX_ENOMEM && vx_mem_failed()));
+		vx_mem_fail_at(0);
+		vx_imap_frame_done(&f);
+		vx_buf_done(&out);
+	}
+}
+END_TEST
+
+VXT_SUITE(test_frame, "frame", every_split, long_lines, long_commands, long_message,
+    out_of_memory)

@@ -189,4 +189,33 @@ START_TEST(limits)
 }
 END_TEST
 
-VXT_SUITE(test_search, "search", keys, limits)
+/* With less memory it is refused, never half a tree. */
+START_TEST(short_memory)
+{
+	static const char text[] =
+	    "RETURN (MIN) CHARSET UTF-8 OR (FROM \"a b\" 1:3,5,7) NOT "
+	    "HEADER x {2+}\r\nab KEYWORD k UID 1,2,3,4,5,6,7,8,9,10";
+	struct vx_buf want = { .max = 1000 }, got = { .max = 1000 };
+	size_t taken = 0;
+
+	for (size_t limit = 8192; limit > 0; limit -= 16) {
+		struct vx_arena a = { .limit = limit };
+		struct vx_cursor c = vx_cursor_of(vx_slice_str(text));
+		struct vx_imap_search s;
+
+		if (vx_imap_search(&c, &a, &s)) {
+			struct vx_buf *shown = taken++ == 0 ? &want : &got;
+
+			vx_buf_reset(shown);
+			show_search(shown, &s);
+			vxt_assert_slice(vx_buf_slice(shown), vx_buf_slice(&want));
+		}
+		vx_arena_done(&a);
+	}
+	ck_assert(taken > 1 && taken < 512);
+	vx_buf_done(&want);
+	vx_buf_done(&got);
+}
+END_TEST
+
+VXT_SUITE(test_search, "search", keys, limits, short_memory)
