@@ -1,13 +1,18 @@
 # Programs that measure; `make bench` builds and runs them, each prints rows of
 # name, value, unit, and the ratio to what the machine could do at that moment.
-bench_programs = bench_store
-EXTRA_PROGRAMS += $(bench_programs)
+EXTRA_PROGRAMS += bench_store bench_load
+EXTRA_DIST += %D%/bench_mail.py
 
 bench_store_SOURCES = %D%/bench_store.c
 bench_store_CPPFLAGS = $(test_cppflags)
 bench_store_CFLAGS = $(AM_CFLAGS) $(LMDB_CFLAGS)
 bench_store_LDADD = libvx_store.la libvx_mime.la libvx_base.la $(LMDB_LIBS)
 
-bench: $(bench_programs)
-	@for p in $(bench_programs); do ./$$p || exit 1; done
+bench_load_SOURCES = %D%/load.c
+bench_load_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
+bench_load_LDADD = $(GNUTLS_LIBS) -lpthread
+
+bench: all bench_store bench_load
+	./bench_store
+	python3 $(srcdir)/bench/bench_mail.py .
 .PHONY: bench
