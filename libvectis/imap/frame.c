@@ -139,13 +139,12 @@ static int end_line(
 
 static void keep_tail(struct vx_imap_frame *f, vx_slice part)
 {
-	const vx_slice end =
-	    vx_slice_trim(vx_slice_from(part, part.len < 4 ? 0 : part.len - 4), "\r\n");
+	const size_t n = part.len < sizeof(f->tail) ? part.len : sizeof(f->tail);
 
-	for (size_t i = 0; i < end.len; i++) {
-		f->tail[0] = f->tail[1];
-		f->tail[1] = end.ptr[i];
-	}
+	if (n == 0)
+		return;
+	memmove(f->tail, f->tail + n, sizeof(f->tail) - n);
+	memcpy(f->tail + sizeof(f->tail) - n, part.ptr + part.len - n, n);
 }
 
 /*
@@ -161,7 +160,7 @@ static int drop_line(
 	f->dropping = true;
 	if (!whole)
 		return VX_OK;
-	if (f->tail[0] == '+' && f->tail[1] == '}')
+	if (memcmp(f->tail, "+}\r\n", sizeof(f->tail)) == 0)
 		return give_up(f);
 	return too_long(f, event);
 }

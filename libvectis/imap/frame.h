@@ -34,7 +34,7 @@ struct vx_imap_frame {
 	uint64_t message;      /* octets of an APPEND's message still to come */
 	uint64_t swallow;      /* octets to be dropped */
 	bool asked;            /* MESSAGE was handed out: accept or refuse is awaited */
-	char tail[2];          /* of the line under way when it is dropped */
+	char tail[4];          /* of the line under way when it is dropped */
 	bool nonsync, dropping, handed_out, fatal;
 	bool refused; /* what follows the message up to the command's end: drop */
 };
