@@ -217,6 +217,17 @@ bool vx_imap_flags(
 
 /* --- FETCH ----------------------------------------------------------------------- */
 
+/* Told again in the answer, outside of literals: what cannot be quoted is none. */
+static bool field_name(struct vx_cursor *c, struct vx_arena *a, vx_slice *out)
+{
+	if (!vx_imap_astring(c, a, out))
+		return false;
+	for (size_t i = 0; i < out->len; i++)
+		if (vx_is(out->ptr[i], VX_C_CTL | VX_C_HIGH))
+			return false;
+	return true;
+}
+
 static bool header_list(
     struct vx_cursor *c, struct vx_arena *a, struct vx_imap_section *s)
 {
@@ -237,7 +248,7 @@ static bool header_list(
 			cap = more;
 		}
 		if (s->name_count == VX_IMAP_FIELD_NAMES_MAX ||
-		    !vx_imap_astring(c, a, &s->names[s->name_count]))
+		    !field_name(c, a, &s->names[s->name_count]))
 			return false;
 		s->name_count++;
 	} while (vx_cur_char(c, ' '));

@@ -90,6 +90,10 @@ static const struct {
 	{ "BODY[HEADER.FIELDS (a ]", NULL },
 	{ "BODY[HEADER.FIELDS (a  b)]", NULL },
 	{ "BODY[HEADERS]", NULL },
+	/* these could not be told in an answer */
+	{ "BODY[HEADER.FIELDS ({3+}\r\na\r\n)]", NULL },
+	{ "BODY[HEADER.FIELDS ({1+}\r\n\t)]", NULL },
+	{ "BODY[HEADER.FIELDS (\"\xc3\xa4\")]", NULL },
 	{ "BODY[]<", NULL },
 	{ "BODY[]<0>", NULL },
 	{ "BODY[]<0.0>", NULL },
