@@ -82,7 +82,13 @@ void vx_buf_add(struct vx_buf *b, vx_slice s)
 
 void vx_buf_add_char(struct vx_buf *b, char c)
 {
-	vx_buf_add(b, vx_slice_of(&c, 1));
+	char *const p = vx_buf_reserve(b, 1);
+
+	if (p == NULL)
+		return;
+	p[0] = c;
+	p[1] = '\0';
+	b->len++;
 }
 
 void vx_buf_add_str(struct vx_buf *b, const char *str)

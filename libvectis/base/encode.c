@@ -187,12 +187,24 @@ bool vx_utf8_valid(vx_slice s)
 	return true;
 }
 
+size_t vx_ascii_run(vx_slice s)
+{
+	size_t n = 0;
+	uint64_t word;
+
+	for (; n + sizeof(word) <= s.len; n += sizeof(word)) {
+		memcpy(&word, s.ptr + n, sizeof(word));
+		if ((word & UINT64_C(0x8080808080808080)) != 0)
+			break;
+	}
+	while (n < s.len && !vx_is(s.ptr[n], VX_C_HIGH))
+		n++;
+	return n;
+}
+
 bool vx_is_ascii(vx_slice s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if (vx_is(s.ptr[i], VX_C_HIGH))
-			return false;
-	return true;
+	return vx_ascii_run(s) == s.len;
 }
 
 void vx_utf8_add(struct vx_buf *out, uint32_t c)

@@ -22,6 +22,8 @@ int vx_hex_decode(vx_slice s, struct vx_buf *out);
 /* Well-formed UTF-8: no surrogates, nothing overlong, at most U+10FFFF. */
 bool vx_utf8_valid(vx_slice s);
 /* Only octets below 128? */
+/* How many octets at the beginning are below 128. */
+size_t vx_ascii_run(vx_slice s);
 bool vx_is_ascii(vx_slice s);
 /*
  * The first code point of s and its length in octets; an ill-formed sequence is

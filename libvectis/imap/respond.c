@@ -39,10 +39,17 @@ void vx_imap_write_string(struct vx_buf *out, vx_slice s, bool utf8)
 		return;
 	}
 	vx_buf_add_char(out, '"');
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] == '"' || s.ptr[i] == '\\')
+	while (s.len > 0) {
+		size_t n = 0;
+
+		while (n < s.len && s.ptr[n] != '"' && s.ptr[n] != '\\')
+			n++;
+		vx_buf_add(out, vx_slice_head(s, n));
+		if (n < s.len) {
 			vx_buf_add_char(out, '\\');
-		vx_buf_add_char(out, s.ptr[i]);
+			vx_buf_add_char(out, s.ptr[n++]);
+		}
+		s = vx_slice_from(s, n);
 	}
 	vx_buf_add_char(out, '"');
 }
@@ -92,6 +99,12 @@ void vx_imap_write_ranges(struct vx_buf *out, const struct vx_uid_range *r, size
 			vx_buf_add_number(out, r[i].last);
 		}
 	}
+}
+
+static void add_number(struct vx_buf *out, uint64_t n)
+{
+	vx_buf_add_char(out, ' ');
+	vx_buf_add_number(out, n);
 }
 
 /* --- ENVELOPE -------------------------------------------------------------------- */
@@ -209,7 +222,7 @@ static void write_fields(struct writer *w, const struct vx_part *p)
 	vx_buf_add_char(w->out, ' ');
 	vx_imap_write_string(
 	    w->out, p->encoding.ptr == NULL ? VX_S("7bit") : p->encoding, w->utf8);
-	vx_buf_printf(w->out, " %llu", (unsigned long long)(p->end - p->body_offset));
+	add_number(w->out, p->end - p->body_offset);
 }
 
 /* What is written before the children of a part, and after them. */
@@ -249,7 +262,7 @@ static void close_part(struct writer *w, const struct vx_part *p)
 	}
 	if ((p->flags & VX_PART_TEXT) != 0 ||
 	    ((p->flags & VX_PART_MESSAGE) != 0 && p->first_child != 0))
-		vx_buf_printf(w->out, " %u", p->lines);
+		add_number(w->out, p->lines);
 	if (w->extensible) {
 		vx_buf_add_char(w->out, ' ');
 		vx_imap_write_string(w->out, p->md5, w->utf8);

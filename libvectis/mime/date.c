@@ -198,12 +198,32 @@ void vx_date_write(struct vx_buf *out, int64_t t, int z)
 	add_zone(out, z);
 }
 
+static char *two_digits(char *p, int n, char after)
+{
+	p[0] = (char)('0' + n / 10 % 10);
+	p[1] = (char)('0' + n % 10);
+	p[2] = after;
+	return p + 3;
+}
+
 void vx_date_imap_write(struct vx_buf *out, int64_t t)
 {
 	const struct vx_civil c = vx_civil_of(t, 0);
 
-	vx_buf_printf(out, "%02d-%.3s-%04d %02d:%02d:%02d +0000", c.day,
-	    months + 3 * (c.month - 1), c.year, c.hour, c.minute, c.second);
+	char *p = vx_buf_reserve(out, sizeof("23-Nov-2026 10:00:00 +0000"));
+
+	if (p == NULL)
+		return;
+	p = two_digits(p, c.day, '-');
+	memcpy(p, months + 3 * (c.month - 1), 3);
+	p[3] = '-';
+	p = two_digits(p + 4, c.year / 100, '\0') - 1;
+	p = two_digits(p, c.year % 100, ' ');
+	p = two_digits(p, c.hour, ':');
+	p = two_digits(p, c.minute, ':');
+	p = two_digits(p, c.second, ' ');
+	memcpy(p, "+0000", 6);
+	out->len = (size_t)(p + 5 - out->ptr);
 }
 
 static bool imap_date(struct vx_cursor *c, struct vx_civil *d)

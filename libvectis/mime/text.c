@@ -24,9 +24,12 @@ static const char *const aliases[][2] = { { "us-ascii", "windows-1252" },
 static void add_repaired(vx_slice text, struct vx_buf *out)
 {
 	while (text.len > 0) {
-		size_t n;
+		size_t n = vx_ascii_run(text);
 
-		vx_utf8_add(out, vx_utf8_next(text, &n));
+		if (n > 0)
+			vx_buf_add(out, vx_slice_head(text, n));
+		else
+			vx_utf8_add(out, vx_utf8_next(text, &n));
 		text = vx_slice_from(text, n);
 	}
 }

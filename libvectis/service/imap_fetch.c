@@ -593,7 +593,9 @@ static int write_message(struct imap_session *s, struct vx_buf *out)
 	if (seq == 0)
 		return VX_OK; /* the client was not told of it */
 	if (!f->open) {
-		vx_buf_printf(out, "* %" PRIu32 " FETCH (", seq);
+		vx_buf_add_str(out, "* ");
+		vx_buf_add_number(out, seq);
+		vx_buf_add_str(out, " FETCH (");
 		f->open = f->first = true;
 		if (f->want_uid) {
 			name_item(f, out, "UID ");
