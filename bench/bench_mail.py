@@ -1,10 +1,12 @@
 """Whole daemons under load: each row beside a limit of the machine in the same run.
 
-usage: bench_mail.py BUILD-DIRECTORY [quick]
-Rows: name, value, unit, ratio to the limit named after it.
+usage: bench_mail.py BUILD-DIRECTORY [quick] [ROWS...]
+Rows: name, value, unit, ratio to the limit named after it.  ROWS: memory deliver visible
+append store login fetch large start; all when none is named.
 """
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -12,34 +14,35 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.abspath(sys.argv[1])
 QUICK = 'quick' in sys.argv[2:]
+WANTED = set(sys.argv[2:]) - {'quick'}
 os.environ['top_builddir'] = BUILD
 sys.path.insert(0, os.path.join(HERE, '..', 'tests', 'daemons'))
 from instance import DOMAIN, Instance, message  # noqa: E402
 
 USERS = 100 if QUICK else 1000
+ITEMS = 'UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE'
+LOAD = os.path.join(BUILD, 'bench_load')
 limits = {}
 
 
-def row(name, value, unit, limit=None, ratio=None):
-    text = f'{name:<36}{value:>12.2f} {unit:<8}'
+def row(name, value, unit, limit=None):
+    text = f'{name:<40}{value:>12.2f} {unit:<8}'
     if limit:
-        text += f'{(ratio or value) / limits[limit]:>8.2f} of {limit}'
+        text += f'{value / limits[limit]:>8.3f} of {limit}'
     print(text, flush=True)
 
 
 def load(*args):
-    r = subprocess.run([os.path.join(BUILD, 'bench_load'), *map(str, args)],
-                       capture_output=True, text=True, check=False)
+    r = subprocess.run([LOAD, *map(str, args)], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, universal_newlines=True, check=False)
     if r.returncode != 0:
         raise SystemExit(f'bench_load {" ".join(map(str, args))}: {r.stderr}')
     return r.stdout
 
 
-def measure_limits(folder):
-    for line in load('limits').splitlines():
-        name, value = line.split()
-        limits[name] = float(value)
-        row(name, limits[name], 'MB/s')
+# --- limits ---------------------------------------------------------------------------
+
+def flushes(folder):
     path = os.path.join(folder, 'flush')
     with open(path, 'wb') as f:
         f.write(bytes(4096))
@@ -50,70 +53,112 @@ def measure_limits(folder):
             os.pwrite(f.fileno(), bytes(4096), 0)
             os.fdatasync(f.fileno())
             count += 1
-    limits['fdatasync'] = count / (time.monotonic() - begin)
+    return count / (time.monotonic() - begin)
+
+
+def measure_limits(mail):
+    chain, key = mail.ca.issue('limits')
+    for line in load('limits', chain, key).splitlines():
+        name, unit, value = line.split()
+        limits[name] = float(value)
+        row(name, limits[name], unit)
+    limits['fdatasync'] = flushes(mail.folder)
     row('fdatasync', limits['fdatasync'], '1/s')
 
 
-def cpu_s(mail):
-    """User and system time that the daemons and their workers used."""
-    total = 0
-    for process in mail.processes.values():
-        for pid in [process.pid, *children(process.pid)]:
-            with open(f'/proc/{pid}/stat') as f:
-                fields = f.read().rsplit(')', 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf('SC_CLK_TCK')
-
+# --- what the daemons use ---------------------------------------------------------------
 
 def children(pid):
     with open(f'/proc/{pid}/task/{pid}/children') as f:
         return [int(p) for p in f.read().split()]
 
 
-def pss_kb(pid, without=('state.mdb', '.vol', 'volumes')):
+def pids_of(mail, name=None):
+    parents = [mail.processes[name]] if name else mail.processes.values()
+    return [pid for p in parents for pid in [p.pid, *children(p.pid)]]
+
+
+def cpu_s(mail):
+    """User and system time that the daemons and their workers used."""
+    total = 0
+    for pid in pids_of(mail):
+        with open(f'/proc/{pid}/stat') as f:
+            fields = f.read().rsplit(')', 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf('SC_CLK_TCK')
+
+
+def pss_kb(pid):
     """What a process holds, but for the mapped store."""
     total, skip = 0, False
     with open(f'/proc/{pid}/smaps') as f:
         for line in f:
             if re.match(r'[0-9a-f]+-[0-9a-f]+ ', line):
-                skip = any(w in line for w in without)
+                skip = '.mdb' in line
             elif line.startswith('Pss:') and not skip:
                 total += int(line.split()[1])
     return total
 
 
-def system_pss_mb(mail):
-    return sum(pss_kb(pid) for p in mail.processes.values()
-               for pid in [p.pid, *children(p.pid)]) / 1024
+def pss_mb(mail, name=None):
+    return sum(map(pss_kb, pids_of(mail, name))) / 1024
 
 
 def flood(name, limit, *args, mail):
     before = cpu_s(mail)
-    rate, mean, median, p99, worst = map(float, load(*args).split())
+    rate, _, _, p99, _ = map(float, load(*args).split())
     total = int(args[4] if args[0] == 'smtp' else args[3])
     row(name, rate, '1/s', limit)
     row(f'  {name} p99', p99, 'ms')
     row(f'  {name} cpu each', (cpu_s(mail) - before) / total * 1e6, 'us')
 
 
-def deliveries(mail):
+# --- rows -------------------------------------------------------------------------------
+
+def memory(mail):
+    row('idle system', pss_mb(mail), 'MB')
+    count = 200 if QUICK else 2000
+    for name, mode, port in (('TLS', 'idle', 'imaps'), ('plain', 'idle-smtp', 'smtp')):
+        daemon = 'imapd' if port == 'imaps' else 'smtpd'
+        before = pss_mb(mail, daemon)
+        p = subprocess.Popen([LOAD, mode, str(mail.ports[port]), str(count)],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        p.stdout.readline()
+        row(f'idle {name} connection', (pss_mb(mail, daemon) - before) * 1024 / count, 'KB')
+        p.communicate(b'\n')
+
+
+def full_load(mail, *args):
+    """The largest sum of the daemons' memory while a load runs."""
+    worst = 0
+    with subprocess.Popen([LOAD, *map(str, args)], stdout=subprocess.DEVNULL) as p:
+        while p.poll() is None:
+            worst = max(worst, pss_mb(mail))
+            time.sleep(0.1)
+    return worst
+
+
+def deliver(mail):
     port = mail.ports['smtp']
     n = 500 if QUICK else 5000
     for sessions in (1, 20, 64):
         for per in (1, 20):
-            for boxes in (1, 100, USERS):
-                if QUICK and boxes not in (1, USERS):
-                    continue
+            for boxes in (1, 50) if QUICK else (1, 100, USERS):
                 flood(f'deliver s{sessions} m{per} b{boxes}', 'fdatasync', 'smtp', port,
                       sessions, per, n // 5 if sessions == 1 else n, 10000, boxes, mail=mail)
+    flood('deliver 35 KB mix s20 m20 b50', 'fdatasync', 'smtp', port, 20, 20, n, 0, 50,
+          mail=mail)
+    row('system at full load', full_load(mail, 'smtp', port, 64, 20, n * 4, 0, 50), 'MB')
 
 
-def latency(mail):
-    c = mail.imap('u0')
-    c.select()
-    c.send(b'i IDLE\r\n')
-    c.readline()
-    took = []
+def visible(mail):
+    """From the end of DATA to what another session, of another process, is told."""
+    idle, asks = mail.imap('u0'), mail.imap('u0')
+    idle.select()
+    asks.select()
+    idle.send(b'i IDLE\r\n')
+    idle.readline()
+    took = {'IDLE notice': [], 'visible': []}
     for i in range(50 if QUICK else 300):
         with mail.smtp() as s:
             s.ehlo()
@@ -123,14 +168,26 @@ def latency(mail):
             s.send(message(f'lat-{i}'))
             begin = time.monotonic()
             s.send(b'.\r\n')
-            while b'EXISTS' not in c.readline():
+            if i % 2:
+                s.getreply()
+                asks.send(b'n NOOP\r\n')
+                while b'EXISTS' not in (line := asks.readline()):
+                    assert not line.startswith(b'n '), 'told late'
+                took['visible'].append(time.monotonic() - begin)
+                while not asks.readline().startswith(b'n '):
+                    pass
+            while b'EXISTS' not in idle.readline():
                 pass
-            took.append(time.monotonic() - begin)
-            s.getreply()
-    took.sort()
-    row('DATA end to IDLE notice, median', took[len(took) // 2] * 1e3, 'ms')
-    row('DATA end to IDLE notice, p99', took[-1 - len(took) // 100] * 1e3, 'ms')
-    c.send(b'DONE\r\n')
+            if i % 2 == 0:
+                took['IDLE notice'].append(time.monotonic() - begin)
+                s.getreply()
+                asks.noop()
+    for name, list_ in took.items():
+        list_.sort()
+        row(f'DATA end to {name}, median', list_[len(list_) // 2] * 1e3, 'ms')
+        row(f'DATA end to {name}, p99', list_[-1 - len(list_) // 100] * 1e3, 'ms')
+    idle.shutdown()
+    asks.shutdown()
 
 
 def times(mail, user, *commands):
@@ -138,79 +195,94 @@ def times(mail, user, *commands):
     return [(float(s), int(n)) for s, n in (line.split() for line in lines)]
 
 
-def imap(mail):
-    port = mail.ports['imaps']
+def append(mail):
     n = 400 if QUICK else 4000
-    flood('append c1', 'fdatasync', 'append', port, 1, n // 8, 10000, mail=mail)
-    flood('append c16', 'fdatasync', 'append', port, 16, n, 10000, mail=mail)
-    flood('store one flag c1', 'fdatasync', 'store', port, 1, n // 4, mail=mail)
-    flood('store one flag c16', 'fdatasync', 'store', port, 16, n, mail=mail)
-    flood('login c8', None, 'login', port, 8, 200 if QUICK else 1000, mail=mail)
-    bodies = times(mail, 0, 'SELECT INBOX', 'FETCH 1:* BODY.PEEK[]', 'FETCH 1:* BODY.PEEK[]')
-    row('bodies over TLS', bodies[2][1] / 1e6 / bodies[2][0], 'MB/s', 'aes')
+    for connections in (1, 16):
+        for name, size in (('10 KB', 10000), ('35 KB mix', 0)):
+            flood(f'append {name} c{connections}', 'fdatasync', 'append', mail.ports['imaps'],
+                  connections, n // (8 if connections == 1 else 1), size, mail=mail)
+
+
+def store(mail):
+    load('append', mail.ports['imaps'], 16, 16, 1000)
+    n = 400 if QUICK else 8000
+    flood('store one flag c1', 'fdatasync', 'store', mail.ports['imaps'], 1, n // 4, mail=mail)
+    flood('store one flag c16', 'fdatasync', 'store', mail.ports['imaps'], 16, n, mail=mail)
+
+
+def login(mail):
+    flood('login c8', 'handshakes', 'login', mail.ports['imaps'], 8, 200 if QUICK else 2000,
+          mail=mail)
+
+
+def fetch(mail):
+    """A mailbox of 50,000 different messages, 35 KB on average, never read before."""
+    goal = 2000 if QUICK else 50000
+    c = mail.imap('u0')
+    c.select()
+    c.store('1:*', '+FLAGS.SILENT', r'(\Deleted)')
+    c.expunge()
+    load('smtp', mail.ports['smtp'], 20, 50, goal, 0, 1)
+    names = ('SELECT', 'FLAGS', 'all items, first time', 'all items', 'newest 50',
+             'STORE', 'SEARCH UNSEEN', 'SEARCH SUBJECT', 'SEARCH BODY')
+    t = times(mail, 0, 'SELECT INBOX', 'FETCH 1:* (FLAGS)', f'FETCH 1:* ({ITEMS})',
+              f'FETCH 1:* ({ITEMS})', f'FETCH {goal - 49}:* ({ITEMS})',
+              'STORE 1:* +FLAGS.SILENT (\\Flagged)', 'SEARCH UNSEEN',
+              'SEARCH SUBJECT "plans of week 77"', 'SEARCH BODY shrdluzz')
+    for name, (took, _) in zip(names, t):
+        row(f'{name} of {goal}', took * 1e3, 'ms')
+    for _ in range(2):
+        took, octets = times(mail, 0, 'SELECT INBOX', 'FETCH 1:* BODY.PEEK[]')[1]
+    row('bodies over TLS', octets / 1e6 / took, 'MB/s', 'tls_records')
+    took, octets = map(float, load('each', mail.ports['imaps'], 0, goal // 5).split())
+    row('bodies one by one over TLS', octets / 1e6 / took, 'MB/s', 'tls_records')
+    c.shutdown()
 
 
 def large(mail):
-    """Mailboxes of 50,000 and, by doubling copies, of a million."""
-    goal = 5000 if QUICK else 50000
-    load('append', mail.ports['imaps'], 1, 1000, 2000)
-    c = mail.imap('u0')
-    c.create('big')
-    c.select('INBOX')
-    c.copy('1:1000', 'big')
-    c.select('big')
-    have = 1000
-    while have < goal:
-        n = min(have, goal - have)
-        c.copy(f'1:{n}', 'big')
-        have += n
-    c.logout()
-    t = times(mail, 0, 'SELECT big', 'FETCH 1:* (FLAGS)',
-              'FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)',
-              'FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)',
-              'STORE 1:* +FLAGS.SILENT (\\Flagged)', 'SEARCH UNSEEN', 'SEARCH BODY zzzz')
-    for name, (took, octets) in zip(
-            (f'SELECT of {goal}', f'FLAGS of {goal}', f'envelopes of {goal}, first',
-             f'envelopes of {goal}', f'STORE of {goal}', f'SEARCH UNSEEN in {goal}',
-             f'SEARCH BODY in {goal}'), t):
-        row(name, took * 1e3, 'ms')
-    if QUICK:
-        return
+    """A mailbox of a million, by copies."""
+    goal = 20000 if QUICK else 1000000
     c = mail.imap('u0')
     c.create('huge')
-    c.select('big')
-    for _ in range(20):
-        c.copy('1:*', 'huge')
+    load('append', mail.ports['imaps'], 1, 1000, 2000)
+    have = int(c.select('INBOX')[1][0])
+    for _ in range(goal // min(have, 50000)):
+        c.copy(f'1:{min(have, 50000)}', 'huge')
     c.logout()
-    t = times(mail, 0, 'SELECT huge', 'SELECT INBOX', 'SELECT huge')
-    row('SELECT of 1,000,000, first', t[0][0] * 1e3, 'ms')
-    row('SELECT of 1,000,000', t[2][0] * 1e3, 'ms')
+    t = times(mail, 0, 'SELECT huge', 'SELECT INBOX', 'SELECT huge', 'FETCH * (FLAGS)')
+    row(f'SELECT of {goal}, first', t[0][0] * 1e3, 'ms')
+    row(f'SELECT of {goal}', t[2][0] * 1e3, 'ms')
 
 
-def memory(mail):
-    row('idle system', system_pss_mb(mail), 'MB')
-    count = 200 if QUICK else 2000
-    pids = [mail.processes['imapd'].pid, *children(mail.processes['imapd'].pid)]
-    before = sum(map(pss_kb, pids))
-    p = subprocess.Popen([os.path.join(BUILD, 'bench_load'), 'idle', str(mail.ports['imaps']),
-                          str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    p.stdout.readline()
-    row('idle TLS connection', (sum(map(pss_kb, pids)) - before) / count, 'KB')
-    p.communicate(b'\n')
+def start(mail):
+    """From the exec of each daemon to an answer on its port."""
+    for name, port in (('smtpd', 'smtp'), ('imapd', 'imaps'), ('pop3d', 'pop3s')):
+        mail.kill(name)
+        begin = time.monotonic()
+        mail.start(name)
+        while True:
+            try:
+                with socket.create_connection(('127.0.0.1', mail.ports[port]), 5) as s:
+                    if port == 'smtp':
+                        s.recv(10)
+                    else:
+                        mail.context().wrap_socket(s, server_hostname='localhost').recv(10)
+                break
+            except OSError:
+                time.sleep(0.0005)
+        row(f'start of {name}', (time.monotonic() - begin) * 1e3, 'ms')
 
 
 def main():
     settings = 'limits:\n  connections: 4000\n  connections_per_address: 4000\n'
     begin = time.monotonic()
-    with Instance(accounts=[f'u{i}' for i in range(USERS)], settings=settings) as mail:
+    with Instance(accounts=[f'u{i}' for i in range(USERS)], settings=settings,
+                  pop3=False) as mail:
         print(f'{USERS} accounts made in {time.monotonic() - begin:.1f} s')
-        measure_limits(mail.folder)
-        memory(mail)
-        deliveries(mail)
-        latency(mail)
-        imap(mail)
-        large(mail)
-        row('system after the load', system_pss_mb(mail), 'MB')
+        measure_limits(mail)
+        for part in (memory, deliver, visible, append, store, login, fetch, large, start):
+            if not WANTED or part.__name__ in WANTED:
+                part(mail)
 
 
 main()

@@ -1,19 +1,21 @@
 /*
  * What drives the daemons for bench_mail.py: simple blocking clients, a thread each.
  *
- *   load limits                                    memcpy, TLS records, handshakes
+ *   load limits CHAIN KEY                          memcpy, TLS records, handshakes
  *   load smtp PORT SESSIONS PER-CONNECTION TOTAL SIZE MAILBOXES
  *   load append PORT CONNECTIONS TOTAL SIZE        by IMAP, into users 0, 1, ...
  *   load store PORT CONNECTIONS TOTAL              one flag at a time
- *   load login PORT CONNECTIONS TOTAL
+ *   load login PORT CONNECTIONS TOTAL              LOGIN, SELECT, LOGOUT
  *   load time PORT USER COMMAND...                 each command: seconds and octets
- *   load idle PORT CONNECTIONS                     logged in and silent until stdin ends
+ *   load each PORT USER TOTAL                      a FETCH for each body, 64 under way
+ *   load idle PORT CONNECTIONS                     in IDLE until stdin ends
+ *   load idle-smtp PORT CONNECTIONS                after EHLO until stdin ends
  *
- * Users are uN@example.test with the password of tests/daemons/instance.py.
+ * Users are uN@example.test with the password of tests/daemons/instance.py.  Every
+ * message is another one; SIZE 0 is a mix of sizes and structures, 35 KB on average.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -151,11 +153,33 @@ static const char *line(struct client *c)
 /* --- threads -------------------------------------------------------------------------
  */
 
+/* What follows the header fields that are different in every message. */
+struct body {
+	char *text;
+	size_t len;
+};
+
+#define HEADER_MAX ((size_t)400)
+
+static const struct kind {
+	unsigned percent;
+	size_t octets;
+	bool parts; /* text and HTML, and an attachment */
+} mix[] = {
+	{ 50, 3000, false },
+	{ 30, 12000, true },
+	{ 15, 60000, true },
+	{ 4, 300000, true },
+	{ 1, 900000, true },
+};
+
+#define KINDS (sizeof(mix) / sizeof(mix[0]))
+
 struct job {
 	unsigned port, threads, per_connection, total, size, mailboxes;
 	atomic_uint next;
-	char *message;
-	double *took; /* of each, in seconds */
+	struct body bodies[KINDS]; /* of a fixed size: only the first */
+	double *took;              /* of each, in seconds */
 	void (*run)(struct job *j, unsigned thread);
 };
 
@@ -179,25 +203,94 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void make_message(struct job *j)
+static void add_text(struct body *b, const char *text)
 {
-	const size_t room = (size_t)j->size + 400;
+	const size_t len = strlen(text);
+
+	memcpy(b->text + b->len, text, len + 1);
+	b->len += len;
+}
+
+static void add_lines(struct body *b, size_t octets)
+{
+	char text[79] = { 0 };
+
+	for (size_t i = 0; i < octets / 78; i++) {
+		for (size_t k = 0; k < 76; k++)
+			text[k] =
+			    "etaoin shrdlu ETAOIN/+0123456789"[(i * 7 + k * k) % 32];
+		memcpy(text + 76, "\r\n", 2);
+		add_text(b, text);
+	}
+}
+
+static void make_body(struct body *b, size_t octets, bool parts)
+{
+	b->text = malloc(octets + 2000);
+	if (b->text == NULL)
+		fail("memory");
+	b->len = 0;
+	if (!parts) {
+		add_text(b, "Content-Type: text/plain; charset=utf-8\r\n\r\n");
+		add_lines(b, octets);
+		return;
+	}
+	add_text(b,
+	    "Content-Type: multipart/mixed; boundary=\"mixed\"\r\n\r\n--mixed\r\n"
+	    "Content-Type: multipart/alternative; boundary=\"alt\"\r\n\r\n--alt\r\n"
+	    "Content-Type: text/plain; charset=utf-8\r\n\r\n");
+	add_lines(b, 1000);
+	add_text(b, "--alt\r\nContent-Type: text/html; charset=utf-8\r\n\r\n");
+	add_lines(b, 3000);
+	add_text(b, "--alt--\r\n--mixed\r\nContent-Type: application/pdf; name=a.pdf\r\n"
+		    "Content-Disposition: attachment; filename=\"a.pdf\"\r\n"
+		    "Content-Transfer-Encoding: base64\r\n\r\n");
+	add_lines(b, octets - 4000);
+	add_text(b, "--mixed--\r\n");
+}
+
+static void make_bodies(struct job *j)
+{
+	j->took = calloc(j->total, sizeof(*j->took));
+	if (j->took == NULL)
+		fail("memory");
+	if (j->size > 0)
+		make_body(&j->bodies[0], j->size, false);
+	for (size_t i = 0; j->size == 0 && i < KINDS; i++)
+		make_body(&j->bodies[i], mix[i].octets, mix[i].parts);
+}
+
+static const struct body *body_of(const struct job *j, unsigned number)
+{
+	unsigned percent = number * 37 % 100;
+	size_t i = 0;
+
+	if (j->size > 0)
+		return &j->bodies[0];
+	while (percent >= mix[i].percent)
+		percent -= mix[i++].percent;
+	return &j->bodies[i];
+}
+
+/* The message of a number into the thread's buffer; its length. */
+static size_t make_message(const struct job *j, unsigned number, char **buf)
+{
+	const struct body *b = body_of(j, number);
 	size_t at;
 
-	j->message = malloc(room);
-	j->took = calloc(j->total, sizeof(*j->took));
-	if (j->message == NULL || j->took == NULL)
+	*buf = realloc(*buf, HEADER_MAX + b->len);
+	if (*buf == NULL)
 		fail("memory");
-	at = (size_t)snprintf(j->message, room,
-	    "From: someone@example.net\r\nTo: u0@" DOMAIN "\r\nSubject: bench\r\n"
-	    "Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: "
-	    "<b@example.net>\r\n\r\n");
-	while (at + 78 < j->size + 300u && at < j->size) {
-		memset(j->message + at, 'a' + (int)(at / 78 % 26), 76);
-		memcpy(j->message + at + 76, "\r\n", 2);
-		at += 78;
-	}
-	j->message[at] = '\0';
+	at = (size_t)snprintf(*buf, HEADER_MAX,
+	    "From: Someone %u <someone%u@example.net>\r\n"
+	    "To: \"User\" <u%u@" DOMAIN ">, friends@example.org\r\n"
+	    "Subject: Re: the plans of week %u\r\n"
+	    "Date: Mon, 23 Nov 2026 10:%02u:%02u +0000\r\n"
+	    "Message-ID: <%u.%u@example.net>\r\nMIME-Version: 1.0\r\n",
+	    number % 997, number % 997, number % 10, number, number / 60 % 60,
+	    number % 60, number, j->port);
+	memcpy(*buf + at, b->text, b->len);
+	return at + b->len;
 }
 
 /* Prints how many a second, and the mean, median, 99th and worst in milliseconds. */
@@ -243,8 +336,9 @@ static void expect(struct client *c, char digit, unsigned count)
 	}
 }
 
-static void one_message(struct job *j, struct client *c, unsigned number)
+static void one_message(struct job *j, struct client *c, unsigned number, char **buf)
 {
+	const size_t len = make_message(j, number, buf);
 	char text[300];
 	double begin;
 	const int n = snprintf(text, sizeof(text),
@@ -254,27 +348,34 @@ static void one_message(struct job *j, struct client *c, unsigned number)
 	say(c, text, (size_t)n);
 	expect(c, '2', 2);
 	expect(c, '3', 1);
-	say(c, j->message, strlen(j->message));
+	say(c, *buf, len);
 	begin = now();
 	say(c, ".\r\n", 3);
 	expect(c, '2', 1);
 	j->took[number] = now() - begin;
 }
 
+static struct client *greet(unsigned port)
+{
+	struct client *c = dial(port, false);
+
+	expect(c, '2', 1);
+	say(c, "EHLO bench.example.net\r\n", 24);
+	expect(c, '2', 1);
+	return c;
+}
+
 static void run_smtp(struct job *j, unsigned thread)
 {
 	struct client *c = NULL;
 	unsigned sent = 0, number;
+	char *buf = NULL;
 
 	(void)thread;
 	while ((number = atomic_fetch_add(&j->next, 1)) < j->total) {
-		if (c == NULL) {
-			c = dial(j->port, false);
-			expect(c, '2', 1);
-			say(c, "EHLO bench.example.net\r\n", 24);
-			expect(c, '2', 1);
-		}
-		one_message(j, c, number);
+		if (c == NULL)
+			c = greet(j->port);
+		one_message(j, c, number, &buf);
 		if (++sent % j->per_connection == 0) {
 			hang_up(c);
 			c = NULL;
@@ -282,6 +383,7 @@ static void run_smtp(struct job *j, unsigned thread)
 	}
 	if (c != NULL)
 		hang_up(c);
+	free(buf);
 }
 
 /* --- IMAP
@@ -344,11 +446,11 @@ static struct client *log_in(unsigned port, unsigned user)
 static void run_append(struct job *j, unsigned thread)
 {
 	struct client *c = log_in(j->port, thread % j->mailboxes);
-	const size_t len = strlen(j->message);
-	char text[100];
+	char text[100], *buf = NULL;
 	unsigned number;
 
 	while ((number = atomic_fetch_add(&j->next, 1)) < j->total) {
+		const size_t len = make_message(j, number, &buf);
 		const double begin = now();
 		const int n =
 		    snprintf(text, sizeof(text), "a APPEND INBOX {%zu}\r\n", len);
@@ -356,12 +458,13 @@ static void run_append(struct job *j, unsigned thread)
 		say(c, text, (size_t)n);
 		if (line(c)[0] != '+')
 			fail("APPEND");
-		say(c, j->message, len);
+		say(c, buf, len);
 		say(c, "\r\n", 2);
 		(void)until_tag(c);
 		j->took[number] = now() - begin;
 	}
 	hang_up(c);
+	free(buf);
 }
 
 static void run_store(struct job *j, unsigned thread)
@@ -389,8 +492,11 @@ static void run_login(struct job *j, unsigned thread)
 	(void)thread;
 	while ((number = atomic_fetch_add(&j->next, 1)) < j->total) {
 		const double begin = now();
+		struct client *c = log_in(j->port, number % j->mailboxes);
 
-		hang_up(log_in(j->port, number % j->mailboxes));
+		(void)command(c, "SELECT INBOX");
+		(void)command(c, "LOGOUT");
+		hang_up(c);
 		j->took[number] = now() - begin;
 	}
 }
@@ -408,11 +514,38 @@ static void time_commands(unsigned port, unsigned user, char **commands)
 	hang_up(c);
 }
 
-static void idle(unsigned port, unsigned count)
+/* Bodies one by one, UNDER_WAY commands sent ahead; seconds and octets. */
+#define UNDER_WAY 64u
+
+static void fetch_each(unsigned port, unsigned user, unsigned total)
+{
+	struct client *c = log_in(port, user);
+	size_t octets = 0;
+	double begin;
+	char text[60];
+
+	(void)command(c, "SELECT INBOX");
+	begin = now();
+	for (unsigned i = 0; i < total + UNDER_WAY; i++) {
+		const int n =
+		    snprintf(text, sizeof(text), "a FETCH %u BODY.PEEK[]\r\n", i + 1);
+
+		if (i < total)
+			say(c, text, (size_t)n);
+		if (i >= UNDER_WAY)
+			octets += until_tag(c);
+	}
+	printf("%.6f %zu\n", now() - begin, octets);
+	hang_up(c);
+}
+
+static void idle(unsigned port, unsigned count, bool smtp)
 {
 	for (unsigned i = 0; i < count; i++) {
-		struct client *c = log_in(port, 0);
+		struct client *c = smtp ? greet(port) : log_in(port, 0);
 
+		if (smtp)
+			continue;
 		(void)command(c, "SELECT INBOX");
 		say(c, "a IDLE\r\n", 8);
 		(void)line(c);
@@ -427,34 +560,110 @@ static void idle(unsigned port, unsigned count)
 
 #define CHUNK ((size_t)16 * 1024)
 #define COPIES 40000u
+#define RECORDS 20000u
+#define HANDSHAKES 500u
 
-static void limits(void)
+struct pair { /* both ends of a TLS connection, in one thread */
+	int fds[2];
+	gnutls_session_t ends[2];
+};
+
+static void open_pair(struct pair *p, gnutls_certificate_credentials_t server)
 {
-	char *a = malloc(CHUNK * 64), *b = malloc(CHUNK * 64);
-	gnutls_cipher_hd_t cipher;
-	gnutls_datum_t key = { NULL, 16 }, iv = { NULL, 12 };
-	double begin;
+	static const unsigned roles[2] = { GNUTLS_SERVER, GNUTLS_CLIENT };
+	int rc[2] = { GNUTLS_E_AGAIN, GNUTLS_E_AGAIN };
 
-	if (a == NULL || b == NULL)
-		fail("memory");
-	memset(a, 1, CHUNK * 64);
-	memset(b, 2, CHUNK * 64);
-	begin = now();
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p->fds) < 0)
+		fail("socketpair");
+	for (int i = 0; i < 2; i++) {
+		if (gnutls_init(&p->ends[i], roles[i] | GNUTLS_NONBLOCK) < 0 ||
+		    gnutls_set_default_priority(p->ends[i]) < 0 ||
+		    gnutls_credentials_set(p->ends[i], GNUTLS_CRD_CERTIFICATE,
+			i == 0 ? server : credentials) < 0)
+			fail("TLS");
+		gnutls_transport_set_int(p->ends[i], p->fds[i]);
+	}
+	while (rc[0] < 0 || rc[1] < 0)
+		for (int i = 0; i < 2; i++)
+			if (rc[i] < 0 && (rc[i] = gnutls_handshake(p->ends[i])) < 0 &&
+			    gnutls_error_is_fatal(rc[i]))
+				fail(gnutls_strerror(rc[i]));
+}
+
+static void close_pair(struct pair *p)
+{
+	for (int i = 0; i < 2; i++) {
+		gnutls_deinit(p->ends[i]);
+		(void)close(p->fds[i]);
+	}
+}
+
+/* MB a second that one core can put into records of 16 KiB, sending them included. */
+static double tls_records(gnutls_certificate_credentials_t server, char *chunk)
+{
+	struct pair p;
+	double took = 0;
+
+	open_pair(&p, server);
+	for (unsigned i = 0; i < RECORDS; i++) {
+		const double begin = now();
+		size_t got = 0;
+
+		if (gnutls_record_send(p.ends[0], chunk, CHUNK) != (ssize_t)CHUNK)
+			fail("record");
+		took += now() - begin;
+		while (got < CHUNK) {
+			const ssize_t n = gnutls_record_recv(p.ends[1], chunk, CHUNK);
+
+			if (n < 0 && gnutls_error_is_fatal((int)n))
+				fail("record");
+			got += n > 0 ? (size_t)n : 0;
+		}
+	}
+	close_pair(&p);
+	return RECORDS * (double)CHUNK / 1e6 / took;
+}
+
+/* Handshakes a second of one core that does both ends. */
+static double handshakes(gnutls_certificate_credentials_t server)
+{
+	const double begin = now();
+
+	for (unsigned i = 0; i < HANDSHAKES; i++) {
+		struct pair p;
+
+		open_pair(&p, server);
+		close_pair(&p);
+	}
+	return HANDSHAKES / (now() - begin);
+}
+
+static double copies(char *a, char *b)
+{
+	const double begin = now();
+
 	for (unsigned i = 0; i < COPIES / 64; i++) {
 		memcpy(b, a, CHUNK * 64);
 		a[i % CHUNK] = b[(i + 1) % CHUNK];
 	}
-	printf("memcpy %.1f\n", COPIES / 64 * 64 * (double)CHUNK / 1e6 / (now() - begin));
-	key.data = (unsigned char *)a;
-	iv.data = (unsigned char *)b;
-	if (gnutls_cipher_init(&cipher, GNUTLS_CIPHER_AES_256_GCM,
-		&(gnutls_datum_t){ key.data, 32 }, &iv) < 0)
-		fail("cipher");
-	begin = now();
-	for (unsigned i = 0; i < COPIES; i++)
-		(void)gnutls_cipher_encrypt(cipher, b, CHUNK);
-	printf("aes %.1f\n", COPIES * (double)CHUNK / 1e6 / (now() - begin));
-	gnutls_cipher_deinit(cipher);
+	return COPIES / 64 * 64 * (double)CHUNK / 1e6 / (now() - begin);
+}
+
+static void limits(const char *chain, const char *key)
+{
+	char *a = calloc(CHUNK, 64), *b = calloc(CHUNK, 64);
+	gnutls_certificate_credentials_t server;
+
+	if (a == NULL || b == NULL)
+		fail("memory");
+	if (gnutls_certificate_allocate_credentials(&server) < 0 ||
+	    gnutls_certificate_set_x509_key_file(
+		server, chain, key, GNUTLS_X509_FMT_PEM) < 0)
+		fail("the certificate");
+	printf("memcpy MB/s %.1f\n", copies(a, b));
+	printf("tls_records MB/s %.1f\n", tls_records(server, a));
+	printf("handshakes 1/s %.1f\n", handshakes(server));
+	gnutls_certificate_free_credentials(server);
 	free(a);
 	free(b);
 }
@@ -473,8 +682,8 @@ int main(int argc, char **argv)
 		fail("TLS");
 	j.port = argc > 2 ? number(argv[2]) : 0;
 	j.threads = argc > 3 ? number(argv[3]) : 1;
-	if (strcmp(mode, "limits") == 0) {
-		limits();
+	if (strcmp(mode, "limits") == 0 && argc == 4) {
+		limits(argv[2], argv[3]);
 	} else if (strcmp(mode, "smtp") == 0 && argc == 8) {
 		j.per_connection = number(argv[4]);
 		j.total = number(argv[5]);
@@ -495,16 +704,21 @@ int main(int argc, char **argv)
 		j.run = run_login;
 	} else if (strcmp(mode, "time") == 0 && argc > 4) {
 		time_commands(j.port, number(argv[3]), argv + 4);
+	} else if (strcmp(mode, "each") == 0 && argc == 5) {
+		fetch_each(j.port, number(argv[3]), number(argv[4]));
 	} else if (strcmp(mode, "idle") == 0 && argc == 4) {
-		idle(j.port, j.threads);
+		idle(j.port, j.threads, false);
+	} else if (strcmp(mode, "idle-smtp") == 0 && argc == 4) {
+		idle(j.port, j.threads, true);
 	} else {
 		fprintf(stderr, "usage: see the beginning of bench/load.c\n");
 		return 2;
 	}
 	if (j.run != NULL) {
-		make_message(&j);
+		make_bodies(&j);
 		run_all(&j);
-		free(j.message);
+		for (size_t i = 0; i < KINDS; i++)
+			free(j.bodies[i].text);
 		free(j.took);
 	}
 	gnutls_certificate_free_credentials(credentials);

@@ -1,6 +1,6 @@
 # Programs that measure; `make bench` builds and runs them, each prints rows of
 # name, value, unit, and the ratio to what the machine could do at that moment.
-EXTRA_PROGRAMS += bench_store bench_load
+EXTRA_PROGRAMS += bench_store bench_session bench_load
 EXTRA_DIST += %D%/bench_mail.py
 
 bench_store_SOURCES = %D%/bench_store.c
@@ -8,11 +8,16 @@ bench_store_CPPFLAGS = $(test_cppflags)
 bench_store_CFLAGS = $(AM_CFLAGS) $(LMDB_CFLAGS)
 bench_store_LDADD = libvx_store.la libvx_mime.la libvx_base.la $(LMDB_LIBS)
 
+bench_session_SOURCES = %D%/bench_session.c
+bench_session_CPPFLAGS = $(test_cppflags)
+bench_session_LDADD = $(libvectis_la_LIBADD) $(LMDB_LIBS) $(GNUTLS_LIBS) -lpthread
+
 bench_load_SOURCES = %D%/load.c
 bench_load_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
 bench_load_LDADD = $(GNUTLS_LIBS) -lpthread
 
-bench: all bench_store bench_load
+bench: all bench_store bench_session bench_load
 	./bench_store
+	./bench_session
 	python3 $(srcdir)/bench/bench_mail.py .
 .PHONY: bench

@@ -78,13 +78,14 @@ class Instance:
     """with Instance() as mail: ... starts everything and takes it down again."""
 
     def __init__(self, folder=None, accounts=ACCOUNTS, settings='', daemons=DAEMONS,
-                 keep=False, provider='self-signed'):
+                 keep=False, provider='self-signed', pop3=True):
         self.build = build_dir()
         self.keep = keep
         self.folder = folder or tempfile.mkdtemp(prefix='vectis-')
         self.accounts = accounts
         self.settings = settings
         self.provider = provider
+        self.pop3_on = pop3
         self.daemon_names = daemons
         self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
         self.processes = {}
@@ -124,7 +125,8 @@ auth:
         self.ctl('domain', 'add', DOMAIN)
         for name in self.accounts:
             self.ctl_with_password('mailbox', 'add', f'{name}@{DOMAIN}')
-            self.ctl('mailbox', 'set', f'{name}@{DOMAIN}', '--pop3', 'on')
+            if self.pop3_on:
+                self.ctl('mailbox', 'set', f'{name}@{DOMAIN}', '--pop3', 'on')
         chain, key = self.ca.issue('first')
         if self.provider == 'self-signed':
             self.ctl('cert', 'import', chain, key)
