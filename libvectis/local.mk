@@ -22,6 +22,7 @@ vxinclude_HEADERS = \
 	include/vectis/log.h \
 	include/vectis/memory.h \
 	include/vectis/message.h \
+	include/vectis/plain.h \
 	include/vectis/pop3_server.h \
 	include/vectis/pop3_service.h \
 	include/vectis/sasl.h \

@@ -47,8 +47,11 @@ VX_API bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *ou
 VX_API void vx_transfer_decode(vx_slice encoding, vx_slice body, struct vx_buf *out);
 /* The text of HTML: tags and comments out, entities resolved, blanks collapsed. */
 VX_API void vx_html_text(vx_slice html, struct vx_buf *out);
-/* Case folded and in NFKD without more: what SEARCH compares (RFC 5255
- * i;unicode-casemap). */
+/*
+ * As i;unicode-casemap compares (RFC 5051): every code point in titlecase and wholly
+ * decomposed.  The fold of a text is the folds of its pieces, one after the other; what
+ * is not UTF-8 becomes U+FFFD, so the result always is UTF-8.
+ */
 VX_API void vx_text_fold(vx_slice utf8, struct vx_buf *out);
 
 /*

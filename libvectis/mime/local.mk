@@ -1,12 +1,14 @@
 noinst_LTLIBRARIES += libvx_mime.la
 libvx_mime_la_SOURCES = \
 	%D%/address.c \
+	%D%/casemap.c %D%/casemap.h \
 	%D%/date.c \
 	%D%/describe.c \
 	%D%/descriptor.c \
 	%D%/fields.c %D%/fields.h \
 	%D%/header.c \
 	%D%/layout.h \
+	%D%/plain.c \
 	%D%/text.c
 libvx_mime_la_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS)
 libvx_mime_la_LIBADD = $(IDN2_LIBS) $(UNISTRING_LIBS)

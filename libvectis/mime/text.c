@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <iconv.h>
-#include <unicase.h>
 #include <uninorm.h>
 
 /* --- charsets -------------------------------------------------------------------- */
@@ -257,7 +256,7 @@ void vx_text_decode(vx_slice value, struct vx_buf *out)
 	vx_buf_done(&plain);
 }
 
-/* --- HTML, folding --------------------------------------------------------------- */
+/* --- HTML, passwords --------------------------------------------------------------- */
 
 static size_t entity(vx_slice s, struct vx_buf *out)
 {
@@ -363,31 +362,6 @@ void vx_html_text(vx_slice html, struct vx_buf *out)
 		}
 		html = vx_slice_from(html, n);
 	}
-}
-
-void vx_text_fold(vx_slice utf8, struct vx_buf *out)
-{
-	uint8_t small[512], *folded;
-	size_t len = sizeof(small);
-
-	if (vx_is_ascii(utf8)) {
-		char *p = vx_buf_reserve(out, utf8.len);
-
-		for (size_t i = 0; p != NULL && i < utf8.len; i++)
-			p[i] = vx_lower(utf8.ptr[i]);
-		if (p != NULL)
-			vx_buf_truncate(out, (out->len += utf8.len));
-		return;
-	}
-	folded = u8_casefold(
-	    (const uint8_t *)utf8.ptr, utf8.len, NULL, UNINORM_NFKD, small, &len);
-	if (folded == NULL) { /* ill-formed: compare it as it is */
-		vx_buf_add(out, utf8);
-		return;
-	}
-	vx_buf_add(out, vx_slice_of(folded, len));
-	if (folded != small)
-		vx_free(folded); /* libunistring's */
 }
 
 void vx_password_prepare(vx_slice password, struct vx_buf *out)

@@ -111,7 +111,7 @@ START_TEST(transfer_encodings_and_html)
 	vxt_assert_str(vx_buf_slice(&out), "J\xc3\xbcrgen A&B end &unknown;");
 	vx_buf_reset(&out);
 	vx_text_fold(VX_S("STRASSE Stra\xc3\x9f"), &out);
-	ck_assert(vx_slice_has_suffix(vx_buf_slice(&out), VX_S("strass")));
+	ck_assert(vx_slice_eq(vx_buf_slice(&out), VX_S("STRASSE STRA\xc3\x9f")));
 	vx_buf_reset(&out);
 	ck_assert(vx_charset_decode(VX_S("cp-850"), VX_S("\x84"), &out));
 	vxt_assert_str(vx_buf_slice(&out), "\xc3\xa4");
