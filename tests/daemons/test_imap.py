@@ -404,7 +404,8 @@ class Imap(unittest.TestCase):
                 ('SUBJECT "grüße aus"', '1'), ('SUBJECT second', '2'), ('FROM someone', '2 3'),
                 ('FROM "rück"', '1'), ('TO y@example.org', '1'), ('CC x', ''), ('BCC x', ''),
                 ('HEADER Message-ID third@', '3'), ('HEADER MIME-Version ""', '1'),
-                ('BODY "STRASSE"', '1'), ('BODY "züge"', '1'), ('BODY "Hello world"', '1'),
+                # RFC 5051: a sharp s has no titlecase, so it is itself and not "ss"
+                ('BODY "STRASSE"', ''), ('BODY "STRAßE"', '1'), ('BODY "züge"', '1'), ('BODY "Hello world"', '1'),
                 ('BODY "<b>"', ''), ('BODY "inner text"', '1'), ('BODY inside', '1'),
                 ('BODY hello', '1 2 3'), ('TEXT multi@example.net', '1'), ('TEXT köln', '1'),
                 ('MODSEQ 1 ALL', '1 2 3')):
