@@ -49,8 +49,10 @@ static int store_stat(struct ctl *c)
 	const struct {
 		const char *name;
 		uint64_t *value;
-	} rows[] = { { "accounts", &st.accounts }, { "messages", &st.messages },
-		{ "octets", &st.octets }, { "state_octets", &st.state_octets },
+	} rows[] = { { "accounts", &st.accounts }, { "mailboxes", &st.mailboxes },
+		{ "messages", &st.messages }, { "octets", &st.octets },
+		{ "state_octets", &st.state_octets },
+		{ "state_free_octets", &st.state_free_octets },
 		{ "map_octets", &st.map_octets }, { "volumes", &st.volumes },
 		{ "volume_octets", &st.volume_octets },
 		{ "dead_octets", &st.dead_octets }, { "dead_queue", &st.dead_queue },
@@ -62,8 +64,11 @@ static int store_stat(struct ctl *c)
 		(void)json_object_set_new(
 		    c->result, rows[i].name, json_integer((json_int_t)*rows[i].value));
 		ctl_say(
-		    c, "%-16s %llu", rows[i].name, (unsigned long long)*rows[i].value);
+		    c, "%-17s %llu", rows[i].name, (unsigned long long)*rows[i].value);
 	}
+	(void)json_object_set_new(c->result, "read_mostly", json_boolean(st.read_mostly));
+	if (st.read_mostly)
+		ctl_say(c, "the disk is full: only deletions are accepted");
 	return CTL_OK;
 }
 

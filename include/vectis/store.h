@@ -96,7 +96,8 @@ VX_API int vx_store_run(struct vx_store *store, struct vx_store_op *op);
 
 /* --- bodies ------------------------------------------------------------------- */
 
-#define VX_BLOB_INLINE_MAX ((size_t)256 * 1024) /* larger ones go to the second lane */
+/* One part of a volume, 64 pages: larger messages go to the second lane. */
+#define VX_BLOB_INLINE_MAX ((size_t)262112)
 
 /*
  * Receives a message in pieces and describes it on the way (see message.h).  Nothing

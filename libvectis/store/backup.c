@@ -10,6 +10,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int count_mailboxes(struct vx_kv_txn *txn, uint32_t account, uint64_t *out)
+{
+	struct vx_kv_cursor *c;
+	struct vx_key k;
+	struct vx_name n;
+	vx_slice key, value;
+	int rc = vx_kv_cursor_open(txn, VX_TREE_STATE, &c);
+
+	if (rc != VX_OK)
+		return rc;
+	vx_key_state(&k, account, 0, VX_KIND_NAME);
+	for (rc = vx_kv_seek(c, vx_key_slice(&k), &key, &value);
+	     rc == VX_OK && vx_slice_has_prefix(key, vx_key_slice(&k));
+	     rc = vx_kv_next(c, &key, &value))
+		*out += vx_name_parse(value, &n) == VX_OK && n.mailbox != 0;
+	vx_kv_cursor_close(c);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
 static int count_accounts(struct vx_kv_txn *txn, struct vx_store_stat *out)
 {
 	struct vx_kv_cursor *c;
@@ -30,9 +49,11 @@ static int count_accounts(struct vx_kv_txn *txn, struct vx_store_stat *out)
 			  (uint32_t)(unsigned char)key.ptr[1] << 16 |
 			  (uint32_t)(unsigned char)key.ptr[2] << 8 |
 			  (unsigned char)key.ptr[3];
-		if (vx_account_read(txn, account, &a) != VX_OK)
+		if (vx_account_read(txn, account, &a) != VX_OK || a.next_mailbox == 0)
 			continue;
 		out->accounts++;
+		if (count_mailboxes(txn, account, &out->mailboxes) != VX_OK)
+			continue;
 		out->messages += a.used_messages;
 		out->octets += a.used_octets;
 		if (account == UINT32_MAX)
@@ -99,6 +120,8 @@ int vx_store_stat(struct vx_store *s, struct vx_store_stat *out)
 	struct vx_kv_txn *txn;
 	int rc = vx_kv_stat(s->state, &kv);
 
+	if (!s->o.read_only)
+		vx_store_look_at_disk(s);
 	if (rc == VX_OK)
 		rc = vx_kv_begin(s->state, false, &txn);
 	if (rc != VX_OK)
@@ -108,13 +131,15 @@ int vx_store_stat(struct vx_store *s, struct vx_store_stat *out)
 		rc = each_volume(s, txn, add_volume, &st);
 	if (rc == VX_OK)
 		rc = count_dead(txn, &st.dead_queue);
+	if (rc == VX_OK)
+		rc = vx_kv_free_octets(txn, &st.state_free_octets);
 	vx_kv_abort(txn);
 	st.state_octets = kv.used_octets;
 	st.map_octets = kv.map_octets;
 	st.readers = kv.readers;
 	st.oldest_reader_txns = kv.oldest_reader_txns;
 	st.last_txn = kv.last_txn;
-	st.read_mostly = s->read_mostly;
+	st.read_mostly = s->refusal != VX_OK;
 	if (rc == VX_OK)
 		*out = st;
 	return rc;

@@ -1,4 +1,5 @@
 /* Bodies on their way in (two lanes) and out (by parts, without a transaction held). */
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "store/store_int.h"
 #include "vectis/message.h"
@@ -7,8 +8,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Values up to so many octets may lie inside a leaf page, which later writes reuse. */
-#define INLINE_VALUE_MAX ((size_t)2048)
 enum {
 	PIECES_IN_FLIGHT = 2
 };
@@ -45,6 +44,14 @@ uint64_t vx_blob_writer_size(const struct vx_blob_writer *w)
 	return w->size;
 }
 
+/* Its volume need not wait for it any more; the store is locked. */
+static void leave_lane(struct vx_blob_writer *w)
+{
+	if (w->lane != NULL)
+		w->lane->begun--;
+	w->lane = NULL;
+}
+
 static void destroy(struct vx_blob_writer *w)
 {
 	vx_describer_free(w->describer);
@@ -62,6 +69,8 @@ void vx_blob_writer_free(struct vx_blob_writer *w)
 	(void)pthread_mutex_lock(&w->store->lock);
 	busy = w->in_flight > 0;
 	w->abandoned = true;
+	if (!busy)
+		leave_lane(w);
 	for (struct vx_blob_writer **p = &w->store->wakes; *p != NULL;
 	     p = &(*p)->next_wake) {
 		if (*p == w) {
@@ -160,6 +169,8 @@ int vx_blob_writer_finish(struct vx_blob_writer *w)
 
 	if (w->finished)
 		return VX_OK;
+	if (w->describer == NULL)
+		return VX_ESTATE;
 	rc = vx_describer_end(w->describer, &w->descriptor);
 	vx_describer_free(w->describer);
 	w->describer = NULL;
@@ -192,10 +203,12 @@ int vx_blob_commit_small(struct vx_store *s, struct vx_store_op *batch)
 {
 	struct vx_blob_part parts[VX_STORE_BATCH_OPS];
 	size_t count = 0;
-	int rc = s->read_mostly ? VX_ENOSPC : collect_small(s, batch, parts, &count);
+	int rc = s->refusal;
 
+	if (rc == VX_OK)
+		rc = collect_small(s, batch, parts, &count);
 	if (rc == VX_OK && count > 0)
-		rc = vx_lane_append(&s->small_lane, parts, count, true);
+		rc = vx_lane_append(s, &s->small_lane, parts, count, true);
 	for (struct vx_store_op *op = batch; op != NULL; op = op->next) {
 		if (op->blob == NULL || op->blob->large || op->blob->durable)
 			continue;
@@ -214,20 +227,51 @@ int vx_blob_submit_large(struct vx_store *s, struct vx_store_op *op)
 
 /* --- the large lane's thread -------------------------------------------------------- */
 
-static int append_piece(
-    struct vx_store *s, struct vx_lane *lane, struct vx_large_piece *p)
+/*
+ * The lanes of the thread: the first is where blobs begin, the others have a full volume
+ * in which blobs are under way.  A blob stays in the volume where it began.
+ */
+struct large {
+	struct vx_store *store;
+	struct vx_lane *lanes; /* own */
+};
+
+static int begin_blob(struct large *l, struct vx_blob_writer *w)
+{
+	struct vx_lane *lane = l->lanes;
+	int rc;
+
+	if (lane == NULL || vx_lane_is_full(l->store, lane)) {
+		lane = vx_alloc(sizeof(*lane));
+		if (lane == NULL)
+			return VX_ENOMEM;
+		vx_lane_init(lane, 1);
+		lane->next = l->lanes;
+		l->lanes = lane;
+	}
+	rc = vx_lane_next_blob(l->store, lane, &w->blob);
+	if (rc != VX_OK)
+		return rc;
+	(void)pthread_mutex_lock(&l->store->lock);
+	w->lane = lane;
+	lane->begun++;
+	(void)pthread_mutex_unlock(&l->store->lock);
+	return VX_OK;
+}
+
+static int append_piece(struct large *l, struct vx_large_piece *p)
 {
 	struct vx_blob_part parts[VX_BLOB_PIECE / VX_PART_PAYLOAD + 1];
 	struct vx_blob_writer *w = p->writer;
 	vx_slice rest = vx_buf_slice(&p->octets);
 	size_t count = 0;
-	int rc = VX_OK;
+	int rc = w->blob == 0 ? begin_blob(l, w) : VX_OK;
 
-	if (w->blob == 0)
-		rc = vx_lane_next_blob(s, lane, &w->blob);
+	if (rc == VX_OK && (w->lane->volume == NULL ||
+			       w->lane->volume->number != (uint32_t)(w->blob >> 32)))
+		rc = VX_EIO; /* what it began in could not be written */
 	if (rc != VX_OK)
 		return rc;
-	/* A blob stays in the volume where it began, even when that is full meanwhile. */
 	do {
 		const uint32_t part = w->next_part++;
 
@@ -238,7 +282,7 @@ static int append_piece(
 		rest = vx_slice_from(rest, VX_PART_PAYLOAD);
 	} while (rest.len > 0);
 	parts[count - 1].last = p->last;
-	return vx_lane_append(lane, parts, count, p->last);
+	return vx_lane_append(l->store, w->lane, parts, count, p->last);
 }
 
 static void piece_done(struct vx_store *s, struct vx_large_piece *p, int rc)
@@ -250,7 +294,10 @@ static void piece_done(struct vx_store *s, struct vx_large_piece *p, int rc)
 	w->in_flight--;
 	if (rc != VX_OK && w->failed == VX_OK)
 		w->failed = rc;
+	rc = w->failed;
 	destroy_now = w->abandoned && w->in_flight == 0;
+	if (p->last || rc != VX_OK || destroy_now)
+		leave_lane(w);
 	if (w->waiting && !w->abandoned) {
 		w->waiting = false;
 		if (w->wake != NULL) {
@@ -260,8 +307,9 @@ static void piece_done(struct vx_store *s, struct vx_large_piece *p, int rc)
 	}
 	(void)pthread_mutex_unlock(&s->lock);
 	if (p->op != NULL) {
-		w->durable = w->failed == VX_OK;
-		rc = w->durable ? vx_store_enqueue(s, p->op) : w->failed;
+		w->durable = rc == VX_OK;
+		if (rc == VX_OK)
+			rc = vx_store_enqueue(s, p->op);
 		if (rc != VX_OK)
 			vx_store_finish(s, p->op, rc);
 	}
@@ -270,6 +318,27 @@ static void piece_done(struct vx_store *s, struct vx_large_piece *p, int rc)
 		destroy(w);
 	vx_buf_done(&p->octets);
 	vx_free(p);
+}
+
+/* Seal what is full and in which nothing is under way. */
+static void seal_full(struct large *l)
+{
+	for (struct vx_lane **at = &l->lanes; *at != NULL;) {
+		struct vx_lane *lane = *at;
+		bool idle;
+
+		(void)pthread_mutex_lock(&l->store->lock);
+		idle = lane->begun == 0;
+		(void)pthread_mutex_unlock(&l->store->lock);
+		if (idle)
+			vx_lane_check_full(l->store, lane);
+		if (idle && lane->volume == NULL) {
+			*at = lane->next;
+			vx_free(lane);
+		} else {
+			at = &lane->next;
+		}
+	}
 }
 
 static struct vx_large_piece *take_piece(struct vx_store *s)
@@ -289,32 +358,39 @@ static struct vx_large_piece *take_piece(struct vx_store *s)
 	return p;
 }
 
-/* How many large blobs are between their first and last piece: the volume stays. */
+static int failed_before(struct vx_store *s, const struct vx_blob_writer *w)
+{
+	int rc;
+
+	(void)pthread_mutex_lock(&s->lock);
+	rc = w->abandoned ? VX_ECLOSED : w->failed;
+	(void)pthread_mutex_unlock(&s->lock);
+	return rc != VX_OK ? rc : s->refusal;
+}
+
 static void *large_lane(void *arg)
 {
-	struct vx_store *s = arg;
+	struct large l = { .store = arg };
 	struct vx_large_piece *p;
-	struct vx_lane lane;
-	unsigned begun = 0;
 
-	vx_lane_init(&lane, 1);
-	while ((p = take_piece(s)) != NULL) {
-		const bool first = p->writer->blob == 0, last = p->last;
-		int rc = p->writer->failed;
+	while ((p = take_piece(l.store)) != NULL) {
+		int rc = failed_before(l.store, p->writer);
 
-		if (rc == VX_OK && s->read_mostly)
-			rc = VX_ENOSPC;
-		if (rc == VX_OK && !p->writer->abandoned)
-			rc = append_piece(s, &lane, p);
-		if (rc == VX_ENOSPC)
-			vx_store_disk_full(s);
-		begun += first && p->writer->blob != 0;
-		begun -= last && p->writer->blob != 0;
-		piece_done(s, p, rc);
-		if (begun == 0)
-			vx_lane_check_full(s, &lane);
+		if (rc == VX_OK) {
+			rc = append_piece(&l, p);
+			if (rc == VX_ENOSPC || rc == VX_EIO)
+				vx_store_disk_failed(l.store, rc);
+		}
+		piece_done(l.store, p, rc);
+		seal_full(&l);
 	}
-	vx_lane_done(s, &lane);
+	while (l.lanes != NULL) {
+		struct vx_lane *lane = l.lanes;
+
+		l.lanes = lane->next;
+		vx_lane_done(l.store, lane);
+		vx_free(lane);
+	}
 	return NULL;
 }
 
@@ -351,12 +427,25 @@ struct vx_blob_reader {
 	struct vx_store *store;
 	struct vx_volume *volume; /* own reference */
 	uint64_t blob, size;
+	uint32_t last_part;
 	bool have;   /* the part below is there */
 	bool intact; /* and its CRC was right */
 	uint32_t part;
-	vx_slice value; /* into the map, or into copy */
-	char copy[INLINE_VALUE_MAX + 1];
+	vx_slice value;  /* into the map, or copy */
+	uint64_t offset; /* in the file; VX_KV_NOT_IN_PLACE: it is copy */
+	char *copy;      /* own */
 };
+
+static int keep_copy(struct vx_blob_reader *r, vx_slice *value)
+{
+	vx_free(r->copy);
+	r->copy = value->len > VX_KV_SMALL_MAX ? NULL : vx_alloc(value->len + 1);
+	if (r->copy == NULL)
+		return VX_ENOMEM;
+	memcpy(r->copy, value->ptr, value->len);
+	value->ptr = r->copy;
+	return VX_OK;
+}
 
 /* The value of a part; it stays valid because a volume never frees a page. */
 static int load(struct vx_blob_reader *r, uint32_t part)
@@ -364,6 +453,7 @@ static int load(struct vx_blob_reader *r, uint32_t part)
 	struct vx_kv_txn *txn;
 	char key[12];
 	vx_slice value;
+	uint64_t offset;
 	int rc;
 
 	if (r->have && r->part == part)
@@ -373,30 +463,29 @@ static int load(struct vx_blob_reader *r, uint32_t part)
 	rc = vx_kv_begin(r->volume->env, false, &txn);
 	if (rc != VX_OK)
 		return rc;
-	rc = vx_kv_get(txn, VX_TREE_BODY, vx_slice_of(key, 12), &value);
-	if (rc == VX_OK && value.len <= INLINE_VALUE_MAX) {
-		memcpy(r->copy, value.ptr, value.len);
-		value.ptr = r->copy;
-	}
+	rc = vx_kv_get_in_place(txn, VX_TREE_BODY, vx_slice_of(key, 12), &value, &offset);
+	if (rc == VX_OK && offset == VX_KV_NOT_IN_PLACE)
+		rc = keep_copy(r, &value);
 	vx_kv_abort(txn);
 	if (rc != VX_OK)
 		return rc;
 	r->value = value;
+	r->offset = offset;
 	r->part = part;
 	r->have = true;
 	return VX_OK;
 }
 
-/* Is all of the value in memory, so that touching it does not wait for the disk? */
-static bool resident(vx_slice value)
+/* Is all of it in memory, so that touching it does not wait for the disk? */
+static bool resident(const struct vx_blob_reader *r, vx_slice octets)
 {
 	unsigned char pages[VX_PART_PAYLOAD / 4096 + 3];
-	const uintptr_t page = 4096, begin = (uintptr_t)value.ptr / page * page;
-	const size_t len = (uintptr_t)value.ptr + value.len - begin;
+	const uintptr_t page = 4096, begin = (uintptr_t)octets.ptr / page * page;
+	const size_t len = (uintptr_t)octets.ptr + octets.len - begin;
 
-	if (value.len <= INLINE_VALUE_MAX)
+	if (r->offset == VX_KV_NOT_IN_PLACE || (len + page - 1) / page > sizeof(pages))
 		return true;
-	/* mincore and madvise take the address of a mapping, which they do not write. */
+	/* mincore takes the address of a mapping, which it does not write. */
 	if (mincore((void *)begin, len, pages) < 0)
 		return true;
 	for (size_t i = 0; i < (len + page - 1) / page; i++)
@@ -405,25 +494,16 @@ static bool resident(vx_slice value)
 	return true;
 }
 
-static void fault_in(vx_slice value)
-{
-	const uintptr_t begin = (uintptr_t)value.ptr / 4096 * 4096;
-	volatile char sink = 0;
-
-	(void)madvise(
-	    (void *)begin, (uintptr_t)value.ptr + value.len - begin, MADV_WILLNEED);
-	for (size_t i = 0; i < value.len; i += 4096)
-		sink = (char)(sink + value.ptr[i]);
-}
-
-/* Find out the size: the last part says where it begins. */
+/*
+ * Find out the size by the last part's key and length: both lie in a leaf, the body is
+ * not touched.
+ */
 static int find_size(struct vx_blob_reader *r)
 {
 	struct vx_kv_txn *txn;
 	struct vx_kv_cursor *c;
-	struct vx_blob_part p;
 	vx_slice key, value;
-	char last[12];
+	char after[12], mine[12];
 	int rc = vx_kv_begin(r->volume->env, false, &txn);
 
 	if (rc != VX_OK)
@@ -433,20 +513,19 @@ static int find_size(struct vx_blob_reader *r)
 		vx_kv_abort(txn);
 		return rc;
 	}
-	vx_volume_key(last, r->blob + 1, 0);
-	rc = vx_kv_seek(c, vx_slice_of(last, 12), &key, &value);
+	vx_volume_key(after, r->blob + 1, 0);
+	rc = vx_kv_seek(c, vx_slice_of(after, 12), &key, &value);
 	rc = rc == VX_OK ? vx_kv_prev(c, &key, &value) : vx_kv_last(c, &key, &value);
-	if (rc == VX_OK && (key.len != 12 || memcmp(key.ptr, last, 4) != 0))
+	vx_volume_key(mine, r->blob, 0);
+	if (rc == VX_OK && (key.len != 12 || memcmp(key.ptr, mine, 8) != 0))
 		rc = VX_ENOENT;
-	vx_volume_key(last, r->blob, 0);
-	if (rc == VX_OK && memcmp(key.ptr, last, 8) != 0)
-		rc = VX_ENOENT;
-	if (rc == VX_OK)
-		rc = vx_part_read(value, &p);
-	if (rc == VX_OK && !p.last)
-		rc = VX_ENOENT; /* its end was never written */
-	if (rc == VX_OK)
-		r->size = p.offset + p.payload.len;
+	if (rc == VX_OK && value.len < VX_PART_HEADER)
+		rc = VX_ECORRUPT;
+	if (rc == VX_OK) {
+		r->last_part = vx_get_be32(key.ptr + 8);
+		r->size = (uint64_t)r->last_part * VX_PART_PAYLOAD +
+			  (value.len - VX_PART_HEADER);
+	}
 	vx_kv_cursor_close(c);
 	vx_kv_abort(txn);
 	return rc;
@@ -487,7 +566,8 @@ static int check_part(struct vx_blob_reader *r)
 	if (r->intact)
 		return VX_OK;
 	if (vx_part_read(r->value, &p) != VX_OK || !vx_part_intact(r->value) ||
-	    p.offset != (uint64_t)r->part * VX_PART_PAYLOAD)
+	    p.offset != (uint64_t)r->part * VX_PART_PAYLOAD ||
+	    p.payload.len > VX_PART_PAYLOAD || p.last != (r->part == r->last_part))
 		return VX_ECORRUPT;
 	r->intact = true;
 	return VX_OK;
@@ -505,16 +585,18 @@ int vx_blob_read(struct vx_blob_reader *r, uint64_t offset, size_t max, vx_slice
 	rc = load(r, (uint32_t)(offset / VX_PART_PAYLOAD));
 	if (rc != VX_OK)
 		return rc;
-	if (!r->intact && !resident(r->value))
+	payload =
+	    vx_slice_from(r->value, VX_PART_HEADER + (size_t)(offset % VX_PART_PAYLOAD));
+	payload = vx_slice_head(payload, max);
+	/* The checksum takes all of the part; later it may have been paged out again. */
+	if (!resident(r, r->intact ? payload : r->value))
 		return VX_WAIT;
 	rc = check_part(r);
 	if (rc != VX_OK)
 		return rc;
-	payload =
-	    vx_slice_from(r->value, VX_PART_HEADER + (size_t)(offset % VX_PART_PAYLOAD));
 	if (payload.len == 0)
 		return VX_ECORRUPT;
-	*out = vx_slice_head(payload, max);
+	*out = payload;
 	return VX_OK;
 }
 
@@ -527,7 +609,8 @@ int vx_blob_fetch(struct vx_blob_reader *r, uint64_t offset, size_t max)
 		rc = load(r, (uint32_t)(offset / VX_PART_PAYLOAD));
 	if (rc != VX_OK || offset >= r->size)
 		return rc;
-	fault_in(r->value);
+	if (r->offset != VX_KV_NOT_IN_PLACE)
+		vx_kv_warm(r->volume->env, r->value, r->offset);
 	return check_part(r);
 }
 
@@ -536,5 +619,6 @@ void vx_blob_close(struct vx_blob_reader *r)
 	if (r == NULL)
 		return;
 	vx_volume_give(r->store, r->volume);
+	vx_free(r->copy);
 	vx_free(r);
 }

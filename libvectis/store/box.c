@@ -306,7 +306,8 @@ int vx_box_append(struct vx_box *b, struct vx_record *r)
 	rc = page_load(b, r->uid / VX_PAGE_UIDS);
 	if (rc != VX_OK)
 		return rc;
-	assert(b->page.count < VX_PAGE_UIDS);
+	if (b->page.count > 0 && b->page.records[b->page.count - 1].uid >= r->uid)
+		return VX_ECORRUPT; /* the head's UIDNEXT is too small */
 	b->page.records[b->page.count++] = *r;
 	b->page_dirty = true;
 	b->h.s.uidnext++;
@@ -335,20 +336,38 @@ static int seek_page(struct vx_box *b, uint32_t number, struct vx_page *out)
 	return rc;
 }
 
-/* Visit the records of a page that lie in a range; *at is the first range to look at. */
+/* The first range that ends at uid or after it. */
+static size_t range_at(const struct vx_box_visit *v, uint32_t uid)
+{
+	size_t low = 0, high = v->range_count;
+
+	while (low < high) {
+		const size_t mid = (low + high) / 2;
+
+		if (v->ranges[mid].last < uid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Visit the records of a page that lie in a range. */
 static int visit_page(struct vx_box *b, struct vx_box_visit *v, struct vx_page *page,
     uint32_t from, size_t *seen)
 {
 	unsigned kept = 0;
 	bool changed = false;
-	size_t range = 0;
+	size_t range = v->ranges == NULL ? 0 : range_at(v, page->number * VX_PAGE_UIDS);
+	int rc;
 
 	for (unsigned i = 0; i < page->count; i++) {
 		struct vx_record *r = &page->records[i];
 		const struct vx_record before = *r;
 		enum vx_box_verdict verdict = VX_BOX_KEPT;
 
-		while (range < v->range_count && v->ranges[range].last < r->uid)
+		while (v->ranges != NULL && range < v->range_count &&
+		       v->ranges[range].last < r->uid)
 			range++;
 		if (r->uid >= from &&
 		    (v->ranges == NULL ||
@@ -370,27 +389,20 @@ static int visit_page(struct vx_box *b, struct vx_box_visit *v, struct vx_page *
 	page->count = kept;
 	if (!changed)
 		return VX_OK;
-	return page_write(b, page) == VX_OK ? block_note(b, page) : VX_ETEMP;
+	rc = page_write(b, page);
+	return rc == VX_OK ? block_note(b, page) : rc;
 }
 
 /* The first uid >= from that is in a range; 0: none. */
 static uint32_t next_in_ranges(const struct vx_box_visit *v, uint32_t from)
 {
-	size_t low = 0, high = v->range_count;
+	const size_t at = v->ranges == NULL ? 0 : range_at(v, from);
 
 	if (v->ranges == NULL)
 		return from;
-	while (low < high) {
-		const size_t mid = (low + high) / 2;
-
-		if (v->ranges[mid].last < from)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low == v->range_count)
+	if (at == v->range_count)
 		return 0;
-	return v->ranges[low].first > from ? v->ranges[low].first : from;
+	return v->ranges[at].first > from ? v->ranges[at].first : from;
 }
 
 int vx_box_visit(struct vx_box *b, struct vx_box_visit *v, uint32_t *from)
@@ -566,25 +578,46 @@ int vx_box_keywords(
 
 /* --- references --------------------------------------------------------------------- */
 
+int vx_references_parse(vx_slice v, uint32_t *extra)
+{
+	const int rc = vx_value_check(v, 'r', VX_VALUE_HEADER + 4);
+
+	if (rc == VX_OK)
+		*extra = vx_get_le32(v.ptr + VX_VALUE_HEADER);
+	return rc;
+}
+
 static int references(struct vx_kv_txn *txn, const struct vx_key *k, uint32_t *out)
 {
 	vx_slice v;
-	const int rc = vx_kv_get(txn, VX_TREE_REFS, vx_key_slice(k), &v);
+	int rc = vx_kv_get(txn, VX_TREE_REFS, vx_key_slice(k), &v);
 
-	*out = rc == VX_OK && v.len == 4 ? vx_get_le32(v.ptr) : 0;
+	*out = 0;
+	if (rc == VX_OK)
+		rc = vx_references_parse(v, out);
 	return rc == VX_ENOENT ? VX_OK : rc;
 }
 
-static int references_write(struct vx_kv_txn *txn, const struct vx_key *k, uint32_t extra)
+int vx_references_write(struct vx_kv_txn *txn, uint64_t blob, uint32_t extra)
 {
-	char v[4];
+	char v[VX_VALUE_HEADER + 4] = { 0 };
+	struct vx_key k;
+	int rc;
 
-	if (extra == 0)
-		return vx_kv_delete(txn, VX_TREE_REFS, vx_key_slice(k));
-	vx_put_le32(v, extra);
-	return vx_kv_put(txn, VX_TREE_REFS, vx_key_slice(k), vx_slice_of(v, 4));
+	vx_key_blob(&k, blob);
+	if (extra == 0) {
+		rc = vx_kv_delete(txn, VX_TREE_REFS, vx_key_slice(&k));
+		return rc == VX_ENOENT ? VX_OK : rc;
+	}
+	vx_put_le32(v + VX_VALUE_HEADER, extra);
+	vx_value_seal(v, sizeof(v), 'r');
+	return vx_kv_put(txn, VX_TREE_REFS, vx_key_slice(&k), vx_slice_of(v, sizeof(v)));
 }
 
+/*
+ * A damaged count says nothing about who else refers to the body: it stays as it is, and
+ * the body stays too, until store repair has counted.
+ */
 int vx_blob_add_reference(struct vx_kv_txn *txn, uint64_t blob, uint32_t count)
 {
 	struct vx_key k;
@@ -593,7 +626,9 @@ int vx_blob_add_reference(struct vx_kv_txn *txn, uint64_t blob, uint32_t count)
 
 	vx_key_blob(&k, blob);
 	rc = references(txn, &k, &extra);
-	return rc == VX_OK ? references_write(txn, &k, extra + count) : rc;
+	if (rc != VX_OK)
+		return rc == VX_ECORRUPT && vx_kv_broken(txn) == VX_OK ? VX_OK : rc;
+	return vx_references_write(txn, blob, extra + count);
 }
 
 int vx_blob_drop_reference(struct vx_kv_txn *txn, uint64_t blob, uint32_t now)
@@ -605,9 +640,9 @@ int vx_blob_drop_reference(struct vx_kv_txn *txn, uint64_t blob, uint32_t now)
 	vx_key_blob(&k, blob);
 	rc = references(txn, &k, &extra);
 	if (rc != VX_OK)
-		return rc;
+		return rc == VX_ECORRUPT && vx_kv_broken(txn) == VX_OK ? VX_OK : rc;
 	if (extra > 0)
-		return references_write(txn, &k, extra - 1);
+		return vx_references_write(txn, blob, extra - 1);
 	dead.len = 0;
 	vx_key_add_u32(&dead, now);
 	vx_key_add_u64(&dead, blob);

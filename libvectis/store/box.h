@@ -92,6 +92,8 @@ int vx_block_parse(vx_slice value, uint32_t number, struct vx_block *out);
 int vx_keywords_parse(vx_slice value, vx_slice names[VX_KEYWORDS_MAX], size_t *count);
 
 /* References to bodies: one more; one fewer, the last puts it into the dead queue. */
+int vx_references_parse(vx_slice value, uint32_t *extra);
+int vx_references_write(struct vx_kv_txn *txn, uint64_t blob, uint32_t extra);
 int vx_blob_add_reference(struct vx_kv_txn *txn, uint64_t blob, uint32_t count);
 int vx_blob_drop_reference(struct vx_kv_txn *txn, uint64_t blob, uint32_t now);
 /* Its grace period is over: the descriptor goes, the volume's octets are dead. */

@@ -143,6 +143,7 @@ static void finish_all(struct vx_store *s, struct vx_store_op *list, int result)
 
 static int commit_changes(struct vx_store *s, struct vx_kv_txn *txn)
 {
+	const struct vx_change everything = { 0 };
 	struct vx_change *copy = NULL;
 	size_t count;
 	const struct vx_change *changes = vx_kv_changes(txn, &count);
@@ -153,6 +154,8 @@ static int commit_changes(struct vx_store *s, struct vx_kv_txn *txn)
 	rc = vx_kv_commit(txn);
 	if (rc == VX_OK && copy != NULL)
 		vx_notify_publish(s, copy, count);
+	else if (rc == VX_OK && count > 0)
+		vx_notify_publish(s, &everything, 1);
 	vx_free(copy);
 	return rc;
 }
@@ -174,7 +177,7 @@ static int may_apply(const struct vx_store *s, const struct vx_store_op *op)
 {
 	if (op->result != VX_OK)
 		return op->result;
-	return s->read_mostly && !op->frees ? VX_ENOSPC : VX_OK;
+	return op->frees ? VX_OK : s->refusal;
 }
 
 /*
@@ -233,8 +236,8 @@ static void run_alone(struct vx_store *s, struct vx_store_op *list)
 			clear_results(op, NULL);
 			rc = run_together(s, op, &rest);
 		}
-		if (rc == VX_ENOSPC)
-			vx_store_disk_full(s);
+		if (rc == VX_ENOSPC || rc == VX_EIO)
+			vx_store_disk_failed(s, rc);
 		if (rc != VX_OK)
 			op->result = rc;
 		finish_all(s, op, rc);
@@ -247,8 +250,8 @@ static void run_batch(struct vx_store *s, struct vx_store_op *batch)
 
 	vx_store_look_at_disk(s);
 	body = vx_blob_commit_small(s, batch);
-	if (body == VX_ENOSPC)
-		vx_store_disk_full(s);
+	if (body == VX_ENOSPC || body == VX_EIO)
+		vx_store_disk_failed(s, body);
 	while (batch != NULL) {
 		struct vx_store_op *rest;
 		const int rc = run_together(s, batch, &rest);
@@ -258,6 +261,9 @@ static void run_batch(struct vx_store *s, struct vx_store_op *batch)
 			batch = rest;
 			continue;
 		}
+		/* No use to try them one by one, but for those that free. */
+		if (rc == VX_ENOSPC || rc == VX_EIO)
+			vx_store_disk_failed(s, rc);
 		if (rest != NULL) { /* put the cut list together again */
 			struct vx_store_op *last = batch;
 

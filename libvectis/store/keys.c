@@ -78,20 +78,29 @@ int vx_value_check(vx_slice value, char type, size_t min)
 
 int vx_meta_next(struct vx_kv_txn *txn, const char *name, uint64_t *out)
 {
-	char value[8];
 	uint64_t n = 1;
 	vx_slice found;
 	int rc = vx_kv_get(txn, VX_TREE_META, vx_slice_str(name), &found);
 
-	if (rc == VX_OK && found.len == 8)
-		n = vx_get_le64(found.ptr);
-	else if (rc != VX_ENOENT)
-		return rc == VX_OK ? VX_ECORRUPT : rc;
-	vx_put_le64(value, n + 1);
-	rc = vx_kv_put(txn, VX_TREE_META, vx_slice_str(name), vx_slice_of(value, 8));
+	if (rc == VX_OK) {
+		rc = vx_value_check(found, 'c', VX_VALUE_HEADER + 8);
+		n = rc == VX_OK ? vx_get_le64(found.ptr + VX_VALUE_HEADER) : 0;
+	}
+	if (rc == VX_OK || rc == VX_ENOENT)
+		rc = vx_meta_set(txn, name, n + 1);
 	if (rc == VX_OK)
 		*out = n;
 	return rc;
+}
+
+int vx_meta_set(struct vx_kv_txn *txn, const char *name, uint64_t next)
+{
+	char value[VX_VALUE_HEADER + 8] = { 0 };
+
+	vx_put_le64(value + VX_VALUE_HEADER, next);
+	vx_value_seal(value, sizeof(value), 'c');
+	return vx_kv_put(
+	    txn, VX_TREE_META, vx_slice_str(name), vx_slice_of(value, sizeof(value)));
 }
 
 /* --- account ---------------------------------------------------------------------- */

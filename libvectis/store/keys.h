@@ -48,12 +48,14 @@ int vx_value_check(vx_slice value, char type, size_t min);
 
 /* A counter in the meta tree: its value, which is then one more.  Starts at 1. */
 int vx_meta_next(struct vx_kv_txn *txn, const char *name, uint64_t *out);
+int vx_meta_set(struct vx_kv_txn *txn, const char *name, uint64_t next);
 
 /* The account's record. */
 struct vx_account_record {
 	uint64_t used_octets, used_messages;
 	uint64_t limit_octets, limit_messages; /* 0: none */
-	uint32_t next_mailbox, last_uidvalidity;
+	uint32_t next_mailbox; /* 0: the account was removed, its mailboxes are swept */
+	uint32_t last_uidvalidity;
 	uint64_t modseq;
 };
 int vx_account_read(

@@ -4,9 +4,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -34,8 +37,11 @@ struct vx_kv_env {
 	pthread_mutex_t lock; /* what follows */
 	pthread_cond_t idle;
 	unsigned active; /* transactions under way in this process */
-	bool resizing;
-	bool grow; /* a write met MDB_MAP_FULL */
+	bool remap_wanted, remapping;
+	_Atomic bool grow; /* a write met MDB_MAP_FULL */
+	_Atomic bool
+	    failed; /* a meta page could not be written: LMDB wants a reopening */
+	uint64_t map_octets;
 	MDB_txn *pool[POOL_MAX];
 	unsigned pooled;
 };
@@ -58,6 +64,9 @@ struct vx_kv_cursor {
 /* The environments of this process: LMDB must not open a file twice (fcntl locks). */
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct vx_kv_env *open_envs;
+
+/* Transactions that this thread has begun: who has one is not made to wait for it. */
+static _Thread_local unsigned held;
 
 static bool disk_is_full(const struct vx_kv_env *env)
 {
@@ -93,6 +102,8 @@ static int result_of(const struct vx_kv_env *env, int rc)
 		return VX_EINVAL;
 	case EIO: /* also what a short write on a full disk becomes */
 		return disk_is_full(env) ? VX_ENOSPC : VX_EIO;
+	case EFBIG:
+		return VX_ENOSPC;
 	default:
 		return rc > 0 ? vx_errno_result(rc) : VX_EIO;
 	}
@@ -101,8 +112,17 @@ static int result_of(const struct vx_kv_env *env, int rc)
 static int open_failed(
     const struct vx_kv_env *env, const char *path, int rc, struct vx_error *err)
 {
-	return vx_error_set(err, result_of(env, rc), "cannot open the store file %s: %s",
-	    path, rc > 0 ? vx_errno_text(rc) : mdb_strerror(rc));
+	const int result = result_of(env, rc);
+
+	if (rc == MDB_NOTFOUND || rc == MDB_INVALID || rc == MDB_BAD_DBI ||
+	    rc == MDB_INCOMPATIBLE)
+		return vx_error_set(err, VX_ECORRUPT,
+		    "%s is no file of a Vectis store, or it is damaged", path);
+	if (rc == MDB_VERSION_MISMATCH)
+		return vx_error_set(
+		    err, result, "%s was written by another version of LMDB", path);
+	return vx_error_set(err, result, "cannot open the store file %s: %s", path,
+	    rc > 0 ? vx_errno_text(rc) : mdb_strerror(rc));
 }
 
 /* Register env by its file; false when this process has that file open. */
@@ -167,7 +187,7 @@ static int open_trees(struct vx_kv_env *env)
 	return rc;
 }
 
-static int open_mdb(struct vx_kv_env *env, uint64_t map_octets)
+static int open_mdb(struct vx_kv_env *env)
 {
 	unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
 	int rc;
@@ -181,7 +201,7 @@ static int open_mdb(struct vx_kv_env *env, uint64_t map_octets)
 	if (rc == MDB_SUCCESS)
 		rc = mdb_env_set_maxreaders(env->mdb, READERS_MAX);
 	if (rc == MDB_SUCCESS)
-		rc = mdb_env_set_mapsize(env->mdb, (size_t)map_octets);
+		rc = mdb_env_set_mapsize(env->mdb, (size_t)env->map_octets);
 	if (rc == MDB_SUCCESS)
 		rc = mdb_env_open(env->mdb, env->path, flags, 0600);
 	return rc == MDB_SUCCESS ? open_trees(env) : rc;
@@ -218,7 +238,8 @@ int vx_kv_open(const char *path, unsigned mode, uint64_t map_octets,
 		return vx_error_set(
 		    err, VX_EBUSY, "%s is open in this process already", path);
 	}
-	rc = open_mdb(env, map_octets);
+	env->map_octets = map_octets;
+	rc = open_mdb(env);
 	if (rc != MDB_SUCCESS) {
 		rc = open_failed(env, path, rc, err);
 		free_env(env);
@@ -245,34 +266,92 @@ void vx_kv_close(struct vx_kv_env *env)
 
 /* --- transactions ------------------------------------------------------------- */
 
-/* Change the size of the map once no transaction of this process is under way. */
-static void resize(struct vx_kv_env *env, uint64_t octets)
+/*
+ * Keep transactions out until remap_end; those under way come to their end.  false:
+ * another thread did it meanwhile.
+ */
+static bool remap_begin(struct vx_kv_env *env)
+{
+	bool mine;
+
+	(void)pthread_mutex_lock(&env->lock);
+	mine = !env->remap_wanted;
+	if (mine) {
+		env->remap_wanted = true;
+		while (env->active > 0)
+			(void)pthread_cond_wait(&env->idle, &env->lock);
+		env->remapping = true;
+	} else {
+		while (env->remap_wanted)
+			(void)pthread_cond_wait(&env->idle, &env->lock);
+	}
+	(void)pthread_mutex_unlock(&env->lock);
+	return mine;
+}
+
+static void remap_end(struct vx_kv_env *env)
 {
 	(void)pthread_mutex_lock(&env->lock);
-	while (env->resizing)
-		(void)pthread_cond_wait(&env->idle, &env->lock);
-	env->resizing = true;
-	while (env->active > 0)
-		(void)pthread_cond_wait(&env->idle, &env->lock);
-	(void)mdb_env_set_mapsize(env->mdb, (size_t)octets); /* 0: what others made it */
-	env->resizing = false;
-	env->grow = false;
+	env->remap_wanted = env->remapping = false;
 	(void)pthread_cond_broadcast(&env->idle);
 	(void)pthread_mutex_unlock(&env->lock);
 }
 
+/* Change the size of the map; 0: what others made it. */
+static void resize(struct vx_kv_env *env, uint64_t octets)
+{
+	MDB_envinfo info;
+
+	if (!remap_begin(env))
+		return;
+	(void)mdb_env_set_mapsize(env->mdb, (size_t)octets);
+	if (mdb_env_info(env->mdb, &info) == MDB_SUCCESS)
+		env->map_octets = info.me_mapsize;
+	env->grow = false;
+	remap_end(env);
+}
+
+/*
+ * After a meta page could not be written LMDB refuses everything in this process (and
+ * has put the old page back): begin anew with the file as it is.
+ */
+static int reopen(struct vx_kv_env *env)
+{
+	int rc = MDB_SUCCESS;
+
+	if (!remap_begin(env))
+		return MDB_SUCCESS;
+	if (env->failed) {
+		while (env->pooled > 0)
+			mdb_txn_abort(env->pool[--env->pooled]);
+		if (env->mdb != NULL)
+			mdb_env_close(env->mdb);
+		env->mdb = NULL;
+		rc = open_mdb(env);
+		env->failed = rc != MDB_SUCCESS;
+	}
+	remap_end(env);
+	return rc;
+}
+
+/*
+ * A thread that has a transaction already may begin another although a remapping is
+ * wanted: it waits for this very thread.
+ */
 static void enter(struct vx_kv_env *env)
 {
 	assert(env->pid == getpid()); /* an environment does not survive fork */
 	(void)pthread_mutex_lock(&env->lock);
-	while (env->resizing)
+	while (env->remapping || (env->remap_wanted && held == 0))
 		(void)pthread_cond_wait(&env->idle, &env->lock);
 	env->active++;
 	(void)pthread_mutex_unlock(&env->lock);
+	held++;
 }
 
 static void leave(struct vx_kv_env *env)
 {
+	held -= held > 0; /* a view may end on another thread than it began on */
 	(void)pthread_mutex_lock(&env->lock);
 	if (--env->active == 0)
 		(void)pthread_cond_broadcast(&env->idle);
@@ -285,7 +364,9 @@ static void grow_ahead(struct vx_kv_env *env)
 	MDB_envinfo info;
 	MDB_stat st;
 
-	if (mdb_env_info(env->mdb, &info) != MDB_SUCCESS ||
+	/* Bodies are read in place: the map of a volume stays where it is. */
+	if ((env->mode & VX_KV_VOLUME) != 0 || env->failed ||
+	    mdb_env_info(env->mdb, &info) != MDB_SUCCESS ||
 	    mdb_env_stat(env->mdb, &st) != MDB_SUCCESS)
 		return;
 	if (env->grow ||
@@ -329,8 +410,11 @@ int vx_kv_begin(struct vx_kv_env *env, bool write, struct vx_kv_txn **out)
 	if (write)
 		grow_ahead(env);
 	for (int tries = 0; tries < 8; tries++) {
+		if (env->failed && (env->mode & VX_KV_VOLUME) == 0 &&
+		    (rc = reopen(env)) != MDB_SUCCESS)
+			break;
 		enter(env);
-		rc = begin_mdb(env, write, &txn->mdb);
+		rc = env->failed ? MDB_PANIC : begin_mdb(env, write, &txn->mdb);
 		if (rc == MDB_SUCCESS) {
 			txn->env = env;
 			txn->write = write;
@@ -338,7 +422,9 @@ int vx_kv_begin(struct vx_kv_env *env, bool write, struct vx_kv_txn **out)
 			return VX_OK;
 		}
 		leave(env);
-		if (rc == MDB_MAP_RESIZED)
+		if (rc == MDB_PANIC && (env->mode & VX_KV_VOLUME) == 0)
+			env->failed = true;
+		else if (rc == MDB_MAP_RESIZED && (env->mode & VX_KV_VOLUME) == 0)
 			resize(env, 0);
 		else if (rc == MDB_READERS_FULL)
 			(void)vx_kv_check_readers(env);
@@ -356,6 +442,17 @@ static void end(struct vx_kv_txn *txn)
 	vx_free(txn);
 }
 
+/* Does LMDB refuse to go on?  It keeps that to itself, but a transaction tells. */
+static bool is_panicking(struct vx_kv_env *env)
+{
+	MDB_txn *probe = NULL;
+	const int rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &probe);
+
+	if (rc == MDB_SUCCESS)
+		mdb_txn_abort(probe);
+	return rc == MDB_PANIC;
+}
+
 int vx_kv_commit(struct vx_kv_txn *txn)
 {
 	struct vx_kv_env *env = txn->env;
@@ -365,6 +462,8 @@ int vx_kv_commit(struct vx_kv_txn *txn)
 	rc = mdb_txn_commit(txn->mdb);
 	if (rc == MDB_MAP_FULL)
 		env->grow = true;
+	if (rc != MDB_SUCCESS && is_panicking(env))
+		env->failed = true;
 	end(txn);
 	return result_of(env, rc);
 }
@@ -587,14 +686,22 @@ const struct vx_change *vx_kv_changes(const struct vx_kv_txn *txn, size_t *count
 
 int vx_kv_sync(struct vx_kv_env *env)
 {
-	return result_of(env, mdb_env_sync(env->mdb, 1));
+	int rc;
+
+	enter(env);
+	rc = env->failed ? MDB_PANIC : mdb_env_sync(env->mdb, 1);
+	leave(env);
+	return result_of(env, rc);
 }
 
 int vx_kv_check_readers(struct vx_kv_env *env)
 {
-	int dead = 0;
+	int dead = 0, rc;
 
-	return mdb_reader_check(env->mdb, &dead) == MDB_SUCCESS ? dead : 0;
+	enter(env);
+	rc = env->failed ? MDB_PANIC : mdb_reader_check(env->mdb, &dead);
+	leave(env);
+	return rc == MDB_SUCCESS ? dead : 0;
 }
 
 bool vx_kv_is_current(const struct vx_kv_env *env)
@@ -605,62 +712,190 @@ bool vx_kv_is_current(const struct vx_kv_env *env)
 	       st.st_ino == env->ino;
 }
 
+static int sync_file(const char *path, struct vx_error *err)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int failed = fd < 0 || fsync(fd) < 0 ? errno : 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	if (failed == 0)
+		return VX_OK;
+	return vx_error_set(err, vx_errno_result(failed), "cannot write %s: %s", path,
+	    vx_errno_text(failed));
+}
+
 int vx_kv_copy(struct vx_kv_env *env, const char *to, struct vx_error *err)
 {
 	int rc;
 
 	enter(env);
-	rc = mdb_env_copy2(env->mdb, to, 0);
+	rc = env->failed ? MDB_PANIC : mdb_env_copy2(env->mdb, to, 0);
 	leave(env);
 	if (rc == MDB_SUCCESS)
-		return VX_OK;
+		return sync_file(to, err); /* LMDB leaves that to the kernel */
 	return vx_error_set(err, result_of(env, rc), "cannot copy %s to %s: %s",
 	    env->path, to, rc > 0 ? vx_errno_text(rc) : mdb_strerror(rc));
 }
 
-struct oldest {
-	uint64_t txn;
-	unsigned pid;
+struct readers {
+	uint64_t oldest; /* transaction */
+	unsigned pid;    /* who has it */
+	unsigned count;
 };
 
 /* A line of mdb_reader_list: pid, thread, transaction (or '-'). */
 static int see_reader(const char *line, void *ctx)
 {
-	struct oldest *o = ctx;
+	struct readers *o = ctx;
 	vx_slice rest = vx_slice_trim(vx_slice_str(line), " \n"), pid, txn;
 	uint64_t number, process;
 
 	if (!vx_slice_cut(&rest, ' ', &pid))
 		return 0;
 	txn = vx_slice_from(rest, vx_slice_rfind(rest, ' ') + 1);
-	if (vx_slice_number(pid, UINT32_MAX, &process) == VX_OK &&
-	    vx_slice_number(txn, UINT64_MAX, &number) == VX_OK && number < o->txn) {
-		o->txn = number;
+	if (vx_slice_number(pid, UINT32_MAX, &process) != VX_OK ||
+	    vx_slice_number(txn, UINT64_MAX, &number) != VX_OK)
+		return 0;
+	o->count++;
+	if (number < o->oldest) {
+		o->oldest = number;
 		o->pid = (unsigned)process;
 	}
 	return 0;
 }
 
-int vx_kv_stat(struct vx_kv_env *env, struct vx_kv_stat *out)
+static int stat_now(struct vx_kv_env *env, struct vx_kv_stat *out)
 {
-	struct oldest oldest = { .txn = UINT64_MAX };
+	struct readers r = { .oldest = UINT64_MAX };
 	MDB_envinfo info;
 	MDB_stat st;
-	int rc = mdb_env_info(env->mdb, &info);
+	int rc = env->failed ? MDB_PANIC : mdb_env_info(env->mdb, &info);
 
 	if (rc == MDB_SUCCESS)
 		rc = mdb_env_stat(env->mdb, &st);
 	if (rc != MDB_SUCCESS)
-		return result_of(env, rc);
-	(void)mdb_reader_list(env->mdb, see_reader, &oldest);
+		return rc;
+	(void)mdb_reader_list(env->mdb, see_reader, &r);
 	*out = (struct vx_kv_stat){
 		.map_octets = info.me_mapsize,
 		.used_octets = ((uint64_t)info.me_last_pgno + 1) * st.ms_psize,
 		.last_txn = info.me_last_txnid,
-		.readers = info.me_numreaders,
+		.readers = r.count,
+		.oldest_reader = r.count > 0 ? r.oldest : 0,
 		.oldest_reader_txns =
-		    oldest.txn < info.me_last_txnid ? info.me_last_txnid - oldest.txn : 0,
-		.oldest_reader_pid = oldest.pid,
+		    r.oldest < info.me_last_txnid ? info.me_last_txnid - r.oldest : 0,
+		.oldest_reader_pid = r.pid,
 	};
-	return VX_OK;
+	return MDB_SUCCESS;
+}
+
+int vx_kv_stat(struct vx_kv_env *env, struct vx_kv_stat *out)
+{
+	int rc;
+
+	enter(env);
+	rc = stat_now(env, out);
+	leave(env);
+	return result_of(env, rc);
+}
+
+int vx_kv_free_octets(struct vx_kv_txn *txn, uint64_t *out)
+{
+	enum {
+		FREE_DBI = 0 /* transaction -> count, then page numbers */
+	};
+	MDB_cursor *c;
+	MDB_val k, v;
+	MDB_stat st;
+	uint64_t pages = 0;
+	size_t count;
+	int rc = mdb_env_stat(txn->env->mdb, &st);
+
+	if (rc == MDB_SUCCESS)
+		rc = mdb_cursor_open(txn->mdb, FREE_DBI, &c);
+	if (rc != MDB_SUCCESS)
+		return finish(txn, rc);
+	while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == MDB_SUCCESS) {
+		if (v.mv_size < sizeof(count))
+			continue;
+		memcpy(&count, v.mv_data, sizeof(count));
+		pages += count;
+	}
+	mdb_cursor_close(c);
+	if (rc == MDB_NOTFOUND)
+		*out = pages * st.ms_psize;
+	return rc == MDB_NOTFOUND ? VX_OK : finish(txn, rc);
+}
+
+/* --- values in place ------------------------------------------------------------------
+ */
+
+/*
+ * Keys lie in leaf pages, whose header begins with the page's number: so the place of
+ * a page in memory tells where the map begins, which LMDB does not say.
+ */
+static uint64_t offset_in_file(
+    const struct vx_kv_env *env, const void *key, const char *value)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+	const char *page;
+	size_t number;
+
+	if (mdb_env_info(env->mdb, &info) != MDB_SUCCESS ||
+	    mdb_env_stat(env->mdb, &st) != MDB_SUCCESS)
+		return UINT64_MAX;
+	page = (const char *)key - (uintptr_t)key % st.ms_psize;
+	memcpy(&number, page, sizeof(number));
+	if (number > info.me_last_pgno)
+		return UINT64_MAX;
+	return (uint64_t)(value - (page - number * st.ms_psize));
+}
+
+int vx_kv_get_in_place(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key,
+    vx_slice *value, uint64_t *offset)
+{
+	MDB_val k = val_of(key), v;
+	MDB_cursor *c;
+	MDB_stat st;
+	int rc = mdb_cursor_open(txn->mdb, txn->env->dbi[tree], &c);
+
+	if (rc != MDB_SUCCESS)
+		return finish(txn, rc);
+	rc = mdb_cursor_get(c, &k, &v, MDB_SET_KEY);
+	if (rc == MDB_SUCCESS)
+		rc = mdb_env_stat(txn->env->mdb, &st);
+	if (rc == MDB_SUCCESS) {
+		*value = vx_slice_of(v.mv_data, v.mv_size);
+		/* Half a page and more has pages of its own. */
+		*offset = v.mv_size <= st.ms_psize / 2
+			      ? VX_KV_NOT_IN_PLACE
+			      : offset_in_file(txn->env, k.mv_data, v.mv_data);
+	}
+	mdb_cursor_close(c);
+	return finish(txn, rc);
+}
+
+void vx_kv_warm(struct vx_kv_env *env, vx_slice value, uint64_t offset)
+{
+	enum {
+		STEP = 256 * 1024
+	};
+	char *scratch = vx_alloc(STEP);
+	volatile char sink = 0;
+	mdb_filehandle_t fd;
+
+	if (scratch != NULL && offset <= INT64_MAX &&
+	    mdb_env_get_fd(env->mdb, &fd) == MDB_SUCCESS)
+		for (size_t at = 0; at < value.len; at += STEP)
+			if (pread(fd, scratch,
+				vx_slice_from(value, at).len < STEP
+				    ? vx_slice_from(value, at).len
+				    : STEP,
+				(off_t)(offset + at)) <= 0)
+				break;
+	vx_free(scratch);
+	for (size_t i = 0; i < value.len; i += 4096) /* into this process's page table */
+		sink = (char)(sink + value.ptr[i]);
 }

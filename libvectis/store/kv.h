@@ -3,8 +3,9 @@
  *
  * Every trap of liblmdb 0.9.24 is handled here and nowhere else: write transactions
  * stay on their thread, the map grows ahead of need and follows other processes'
- * growth, no environment is opened twice, read transactions are pooled, keys compare
- * as octets.
+ * growth (a volume's is as large as it ever gets and stays where it is), an environment
+ * that LMDB gave up after a failed write is opened anew, no environment is opened twice,
+ * read transactions are pooled, keys compare as octets.
  */
 #ifndef VX_STORE_KV_H
 #define VX_STORE_KV_H
@@ -118,10 +119,27 @@ bool vx_kv_is_current(const struct vx_kv_env *env);
 /* Copy the environment to a new file while it is in use. */
 int vx_kv_copy(struct vx_kv_env *env, const char *to, struct vx_error *err);
 struct vx_kv_stat {
-	uint64_t map_octets, used_octets, free_octets, last_txn, readers,
-	    oldest_reader_txns;
-	uint32_t oldest_reader_pid; /* 0: none */
+	uint64_t map_octets, used_octets, last_txn;
+	uint64_t readers;            /* transactions under way, in all processes */
+	uint64_t oldest_reader;      /* its transaction; 0: none */
+	uint64_t oldest_reader_txns; /* how many were committed since */
+	uint32_t oldest_reader_pid;  /* 0: none */
 };
 int vx_kv_stat(struct vx_kv_env *env, struct vx_kv_stat *out);
+/* Octets of pages that will be used again: walks the free list. */
+int vx_kv_free_octets(struct vx_kv_txn *txn, uint64_t *out);
+
+/*
+ * In a volume only, where nothing is ever freed and the map never moves: a value that
+ * may be used after the transaction's end, until the environment is closed, and where it
+ * is in the file.  VX_KV_NOT_IN_PLACE: a small one, to be copied before.
+ */
+#define VX_KV_NOT_IN_PLACE UINT64_MAX
+#define VX_KV_SMALL_MAX 16384 /* no longer one is not in place */
+int vx_kv_get_in_place(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key,
+    vx_slice *value, uint64_t *offset);
+/* Blocks: bring a value in place into memory, by reading: eight times as fast as faults.
+ */
+void vx_kv_warm(struct vx_kv_env *env, vx_slice value, uint64_t offset);
 
 #endif

@@ -7,6 +7,7 @@ libvx_store_la_SOURCES = \
 	%D%/check.c \
 	%D%/collect.c \
 	%D%/commit.c \
+	%D%/guard.c %D%/guard.h \
 	%D%/keys.c %D%/keys.h \
 	%D%/kv.c %D%/kv.h \
 	%D%/mailbox.c \

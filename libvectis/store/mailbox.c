@@ -23,6 +23,22 @@ static vx_slice canonical(vx_slice name, char buffer[VX_MAILBOX_NAME_MAX])
 	return vx_slice_of(buffer, name.len);
 }
 
+/* C0, DEL, C1, and the separators of lines and paragraphs (RFC 9051 5.1). */
+static bool has_control(vx_slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		const vx_slice rest = vx_slice_from(s, i);
+
+		if (vx_is(s.ptr[i], VX_C_CTL) ||
+		    (s.ptr[i] == '\xc2' && i + 1 < s.len &&
+			(unsigned char)s.ptr[i + 1] < 0xa0) ||
+		    vx_slice_has_prefix(rest, VX_S("\xe2\x80\xa8")) ||
+		    vx_slice_has_prefix(rest, VX_S("\xe2\x80\xa9")))
+			return true;
+	}
+	return false;
+}
+
 int vx_mailbox_name_check(vx_slice name)
 {
 	size_t depth = 0;
@@ -30,9 +46,8 @@ int vx_mailbox_name_check(vx_slice name)
 
 	if (name.len == 0 || name.len > VX_MAILBOX_NAME_MAX || !vx_utf8_valid(name))
 		return VX_EINVAL;
-	for (size_t i = 0; i < name.len; i++)
-		if (vx_is(name.ptr[i], VX_C_CTL))
-			return VX_EINVAL;
+	if (has_control(name))
+		return VX_EINVAL;
 	for (bool more = true; more;) {
 		more = vx_slice_cut(&rest, '/', &level);
 		if (level.len == 0 || ++depth > VX_MAILBOX_DEPTH_MAX)
@@ -78,6 +93,8 @@ static int make(struct vx_kv_txn *txn, uint32_t account, vx_slice name, unsigned
 		return VX_EEXIST;
 	if (rc != VX_OK && rc != VX_ENOENT)
 		return rc;
+	if (a.next_mailbox == 0)
+		return VX_ENOENT; /* the account was removed under a session's feet */
 	/* Never given twice to an account, and larger than what an older copy had. */
 	a.last_uidvalidity = a.last_uidvalidity < now ? now : a.last_uidvalidity + 1;
 	n.mailbox = a.next_mailbox++;
@@ -410,11 +427,18 @@ int vx_account_set_quota(
 int vx_account_remove(struct vx_kv_txn *txn, uint32_t account)
 {
 	struct vx_arena arena = { .limit = (size_t)16 << 20 };
+	struct vx_account_record a;
 	struct vx_name n, none = { 0 };
 	vx_slice *names;
 	size_t count;
 	int rc = names_below(txn, account, vx_slice_of("", 0), &arena, &names, &count);
 
+	if (rc == VX_OK)
+		rc = vx_account_read(txn, account, &a);
+	if (rc == VX_OK) {
+		a.next_mailbox = 0;
+		rc = vx_account_write(txn, account, &a);
+	}
 	for (size_t i = 0; i < count && rc == VX_OK; i++) {
 		rc = vx_name_read(txn, account, names[i], &n);
 		if (rc == VX_OK)

@@ -95,6 +95,7 @@ void vx_notify_publish(struct vx_store *s, const struct vx_change *changes, size
 		struct ring_entry *e = &s->ring->entries[number % RING_ENTRIES];
 
 		atomic_store(&e->number, UINT64_MAX); /* nobody reads a mixed entry */
+		atomic_thread_fence(memory_order_release);
 		e->account = changes[i].account;
 		e->mailbox = changes[i].mailbox;
 		e->modseq = changes[i].modseq;
@@ -110,12 +111,17 @@ void vx_notify_waiting(struct vx_store *s, int by)
 	(void)atomic_fetch_add(&s->ring->waiters, by);
 }
 
+void vx_notify_forget_waiters(struct vx_store *s)
+{
+	/* One that does wait takes itself off below 0, until the next time here. */
+	atomic_store(&s->ring->waiters, 0);
+}
+
 unsigned vx_notify_waiters(struct vx_store *s)
 {
 	const int32_t n = atomic_load(&s->ring->waiters);
 
-	/* A process that died while it waited leaves a count behind: ignore what is
-	 * absurd. */
+	/* A process that died while it waited leaves a count behind for some seconds. */
 	return n > 0 && n < 64 ? (unsigned)n : 0;
 }
 
@@ -194,6 +200,7 @@ void vx_notify_dispatch(struct vx_store *s)
 		const uint64_t number = atomic_load(&e->number);
 		const struct vx_change c = { e->account, e->mailbox, e->modseq };
 
+		atomic_thread_fence(memory_order_acquire);
 		if (number != s->ring_at || atomic_load(&e->number) != number ||
 		    (c.account == 0 && c.mailbox == 0)) {
 			/* overtaken, being written by a slower process, or "everything"

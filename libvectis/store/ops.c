@@ -117,6 +117,9 @@ static int file_all(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_b
 		filed += t->result == VX_OK;
 		if (t->result != VX_OK && (first == VX_ENOENT || i == 0))
 			first = t->result;
+		/* Two copies for one account may be too much where one is not. */
+		if (t->result != VX_OK && op->all_or_none)
+			return t->result;
 	}
 	if (filed == 0)
 		return first;
@@ -534,25 +537,29 @@ void vx_copy_op_init(struct vx_copy_op *op)
 
 /* --- reaping ------------------------------------------------------------------------ */
 
-/* Delete the descriptor of a body whose grace period is over. */
+/*
+ * Delete the descriptor of a body whose grace period is over.  A damaged one goes too,
+ * and its octets are not counted: the volume's file tells what was never referenced.
+ */
 int vx_reap_blob(struct vx_kv_txn *txn, uint64_t blob)
 {
 	struct vx_volume_record volume;
 	struct vx_key k;
 	vx_slice v;
-	uint64_t size;
+	uint64_t size = 0;
 	int rc;
 
 	vx_key_blob(&k, blob);
 	rc = vx_kv_get(txn, VX_TREE_DESC, vx_key_slice(&k), &v);
-	if (rc == VX_OK)
-		rc = vx_value_check(v, 'd', DESCRIPTOR_HEADER);
 	if (rc != VX_OK)
 		return rc == VX_ENOENT ? VX_OK : rc;
-	size = vx_get_le64(v.ptr + VX_VALUE_HEADER);
+	if (vx_value_check(v, 'd', DESCRIPTOR_HEADER) == VX_OK)
+		size = vx_get_le64(v.ptr + VX_VALUE_HEADER);
 	rc = vx_kv_delete(txn, VX_TREE_DESC, vx_key_slice(&k));
 	if (rc == VX_OK)
 		rc = vx_volume_record_read(txn, (uint32_t)(blob >> 32), &volume);
+	if (rc == VX_ENOENT || rc == VX_ECORRUPT)
+		return VX_OK;
 	if (rc != VX_OK)
 		return rc;
 	volume.live -= size < volume.live ? size : volume.live;

@@ -8,7 +8,7 @@
 
 enum {
 	REAP_SLICE = 1000,
-	FORMAT_VERSION = 1
+	FORMAT_VERSION = 2 /* 1: counts without a checksum; never released */
 };
 
 static int check_format(struct vx_store *s, uint32_t found, struct vx_error *err)
@@ -70,7 +70,9 @@ int vx_state_prepare(struct vx_store *s, struct vx_error *err)
 struct sweep_op {
 	struct vx_store_op op;
 	uint32_t now, grace_s;
-	bool more; /* out: there is more to do */
+	struct vx_key mark; /* of the mailbox under way; the search begins here */
+	bool sweeping;      /* out: mark is one */
+	bool more;          /* out: there is more to do */
 };
 
 static enum vx_box_verdict drop(struct vx_box_visit *v, struct vx_record *r)
@@ -102,7 +104,33 @@ static int delete_range(struct vx_kv_txn *txn, const struct vx_key *prefix)
 	return rc == VX_ENOENT ? VX_OK : rc;
 }
 
-static int sweep_mailbox(struct sweep_op *op, struct vx_box *b, const struct vx_key *mark)
+/* Of a removed account nothing is left but its record: that goes last. */
+static int forget_account(struct vx_box *b)
+{
+	struct vx_kv_cursor *c;
+	struct vx_key k;
+	vx_slice key, value;
+	int rc;
+
+	if (b->a.next_mailbox != 0)
+		return VX_OK;
+	rc = vx_kv_cursor_open(b->txn, VX_TREE_STATE, &c);
+	if (rc != VX_OK)
+		return rc;
+	k.len = 0;
+	vx_key_add_u32(&k, b->account);
+	vx_key_add_u32(&k, 1);
+	rc = vx_kv_seek(c, vx_key_slice(&k), &key, &value);
+	if (rc == VX_OK && (key.len < 4 || vx_get_be32(key.ptr) != b->account))
+		rc = VX_ENOENT;
+	vx_kv_cursor_close(c);
+	if (rc != VX_ENOENT)
+		return rc;
+	vx_key_state(&k, b->account, 0, VX_KIND_ACCOUNT);
+	return vx_kv_delete(b->txn, VX_TREE_STATE, vx_key_slice(&k));
+}
+
+static int sweep_mailbox(struct sweep_op *op, struct vx_box *b)
 {
 	struct vx_box_visit v = { .limit = REAP_SLICE * 10, .visit = drop, .ctx = b };
 	struct vx_key prefix;
@@ -118,36 +146,39 @@ static int sweep_mailbox(struct sweep_op *op, struct vx_box *b, const struct vx_
 	vx_key_state(&prefix, b->account, b->mailbox, VX_KIND_HEAD);
 	prefix.len = 8;
 	rc = delete_range(b->txn, &prefix);
-	return rc == VX_OK ? vx_kv_delete(b->txn, VX_TREE_STATE, vx_key_slice(mark)) : rc;
+	if (rc == VX_OK)
+		rc = vx_kv_delete(b->txn, VX_TREE_STATE, vx_key_slice(&op->mark));
+	return rc == VX_OK ? forget_account(b) : rc;
 }
 
 /* One deleted mailbox, or a slice of it.  VX_ENOENT: none is left. */
 static int sweep_one(struct sweep_op *op, struct vx_kv_txn *txn, struct vx_box *b)
 {
 	struct vx_kv_cursor *c;
-	struct vx_key prefix, mark;
+	struct vx_key prefix;
 	vx_slice key, value;
 	int rc = vx_kv_cursor_open(txn, VX_TREE_STATE, &c);
 
 	if (rc != VX_OK)
 		return rc;
 	vx_key_state(&prefix, 0, 0, VX_KIND_SWEEP);
-	rc = vx_kv_seek(c, vx_key_slice(&prefix), &key, &value);
+	rc = vx_kv_seek(c, vx_key_slice(&op->mark), &key, &value);
 	if (rc == VX_OK && !vx_key_is(key, &prefix, 8))
 		rc = VX_ENOENT;
 	if (rc == VX_OK) {
-		mark.len = 0;
-		vx_key_add(&mark, key);
+		op->mark.len = 0;
+		vx_key_add(&op->mark, key);
 	}
 	vx_kv_cursor_close(c);
+	op->sweeping = rc == VX_OK;
 	if (rc != VX_OK)
 		return rc;
 	rc = vx_box_open_any(
-	    txn, vx_get_be32(mark.octets + 9), vx_get_be32(mark.octets + 13), b);
-	if (rc == VX_ENOENT)
-		return vx_kv_delete(txn, VX_TREE_STATE, vx_key_slice(&mark));
+	    txn, vx_get_be32(op->mark.octets + 9), vx_get_be32(op->mark.octets + 13), b);
 	op->more = true;
-	return rc == VX_OK ? sweep_mailbox(op, b, &mark) : rc;
+	if (rc == VX_ENOENT)
+		return vx_kv_delete(txn, VX_TREE_STATE, vx_key_slice(&op->mark));
+	return rc == VX_OK ? sweep_mailbox(op, b) : rc;
 }
 
 /* Bodies whose grace period is over. */
@@ -207,7 +238,7 @@ static bool wanted(struct vx_store *s, const struct sweep_op *op)
 		return false;
 	vx_key_state(&prefix, 0, 0, VX_KIND_SWEEP);
 	if (vx_kv_cursor_open(txn, VX_TREE_STATE, &c) == VX_OK) {
-		yes = vx_kv_seek(c, vx_key_slice(&prefix), &key, &value) == VX_OK &&
+		yes = vx_kv_seek(c, vx_key_slice(&op->mark), &key, &value) == VX_OK &&
 		      vx_key_is(key, &prefix, 8);
 		vx_kv_cursor_close(c);
 	}
@@ -220,17 +251,36 @@ static bool wanted(struct vx_store *s, const struct sweep_op *op)
 	return yes;
 }
 
-int vx_state_reap(struct vx_store *s)
+/* A damaged mailbox is left to store repair: the others' sweeping goes on behind it. */
+static void skip_damaged(struct vx_store *s, struct sweep_op *op)
+{
+	const uint32_t account = vx_get_be32(op->mark.octets + 9),
+		       mailbox = vx_get_be32(op->mark.octets + 13);
+
+	vx_log(s->o.log, VX_LOG_ERROR, "a deleted mailbox is damaged and stays",
+	    VX_KV_U("account", account), VX_KV_U("mailbox", mailbox));
+	vx_key_state(&op->mark, 0, 0, VX_KIND_SWEEP);
+	vx_key_add_u32(&op->mark, mailbox == UINT32_MAX ? account + 1 : account);
+	vx_key_add_u32(&op->mark, mailbox + 1);
+	op->more = true;
+}
+
+int vx_state_reap(struct vx_store *s, bool (*go_on)(struct vx_store *store))
 {
 	struct sweep_op op = { .op = { .apply = apply_reap, .frees = true },
 		.now = (uint32_t)vx_clock_s(),
 		.grace_s = s->o.grace_s };
-	int rc = VX_OK;
+	int rc;
 
+	vx_key_state(&op.mark, 0, 0, VX_KIND_SWEEP);
 	if (!wanted(s, &op))
 		return VX_OK;
-	do
+	do {
 		rc = vx_store_run(s, &op.op);
-	while (rc == VX_OK && op.more);
+		if (rc == VX_ECORRUPT && op.sweeping) {
+			skip_damaged(s, &op);
+			rc = VX_OK;
+		}
+	} while (rc == VX_OK && op.more && go_on(s));
 	return rc;
 }

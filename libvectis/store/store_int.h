@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct vx_describer;
 
@@ -35,6 +36,9 @@ struct vx_lane {
 	int lease_fd;
 	uint32_t next_seq;
 	uint64_t octets;
+	/* the large lane's thread: */
+	unsigned begun; /* blobs between their first and last piece; the store's lock */
+	struct vx_lane *next; /* full, and its last blobs are not at their end */
 };
 
 /* One part of a blob to be appended. */
@@ -50,8 +54,13 @@ void vx_lane_init(struct vx_lane *lane, int id);
 void vx_lane_done(struct vx_store *store, struct vx_lane *lane);
 /* A blob id that is never given again; takes or makes a volume when needed. */
 int vx_lane_next_blob(struct vx_store *store, struct vx_lane *lane, uint64_t *blob);
-int vx_lane_append(
-    struct vx_lane *lane, const struct vx_blob_part *parts, size_t count, bool sync);
+/*
+ * Durable when it returns VX_OK and sync.  After a failed write the lane has no volume
+ * any more: what began in it cannot go on, the next blob takes one anew.
+ */
+int vx_lane_append(struct vx_store *store, struct vx_lane *lane,
+    const struct vx_blob_part *parts, size_t count, bool sync);
+bool vx_lane_is_full(const struct vx_store *store, const struct vx_lane *lane);
 /* Seal the volume when it is full; the next blob goes to another. */
 void vx_lane_check_full(struct vx_store *store, struct vx_lane *lane);
 
@@ -59,6 +68,8 @@ int vx_volume_take(struct vx_store *store, uint32_t number, struct vx_volume **o
 void vx_volume_give(struct vx_store *store, struct vx_volume *v);
 /* Forget the ones whose file was replaced; readers keep theirs until they are done. */
 void vx_volumes_retire(struct vx_store *store);
+/* Free the reader slots that dead processes left in the volumes that are written here. */
+int vx_volumes_check_readers(struct vx_store *store);
 /* The records of all volumes, by number.  Own: vx_free. */
 int vx_volume_list(struct vx_store *store, struct vx_volume_record **out, size_t *count);
 /* Octets of messages in it, without their headers. */
@@ -100,10 +111,11 @@ struct vx_blob_writer {
 	uint32_t next_part;
 	bool large, finished, durable;
 	/* guarded by store->lock */
-	bool abandoned;     /* freed by its owner: the lane frees it */
-	unsigned in_flight; /* pieces with the lane */
-	int failed;         /* result of a piece */
-	bool waiting;       /* its owner was told VX_WAIT */
+	bool abandoned;       /* freed by its owner: the lane frees it */
+	struct vx_lane *lane; /* of a large one, from its first to its last piece */
+	unsigned in_flight;   /* pieces with the lane */
+	int failed;           /* result of a piece */
+	bool waiting;         /* its owner was told VX_WAIT */
 	void (*wake)(void *ctx);
 	void *ctx;
 	struct vx_blob_writer *next_wake;
@@ -131,6 +143,8 @@ void vx_notify_dispatch(struct vx_store *store);
 /* Somebody waits for the write lock; how many do, in all processes. */
 void vx_notify_waiting(struct vx_store *store, int by);
 unsigned vx_notify_waiters(struct vx_store *store);
+/* Processes that died while they waited left their count behind. */
+void vx_notify_forget_waiters(struct vx_store *store);
 
 /* --- the store -------------------------------------------------------------------- */
 
@@ -150,7 +164,7 @@ struct vx_store {
 	struct vx_store_op *finished, **finished_tail;
 	struct vx_blob_writer *wakes;
 	bool stopping;
-	bool read_mostly;
+	_Atomic int refusal; /* VX_ENOSPC, VX_EIO: only what frees is accepted */
 	pthread_t committer;
 	bool committer_runs;
 	struct vx_lane small_lane; /* the committer's */
@@ -195,8 +209,19 @@ void vx_committer_stop(struct vx_store *store);
 int vx_store_enqueue(struct vx_store *store, struct vx_store_op *op);
 int vx_upkeep_start(struct vx_store *store);
 void vx_upkeep_stop(struct vx_store *store);
-/* The disk is full: take only what frees, and release the ballast. */
-void vx_store_disk_full(struct vx_store *store);
+/* Full or failing (VX_ENOSPC, VX_EIO): take only what frees, release the ballast. */
+void vx_store_disk_failed(struct vx_store *store, int why);
+/* Does upkeep (which calls it) go on?  The store may be closing. */
+bool vx_upkeep_goes_on(struct vx_store *store);
+/* The oldest reader of all processes: named in the log when it is older than a minute. */
+struct vx_old_reader {
+	uint32_t pid;
+	uint64_t txn;
+	uint64_t since_s;
+	unsigned named; /* how often */
+};
+void vx_store_check_readers(
+    struct vx_store *store, struct vx_old_reader *old, uint64_t now_s);
 /*
  * Without its ballast the store is read-mostly, in every process that uses it: what one
  * released is not for the mail of the others.
@@ -205,9 +230,8 @@ void vx_store_look_at_disk(struct vx_store *store);
 
 /* state.c: on opening, in every batch of upkeep, for store check */
 int vx_state_prepare(struct vx_store *store, struct vx_error *err);
-int vx_state_reap(struct vx_store *store);
-int vx_state_check(
-    struct vx_store *store, vx_store_report_fn *report, void *ctx, uint64_t *problems);
+/* go_on is asked between slices. */
+int vx_state_reap(struct vx_store *store, bool (*go_on)(struct vx_store *store));
 void vx_snapshots_forget(struct vx_store *store);
 
 #endif

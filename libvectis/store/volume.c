@@ -1,11 +1,13 @@
 /* Volumes: append-only files of bodies, one writer each, sealed when full (STORE.md 3).
  */
 #include "base/bytes.h"
+#include "base/fs.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "store/keys.h"
 #include "store/store_int.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SEALED_MAP_SLACK ((uint64_t)64 << 20)
+/*
+ * Bodies are read in place, so the map of a volume never moves: it has room for the
+ * size at which volumes are sealed and for the large blobs that are under way then.
+ */
+#define MAP_LEAST ((uint64_t)16 << 30)
+static_assert(VX_BLOB_INLINE_MAX == VX_PART_PAYLOAD, "a small blob is one part");
 enum {
 	OPEN_MAX = 512,
 	PART_MAGIC = 0x5642,
@@ -82,11 +89,28 @@ void vx_volumes_retire(struct vx_store *s)
 	(void)pthread_mutex_unlock(&s->volume_lock);
 }
 
+int vx_volumes_check_readers(struct vx_store *s)
+{
+	int dead = 0;
+
+	(void)pthread_mutex_lock(&s->volume_lock);
+	for (struct vx_volume *v = s->volumes; v != NULL; v = v->next)
+		if (v->writable)
+			dead += vx_kv_check_readers(v->env);
+	(void)pthread_mutex_unlock(&s->volume_lock);
+	return dead;
+}
+
 bool vx_volume_is_sealed(const char *path)
 {
 	struct stat st;
 
 	return stat(path, &st) == 0 && (st.st_mode & S_IWUSR) == 0;
+}
+
+static uint64_t map_octets(const struct vx_store *s)
+{
+	return s->o.volume_octets * 2 < MAP_LEAST ? MAP_LEAST : s->o.volume_octets * 2;
 }
 
 /* Open volume number into the list; the lock is held. */
@@ -102,9 +126,7 @@ static int open_volume(
 	vx_volume_path(s, number, path);
 	if ((mode & VX_KV_READ_ONLY) != 0 && vx_volume_is_sealed(path))
 		mode |= VX_KV_NO_LOCK; /* its lock file may belong to another inode */
-	/* The map is larger than the file ever gets: the last blob may be 4 GiB long. */
-	rc = vx_kv_open(path, mode | VX_KV_VOLUME,
-	    s->o.volume_octets * 2 + SEALED_MAP_SLACK, &v->env, NULL);
+	rc = vx_kv_open(path, mode | VX_KV_VOLUME, map_octets(s), &v->env, NULL);
 	if (rc != VX_OK) {
 		vx_free(v);
 		return rc;
@@ -119,6 +141,19 @@ static int open_volume(
 	return VX_OK;
 }
 
+/* What is open only for reading and not used right now makes room for a writer. */
+static struct vx_volume *find_for(struct vx_store *s, uint32_t number, unsigned mode)
+{
+	struct vx_volume *v = find_open(s, number), **at = &s->volumes;
+
+	if (v == NULL || v->writable || v->refs > 0 || (mode & VX_KV_READ_ONLY) != 0)
+		return v;
+	while (*at != v)
+		at = &(*at)->next;
+	close_volume(s, at);
+	return NULL;
+}
+
 static int take(
     struct vx_store *s, uint32_t number, unsigned mode, struct vx_volume **out)
 {
@@ -126,11 +161,11 @@ static int take(
 	int rc = VX_OK;
 
 	(void)pthread_mutex_lock(&s->volume_lock);
-	v = find_open(s, number);
+	v = find_for(s, number, mode);
 	if (v == NULL)
 		rc = open_volume(s, number, mode, &v);
 	else if ((mode & VX_KV_READ_ONLY) == 0 && !v->writable)
-		rc = VX_EBUSY; /* open for reading: it cannot be opened twice */
+		rc = VX_EBUSY; /* it cannot be opened twice */
 	if (rc == VX_OK) {
 		v->refs++;
 		v->used = ++s->volume_clock;
@@ -249,7 +284,9 @@ void vx_lane_done(struct vx_store *s, struct vx_lane *lane)
 		vx_volume_give(s, lane->volume);
 	if (lane->lease_fd >= 0)
 		(void)close(lane->lease_fd);
-	vx_lane_init(lane, lane->id);
+	lane->volume = NULL;
+	lane->lease_fd = -1;
+	lane->octets = 0;
 }
 
 /* The right to append to a volume: gone with the process that holds it. */
@@ -305,6 +342,8 @@ static int enter_volume(struct vx_store *s, struct vx_lane *lane, uint32_t numbe
 	rc = last_seq(v, &lane->next_seq);
 	if (rc == VX_OK)
 		rc = vx_kv_stat(v->env, &st);
+	if (rc == VX_OK) /* its name is to be as durable as what will be in it */
+		rc = vx_fs_sync_dir(s->dir, NULL);
 	if (rc != VX_OK) {
 		vx_volume_give(s, v);
 		return rc;
@@ -410,12 +449,17 @@ int vx_lane_next_blob(struct vx_store *s, struct vx_lane *lane, uint64_t *blob)
 	return rc;
 }
 
+bool vx_lane_is_full(const struct vx_store *s, const struct vx_lane *lane)
+{
+	return lane->volume != NULL && lane->octets >= s->o.volume_octets;
+}
+
 void vx_lane_check_full(struct vx_store *s, struct vx_lane *lane)
 {
 	struct vx_volume_record r = { .sealed = 1 };
 	char path[PATH_MAX];
 
-	if (lane->volume == NULL || lane->octets < s->o.volume_octets)
+	if (!vx_lane_is_full(s, lane))
 		return;
 	r.number = lane->volume->number;
 	if (vx_kv_sync(lane->volume->env) != VX_OK ||
@@ -467,8 +511,17 @@ static int append_once(
 	return rc;
 }
 
-int vx_lane_append(
-    struct vx_lane *lane, const struct vx_blob_part *parts, size_t count, bool sync)
+/* LMDB does not go on with a file after a failed write: open it anew, or another. */
+static void drop_volume(struct vx_store *s, struct vx_lane *lane)
+{
+	(void)pthread_mutex_lock(&s->volume_lock);
+	lane->volume->retired = true;
+	(void)pthread_mutex_unlock(&s->volume_lock);
+	vx_lane_done(s, lane);
+}
+
+int vx_lane_append(struct vx_store *s, struct vx_lane *lane,
+    const struct vx_blob_part *parts, size_t count, bool sync)
 {
 	int rc = VX_ETEMP;
 
@@ -478,6 +531,8 @@ int vx_lane_append(
 		lane->octets += VX_PART_HEADER + parts[i].payload.len;
 	if (rc == VX_OK && sync && lane->id != 0)
 		rc = vx_kv_sync(lane->volume->env);
+	if (rc != VX_OK && rc != VX_ETEMP)
+		drop_volume(s, lane);
 	return rc;
 }
 
@@ -489,7 +544,7 @@ int vx_part_read(vx_slice value, struct vx_blob_part *out)
 	if (value.len < VX_PART_HEADER || vx_get_le16(value.ptr) != PART_MAGIC ||
 	    value.ptr[2] != PART_VERSION)
 		return VX_ECORRUPT;
-	out->last = value.ptr[3] == PART_LAST;
+	out->last = (value.ptr[3] & PART_LAST) != 0;
 	out->offset = vx_get_le64(value.ptr + 8);
 	out->payload = vx_slice_from(value, VX_PART_HEADER);
 	return VX_OK;

@@ -55,6 +55,12 @@ void fixture_open(struct fixture *f)
 	f->archive = fixture_mailbox(f, "Archive");
 }
 
+bool fixture_go_on(struct vx_store *store)
+{
+	(void)store;
+	return true;
+}
+
 uint64_t fixture_problems(struct fixture *f)
 {
 	struct vx_error err;

@@ -27,5 +27,7 @@ size_t fixture_records(
 int fixture_verb(
     struct fixture *f, enum vx_mailbox_verb verb, const char *name, const char *to);
 uint64_t fixture_problems(struct fixture *f);
+/* For what may be told to give up. */
+bool fixture_go_on(struct vx_store *store);
 
 #endif

@@ -51,7 +51,7 @@ static void thin_out(struct fixture *f, unsigned keep)
 	vxt_assert_ok(vx_store_run(f->store, &op.op));
 	ck_assert_uint_eq(op.expunged, n);
 	f->store->o.grace_s = 0;
-	vxt_assert_ok(vx_state_reap(f->store));
+	vxt_assert_ok(vx_state_reap(f->store, fixture_go_on));
 }
 
 /* Pretend that the volumes were written two hours ago. */
@@ -78,12 +78,6 @@ static uint64_t file_octets(struct fixture *f, uint32_t volume)
 
 	vx_volume_path(f->store, volume, path);
 	return stat(path, &st) < 0 ? 0 : (uint64_t)st.st_size;
-}
-
-static bool go_on(struct vx_store *s)
-{
-	(void)s;
-	return true;
 }
 
 static bool give_up(struct vx_store *s)
@@ -142,12 +136,13 @@ START_TEST(dead_space_is_given_back_while_it_is_read)
 	ck_assert_uint_gt(before, 4 << 20);
 	vxt_assert_ok(vx_blob_open(f.store, r[0].blob, &reader));
 	thin_out(&f, 4);
-	vxt_assert_ok(vx_volumes_collect(f.store, go_on)); /* written too lately */
+	vxt_assert_ok(
+	    vx_volumes_collect(f.store, fixture_go_on)); /* written too lately */
 	ck_assert_uint_eq(file_octets(&f, volume), before);
 	age(&f);
 	ck_assert_int_eq(vx_volumes_collect(f.store, give_up), VX_ECLOSED);
 	ck_assert_uint_eq(file_octets(&f, volume), before);
-	vxt_assert_ok(vx_volumes_collect(f.store, go_on));
+	vxt_assert_ok(vx_volumes_collect(f.store, fixture_go_on));
 	ck_assert_uint_lt(file_octets(&f, volume), before / 3);
 	/* A reader that began before reads to its end, even what was dead. */
 	vxt_assert_ok(vx_blob_fetch(reader, 0, OCTETS));
@@ -158,7 +153,8 @@ START_TEST(dead_space_is_given_back_while_it_is_read)
 	check_bodies(&f, 4);
 	before = file_octets(&f, volume);
 	age(&f);
-	vxt_assert_ok(vx_volumes_collect(f.store, go_on)); /* nothing more to gain */
+	vxt_assert_ok(
+	    vx_volumes_collect(f.store, fixture_go_on)); /* nothing more to gain */
 	ck_assert_uint_eq(file_octets(&f, volume), before);
 	vx_store_close(f.store);
 	fixture_reopen(&f);
@@ -181,7 +177,7 @@ START_TEST(a_volume_without_life_disappears)
 	volume = (uint32_t)(r[0].blob >> 32);
 	thin_out(&f, 0);
 	age(&f);
-	vxt_assert_ok(vx_volumes_collect(f.store, go_on));
+	vxt_assert_ok(vx_volumes_collect(f.store, fixture_go_on));
 	ck_assert_uint_eq(file_octets(&f, volume), 0);
 	vxt_assert_ok(vx_store_stat(f.store, &st));
 	ck_assert_uint_eq(st.volumes, 1); /* the active one */
@@ -205,7 +201,7 @@ START_TEST(a_backup_keeps_collection_away)
 	thin_out(&f, 4);
 	age(&f);
 	vxt_assert_ok(vx_collect_lock(f.store, false, &lock));
-	ck_assert_int_eq(vx_volumes_collect(f.store, go_on), VX_EBUSY);
+	ck_assert_int_eq(vx_volumes_collect(f.store, fixture_go_on), VX_EBUSY);
 	ck_assert_uint_eq(file_octets(&f, (uint32_t)(r[0].blob >> 32)), before);
 	(void)close(lock);
 	vx_store_close(f.store);
@@ -221,7 +217,7 @@ START_TEST(a_backup_keeps_collection_away)
 	ck_assert(WIFSIGNALED(status));
 	fixture_reopen(&f);
 	check_bodies(&f, 4);
-	vxt_assert_ok(vx_volumes_collect(f.store, go_on));
+	vxt_assert_ok(vx_volumes_collect(f.store, fixture_go_on));
 	check_bodies(&f, 4);
 	fixture_close(&f);
 }
@@ -256,7 +252,7 @@ START_TEST(a_backup_follows_volumes_that_grow_seal_and_shrink)
 	ck_assert_uint_eq(a.st_nlink, 2);
 	thin_out(&f, 4);
 	age(&f);
-	vxt_assert_ok(vx_volumes_collect(f.store, go_on));
+	vxt_assert_ok(vx_volumes_collect(f.store, fixture_go_on));
 	vxt_assert_ok(vx_store_backup(f.store, to, ignore_line, NULL, &err));
 	ck_assert_uint_eq(fixture_problems(&copy), 0);
 	ck_assert_int_eq(stat(path, &b), 0);

@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "fixture.h"
 #include "vectis/message.h"
 
@@ -61,6 +62,181 @@ START_TEST(bodies_of_all_sizes_come_back)
 	}
 	fixture_close(&f);
 	vx_buf_done(&back);
+	free(octets);
+}
+END_TEST
+
+START_TEST(any_part_of_a_body_can_be_read)
+{
+	static const size_t sizes[] = { 262112, 262113, 262144, 600000 };
+	struct vx_record records[4];
+	struct fixture f;
+	char *octets = malloc(600000);
+
+	for (size_t i = 0; i < 600000; i++)
+		octets[i] = i % 70 == 69 ? '\n' : (char)('a' + i * 31 % 26);
+	fixture_open(&f);
+	for (size_t i = 0; i < 4; i++)
+		(void)fixture_add(&f, f.inbox, vx_slice_of(octets, sizes[i]), 0);
+	ck_assert_uint_eq(fixture_records(&f, f.inbox, records, 4), 4);
+	for (size_t i = 0; i < 4; i++) {
+		for (size_t at = 0; at < sizes[i]; at += 13001) {
+			struct vx_blob_reader *r;
+			vx_slice s;
+
+			vxt_assert_ok(vx_blob_open(f.store, records[i].blob, &r));
+			vxt_assert_ok(vx_blob_fetch(r, at, 100));
+			vxt_assert_ok(vx_blob_read(r, at, 100, &s));
+			ck_assert_uint_gt(s.len, 0);
+			ck_assert(vx_slice_eq(s, vx_slice_of(octets + at, s.len)));
+			vx_blob_close(r);
+		}
+	}
+	fixture_close(&f);
+	free(octets);
+}
+END_TEST
+
+static void add_octets(struct vx_blob_writer *w, size_t count)
+{
+	static const char line[] =
+	    "0123456789012345678901234567890123456789012345678901234567\r\n";
+
+	while (count > 0) {
+		const size_t n = count < 60 ? count : 60;
+		const int rc = vx_blob_writer_add(w, vx_slice_of(line, n));
+
+		ck_assert_int_ge(rc, 0);
+		if (rc == VX_WAIT)
+			(void)usleep(1000);
+		count -= n;
+	}
+}
+
+static unsigned sealed_volumes(struct fixture *f)
+{
+	struct vx_volume_record *list;
+	size_t count;
+	unsigned n = 0;
+
+	vxt_assert_ok(vx_volume_list(f->store, &list, &count));
+	for (size_t i = 0; i < count; i++)
+		n += list[i].sealed;
+	vx_free(list);
+	return n;
+}
+
+/* One that is never finished, and one that is given up, hold no volume open for ever. */
+START_TEST(uploads_under_way_do_not_keep_volumes_from_being_sealed)
+{
+	struct vx_blob_writer *slow, *left;
+	struct fixture f;
+	char *octets = malloc(5 << 20);
+	struct vx_delivery_target t = { .account = 1 };
+	struct vx_deliver_op op;
+
+	memset(octets, 'x', 5 << 20);
+	fixture_open(&f);
+	vxt_assert_ok(vx_blob_writer_new(f.store, &left));
+	add_octets(left, 5 << 20);
+	vx_blob_writer_free(left);
+	(void)fixture_add(&f, f.inbox, vx_slice_of(octets, 5 << 20), 0);
+	(void)fixture_add(&f, f.inbox, vx_slice_of(octets, 5 << 20), 0);
+	ck_assert_uint_ge(sealed_volumes(&f), 1);
+	vxt_assert_ok(vx_blob_writer_new(f.store, &slow));
+	add_octets(slow, 5 << 20);
+	for (int i = 0; i < 4; i++)
+		(void)fixture_add(&f, f.inbox, vx_slice_of(octets, 5 << 20), 0);
+	ck_assert_uint_ge(sealed_volumes(&f), 3);
+	vx_deliver_op_init(&op, slow);
+	op.targets = &t;
+	op.target_count = 1;
+	vxt_assert_ok(vx_store_run(f.store, &op.op));
+	vx_blob_writer_free(slow);
+	ck_assert_uint_ge(sealed_volumes(&f), 4);
+	fixture_close(&f);
+	free(octets);
+}
+END_TEST
+
+/* Its process died while it waited for the lock: the others do not yield for ever. */
+START_TEST(waiters_that_died_are_forgotten)
+{
+	struct fixture f;
+
+	fixture_open(&f);
+	vx_notify_waiting(f.store, 1);
+	ck_assert_uint_eq(vx_notify_waiters(f.store), 1);
+	vx_notify_forget_waiters(f.store);
+	ck_assert_uint_eq(vx_notify_waiters(f.store), 0);
+	vx_notify_waiting(f.store, -1);
+	ck_assert_uint_eq(vx_notify_waiters(f.store), 0);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(an_old_reader_is_named)
+{
+	struct vx_old_reader old = { 0 };
+	struct fixture f;
+	struct vx_view *v;
+
+	fixture_open(&f);
+	vx_store_check_readers(f.store, &old, 10);
+	vxt_assert_ok(vx_view_begin(f.store, &v));
+	(void)fixture_add(&f, f.inbox, VX_S("x"), 0);
+	vx_store_check_readers(f.store, &old, 20);
+	ck_assert_uint_eq(old.pid, (unsigned)getpid());
+	vx_store_check_readers(f.store, &old, 70);
+	ck_assert_uint_eq(old.named, 0);
+	vx_store_check_readers(f.store, &old, 81);
+	ck_assert_uint_eq(old.named, 1);
+	vx_store_check_readers(f.store, &old, 90);
+	ck_assert_uint_eq(old.named, 1);
+	vx_view_end(v);
+	vx_store_check_readers(f.store, &old, 200);
+	ck_assert_uint_eq(old.pid, 0);
+	fixture_close(&f);
+}
+END_TEST
+
+static void *hold_views(void *arg)
+{
+	struct fixture *f = arg;
+
+	for (int i = 0; i < 3000; i++) {
+		struct vx_view *a, *b;
+
+		vxt_assert_ok(vx_view_begin(f->store, &a));
+		if (i % 50 == 0)
+			(void)usleep(100);
+		vxt_assert_ok(vx_view_begin(f->store, &b));
+		vx_view_end(b);
+		vx_view_end(a);
+	}
+	return NULL;
+}
+
+/* A thread that has a view begins another while the map wants to grow. */
+START_TEST(the_map_grows_while_views_are_nested)
+{
+	struct fixture f;
+	pthread_t thread;
+	char *octets = malloc(20000);
+	struct vx_store_stat before, after;
+
+	for (int i = 0; i < 20000; i++)
+		octets[i] = i % 8 == 7 ? '\n' : (i % 8 == 3 ? ':' : 'h');
+	fixture_open(&f);
+	vxt_assert_ok(vx_store_stat(f.store, &before));
+	ck_assert_int_eq(pthread_create(&thread, NULL, hold_views, &f), 0);
+	for (int i = 0; i < 400; i++)
+		(void)fixture_add(&f, f.inbox, vx_slice_of(octets, 20000), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	vxt_assert_ok(vx_store_stat(f.store, &after));
+	ck_assert_uint_gt(after.map_octets, before.map_octets);
+	ck_assert_uint_gt(after.state_free_octets, 0);
+	fixture_close(&f);
 	free(octets);
 }
 END_TEST
@@ -266,7 +442,48 @@ START_TEST(a_backup_is_a_whole_store)
 }
 END_TEST
 
+START_TEST(a_newer_format_and_foreign_files_are_refused)
+{
+	const char newer[4] = { 3, 0, 0, 0 };
+	struct vx_kv_txn *txn;
+	struct vx_error err;
+	char path[PATH_MAX];
+	struct fixture f;
+	struct vx_store *s = NULL;
+	FILE *file;
+
+	fixture_open(&f);
+	vxt_assert_ok(vx_kv_begin(f.store->state, true, &txn));
+	vxt_assert_ok(
+	    vx_kv_put(txn, VX_TREE_META, VX_S("format"), vx_slice_of(newer, 4)));
+	vxt_assert_ok(vx_kv_commit(txn));
+	vx_store_close(f.store);
+	for (int read_only = 0; read_only < 2; read_only++) {
+		const struct vx_store_options o = { .dir = f.dir,
+			.read_only = read_only == 1 };
+
+		ck_assert_int_eq(vx_store_open(&o, &s, &err), VX_EUNSUP);
+		ck_assert_ptr_nonnull(strstr(err.text, "format 3"));
+	}
+	(void)snprintf(path, sizeof(path), "%s/state.mdb", f.dir);
+	file = fopen(path, "w");
+	for (int i = 0; i < 100000; i++)
+		(void)fputc("no store at all"[i % 15], file);
+	(void)fclose(file);
+	ck_assert_int_eq(
+	    vx_store_open(&(struct vx_store_options){ .dir = f.dir }, &s, &err),
+	    VX_ECORRUPT);
+	ck_assert_ptr_nonnull(strstr(err.text, "state.mdb is no file of a Vectis store"));
+	vxt_rmdir(f.dir);
+	free((void *)(uintptr_t)f.dir);
+}
+END_TEST
+
 VXT_SUITE(test_engine, "engine", bodies_of_all_sizes_come_back,
+    any_part_of_a_body_can_be_read,
+    uploads_under_way_do_not_keep_volumes_from_being_sealed,
+    waiters_that_died_are_forgotten, an_old_reader_is_named,
+    the_map_grows_while_views_are_nested, a_newer_format_and_foreign_files_are_refused,
     one_directory_opens_once_in_a_process, what_was_acknowledged_survives_kill_9,
     another_process_sees_a_change, a_damaged_body_is_noticed_when_it_is_read,
     a_backup_is_a_whole_store)

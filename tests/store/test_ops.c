@@ -1,4 +1,5 @@
 #include "fixture.h"
+#include "store/account.h"
 
 START_TEST(special_mailboxes_are_there_and_names_are_checked)
 {
@@ -11,6 +12,9 @@ START_TEST(special_mailboxes_are_there_and_names_are_checked)
 	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_CREATE, "/a", ""), VX_EINVAL);
 	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_CREATE, "a\x01", ""), VX_EINVAL);
 	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_CREATE, "\xff", ""), VX_EINVAL);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_CREATE, "a\xc2\x85", ""), VX_EINVAL);
+	ck_assert_int_eq(
+	    fixture_verb(&f, VX_MAILBOX_CREATE, "a\xe2\x80\xa8", ""), VX_EINVAL);
 	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_CREATE, "iNbOx", ""), VX_EEXIST);
 	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_DELETE, "INBOX", ""), VX_EPERM);
 	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_DELETE, "none", ""), VX_ENOENT);
@@ -70,7 +74,7 @@ START_TEST(a_name_made_again_has_another_uidvalidity)
 	vxt_assert_ok(fixture_verb(&f, VX_MAILBOX_CREATE, "t", ""));
 	ck_assert_uint_gt(
 	    fixture_status(&f, fixture_mailbox(&f, "t")).uidvalidity, before);
-	vxt_assert_ok(vx_state_reap(f.store));
+	vxt_assert_ok(vx_state_reap(f.store, fixture_go_on));
 	ck_assert_uint_eq(fixture_status(&f, fixture_mailbox(&f, "t")).messages, 0);
 	fixture_close(&f);
 }
@@ -129,6 +133,85 @@ START_TEST(quota_refuses_and_leaves_others_alone)
 			ck_assert_int_eq(t[2].result, VX_ENOENT);
 	}
 	ck_assert_uint_eq(fixture_status(&f, f.inbox).messages, 1);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(two_copies_that_are_too_much_together_are_refused_together)
+{
+	const struct vx_quota small = { .limit_octets = 30 };
+	struct vx_delivery_target t[2] = { { .account = 2 }, { .account = 2 } };
+	struct vx_blob_writer *w;
+	struct vx_deliver_op op;
+	struct vx_quota q;
+	struct vx_view *v;
+	struct fixture f;
+
+	fixture_open(&f);
+	fixture_account(&f, 2, &small);
+	vxt_assert_ok(vx_blob_writer_new(f.store, &w));
+	vxt_assert_ok(vx_blob_writer_add(w, VX_S("Subject: too long\r\n\r\n")));
+	vx_deliver_op_init(&op, w);
+	op.targets = t;
+	op.target_count = 2;
+	op.all_or_none = true;
+	ck_assert_int_eq(vx_store_run(f.store, &op.op), VX_EQUOTA);
+	vx_blob_writer_free(w);
+	vxt_assert_ok(vx_view_begin(f.store, &v));
+	vxt_assert_ok(vx_quota_get(v, 2, &q));
+	vx_view_end(v);
+	ck_assert_uint_eq(q.used_messages, 0);
+	fixture_close(&f);
+}
+END_TEST
+
+struct removal {
+	struct vx_store_op op;
+};
+
+static int apply_removal(struct vx_store_op *op, struct vx_kv_txn *txn)
+{
+	(void)op;
+	return vx_account_remove(txn, 2);
+}
+
+START_TEST(a_removed_account_leaves_nothing)
+{
+	struct removal r = { .op = { .apply = apply_removal } };
+	struct vx_delivery_target t = { .account = 2 };
+	struct vx_store_stat st;
+	struct vx_mailbox_op create;
+	struct vx_blob_writer *w;
+	struct vx_deliver_op op;
+	struct vx_quota q;
+	struct vx_view *v;
+	struct fixture f;
+
+	fixture_open(&f);
+	fixture_account(&f, 2, NULL);
+	for (int i = 0; i < 300; i++) {
+		vxt_assert_ok(vx_blob_writer_new(f.store, &w));
+		vxt_assert_ok(vx_blob_writer_add(w, VX_S("Subject: x\r\n\r\n")));
+		vx_deliver_op_init(&op, w);
+		op.targets = &t;
+		op.target_count = 1;
+		vxt_assert_ok(vx_store_run(f.store, &op.op));
+		vx_blob_writer_free(w);
+	}
+	vxt_assert_ok(vx_store_run(f.store, &r.op));
+	/* by a session that has not heard of it */
+	vx_mailbox_op_init(&create, VX_MAILBOX_CREATE);
+	create.account = 2;
+	create.name = VX_S("new");
+	ck_assert_int_eq(vx_store_run(f.store, &create.op), VX_ENOENT);
+	vxt_assert_ok(vx_state_reap(f.store, fixture_go_on));
+	vxt_assert_ok(vx_view_begin(f.store, &v));
+	ck_assert_int_eq(vx_quota_get(v, 2, &q), VX_ENOENT);
+	vx_view_end(v);
+	vxt_assert_ok(vx_store_stat(f.store, &st));
+	ck_assert_uint_eq(st.accounts, 1);
+	ck_assert_uint_eq(st.mailboxes, 6);
+	ck_assert_uint_eq(st.dead_queue, 300);
 	fixture_close(&f);
 }
 END_TEST
@@ -207,4 +290,6 @@ VXT_SUITE(test_ops, "ops", special_mailboxes_are_there_and_names_are_checked,
     renaming_takes_the_children_along, renaming_inbox_moves_its_messages,
     a_name_made_again_has_another_uidvalidity, a_deleted_mailbox_takes_nothing,
     quota_refuses_and_leaves_others_alone,
-    unchanged_since_refuses_what_changed, keywords_have_names_and_a_limit)
+    two_copies_that_are_too_much_together_are_refused_together,
+    a_removed_account_leaves_nothing, unchanged_since_refuses_what_changed,
+    keywords_have_names_and_a_limit)
