@@ -7,6 +7,7 @@ libvectis_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-Bsymbolic-function
 	-Wl,--version-script=$(srcdir)/libvectis.map
 libvectis_la_DEPENDENCIES = $(libvectis_la_LIBADD) libvectis.map
 vxinclude_HEADERS = \
+	include/vectis/acl.h \
 	include/vectis/address.h \
 	include/vectis/api.h \
 	include/vectis/arena.h \
@@ -22,6 +23,7 @@ vxinclude_HEADERS = \
 	include/vectis/log.h \
 	include/vectis/memory.h \
 	include/vectis/message.h \
+	include/vectis/metadata.h \
 	include/vectis/plain.h \
 	include/vectis/pop3_server.h \
 	include/vectis/pop3_service.h \

@@ -230,6 +230,7 @@ struct vx_record {
 	uint64_t flags;
 	uint32_t internal_date; /* seconds since 1970 UTC */
 	uint32_t thread;
+	uint32_t saved_date; /* set by vx_records_saved, not by vx_records_read */
 };
 
 /*
@@ -244,6 +245,10 @@ struct vx_record_query {
 };
 VX_API int vx_records_read(struct vx_view *v, const struct vx_record_query *q,
     struct vx_record *out, size_t cap, size_t *count, uint32_t *next_uid);
+
+/* When each came into this mailbox (RFC 8514); records in order, as they were read. */
+VX_API int vx_records_saved(struct vx_view *v, uint32_t account, uint32_t mailbox,
+    struct vx_record *records, size_t count);
 
 struct vx_uid_range {
 	uint32_t first, last;

@@ -39,6 +39,7 @@ static void get_record(const char *p, struct vx_record *r)
 	r->size = vx_get_le32(p + 19);
 	r->internal_date = vx_get_le32(p + 23);
 	r->thread = vx_get_le32(p + 27);
+	r->saved_date = 0;
 }
 
 static void put_record(char *p, const struct vx_record *r)
@@ -223,6 +224,7 @@ int vx_box_open_any(
 	b->account = account;
 	b->mailbox = mailbox;
 	b->have_block = b->block_dirty = b->have_page = b->page_dirty = false;
+	b->have_saved = b->saved_dirty = false;
 	rc = vx_account_read(txn, account, &b->a);
 	if (rc == VX_OK)
 		rc = vx_head_read(txn, account, mailbox, &b->h);
@@ -245,6 +247,8 @@ int vx_box_close(struct vx_box *b)
 
 	if (rc == VX_OK)
 		rc = block_flush(b);
+	if (rc == VX_OK)
+		rc = vx_box_saved_flush(b);
 	b->a.modseq = b->h.s.highestmodseq = b->modseq;
 	if (rc == VX_OK)
 		rc = vx_head_write(b->txn, b->account, b->mailbox, &b->h);
@@ -312,7 +316,7 @@ int vx_box_append(struct vx_box *b, struct vx_record *r)
 	b->page_dirty = true;
 	b->h.s.uidnext++;
 	count_record(b, r, 1);
-	return VX_OK;
+	return vx_box_saved_note(b, r);
 }
 
 /* The first page at or after number; VX_ENOENT at the end. */
@@ -352,11 +356,23 @@ static size_t range_at(const struct vx_box_visit *v, uint32_t uid)
 	return low;
 }
 
+static int keep_saved(struct vx_box *b, const struct vx_page *page)
+{
+	uint64_t live[2] = { 0, 0 };
+
+	for (unsigned i = 0; i < page->count; i++) {
+		const uint32_t at = page->records[i].uid % VX_PAGE_UIDS;
+
+		live[at / 64] |= (uint64_t)1 << at % 64;
+	}
+	return vx_box_saved_keep(b, page->number, live);
+}
+
 /* Visit the records of a page that lie in a range. */
 static int visit_page(struct vx_box *b, struct vx_box_visit *v, struct vx_page *page,
     uint32_t from, size_t *seen)
 {
-	unsigned kept = 0;
+	unsigned kept = 0, removed;
 	bool changed = false;
 	size_t range = v->ranges == NULL ? 0 : range_at(v, page->number * VX_PAGE_UIDS);
 	int rc;
@@ -386,11 +402,14 @@ static int visit_page(struct vx_box *b, struct vx_box_visit *v, struct vx_page *
 		if (verdict != VX_BOX_REMOVED)
 			page->records[kept++] = *r;
 	}
+	removed = page->count - kept;
 	page->count = kept;
 	if (!changed)
 		return VX_OK;
 	rc = page_write(b, page);
-	return rc == VX_OK ? block_note(b, page) : rc;
+	if (rc == VX_OK)
+		rc = block_note(b, page);
+	return rc == VX_OK && removed > 0 ? keep_saved(b, page) : rc;
 }
 
 /* The first uid >= from that is in a range; 0: none. */

@@ -26,6 +26,13 @@ struct vx_block {
 	uint64_t bits[VX_BLOCK_UIDS / 64];
 };
 
+/* Dates of saving of 128 UIDs, where they are not the internal date (saved.c). */
+struct vx_saved {
+	uint32_t number; /* uid / VX_PAGE_UIDS */
+	uint64_t bits[VX_PAGE_UIDS / 64];
+	uint32_t dates[VX_PAGE_UIDS]; /* by uid % VX_PAGE_UIDS, where the bit is set */
+};
+
 struct vx_box {
 	struct vx_kv_txn *txn;
 	uint32_t account, mailbox;
@@ -36,6 +43,8 @@ struct vx_box {
 	bool have_block, block_dirty;
 	struct vx_page page; /* the last one appended to */
 	bool have_page, page_dirty;
+	struct vx_saved saved; /* the last one looked at */
+	bool have_saved, saved_dirty;
 };
 
 /* VX_OK, VX_ENOENT (also a mailbox that was deleted and not swept yet), VX_ECORRUPT. */
@@ -85,11 +94,27 @@ int vx_box_add_vanished(
 int vx_box_keywords(
     struct vx_box *b, const struct vx_keyword_list *names, bool add, uint64_t *bits);
 
+/* The internal date says when it was saved, if it is at most so many seconds before. */
+#define VX_SAVED_LATE_S 10
+int vx_saved_read(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox,
+    uint32_t number, struct vx_saved *out);
+/* r was appended; of page number only the UIDs in live are left; before closing. */
+int vx_box_saved_note(struct vx_box *b, const struct vx_record *r);
+int vx_box_saved_keep(struct vx_box *b, uint32_t number, const uint64_t live[2]);
+int vx_box_saved_flush(struct vx_box *b);
+
 /* Decoding, also for readers. */
 int vx_page_parse(vx_slice value, uint32_t number, struct vx_page *out);
 int vx_block_parse(vx_slice value, uint32_t number, struct vx_block *out);
 /* names[i] of bit VX_KEYWORD_FIRST + i; *count of them. */
 int vx_keywords_parse(vx_slice value, vx_slice names[VX_KEYWORDS_MAX], size_t *count);
+
+/* acl.c: a new mailbox has its parent's list; one that goes leaves its grantees. */
+int vx_acl_inherit(
+    struct vx_kv_txn *txn, uint32_t owner, uint32_t parent, uint32_t mailbox);
+int vx_acl_forget_mailbox(struct vx_kv_txn *txn, uint32_t owner, uint32_t mailbox);
+/* An account goes: nothing is shared to it any more. */
+int vx_acl_forget_grantee(struct vx_kv_txn *txn, uint32_t grantee);
 
 /* References to bodies: one more; one fewer, the last puts it into the dead queue. */
 int vx_references_parse(vx_slice value, uint32_t *extra);

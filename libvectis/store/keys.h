@@ -16,6 +16,11 @@ enum vx_kind {
 	VX_KIND_BLOCK = 'm',    /* rest: uid >> 13 */
 	VX_KIND_PAGE = 'p',     /* rest: uid >> 7 */
 	VX_KIND_VANISHED = 'v', /* rest: modseq */
+	VX_KIND_ACL = 'L',      /* rest: grantee u32 | negative u8 */
+	VX_KIND_SHARED =
+	    'R', /* mailbox 0, account is the grantee; rest: owner | mailbox */
+	VX_KIND_METADATA = 'M', /* rest: user u32 | entry */
+	VX_KIND_SAVED = 'S',    /* rest: uid >> 7 */
 };
 
 struct vx_key {

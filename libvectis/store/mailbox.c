@@ -77,6 +77,22 @@ static int count_names(struct vx_kv_txn *txn, uint32_t account, size_t *count)
 	return rc == VX_ENOENT ? VX_OK : rc;
 }
 
+/* A copy of the list of the mailbox above it. */
+static int inherit(
+    struct vx_kv_txn *txn, uint32_t account, vx_slice name, uint32_t mailbox)
+{
+	const size_t last = vx_slice_rfind(name, '/');
+	struct vx_name parent;
+	int rc;
+
+	if (last == name.len)
+		return VX_OK;
+	rc = vx_name_read(txn, account, vx_slice_head(name, last), &parent);
+	if (rc == VX_ENOENT || (rc == VX_OK && parent.mailbox == 0))
+		return VX_OK;
+	return rc == VX_OK ? vx_acl_inherit(txn, account, parent.mailbox, mailbox) : rc;
+}
+
 /* Make one mailbox: the account's record is read and written here. */
 static int make(struct vx_kv_txn *txn, uint32_t account, vx_slice name, unsigned use,
     struct vx_mailbox_op *out)
@@ -108,6 +124,8 @@ static int make(struct vx_kv_txn *txn, uint32_t account, vx_slice name, unsigned
 		rc = vx_name_write(txn, account, name, &n);
 	if (rc == VX_OK)
 		rc = vx_account_write(txn, account, &a);
+	if (rc == VX_OK)
+		rc = inherit(txn, account, name, n.mailbox);
 	if (rc == VX_OK && out != NULL) {
 		out->mailbox = n.mailbox;
 		out->uidvalidity = a.last_uidvalidity;
@@ -152,6 +170,8 @@ static int sweep_later(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox
 	h.name_len = 0;
 	if (rc == VX_OK)
 		rc = vx_head_write(txn, account, mailbox, &h);
+	if (rc == VX_OK)
+		rc = vx_acl_forget_mailbox(txn, account, mailbox);
 	if (rc != VX_OK)
 		return rc;
 	vx_key_state(&k, 0, 0, VX_KIND_SWEEP);
@@ -447,6 +467,8 @@ int vx_account_remove(struct vx_kv_txn *txn, uint32_t account)
 			rc = sweep_later(txn, account, n.mailbox);
 	}
 	vx_arena_done(&arena);
+	if (rc == VX_OK)
+		rc = vx_acl_forget_grantee(txn, account);
 	vx_kv_note_change(txn, account, 0, 0);
 	return rc;
 }

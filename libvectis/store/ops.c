@@ -42,7 +42,8 @@ static int file_one(struct vx_deliver_op *op, struct vx_kv_txn *txn,
 	const struct vx_blob_writer *w = op->op.blob;
 	struct vx_record r = { .blob = w->blob,
 		.size = small_size(w->size),
-		.internal_date = op->internal_date };
+		.internal_date = op->internal_date,
+		.saved_date = (uint32_t)vx_clock_s() };
 	uint64_t keywords;
 	int rc = open_target(txn, t, w->size, b);
 
@@ -425,6 +426,7 @@ static int note_pair(struct vx_copy_op *op, size_t caps[2], uint32_t from, uint3
 static int append_all(struct vx_copy_op *op, struct vx_box *to, const struct taken *t,
     struct keyword_map *map)
 {
+	const uint32_t now = (uint32_t)vx_clock_s();
 	size_t caps[2] = { 0, 0 };
 	int rc = VX_OK;
 
@@ -433,6 +435,7 @@ static int append_all(struct vx_copy_op *op, struct vx_box *to, const struct tak
 		const uint32_t uid = r.uid;
 
 		r.flags = mapped(map, r.flags);
+		r.saved_date = now;
 		rc = vx_box_append(to, &r);
 		if (rc == VX_OK)
 			rc = note_pair(op, caps, uid, r.uid);

@@ -1,0 +1,188 @@
+/* Annotations: `M` beside what they belong to (STORE.md 4; RFC 5464). */
+#include "vectis/metadata.h"
+
+#include "base/bytes.h"
+#include "base/chars.h"
+#include "base/mem.h"
+#include "store/box.h"
+#include "store/store_int.h"
+
+bool vx_metadata_name_ok(vx_slice name)
+{
+	static const vx_slice roots[] = { VX_SLICE_INIT("/private/"),
+		VX_SLICE_INIT("/shared/") };
+	bool rooted = false;
+
+	if (name.len > VX_METADATA_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < 2; i++)
+		rooted |=
+		    vx_slice_has_prefix_nocase(name, roots[i]) && name.len > roots[i].len;
+	for (size_t i = 0; i < name.len && rooted; i++) {
+		const unsigned char c = (unsigned char)name.ptr[i];
+
+		if (c < 0x20 || c > 0x7e || c == '*' || c == '%' ||
+		    (c == '/' && (i + 1 == name.len || name.ptr[i + 1] == '/')))
+			return false;
+	}
+	return rooted;
+}
+
+static void entry_key(
+    struct vx_key *k, uint32_t account, uint32_t mailbox, uint32_t user, vx_slice name)
+{
+	vx_key_state(k, account, mailbox, VX_KIND_METADATA);
+	vx_key_add_u32(k, user);
+	for (size_t i = 0; i < name.len && k->len < sizeof(k->octets); i++)
+		k->octets[k->len++] = vx_lower(name.ptr[i]);
+}
+
+static int parse(vx_slice stored, vx_slice *value)
+{
+	const int rc = vx_value_check(stored, VX_KIND_METADATA, VX_VALUE_HEADER);
+
+	if (rc == VX_OK)
+		*value = vx_slice_from(stored, VX_VALUE_HEADER);
+	return rc;
+}
+
+int vx_metadata_get(struct vx_view *v, uint32_t account, uint32_t mailbox, uint32_t user,
+    vx_slice name, vx_slice *value)
+{
+	struct vx_key k;
+	vx_slice stored;
+	int rc;
+
+	if (!vx_metadata_name_ok(name))
+		return VX_ENOENT;
+	entry_key(&k, account, mailbox, user, name);
+	rc = vx_kv_get(v->txn, VX_TREE_STATE, vx_key_slice(&k), &stored);
+	return rc == VX_OK ? parse(stored, value) : rc;
+}
+
+int vx_metadata_next(struct vx_view *v, uint32_t account, uint32_t mailbox, uint32_t user,
+    vx_slice after, struct vx_metadata_entry *out)
+{
+	struct vx_kv_cursor *c;
+	struct vx_key prefix, k;
+	vx_slice key, value;
+	int rc = vx_kv_cursor_open(v->txn, VX_TREE_STATE, &c);
+
+	if (rc != VX_OK)
+		return rc;
+	entry_key(&prefix, account, mailbox, user, vx_slice_of("", 0));
+	entry_key(&k, account, mailbox, user, after);
+	rc = vx_kv_seek(c, vx_key_slice(&k), &key, &value);
+	if (rc == VX_OK && vx_slice_eq(key, vx_key_slice(&k)))
+		rc = vx_kv_next(c, &key, &value);
+	if (rc == VX_OK && !vx_slice_has_prefix(key, vx_key_slice(&prefix)))
+		rc = VX_ENOENT;
+	if (rc == VX_OK)
+		rc = parse(value, &out->value);
+	if (rc == VX_OK)
+		out->name = vx_slice_from(key, prefix.len);
+	vx_kv_cursor_close(c);
+	return rc;
+}
+
+/* --- changing ----------------------------------------------------------------------- */
+
+static int check_place(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
+{
+	struct vx_account_record a;
+	struct vx_head h;
+	int rc;
+
+	if (op->account == 0)
+		return op->mailbox == 0 ? VX_OK : VX_ENOENT;
+	if (op->mailbox == 0)
+		return vx_account_read(txn, op->account, &a);
+	rc = vx_head_read(txn, op->account, op->mailbox, &h);
+	return rc == VX_OK && h.name_len == 0 ? VX_ENOENT : rc;
+}
+
+static int count_entries(
+    struct vx_kv_txn *txn, const struct vx_metadata_op *op, size_t *count)
+{
+	struct vx_kv_cursor *c;
+	struct vx_key prefix;
+	vx_slice key, value;
+	int rc = vx_kv_cursor_open(txn, VX_TREE_STATE, &c);
+
+	if (rc != VX_OK)
+		return rc;
+	entry_key(&prefix, op->account, op->mailbox, op->user, vx_slice_of("", 0));
+	for (rc = vx_kv_seek(c, vx_key_slice(&prefix), &key, &value);
+	     rc == VX_OK && vx_slice_has_prefix(key, vx_key_slice(&prefix));
+	     rc = vx_kv_next(c, &key, &value))
+		(*count)++;
+	vx_kv_cursor_close(c);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+/* Nothing is written before it is known that all can be. */
+static int check_entries(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
+{
+	size_t count = 0;
+	int rc = count_entries(txn, op, &count);
+
+	for (size_t i = 0; i < op->count && rc == VX_OK; i++) {
+		const struct vx_metadata_entry *e = &op->entries[i];
+		struct vx_key k;
+		vx_slice value;
+
+		if (!vx_metadata_name_ok(e->name) || e->value.len > VX_METADATA_VALUE_MAX)
+			return VX_EINVAL;
+		if (e->value.ptr == NULL)
+			continue;
+		entry_key(&k, op->account, op->mailbox, op->user, e->name);
+		rc = vx_kv_get(txn, VX_TREE_STATE, vx_key_slice(&k), &value);
+		count += rc == VX_ENOENT;
+		if (rc == VX_ENOENT)
+			rc = VX_OK;
+	}
+	return rc == VX_OK && count > VX_METADATA_ENTRIES_MAX ? VX_ELIMIT : rc;
+}
+
+static int write_entry(struct vx_kv_txn *txn, const struct vx_metadata_op *op,
+    const struct vx_metadata_entry *e)
+{
+	const size_t len = VX_VALUE_HEADER + e->value.len;
+	struct vx_key k;
+	char *v;
+	int rc;
+
+	entry_key(&k, op->account, op->mailbox, op->user, e->name);
+	if (e->value.ptr == NULL) {
+		rc = vx_kv_delete(txn, VX_TREE_STATE, vx_key_slice(&k));
+		return rc == VX_ENOENT ? VX_OK : rc;
+	}
+	v = vx_alloc(len);
+	if (v == NULL)
+		return VX_ENOMEM;
+	if (e->value.len > 0)
+		memcpy(v + VX_VALUE_HEADER, e->value.ptr, e->value.len);
+	vx_value_seal(v, len, VX_KIND_METADATA);
+	rc = vx_kv_put(txn, VX_TREE_STATE, vx_key_slice(&k), vx_slice_of(v, len));
+	vx_free(v);
+	return rc;
+}
+
+static int apply_metadata(struct vx_store_op *base, struct vx_kv_txn *txn)
+{
+	struct vx_metadata_op *op = (struct vx_metadata_op *)base;
+	int rc = check_place(txn, op);
+
+	if (rc == VX_OK)
+		rc = check_entries(txn, op);
+	for (size_t i = 0; i < op->count && rc == VX_OK; i++)
+		rc = write_entry(txn, op, &op->entries[i]);
+	if (rc == VX_OK)
+		vx_kv_note_change(txn, op->account, op->mailbox, 0);
+	return rc;
+}
+
+void vx_metadata_op_init(struct vx_metadata_op *op)
+{
+	*op = (struct vx_metadata_op){ .op = { .apply = apply_metadata } };
+}
