@@ -22,6 +22,7 @@ include fuzz/base.mk
 include fuzz/mime.mk
 include fuzz/sasl.mk
 include fuzz/tls.mk
+include fuzz/zip.mk
 include fuzz/smtp.mk
 include fuzz/imap.mk
 include fuzz/pop3.mk

@@ -16,6 +16,7 @@ include tests/crypto/local.mk
 include tests/mime/local.mk
 include tests/sasl/local.mk
 include tests/tls/local.mk
+include tests/zip/local.mk
 include tests/smtp/local.mk
 include tests/imap/local.mk
 include tests/pop3/local.mk
