@@ -65,6 +65,9 @@ static void check_event(struct host *h, const struct vx_smtp_event *ev)
 	case VX_SMTP_RESET:
 		must(h->mail);
 		break;
+	case VX_SMTP_REFUSED:
+		must(ev->reason != NULL);
+		break;
 	}
 }
 
@@ -118,6 +121,8 @@ static void answer(struct host *h, const struct vx_smtp_event *ev)
 	case VX_SMTP_RESET:
 		over(h);
 		break;
+	case VX_SMTP_REFUSED:
+		break;
 	}
 }
 
@@ -129,7 +134,7 @@ static void feed(struct host *h, vx_slice in)
 		h->end = vx_smtp_server_next(h->core, &in, &h->out, &ev);
 		if (h->end == VX_DATA) {
 			check_event(h, &ev);
-			if (ev.type != VX_SMTP_CONTENT)
+			if (ev.type != VX_SMTP_CONTENT && ev.type != VX_SMTP_REFUSED)
 				vx_buf_printf(&h->log, "%d", (int)ev.type);
 			vx_buf_add(&h->log, ev.path);
 			vx_buf_add(&h->log, ev.user);

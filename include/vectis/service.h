@@ -47,8 +47,8 @@ struct vx_session_host {
 
 /* The TLS layer as a session sees it. */
 struct vx_session_tls {
-	vx_slice version;  /* "TLSv1.3" */
-	vx_slice cipher;   /* for Received */
+	vx_slice version;  /* "TLS1.3" */
+	vx_slice cipher;   /* the suite's IANA name, for Received; empty: not known */
 	vx_slice sni;      /* the name asked for, empty: none */
 	vx_slice exporter; /* RFC 9266 tls-exporter, 32 octets; empty: not available */
 };

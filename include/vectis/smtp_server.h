@@ -21,7 +21,10 @@ VX_BEGIN_DECLS
 #define VX_SMTP_AUTH_LINE_MAX 12288 /* RFC 4954 4 */
 #define VX_SMTP_PATH_MAX 1280       /* RFC 5321 4.5.3.1.3 is 256; UTF-8 and quotes */
 #define VX_SMTP_ERRORS_MAX 20       /* bad commands before 421 */
-#define VX_SMTP_UNKNOWN_MAX 50      /* refused recipients before 421 */
+#define VX_SMTP_LOCAL_MAX 256       /* of a local part: 64 is what RFC 5321 promises */
+#define VX_SMTP_UNKNOWN_MAX 50      /* refused recipients, none taken, before 421 */
+#define VX_SMTP_REFUSED_MAX 1000    /* refused recipients at all before 421 */
+#define VX_SMTP_JUNK_MAX 100        /* EHLO, NOOP, RSET and so on between two messages */
 
 enum vx_smtp_role {
 	VX_SMTP_MX,         /* from other servers: no AUTH */
@@ -47,6 +50,7 @@ enum vx_smtp_event_type {
 	VX_SMTP_CONTENT,  /* octets of the message, until END or RESET; no answer */
 	VX_SMTP_END,      /* the message is complete; answer: 250 or refuse */
 	VX_SMTP_RESET,    /* the transaction is over without END; no answer */
+	VX_SMTP_REFUSED,  /* the core refused something itself, for the log; no answer */
 };
 
 struct vx_smtp_params {
@@ -71,7 +75,8 @@ struct vx_smtp_event {
 	enum vx_sasl_proof proof;
 	vx_slice octets;
 	struct vx_smtp_params params;
-	/* slices are valid until the next call on the session */
+	const char *reason; /* RESET, REFUSED: what was said; NULL: the client's wish */
+			    /* slices are valid until the next call on the session */
 };
 
 struct vx_smtp_server;

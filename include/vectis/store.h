@@ -313,6 +313,7 @@ struct vx_deliver_op {
 	 * others are filed, op.result is VX_OK when at least one was.  true: all or none.
 	 */
 	bool all_or_none;
+	bool overfill; /* a mailbox that is not full takes it, even if it is full then */
 };
 VX_API void vx_deliver_op_init(struct vx_deliver_op *op, struct vx_blob_writer *blob);
 

@@ -4,6 +4,8 @@
 #include "service/smtp_int.h"
 #include "vectis/crypto.h"
 
+#include <stdio.h>
+
 #define EHLO_PATIENCE_MS 60000
 
 int vx_smtp_service_new(
@@ -125,6 +127,22 @@ static void give_keys(
 
 /* --- MAIL, RCPT ------------------------------------------------------------------ */
 
+/* The account as it is now: it may have been switched off since the login. */
+static bool is_active(struct vx_view *v, const struct vx_account *account)
+{
+	const vx_slice login = account->login;
+	struct vx_domain d;
+
+	return (account->flags & VX_ACCOUNT_INACTIVE) == 0 &&
+	       vx_directory_domain(v,
+		   vx_slice_from(login, vx_slice_rfind(login, '@') + 1), &d) == VX_OK &&
+	       (d.flags & VX_DOMAIN_INACTIVE) == 0;
+}
+
+/*
+ * A null reverse-path is everybody's: notices that a message was read have to be sent
+ * with it (RFC 8098 2.1).
+ */
 static bool may_send_as(struct smtp_session *s, vx_slice path)
 {
 	struct vx_account account;
@@ -133,19 +151,40 @@ static bool may_send_as(struct smtp_session *s, vx_slice path)
 
 	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
 		return false;
-	if (vx_directory_account_by_id(v, s->who.account, &account) == VX_OK)
-		may =
-		    vx_directory_may_send_as(v, &account, path, s->service->o.delimiter);
+	if (vx_directory_account_by_id(v, s->who.account, &account) == VX_OK &&
+	    is_active(v, &account))
+		may = path.len == 0 || vx_directory_may_send_as(
+					   v, &account, path, s->service->o.delimiter);
 	vx_view_end(v);
 	return may;
+}
+
+/* "joe"@ and joe@ are one address (RFC 5321 4.1.2): without the quotes, in buf. */
+static vx_slice canonical(vx_slice path, struct vx_buf *buf)
+{
+	const size_t at = vx_slice_rfind(path, '@');
+
+	if (!vx_slice_has_prefix(path, VX_S("\"")))
+		return path;
+	for (size_t i = 1; i + 1 < at; i++) {
+		i += path.ptr[i] == '\\';
+		vx_buf_add_char(buf, path.ptr[i]);
+	}
+	vx_buf_add(buf, vx_slice_from(path, at));
+	return vx_buf_slice(buf);
 }
 
 static void mail(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
 {
+	struct vx_buf buf = { .max = VX_SMTP_PATH_MAX };
+	const bool refused =
+	    s->role == VX_SMTP_SUBMISSION && !may_send_as(s, canonical(ev->path, &buf));
+
+	vx_buf_done(&buf);
 	vx_smtp_txn_free(s->txn);
 	s->txn = NULL;
-	if (s->role == VX_SMTP_SUBMISSION && !may_send_as(s, ev->path)) {
+	if (refused) {
 		vx_smtp_log_refusal(
 		    s, ev->path, vx_slice_of("", 0), "not the login's address");
 		vx_smtp_server_answer(s->core, out, 553, "5.7.1",
@@ -190,69 +229,96 @@ static struct verdict judge(struct smtp_session *s, const struct vx_resolved *r)
 	return (struct verdict){ 250, "2.1.5", "ok" };
 }
 
-static bool is_full(struct vx_view *v, uint32_t account)
+/* What speaks against one message more, of that size if it is known (RFC 1870 6.2)? */
+static struct verdict room(struct vx_view *v, uint32_t account, uint64_t size)
 {
 	struct vx_quota q;
 
-	return vx_quota_get(v, account, &q) == VX_OK &&
-	       ((q.limit_octets > 0 && q.used_octets >= q.limit_octets) ||
-		   (q.limit_messages > 0 && q.used_messages >= q.limit_messages));
+	if (vx_quota_get(v, account, &q) != VX_OK)
+		return (struct verdict){ 451, "4.3.0", "the mailbox cannot be read now" };
+	if (q.limit_octets > 0 && size > q.limit_octets)
+		return (struct verdict){ 552, "5.2.3",
+			"the message is larger than the mailbox may be" };
+	if ((q.limit_octets > 0 && (q.used_octets >= q.limit_octets ||
+				       size > q.limit_octets - q.used_octets)) ||
+	    (q.limit_messages > 0 && q.used_messages >= q.limit_messages))
+		return (struct verdict){ 452, "4.2.2", "the mailbox is full" };
+	return (struct verdict){ 250, "2.1.5", "ok" };
 }
 
-/* <postmaster> without a domain is ours (RFC 5321 4.5.1): of the host's own domain. */
-static vx_slice with_domain(struct smtp_session *s, vx_slice path, struct vx_buf *buf)
+/* The domain whose postmaster is the host's: its own or one above it, else the first. */
+static int host_domain(struct vx_view *v, vx_slice host, struct vx_domain *out)
+{
+	while (host.len > 0) {
+		if (vx_directory_domain(v, host, out) == VX_OK &&
+		    (out->flags & VX_DOMAIN_INACTIVE) == 0)
+			return VX_OK;
+		host = vx_slice_from(host, vx_slice_find(host, '.') + 1);
+	}
+	return vx_directory_next_domain(v, vx_slice_of("", 0), out);
+}
+
+/* <postmaster> without a domain is ours (RFC 5321 4.5.1). */
+static vx_slice with_domain(
+    struct smtp_session *s, vx_slice path, struct vx_view *v, struct vx_buf *buf)
 {
 	struct vx_domain d;
-	struct vx_view *v;
 
 	if (vx_slice_find(path, '@') < path.len)
-		return path;
-	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
-		return path;
+		return canonical(path, buf);
 	vx_buf_add_str(buf, "postmaster@");
-	if (vx_directory_next_domain(v, vx_slice_of("", 0), &d) == VX_OK)
+	if (host_domain(v, vx_slice_str(s->service->o.hostname), &d) == VX_OK)
 		vx_buf_add(buf, d.name);
-	vx_view_end(v);
 	return vx_buf_slice(buf);
+}
+
+/* Longer than any of our addresses, but of our domain: nobody has it. */
+static bool is_ours(struct vx_view *v, vx_slice address)
+{
+	struct vx_domain d;
+
+	return vx_directory_domain(v,
+		   vx_slice_from(address, vx_slice_rfind(address, '@') + 1), &d) == VX_OK;
 }
 
 static struct verdict resolve(struct smtp_session *s, vx_slice path, struct vx_view *v)
 {
+	struct vx_buf buf = { .max = VX_SMTP_PATH_MAX };
+	const vx_slice address = with_domain(s, path, v, &buf);
+	struct verdict verdict = { 451, "4.3.0", "the directory cannot be read now" };
 	struct vx_resolved r;
-	struct verdict verdict;
-	int rc =
-	    vx_directory_resolve(v, path, s->service->o.delimiter, &s->txn->arena, &r);
 
-	if (rc != VX_OK)
-		return (
-		    struct verdict){ 451, "4.3.0", "the directory cannot be read now" };
-	verdict = judge(s, &r);
-	for (size_t i = 0; verdict.code == 250 && i < r.count; i++) {
-		if (is_full(v, r.targets[i].account))
-			verdict = (struct verdict){ 452, "4.2.2", "the mailbox is full" };
-		else if (vx_smtp_txn_add(s->txn, r.targets[i].account, path) != VX_OK)
-			verdict = (struct verdict){ 452, "4.5.3", "too many recipients" };
+	if (vx_directory_resolve(
+		v, address, s->service->o.delimiter, &s->txn->arena, &r) == VX_OK) {
+		if (r.kind == VX_RESOLVED_FOREIGN && is_ours(v, address))
+			r.kind = VX_RESOLVED_UNKNOWN;
+		verdict = judge(s, &r);
 	}
+	vx_buf_done(&buf);
+	for (size_t i = 0; verdict.code == 250 && i < r.count; i++)
+		verdict = room(v, r.targets[i].account, s->txn->size);
+	if (verdict.code == 250 && vx_smtp_txn_add(s->txn, path, &r) != VX_OK)
+		verdict = (struct verdict){ 452, "4.5.3", "too many recipients" };
 	return verdict;
+}
+
+static vx_slice sender_of(const struct smtp_session *s)
+{
+	return s->txn == NULL ? vx_slice_of("", 0) : vx_buf_slice(&s->txn->sender);
 }
 
 static void rcpt(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
 {
 	struct verdict verdict = { 451, "4.3.0", "try again later" };
-	struct vx_buf buf = { .max = VX_ADDRESS_MAX };
-	const vx_slice path = with_domain(s, ev->path, &buf);
 	struct vx_view *v;
 
 	if (s->txn != NULL && vx_view_begin(s->service->o.store, &v) == VX_OK) {
-		verdict = resolve(s, path, v);
+		verdict = resolve(s, ev->path, v);
 		vx_view_end(v);
 	}
 	if (verdict.code != 250)
-		vx_smtp_log_refusal(s,
-		    s->txn == NULL ? path : vx_buf_slice(&s->txn->sender), path,
-		    verdict.text);
-	vx_buf_done(&buf);
+		vx_smtp_log_refusal(s, sender_of(s), ev->path, verdict.text);
 	vx_smtp_server_answer(s->core, out, verdict.code, verdict.enhanced, verdict.text);
 }
 
@@ -273,6 +339,28 @@ static void give_answer(struct smtp_session *s, struct vx_buf *out)
 					       : "try again later");
 	else if (answer == ANSWER_END)
 		vx_smtp_answer_end(s, out);
+}
+
+static void begin_message(struct smtp_session *s, struct vx_buf *out)
+{
+	const int rc = vx_smtp_txn_begin(s);
+
+	if (rc == VX_OK) {
+		vx_smtp_server_answer(s->core, out, 354, "", "end with CR LF . CR LF");
+		return;
+	}
+	vx_log(s->service->o.log, VX_LOG_ERROR, "message not begun", VX_KV_ERR(rc));
+	vx_smtp_answer_failure(s, out, rc);
+	vx_smtp_txn_free(s->txn); /* the core has ended the transaction, too */
+	s->txn = NULL;
+}
+
+/* The core refused something by itself, or the client gave up (reason is NULL). */
+static void log_reason(struct smtp_session *s, const char *reason)
+{
+	if (reason != NULL)
+		vx_smtp_log_refusal(s, sender_of(s),
+		    s->txn == NULL ? vx_slice_of("", 0) : s->txn->recipient, reason);
 }
 
 /* VX_OK: go on; VX_WAIT: an answer is awaited. */
@@ -296,12 +384,7 @@ static int handle(
 		rcpt(s, ev, out);
 		break;
 	case VX_SMTP_DATA:
-		if (vx_smtp_txn_begin(s) == VX_OK)
-			vx_smtp_server_answer(
-			    s->core, out, 354, "", "end with CR LF . CR LF");
-		else
-			vx_smtp_server_answer(
-			    s->core, out, 451, "4.3.0", "try again later");
+		begin_message(s, out);
 		break;
 	case VX_SMTP_CONTENT:
 		return vx_smtp_txn_content(s, ev->octets);
@@ -309,8 +392,12 @@ static int handle(
 		vx_smtp_txn_end(s, out);
 		break;
 	case VX_SMTP_RESET:
+		log_reason(s, ev->reason);
 		vx_smtp_txn_free(s->txn);
 		s->txn = NULL;
+		break;
+	case VX_SMTP_REFUSED:
+		log_reason(s, ev->reason);
 		break;
 	}
 	return VX_OK;
@@ -341,9 +428,10 @@ static void tls_ready(struct vx_session *base, const struct vx_session_tls *tls)
 	struct smtp_session *s = session_of(base);
 
 	s->tls = true;
-	vx_buf_reset(&s->tls_text);
-	vx_buf_printf(&s->tls_text, "%.*s with %.*s", (int)tls->version.len,
-	    tls->version.ptr, (int)tls->cipher.len, tls->cipher.ptr);
+	(void)snprintf(s->tls_version, sizeof(s->tls_version), "%.*s",
+	    (int)tls->version.len, tls->version.ptr);
+	(void)snprintf(s->tls_cipher, sizeof(s->tls_cipher), "%.*s", (int)tls->cipher.len,
+	    tls->cipher.ptr);
 	vx_smtp_server_tls_ready(s->core, tls->exporter);
 }
 
@@ -375,7 +463,6 @@ static void free_session(struct vx_session *base)
 		s->auth->session = NULL;
 	vx_smtp_txn_free(s->txn);
 	vx_smtp_server_free(s->core);
-	vx_buf_done(&s->tls_text);
 	vx_free(s);
 }
 
@@ -412,7 +499,6 @@ int vx_smtp_session_new(struct vx_smtp_service *service, enum vx_smtp_role role,
 	s->service = service;
 	s->role = role;
 	s->peer = *peer;
-	vx_buf_init(&s->tls_text, 200);
 	*out = &s->base;
 	return VX_OK;
 }

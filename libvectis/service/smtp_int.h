@@ -15,25 +15,30 @@ struct smtp_session;
 
 /* A message on its way: it may outlive its session while its op is under way. */
 struct smtp_txn {
-	struct vx_deliver_op op; /* first: the op's done finds the rest */
+	struct vx_deliver_op op;      /* first: the op's done finds the rest */
 	struct smtp_session *session; /* NULL: it ended meanwhile */
 	bool under_way;
 	struct vx_arena arena;
 	struct vx_buf sender; /* own */
 	bool utf8, eight_bit;
-	struct vx_blob_writer *writer; /* own */
+	struct vx_blob_writer *writer;      /* own */
 	struct vx_delivery_target *targets; /* own */
 	size_t count, cap;
-	size_t recipients;    /* RCPTs accepted */
-	vx_slice recipient;   /* the first, in the arena */
+	uint64_t size;      /* as MAIL said; 0: it did not */
+	size_t recipients;  /* RCPTs accepted */
+	vx_slice recipient; /* the first, in the arena */
 	char id[17];
-	int failed;           /* what a piece of content met */
+	int failed; /* what a piece of content met */
 	unsigned header_state;
-	uint64_t received;    /* Received fields so far */
-	struct vx_buf field;  /* the beginning of the header line under way */
+	uint64_t received;   /* Received fields so far */
+	struct vx_buf field; /* the beginning of the header line under way */
 };
 
-enum smtp_answer { ANSWER_NONE, ANSWER_AUTH, ANSWER_END };
+enum smtp_answer {
+	ANSWER_NONE,
+	ANSWER_AUTH,
+	ANSWER_END
+};
 struct auth_job;
 
 struct smtp_session {
@@ -43,13 +48,13 @@ struct smtp_session {
 	struct vx_peer peer;
 	struct vx_smtp_server *core; /* own */
 	bool tls;
-	struct vx_buf tls_text;      /* for Received */
-	struct auth_job *auth;       /* under way */
+	char tls_version[16], tls_cipher[64]; /* for Received */
+	struct auth_job *auth;                /* under way */
 	int auth_result;
 	struct vx_auth_result who;
-	struct smtp_txn *txn;        /* own */
-	bool content_waits;          /* the disk is behind */
-	enum smtp_answer answer;     /* came while the session was not driven */
+	struct smtp_txn *txn;    /* own */
+	bool content_waits;      /* the disk is behind */
+	enum smtp_answer answer; /* came while the session was not driven */
 	int end_result;
 };
 
@@ -57,7 +62,8 @@ int vx_smtp_txn_new(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct smtp_txn **out);
 /* Frees it now, or when its op is done.  NULL is fine. */
 void vx_smtp_txn_free(struct smtp_txn *t);
-int vx_smtp_txn_add(struct smtp_txn *t, uint32_t account, vx_slice recipient);
+/* An accepted RCPT, for all these mailboxes or, with VX_ELIMIT or VX_ENOMEM, none. */
+int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to);
 /* The message begins: write the trace fields. */
 int vx_smtp_txn_begin(struct smtp_session *s);
 /* VX_OK or VX_WAIT. */
@@ -65,6 +71,8 @@ int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets);
 /* Submit it, or answer why not. */
 void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out);
 void vx_smtp_answer_end(struct smtp_session *s, struct vx_buf *out);
+/* Say why the message is not taken. */
+void vx_smtp_answer_failure(struct smtp_session *s, struct vx_buf *out, int rc);
 void vx_smtp_log_refusal(
     struct smtp_session *s, vx_slice from, vx_slice to, const char *reason);
 

@@ -35,6 +35,7 @@ int vx_smtp_txn_new(
 	vx_buf_init(&t->field, FIELD_NAME_MAX);
 	vx_buf_add(&t->sender, ev->path);
 	t->utf8 = ev->params.utf8;
+	t->size = ev->params.size;
 	t->eight_bit = ev->params.body_8bit;
 	vx_random(random, sizeof(random));
 	vx_hex_add(&hex, vx_slice_of(random, sizeof(random)));
@@ -66,27 +67,45 @@ void vx_smtp_txn_free(struct smtp_txn *t)
 		destroy(t);
 }
 
-int vx_smtp_txn_add(struct smtp_txn *t, uint32_t account, vx_slice recipient)
+/* Room for so many targets more. */
+static int reserve(struct smtp_txn *t, size_t more)
 {
-	if (t->recipients++ == 0 &&
-	    vx_arena_copy(&t->arena, recipient, &t->recipient) != VX_OK)
+	size_t cap = t->cap == 0 ? 4 : t->cap;
+	struct vx_delivery_target *grown;
+
+	if (t->count + more > VX_SMTP_TARGETS_MAX)
 		return VX_ELIMIT;
+	while (cap < t->count + more)
+		cap *= 2;
+	if (cap == t->cap)
+		return VX_OK;
+	grown = vx_realloc(t->targets, cap * sizeof(*grown));
+	if (grown == NULL)
+		return VX_ENOMEM;
+	t->targets = grown;
+	t->cap = cap;
+	return VX_OK;
+}
+
+static void add_target(struct smtp_txn *t, uint32_t account)
+{
 	for (size_t i = 0; i < t->count; i++)
 		if (t->targets[i].account == account)
-			return VX_OK; /* one copy each */
-	if (t->count == VX_SMTP_TARGETS_MAX)
-		return VX_ELIMIT;
-	if (t->count == t->cap) {
-		const size_t cap = t->cap == 0 ? 4 : t->cap * 2;
-		struct vx_delivery_target *grown =
-		    vx_realloc(t->targets, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return VX_ENOMEM;
-		t->targets = grown;
-		t->cap = cap;
-	}
+			return; /* one copy each */
 	t->targets[t->count++] = (struct vx_delivery_target){ .account = account };
+}
+
+int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to)
+{
+	int rc = reserve(t, to->count);
+
+	if (rc == VX_OK && t->recipients == 0)
+		rc = vx_arena_copy(&t->arena, recipient, &t->recipient);
+	if (rc != VX_OK)
+		return rc;
+	t->recipients++;
+	for (size_t i = 0; i < to->count; i++)
+		add_target(t, to->targets[i].account);
 	return VX_OK;
 }
 
@@ -116,13 +135,14 @@ static void write_trace(struct smtp_session *s, struct vx_buf *out)
 	vx_buf_printf(out, "Received: from %.*s ([%s%s])\r\n", (int)helo.len, helo.ptr,
 	    v6 ? "IPv6:" : "", s->peer.address);
 	if (s->tls)
-		vx_buf_printf(
-		    out, "\t(using %.*s)\r\n", (int)s->tls_text.len, s->tls_text.ptr);
+		vx_buf_printf(out, "\t(using %s)\r\n", s->tls_version);
 	vx_buf_printf(out, "\tby %s with %s id %s", s->service->o.hostname,
 	    protocol(s, extended), t->id);
 	if (t->recipients == 1) /* more would tell them of each other */
 		vx_buf_printf(
 		    out, "\r\n\tfor <%.*s>", (int)t->recipient.len, t->recipient.ptr);
+	if (s->tls && s->tls_cipher[0] != '\0') /* RFC 8314 4.3 */
+		vx_buf_printf(out, "\r\n\ttls %s", s->tls_cipher);
 	vx_buf_add_str(out, ";\r\n\t");
 	vx_date_write(out, s->base.host->loop->now_s(s->base.host->loop), 0);
 	vx_buf_add_str(out, "\r\n");
@@ -229,11 +249,19 @@ static void answer(struct smtp_session *s, struct vx_buf *out, int rc)
 	    VX_KV_U("mailboxes", t == NULL ? 0 : t->count),
 	    VX_KV_U("size",
 		t == NULL || t->writer == NULL ? 0 : vx_blob_writer_size(t->writer)));
-	switch (rc) {
-	case VX_OK:
+	if (rc != VX_OK) {
+		vx_smtp_answer_failure(s, out, rc);
+	} else {
 		memcpy(text + 9, t->id, sizeof(t->id));
 		vx_smtp_server_answer(s->core, out, 250, "2.0.0", text);
-		break;
+	}
+	vx_smtp_txn_free(t);
+	s->txn = NULL;
+}
+
+void vx_smtp_answer_failure(struct smtp_session *s, struct vx_buf *out, int rc)
+{
+	switch (rc) {
 	case VX_EQUOTA:
 		vx_smtp_server_answer(s->core, out, 452, "4.2.2", "the mailbox is full");
 		break;
@@ -241,7 +269,7 @@ static void answer(struct smtp_session *s, struct vx_buf *out, int rc)
 		vx_smtp_server_answer(
 		    s->core, out, 452, "4.3.1", "no space left: try again later");
 		break;
-	case VX_ELIMIT:
+	case VX_EEXIST: /* it was here before */
 		vx_smtp_server_answer(
 		    s->core, out, 554, "5.4.6", "too many hops: a mail loop");
 		break;
@@ -249,8 +277,6 @@ static void answer(struct smtp_session *s, struct vx_buf *out, int rc)
 		vx_smtp_server_answer(s->core, out, 451, "4.3.0", "try again later");
 		break;
 	}
-	vx_smtp_txn_free(t);
-	s->txn = NULL;
 }
 
 void vx_smtp_answer_end(struct smtp_session *s, struct vx_buf *out)
@@ -264,14 +290,17 @@ void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out)
 	int rc = t == NULL || t->writer == NULL ? VX_ESTATE : t->failed;
 
 	if (rc == VX_OK && t->received > s->service->o.received_max)
-		rc = VX_ELIMIT;
+		rc = VX_EEXIST;
 	if (rc == VX_OK) {
 		vx_deliver_op_init(&t->op, t->writer);
 		t->op.targets = t->targets;
 		t->op.target_count = t->count;
 		t->op.internal_date =
 		    (uint32_t)s->base.host->loop->now_s(s->base.host->loop);
+		/* RCPT saw to quotas as far as it could: one mailbox that this message
+		 * fills must not keep it from the others for ever */
 		t->op.all_or_none = true;
+		t->op.overfill = t->count > 1;
 		t->op.op.done = delivered;
 		t->under_way = true;
 		rc = vx_store_submit(s->service->o.store, &t->op.op);

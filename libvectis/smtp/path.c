@@ -24,9 +24,10 @@ static bool quoted_string(struct vx_cursor *c)
 	if (!vx_cur_char(c, '"'))
 		return false;
 	while (!vx_cur_end(c) && *c->p != '"') {
-		if (*c->p == '\\')
-			c->p++;
-		if (vx_cur_end(c) || vx_is(*c->p, VX_C_CTL))
+		const bool pair = vx_cur_char(c, '\\');
+
+		if (vx_cur_end(c) || vx_is(*c->p, VX_C_CTL) ||
+		    (pair && vx_is(*c->p, VX_C_HIGH)))
 			return false;
 		c->p++;
 	}
@@ -83,6 +84,7 @@ static bool source_route(struct vx_cursor *c)
 bool vx_smtp_path(
     struct vx_cursor *c, bool null_ok, bool postmaster_ok, vx_slice *out, bool *utf8)
 {
+	const char *const begin = c->p;
 	const char *start, *at;
 
 	if (!vx_cur_char(c, '<'))
@@ -105,21 +107,22 @@ bool vx_smtp_path(
 	if (!vx_cur_char(c, '@') || !vx_smtp_domain(c))
 		return false;
 	*out = vx_slice_range(start, c->p);
-	if (at - start > 64 || out->len > 320)
+	/* longer than 64 is common among senders (VERP), and 4.5.3.1 asks for no limit */
+	if (at - start > VX_SMTP_LOCAL_MAX)
 		return false;
-	*utf8 = !vx_is_ascii(*out);
-	return vx_cur_char(c, '>') && (!*utf8 || vx_utf8_valid(*out));
+	*utf8 = !vx_is_ascii(vx_slice_range(begin, c->p));
+	return (!*utf8 || vx_utf8_valid(vx_slice_range(begin, c->p))) &&
+	       vx_cur_char(c, '>');
 }
 
 /* --- parameters ----------------------------------------------------------------------
  */
 
-/* RFC 3461 4: printable, "+" only as "+XX". */
-static bool xtext(vx_slice s)
+/* RFC 3461 4: printable, "+" only as "+XX"; octets of class `out` are none. */
+static bool xtext_without(vx_slice s, unsigned out)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (vx_is(s.ptr[i], VX_C_CTL | VX_C_HIGH) || s.ptr[i] == ' ' ||
-		    s.ptr[i] == '=')
+		if (vx_is(s.ptr[i], out) || s.ptr[i] == ' ' || s.ptr[i] == '=')
 			return false;
 		if (s.ptr[i] == '+' &&
 		    (i + 2 >= s.len || !vx_is(s.ptr[i + 1], VX_C_HEX) ||
@@ -127,6 +130,16 @@ static bool xtext(vx_slice s)
 			return false;
 	}
 	return s.len > 0 && s.len <= 500;
+}
+
+static bool xtext(vx_slice s)
+{
+	return xtext_without(s, VX_C_CTL | VX_C_HIGH);
+}
+
+static bool utf8_xtext(vx_slice s)
+{
+	return xtext_without(s, VX_C_CTL) && vx_utf8_valid(s);
 }
 
 static bool notify(vx_slice s, unsigned *out)
@@ -147,61 +160,77 @@ static bool notify(vx_slice s, unsigned *out)
 	return (*out & VX_SMTP_NOTIFY_NEVER) == 0 || *out == VX_SMTP_NOTIFY_NEVER;
 }
 
-static bool size_param(vx_slice value, struct vx_smtp_params *out)
+static int size_param(vx_slice value, struct vx_smtp_params *out)
 {
-	return vx_slice_number(value, UINT64_MAX, &out->size) == VX_OK;
+	if (value.len == 0 || value.len > 20) /* RFC 1870 4: 1*20DIGIT */
+		return VX_EINVAL;
+	for (size_t i = 0; i < value.len; i++)
+		if (!vx_is(value.ptr[i], VX_C_DIGIT))
+			return VX_EINVAL;
+	if (vx_slice_number(value, UINT64_MAX, &out->size) != VX_OK)
+		out->size = UINT64_MAX; /* well-formed, and too large for anybody */
+	return VX_OK;
 }
 
-static bool body_param(vx_slice value, struct vx_smtp_params *out)
+/* RFC 6152; BINARYMIME is not offered (RFC 3030 3). */
+static int body_param(vx_slice value, struct vx_smtp_params *out)
 {
 	out->body_8bit = vx_slice_eq_nocase(value, VX_S("8BITMIME"));
-	return out->body_8bit || vx_slice_eq_nocase(value, VX_S("7BIT"));
+	if (out->body_8bit || vx_slice_eq_nocase(value, VX_S("7BIT")))
+		return VX_OK;
+	return value.len > 0 ? VX_EUNSUP : VX_EINVAL;
 }
 
-static bool utf8_param(vx_slice value, struct vx_smtp_params *out)
+static int utf8_param(vx_slice value, struct vx_smtp_params *out)
 {
 	out->utf8 = value.ptr == NULL;
-	return out->utf8;
+	return out->utf8 ? VX_OK : VX_EINVAL;
 }
 
-static bool ret_param(vx_slice value, struct vx_smtp_params *out)
+static int ret_param(vx_slice value, struct vx_smtp_params *out)
 {
 	out->ret_headers = vx_slice_eq_nocase(value, VX_S("HDRS"));
-	return out->ret_headers || vx_slice_eq_nocase(value, VX_S("FULL"));
+	return out->ret_headers || vx_slice_eq_nocase(value, VX_S("FULL")) ? VX_OK
+									   : VX_EINVAL;
 }
 
-static bool envid_param(vx_slice value, struct vx_smtp_params *out)
+static int envid_param(vx_slice value, struct vx_smtp_params *out)
 {
 	out->envid = value;
-	return xtext(value) && value.len <= 100;
+	return xtext(value) && value.len <= 100 ? VX_OK : VX_EINVAL;
 }
 
-/* RFC 4954 5: taken, not used, and so not looked at. */
-static bool auth_param(vx_slice value, struct vx_smtp_params *out)
+/* RFC 4954 5: "<>" or an address as xtext.  Taken, and not used. */
+static int auth_param(vx_slice value, struct vx_smtp_params *out)
 {
 	(void)out;
-	return value.len > 0;
+	return xtext(value) ? VX_OK : VX_EINVAL;
 }
 
-static bool notify_param(vx_slice value, struct vx_smtp_params *out)
+static int notify_param(vx_slice value, struct vx_smtp_params *out)
 {
-	return notify(value, &out->notify);
+	return notify(value, &out->notify) ? VX_OK : VX_EINVAL;
 }
 
-/* addr-type ";" xtext */
-static bool orcpt_param(vx_slice value, struct vx_smtp_params *out)
+/* addr-type ";" xtext; the type utf-8 may also have UTF-8 as it is (RFC 6533 3). */
+static int orcpt_param(vx_slice value, struct vx_smtp_params *out)
 {
 	struct vx_cursor c = vx_cursor_of(value);
+	const vx_slice type = vx_cur_run(&c, VX_C_ATEXT);
+	bool good;
 
 	out->orcpt = value;
-	return vx_cur_run(&c, VX_C_ATEXT).len > 0 && vx_cur_char(&c, ';') &&
-	       xtext(vx_cur_rest(&c));
+	if (type.len == 0 || !vx_cur_char(&c, ';'))
+		return VX_EINVAL;
+	good = vx_slice_eq_nocase(type, VX_S("utf-8")) ? utf8_xtext(vx_cur_rest(&c))
+						       : xtext(vx_cur_rest(&c));
+	return good ? VX_OK : VX_EINVAL;
 }
 
 static const struct param {
 	const char *key;
 	bool mail; /* of MAIL, else of RCPT */
-	bool (*take)(vx_slice value, struct vx_smtp_params *out);
+	int (*take)(vx_slice value, struct vx_smtp_params *out);
 } known[] = {
 	{ "SIZE", true, size_param },
 	{ "BODY", true, body_param },
@@ -221,10 +250,10 @@ static int param(
 		if (known[i].mail != mail ||
 		    !vx_slice_eq_nocase(key, vx_slice_str(known[i].key)))
 			continue;
-		if ((*seen >> i & 1) != 0 || !known[i].take(value, out))
+		if ((*seen >> i & 1) != 0)
 			return VX_EINVAL;
 		*seen |= 1u << i;
-		return VX_OK;
+		return known[i].take(value, out);
 	}
 	return VX_EUNSUP;
 }

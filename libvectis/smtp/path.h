@@ -18,7 +18,7 @@ bool vx_smtp_domain(struct vx_cursor *c);
 
 /*
  * " KEY=VALUE ..." to the end.  VX_OK; VX_EINVAL: syntax (501); VX_EUNSUP: a parameter
- * that is not known (555).
+ * that is not known, or a value of it (555).
  */
 int vx_smtp_params(struct vx_cursor *c, bool mail, struct vx_smtp_params *out);
 

@@ -27,7 +27,8 @@ struct vx_smtp_server {
 	enum vx_smtp_event_type pending;
 
 	bool mail, utf8; /* a transaction: MAIL was accepted, with SMTPUTF8 */
-	uint64_t recipients, refused, errors;
+	uint64_t recipients, refused, errors, junk;
+	const char *reason; /* of a refusal that is not yet told as an event */
 	struct vx_smtp_data data;
 	uint64_t octets; /* of the message so far */
 	bool too_large, bad_content;
@@ -96,6 +97,7 @@ static int refuse(struct vx_smtp_server *s, struct vx_buf *out, unsigned code,
     const char *enhanced, const char *text)
 {
 	reply(out, code, enhanced, text);
+	s->reason = text;
 	if (++s->errors >= VX_SMTP_ERRORS_MAX)
 		vx_smtp_server_close(s, out, "4.7.0 too many errors");
 	return VX_OK;
@@ -107,6 +109,17 @@ void vx_smtp_server_close(struct vx_smtp_server *s, struct vx_buf *out, const ch
 		reply(out, 421, "", text);
 	s->closing = true;
 	s->waiting = false; /* what is answered now is not said any more */
+}
+
+/*
+ * Guessing of names ends soon where nobody was found; a list's server that sends to many,
+ * some of whom left, has its message taken.
+ */
+static void check_refusals(struct vx_smtp_server *s, struct vx_buf *out)
+{
+	if ((s->refused >= VX_SMTP_UNKNOWN_MAX && s->recipients == 0) ||
+	    s->refused >= VX_SMTP_REFUSED_MAX || s->errors >= VX_SMTP_ERRORS_MAX)
+		vx_smtp_server_close(s, out, "4.7.0 too many errors");
 }
 
 static int ask(
@@ -135,8 +148,12 @@ static int tell_reset(struct vx_smtp_server *s, struct vx_smtp_event *ev)
 	const bool had = s->mail;
 
 	end_transaction(s);
+	if (!had)
+		return VX_OK;
 	ev->type = VX_SMTP_RESET;
-	return had ? VX_DATA : VX_OK;
+	ev->reason = s->reason;
+	s->reason = NULL;
+	return VX_DATA;
 }
 
 static void offer_auth(const struct vx_smtp_server *s, struct vx_buf *out)
@@ -152,9 +169,10 @@ static int cmd_hello(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_bu
 	const vx_slice arg = vx_slice_trim(vx_cur_rest(c), " ");
 	struct vx_cursor check = vx_cursor_of(arg);
 
-	/* RFC 5321 4.1.4: a name that does not resolve is no reason; one that is none is
-	 */
-	if (arg.len == 0 || !vx_smtp_domain(&check) || !vx_cur_end(&check))
+	/* RFC 5321 4.1.4: a name that does not resolve is no reason; one that is none
+	 * is.  RFC 6531 3.7.1: it is in ASCII. */
+	if (arg.len == 0 || !vx_is_ascii(arg) || !vx_smtp_domain(&check) ||
+	    !vx_cur_end(&check))
 		return refuse(
 		    s, out, 501, "5.5.4", "a domain or an address literal is expected");
 	vx_buf_reset(&s->helo);
@@ -245,8 +263,13 @@ static int cmd_rcpt(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 		return bad_params(s, out, rc);
 	if (utf8 && !s->utf8)
 		return refuse(s, out, 553, "5.6.7", "such an address needs SMTPUTF8");
+	if (!s->utf8 && !vx_is_ascii(ev->params.orcpt))
+		return refuse(s, out, 501, "5.5.4", "a parameter is malformed");
 	if (s->recipients >= s->o.recipients_max) {
 		reply(out, 452, "4.5.3", "too many recipients, send to the rest later");
+		s->reason = "too many recipients";
+		s->refused++;
+		check_refusals(s, out);
 		return VX_OK;
 	}
 	return ask(s, ev, VX_SMTP_RCPT);
@@ -315,7 +338,7 @@ static int cmd_bdat(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 		return refuse(s, out, 501, "5.5.4", "BDAT size [LAST] is expected");
 	if (!chunk_argument(c, &s->chunk_left, &s->chunk_last)) {
 		vx_smtp_server_close(
-		    s, out, "5.5.4 BDAT is malformed: its end is unknown");
+		    s, out, "4.5.4 BDAT is malformed: its end is unknown");
 		return VX_OK;
 	}
 	s->mode = MODE_CHUNK;
@@ -358,9 +381,9 @@ static int cmd_help(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 static int cmd_vrfy(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf *out,
     struct vx_smtp_event *ev)
 {
-	(void)s;
-	(void)c;
 	(void)ev;
+	if (vx_cur_end(c))
+		return refuse(s, out, 501, "5.5.4", "VRFY needs a user");
 	reply(out, 252, "2.1.5", "send mail, and RCPT will say");
 	return VX_OK;
 }
@@ -458,10 +481,13 @@ static int sasl_response(
     struct vx_smtp_server *s, vx_slice text, struct vx_buf *out, struct vx_smtp_event *ev)
 {
 	vx_buf_wipe(&s->sasl_text);
-	if (vx_slice_eq(text, VX_S("*")) ||
-	    vx_base64_decode(text, &s->sasl_text) != VX_OK) {
+	if (vx_slice_eq(text, VX_S("*"))) {
 		end_sasl(s);
-		return refuse(s, out, 501, "5.5.2", "authentication was given up");
+		return refuse(s, out, 501, "5.7.0", "authentication was given up");
+	}
+	if (vx_base64_decode(text, &s->sasl_text) != VX_OK) {
+		end_sasl(s);
+		return refuse(s, out, 501, "5.5.2", "base64 is expected");
 	}
 	return sasl_step(
 	    s, s->sasl_text.len > 0 ? vx_buf_slice(&s->sasl_text) : VX_S(""), out, ev);
@@ -499,7 +525,8 @@ typedef int command_fn(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_
 enum {
 	ANYTIME = 1 << 0,
 	NEEDS_HELO = 1 << 1,
-	NEEDS_AUTH = 1 << 2
+	NEEDS_AUTH = 1 << 2,
+	JUNK = 1 << 3, /* gets nowhere: so many between two messages */
 };
 
 static const struct command {
@@ -507,20 +534,20 @@ static const struct command {
 	command_fn *run;
 	unsigned rules;
 } commands[] = {
-	{ "EHLO", cmd_ehlo, ANYTIME },
-	{ "HELO", cmd_helo, ANYTIME },
+	{ "EHLO", cmd_ehlo, JUNK },
+	{ "HELO", cmd_helo, JUNK },
 	{ "MAIL", cmd_mail, NEEDS_HELO | NEEDS_AUTH },
 	{ "RCPT", cmd_rcpt, NEEDS_HELO | NEEDS_AUTH },
 	{ "DATA", cmd_data, NEEDS_HELO | NEEDS_AUTH },
 	{ "BDAT", cmd_bdat, ANYTIME },
-	{ "RSET", cmd_rset, ANYTIME },
-	{ "NOOP", cmd_noop, ANYTIME },
+	{ "RSET", cmd_rset, JUNK },
+	{ "NOOP", cmd_noop, JUNK },
 	{ "QUIT", cmd_quit, ANYTIME },
 	{ "STARTTLS", cmd_starttls, NEEDS_HELO },
 	{ "AUTH", cmd_auth, NEEDS_HELO },
-	{ "VRFY", cmd_vrfy, NEEDS_AUTH },
+	{ "VRFY", cmd_vrfy, NEEDS_AUTH | JUNK },
 	{ "EXPN", cmd_expn, NEEDS_AUTH },
-	{ "HELP", cmd_help, ANYTIME },
+	{ "HELP", cmd_help, JUNK },
 };
 
 static int command(
@@ -540,6 +567,10 @@ static int command(
 			return refuse(s, out, 503, "5.5.1", "EHLO first");
 		if ((cmd->rules & NEEDS_AUTH) != 0 && needs_auth(s))
 			return refuse_auth(s, out);
+		if ((cmd->rules & JUNK) != 0 && ++s->junk > VX_SMTP_JUNK_MAX) {
+			vx_smtp_server_close(s, out, "4.7.0 too many idle commands");
+			return VX_OK;
+		}
 		return cmd->run(s, &c, out, ev);
 	}
 	return refuse(s, out, 500, "5.5.2", "no such command");
@@ -574,13 +605,16 @@ static int line_next(
 		return s->line.failed ? VX_ENOMEM : VX_MORE;
 	s->line_done = true; /* an event's slices point into it: it is emptied later */
 	if (s->line_too_long) {
+		const bool auth = s->mode == MODE_AUTH; /* RFC 4954 4 */
+
 		s->line_too_long = false;
-		if (s->mode == MODE_AUTH)
+		if (auth)
 			end_sasl(s);
-		return refuse(s, out, 500, "5.5.6", "the line is too long");
+		return refuse(
+		    s, out, 500, auth ? "5.5.6" : "5.5.2", "the line is too long");
 	}
 	if (!vx_slice_has_suffix(line, VX_S("\r\n"))) {
-		vx_smtp_server_close(s, out, "5.5.2 lines end with CR LF");
+		vx_smtp_server_close(s, out, "4.5.2 lines end with CR LF");
 		return VX_OK;
 	}
 	line.len -= 2;
@@ -608,12 +642,19 @@ static int content(struct vx_smtp_server *s, vx_slice octets, struct vx_smtp_eve
 	return VX_DATA;
 }
 
+static void refuse_bare(struct vx_smtp_server *s, struct vx_buf *out)
+{
+	s->reason = "a bare CR or LF is not allowed (RFC 5321, 2.3.8)";
+	reply(out, 550, "5.6.0", s->reason);
+}
+
 /* All octets are here: ask for the verdict, or give our own. */
 static int message_end(
     struct vx_smtp_server *s, struct vx_buf *out, struct vx_smtp_event *ev)
 {
 	if (s->too_large) {
 		reply(out, 552, "5.3.4", "the message is too large");
+		s->reason = "the message is too large";
 		return tell_reset(s, ev);
 	}
 	s->mode = MODE_COMMAND;
@@ -635,8 +676,7 @@ static int data_next(
 		return message_end(s, out, ev);
 	default:
 		/* nothing that follows can be trusted to be a command or not */
-		reply(out, 550, "5.6.0",
-		    "a bare CR or LF is not allowed (RFC 5321, 2.3.8)");
+		refuse_bare(s, out);
 		s->closing = true;
 		return tell_reset(s, ev);
 	}
@@ -654,8 +694,7 @@ static int chunk_end(
 		return VX_OK;
 	}
 	if (s->bad_content || (s->chunk_last && s->chunk_cr)) {
-		reply(out, 550, "5.6.0",
-		    "a bare CR or LF is not allowed (RFC 5321, 2.3.8)");
+		refuse_bare(s, out);
 		return tell_reset(s, ev);
 	}
 	if (s->chunk_last || s->too_large)
@@ -724,6 +763,12 @@ int vx_smtp_server_next(
 		}
 		*ev = (struct vx_smtp_event){ 0 };
 		rc = step(s, in, out, ev);
+		if (rc == VX_OK && s->reason != NULL) {
+			*ev = (struct vx_smtp_event){ .type = VX_SMTP_REFUSED,
+				.reason = s->reason };
+			s->reason = NULL;
+			return VX_DATA;
+		}
 	}
 	return rc;
 }
@@ -765,10 +810,13 @@ static void answered(struct vx_smtp_server *s, bool good)
 		break;
 	case VX_SMTP_END:
 		end_transaction(s);
+		if (good)
+			s->junk = 0;
 		break;
 	case VX_SMTP_KEYS:
 	case VX_SMTP_CONTENT:
 	case VX_SMTP_RESET:
+	case VX_SMTP_REFUSED:
 		break;
 	}
 }
@@ -785,8 +833,8 @@ void vx_smtp_server_answer(struct vx_smtp_server *s, struct vx_buf *out, unsigne
 	if (!chunk) /* BDAT has no intermediate reply */
 		reply(out, code, enhanced, text);
 	answered(s, code < 400);
-	if (s->refused >= VX_SMTP_UNKNOWN_MAX || s->errors >= VX_SMTP_ERRORS_MAX)
-		vx_smtp_server_close(s, out, "4.7.0 too many errors");
+	if (s->pending == VX_SMTP_RCPT || s->pending == VX_SMTP_AUTH)
+		check_refusals(s, out);
 	if (code == 421)
 		s->closing = true;
 }

@@ -21,9 +21,10 @@ static bool over_quota(
 	       (a->limit_messages > 0 && a->used_messages + messages > a->limit_messages);
 }
 
-static int open_target(struct vx_kv_txn *txn, const struct vx_delivery_target *t,
-    uint64_t size, struct vx_box *b)
+static int open_target(const struct vx_deliver_op *op, struct vx_kv_txn *txn,
+    const struct vx_delivery_target *t, struct vx_box *b)
 {
+	const uint64_t size = op->overfill ? 1 : op->op.blob->size;
 	int rc = vx_box_open(txn, t->account, t->mailbox == 0 ? INBOX_ID : t->mailbox, b);
 
 	if (rc == VX_OK && over_quota(&b->a, size, 1))
@@ -45,7 +46,7 @@ static int file_one(struct vx_deliver_op *op, struct vx_kv_txn *txn,
 		.internal_date = op->internal_date,
 		.saved_date = (uint32_t)vx_clock_s() };
 	uint64_t keywords;
-	int rc = open_target(txn, t, w->size, b);
+	int rc = open_target(op, txn, t, b);
 
 	if (rc == VX_OK)
 		rc = vx_box_keywords(b, &t->keywords, true, &keywords);
@@ -92,7 +93,7 @@ static int all_would_take(
     struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_box *b)
 {
 	for (size_t i = 0; i < op->target_count; i++) {
-		const int rc = open_target(txn, &op->targets[i], op->op.blob->size, b);
+		const int rc = open_target(op, txn, &op->targets[i], b);
 
 		if (rc != VX_OK) {
 			op->targets[i].result = rc;

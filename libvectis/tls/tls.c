@@ -218,9 +218,9 @@ const char *vx_tls_version(const struct vx_tls *t)
 
 const char *vx_tls_cipher(const struct vx_tls *t)
 {
-	const char *name = gnutls_cipher_get_name(gnutls_cipher_get(t->session));
+	const char *name = gnutls_ciphersuite_get(t->session);
 
-	return name == NULL ? "unknown" : name;
+	return name == NULL ? "" : name;
 }
 
 vx_slice vx_tls_exporter(struct vx_tls *t)

@@ -110,7 +110,7 @@ static void log_params(struct host *h, const struct vx_smtp_params *p)
 static void log_event(struct host *h, const struct vx_smtp_event *ev)
 {
 	static const char *const names[] = { "STARTTLS", "KEYS", "AUTH", "MAIL", "RCPT",
-		"DATA", "CONTENT", "END", "RESET" };
+		"DATA", "CONTENT", "END", "RESET", "REFUSED" };
 
 	log_flush(h);
 	vx_buf_printf(&h->log, "E: %s", names[ev->type]);
@@ -176,6 +176,7 @@ static struct verdict judge(struct host *h, const struct vx_smtp_event *ev, vx_s
 	case VX_SMTP_KEYS:
 	case VX_SMTP_CONTENT:
 	case VX_SMTP_RESET:
+	case VX_SMTP_REFUSED:
 		break;
 	}
 	return (struct verdict){ 0 };
@@ -188,6 +189,10 @@ void host_feed(struct host *h, vx_slice in)
 	while ((h->end = vx_smtp_server_next(h->core, &in, &h->out, &ev)) == VX_DATA) {
 		struct verdict v;
 
+		if (ev.type == VX_SMTP_REFUSED) {
+			ck_assert_ptr_nonnull(ev.reason);
+			continue;
+		}
 		if (ev.type == VX_SMTP_CONTENT) {
 			ck_assert_uint_gt(ev.octets.len, 0);
 			if (h->out.len > 0)

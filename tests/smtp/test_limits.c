@@ -37,7 +37,9 @@ static void run_long(void *ctx, const vx_slice *pieces, size_t count)
 	host_open(&h, VX_S("submission tls"));
 	for (size_t i = 0; i < count; i++)
 		host_feed(&h, pieces[i]);
-	ck_assert_int_eq(said(&h, "500 5.5.6 the line is too long"), over);
+	ck_assert_int_eq(said(&h, l->auth ? "500 5.5.6 the line is too long"
+					  : "500 5.5.2 the line is too long"),
+	    over);
 	/* the command that follows is one by itself */
 	ck_assert(said(&h, "S: 214 2.0.0 see RFC 5321\nS: 221"));
 	ck_assert_uint_eq(count_lines(&h, VX_S("S: 5")), 1);
@@ -139,6 +141,48 @@ START_TEST(unknown_recipients_end_it)
 	}
 	ck_assert_int_eq(h.end, VX_DONE);
 	ck_assert(said(&h, "S: 421 4.7.0 too many errors\n"));
+	host_close(&h);
+}
+END_TEST
+
+/* A list's server, some of whose members left, must get its message in. */
+START_TEST(unknown_recipients_beside_known_ones)
+{
+	struct host h;
+
+	host_open(&h, VX_S("mx"));
+	host_feed(&h, VX_S("EHLO c.test\r\nMAIL FROM:<a@b.test>\r\n"
+			   "RCPT TO:<c@d.test>\r\n"));
+	for (unsigned i = 0; i + 1 < VX_SMTP_REFUSED_MAX; i++)
+		host_feed(&h, VX_S("RCPT TO:<unknown@b.test>\r\n"));
+	host_feed(&h, VX_S("DATA\r\nx\r\n.\r\n"));
+	ck_assert_int_eq(h.end, VX_MORE);
+	ck_assert_uint_eq(h.messages, 1);
+	host_feed(&h, VX_S("MAIL FROM:<a@b.test>\r\nRCPT TO:<unknown@b.test>\r\n"));
+	ck_assert_int_eq(h.end, VX_DONE);
+	host_close(&h);
+}
+END_TEST
+
+/* Commands that get nowhere do not keep a session for ever; a message counts anew. */
+START_TEST(idle_commands_end_it)
+{
+	static const vx_slice message = VX_SLICE_INIT(
+	    "MAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\nx\r\n.\r\n");
+	struct host h;
+
+	host_open(&h, VX_S("mx"));
+	host_feed(&h, VX_S("EHLO c.test\r\n"));
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 1; i < VX_SMTP_JUNK_MAX; i++)
+			host_feed(&h, i % 2 == 0 ? VX_S("NOOP\r\n") : VX_S("RSET\r\n"));
+		host_feed(&h, message);
+		ck_assert_int_eq(h.end, VX_MORE);
+	}
+	for (unsigned i = 0; i <= VX_SMTP_JUNK_MAX; i++)
+		host_feed(&h, VX_S("VRFY c\r\n"));
+	ck_assert_int_eq(h.end, VX_DONE);
+	ck_assert(said(&h, "S: 421 4.7.0 too many idle commands\n"));
 	host_close(&h);
 }
 END_TEST
@@ -325,5 +369,6 @@ START_TEST(out_of_memory)
 END_TEST
 
 VXT_SUITE(test_limits, "limits", long_lines, long_line_in_login, errors_end_it,
-    guesses_end_it, unknown_recipients_end_it, message_octets, closed_by_host,
-    closed_while_waiting, what_the_host_sees, octets_after_starttls, out_of_memory)
+    guesses_end_it, unknown_recipients_end_it, unknown_recipients_beside_known_ones,
+    idle_commands_end_it, message_octets, closed_by_host, closed_while_waiting,
+    what_the_host_sees, octets_after_starttls, out_of_memory)
