@@ -4,7 +4,7 @@
  * The core knows lines, states and the marks of deletion.  Who logs in, what a message
  * says and that deletions are on the disk it asks by events, and takes answers.
  *
- * USER, PASS, AUTH (RFC 5034), CAPA (RFC 2449), TOP, UIDL, UTF8 (RFC 6856), response
+ * USER, PASS, AUTH (RFC 5034), CAPA (RFC 2449), TOP, UIDL, UTF8 and LANG (RFC 6856), response
  * codes (RFC 2449 8, RFC 3206), pipelining.  Neither APOP (it wants passwords in clear on
  * the server) nor STLS: the listener is TLS from the first octet.
  */

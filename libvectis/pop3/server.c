@@ -261,8 +261,8 @@ static int cmd_capa(
 	(void)ev;
 	vx_buf_add_str(out, "+OK capabilities follow\r\nTOP\r\nUIDL\r\nRESP-CODES\r\n"
 			    "AUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\nUTF8\r\n"
-			    "IMPLEMENTATION Vectis\r\n");
-	if (s->tls && s->state == STATE_AUTHORIZATION) {
+			    "LANG\r\nIMPLEMENTATION Vectis\r\n");
+	if (s->tls) { /* in both states alike, RFC 2449 6 */
 		vx_buf_add_str(out, "USER\r\nSASL");
 		vx_sasl_write_offer(out, " ", &s->binding);
 		vx_buf_add_str(out, "\r\n");
@@ -279,6 +279,20 @@ static int cmd_utf8(
 	(void)arg;
 	(void)ev;
 	return ok(out, "UTF-8 it is");
+}
+
+/* RFC 6856 3: what we say is English. */
+static int cmd_lang(
+    struct vx_pop3_server *s, vx_slice arg, struct vx_buf *out, struct vx_pop3_event *ev)
+{
+	(void)ev;
+	if (arg.len == 0) {
+		vx_buf_add_str(out, "+OK languages follow\r\nen English\r\n.\r\n");
+		return VX_OK;
+	}
+	if (!vx_slice_eq_nocase(arg, VX_S("en")) && !vx_slice_eq(arg, VX_S("*")))
+		return refuse(s, out, "such a language is not spoken here");
+	return ok(out, "en it is English");
 }
 
 static int cmd_noop(
@@ -467,6 +481,11 @@ void vx_pop3_server_retrieve(struct vx_pop3_server *s, struct vx_buf *out, int r
 {
 	if (!s->waiting || s->pending != VX_POP3_RETRIEVE || s->in_body)
 		return;
+	if (result == VX_OK && s->body.limited) { /* some take a number for the length */
+		s->in_body = true;
+		vx_buf_add_str(out, "+OK the top follows\r\n");
+		return;
+	}
 	if (result == VX_OK) {
 		s->in_body = true;
 		vx_buf_printf(out, "+OK %llu octets\r\n",
@@ -529,6 +548,8 @@ static const struct command {
 	{ VX_SLICE_INIT("AUTH"), IN_AUTHORIZATION | WITH_ARGUMENT, cmd_auth },
 	{ VX_SLICE_INIT("CAPA"), IN_AUTHORIZATION | IN_TRANSACTION, cmd_capa },
 	{ VX_SLICE_INIT("DELE"), IN_TRANSACTION | WITH_ARGUMENT, cmd_dele },
+	{ VX_SLICE_INIT("LANG"), IN_AUTHORIZATION | IN_TRANSACTION | WITH_ARGUMENT,
+	    cmd_lang },
 	{ VX_SLICE_INIT("LIST"), IN_TRANSACTION | WITH_ARGUMENT, cmd_list },
 	{ VX_SLICE_INIT("NOOP"), IN_TRANSACTION, cmd_noop },
 	{ VX_SLICE_INIT("PASS"), IN_AUTHORIZATION | WITH_ARGUMENT, cmd_pass },

@@ -194,6 +194,13 @@ static int handle(
 	return VX_OK;
 }
 
+static void unlock(struct pop3_session *s)
+{
+	if (s->lock_fd >= 0)
+		(void)close(s->lock_fd);
+	s->lock_fd = -1;
+}
+
 static bool too_late(const struct pop3_session *s)
 {
 	struct vx_loop *loop = s->base.host->loop;
@@ -224,6 +231,8 @@ static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 		if (rc == VX_DATA)
 			rc = handle(s, &ev, out);
 	}
+	if (rc == VX_DONE) /* who reads the last reply may log in again at once */
+		unlock(s);
 	return rc;
 }
 
@@ -270,8 +279,7 @@ static void free_session(struct vx_session *base)
 		vx_log(s->service->o.log, VX_LOG_INFO, "session ended",
 		    VX_KV_U("account", s->account), VX_KV_Z("protocol", "pop3"),
 		    VX_KV_U("retrieved", s->retrieved), VX_KV_U("deleted", s->deleted));
-	if (s->lock_fd >= 0)
-		(void)close(s->lock_fd);
+	unlock(s);
 	vx_free(s->drop.messages);
 	vx_pop3_server_free(s->core);
 	vx_free(s);

@@ -31,6 +31,7 @@ struct smtp_txn {
 	int failed; /* what a piece of content met */
 	unsigned header_state;
 	uint64_t received;   /* Received fields so far */
+	char last;           /* octet of the content */
 	struct vx_buf field; /* the beginning of the header line under way */
 };
 

@@ -36,6 +36,7 @@ int vx_smtp_txn_new(
 	vx_buf_add(&t->sender, ev->path);
 	t->utf8 = ev->params.utf8;
 	t->size = ev->params.size;
+	t->last = '\n';
 	t->eight_bit = ev->params.body_8bit;
 	vx_random(random, sizeof(random));
 	vx_hex_add(&hex, vx_slice_of(random, sizeof(random)));
@@ -208,6 +209,7 @@ int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets)
 	if (t == NULL || t->failed != VX_OK || t->writer == NULL)
 		return VX_OK; /* the verdict comes at the end */
 	see_header(t, octets);
+	t->last = octets.ptr[octets.len - 1];
 	rc = vx_blob_writer_add(t->writer, octets);
 	if (rc == VX_WAIT) {
 		s->content_waits = true;
@@ -289,6 +291,11 @@ void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out)
 	struct smtp_txn *t = s->txn;
 	int rc = t == NULL || t->writer == NULL ? VX_ESTATE : t->failed;
 
+	/* A last chunk may end in mid-line; a message in a mailbox has whole ones, and
+	 * POP3 must send as many octets as it said. */
+	if (rc == VX_OK && t->last != '\n')
+		rc = vx_blob_writer_add(t->writer, VX_S("\r\n"));
+	rc = rc == VX_WAIT ? VX_OK : rc;
 	if (rc == VX_OK && t->received > s->service->o.received_max)
 		rc = VX_EEXIST;
 	if (rc == VX_OK) {

@@ -80,27 +80,21 @@ static void add_line(struct transcript *t, vx_slice line)
 
 /* --- a run ----------------------------------------------------------------------- */
 
-/* Sixteen hexadecimal digits after these words are different every time. */
+/* Sixteen hexadecimal digits after a blank are different every time. */
 static void mask_ids(struct vx_buf *b)
 {
-	static const char *const words[] = { "filed as ", " id " };
+	for (size_t i = 1; i + 16 <= b->len; i++) {
+		size_t digits = 0;
 
-	for (size_t i = 0; i + 16 <= b->len; i++)
-		for (size_t k = 0; k < 2; k++) {
-			const size_t n = strlen(words[k]);
-			size_t digits = 0;
-
-			if (i < n || memcmp(b->ptr + i - n, words[k], n) != 0)
-				continue;
-			while (digits < 16 &&
-			       strchr("0123456789abcdef", b->ptr[i + digits]) != NULL)
-				digits++;
-			if (digits < 16)
-				continue;
-			memcpy(b->ptr + i, "ID", 2);
-			memmove(b->ptr + i + 2, b->ptr + i + 16, b->len - i - 16);
-			b->len -= 14;
-		}
+		while (b->ptr[i - 1] == ' ' && digits < 16 &&
+		       strchr("0123456789abcdef", b->ptr[i + digits]) != NULL)
+			digits++;
+		if (digits < 16)
+			continue;
+		memcpy(b->ptr + i, "ID", 2);
+		memmove(b->ptr + i + 2, b->ptr + i + 16, b->len - i - 16);
+		b->len -= 14;
+	}
 }
 
 static void before(const struct transcript *t)

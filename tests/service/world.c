@@ -197,6 +197,17 @@ static void services(struct world *w)
 	must(vx_pop3_service_new(&p, &w->pop3) == VX_OK, "pop3");
 }
 
+static void open_store(struct world *w)
+{
+	const struct vx_store_options o = { .struct_size = sizeof(o),
+		.dir = w->dir,
+		.map_octets = 4 << 20,
+		.ballast_octets = 4096 };
+	struct vx_error err;
+
+	must(vx_store_open(&o, &w->store, &err) == VX_OK, err.text);
+}
+
 void world_open(struct world *w)
 {
 	/* where nothing is flushed to a disk, if there is such a place */
@@ -204,7 +215,6 @@ void world_open(struct world *w)
 	struct vx_store_options o = {
 		.struct_size = sizeof(o), .map_octets = 4 << 20, .ballast_octets = 4096
 	};
-	struct vx_error err;
 
 	*w = (struct world){
 		.loop = { .submit = submit, .now_s = now_s, .now_ms = now_ms },
@@ -214,8 +224,7 @@ void world_open(struct world *w)
 	    access(memory, W_OK) == 0 ? memory : "/tmp");
 	must(mkdtemp(w->dir) != NULL, w->dir);
 	(void)snprintf(w->lock_path, sizeof(w->lock_path), "%s/pop3.lock", w->dir);
-	o.dir = w->dir;
-	must(vx_store_open(&o, &w->store, &err) == VX_OK, err.text);
+	open_store(w);
 	people(w);
 	fresh_auth(w);
 	services(w);
@@ -245,6 +254,16 @@ void world_close(struct world *w)
 	must(vx_store_check(w->dir, print_line, NULL, &problems, &err) == VX_OK, "check");
 	must(problems == 0, "store check finds problems");
 	must(vx_fs_remove_tree(w->dir, &err) == VX_OK, err.text);
+}
+
+void world_restart(struct world *w)
+{
+	world_settle(w);
+	close_services(w);
+	vx_store_close(w->store);
+	open_store(w);
+	fresh_auth(w);
+	services(w);
 }
 
 /* --- mailboxes ------------------------------------------------------------------- */
@@ -345,18 +364,28 @@ static void empty(struct world *w, struct box *b)
 	must(vx_store_run(w->store, &op.op) == VX_OK, "expunge");
 }
 
-void world_reset(struct world *w)
+void world_empty(struct world *w)
 {
 	static struct box b;
 
-	world_settle(w);
 	for (size_t i = 0; i < SHOWN; i++) {
 		look(w, shown[i], &b);
 		empty(w, &b);
 	}
+}
+
+void world_forget_logins(struct world *w)
+{
 	close_services(w);
 	fresh_auth(w);
 	services(w);
+}
+
+void world_reset(struct world *w)
+{
+	world_settle(w);
+	world_empty(w);
+	world_forget_logins(w);
 }
 
 static void show_octet(struct vx_buf *out, char c)

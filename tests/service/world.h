@@ -34,6 +34,11 @@ void world_open(struct world *w);
 void world_close(struct world *w);
 /* Messages and failed logins are forgotten. */
 void world_reset(struct world *w);
+void world_forget_logins(struct world *w);
+/* All messages go; the filler stays. */
+void world_empty(struct world *w);
+/* The store and the services are closed and opened. */
+void world_restart(struct world *w);
 /* A message into the INBOX of an account of example.test. */
 void world_deliver(struct world *w, const char *name, vx_slice octets);
 /* How many messages are there, all in all; the filler is not counted. */
