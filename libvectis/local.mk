@@ -28,6 +28,7 @@ vxinclude_HEADERS = \
 	include/vectis/pop3_server.h \
 	include/vectis/pop3_service.h \
 	include/vectis/sasl.h \
+	include/vectis/search.h \
 	include/vectis/service.h \
 	include/vectis/slice.h \
 	include/vectis/smtp_server.h \

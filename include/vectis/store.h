@@ -21,6 +21,14 @@ VX_BEGIN_DECLS
 
 struct vx_store;
 
+/* What this process has to do with the search index (search.h). */
+enum vx_store_search {
+	VX_STORE_SEARCH_NONE, /* nothing */
+	VX_STORE_SEARCH_ASK,  /* asks it */
+	VX_STORE_SEARCH_KEEP, /* and keeps it, in a thread, when no other process does */
+	VX_STORE_SEARCH_OFF,  /* there shall be none: the file is removed */
+};
+
 struct vx_store_options {
 	size_t struct_size;       /* sizeof(struct vx_store_options) */
 	const char *dir;          /* state directory: made (0700) when it is not there */
@@ -30,6 +38,7 @@ struct vx_store_options {
 	uint64_t ballast_octets;  /* released when the disk is full; 0: 64 MiB */
 	uint32_t grace_s; /* expunged bodies are kept so long; 0: 7 days; least 1 h */
 	bool read_only;   /* no op, no maintenance: for status and checks */
+	enum vx_store_search search;
 };
 
 /* VX_OK; VX_EIO, VX_EPERM, VX_ECORRUPT, VX_EUNSUP (a newer format): err says what. */

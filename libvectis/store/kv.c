@@ -176,7 +176,7 @@ static int open_trees(struct vx_kv_env *env)
 
 	if (rc != MDB_SUCCESS)
 		return rc;
-	if ((env->mode & VX_KV_VOLUME) != 0)
+	if ((env->mode & (VX_KV_VOLUME | VX_KV_ONE_TREE)) != 0)
 		rc = mdb_dbi_open(txn, NULL, 0, &env->dbi[VX_TREE_BODY]);
 	else
 		for (int i = 0; i < VX_TREES && rc == MDB_SUCCESS; i++)

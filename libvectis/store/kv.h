@@ -30,7 +30,7 @@ enum vx_tree {
 	VX_TREE_QUEUE,  /* outbound queue */
 	VX_TREE_EVENT,  /* events by time, bounded */
 	VX_TREES,
-	VX_TREE_BODY = 0, /* in an environment opened with VX_KV_VOLUME */
+	VX_TREE_BODY = 0, /* of an environment that has one tree */
 };
 
 #define VX_KV_KEY_MAX 511
@@ -40,6 +40,7 @@ enum vx_kv_mode {
 	VX_KV_NO_LOCK = 1 << 1,     /* sealed volumes: nobody writes any more */
 	VX_KV_NO_METASYNC = 1 << 2, /* the last commit is made durable by vx_kv_sync */
 	VX_KV_VOLUME = 1 << 3,      /* one tree, VX_TREE_BODY */
+	VX_KV_ONE_TREE = 1 << 4,    /* the same, but it frees and grows as the state does */
 };
 
 /*

@@ -18,6 +18,15 @@ libvx_store_la_SOURCES = \
 	%D%/read.c \
 	%D%/reap.c \
 	%D%/saved.c \
+	%D%/search_ask.c \
+	%D%/search_build.c \
+	%D%/search_doc.c \
+	%D%/search_env.c \
+	%D%/search_format.c %D%/search_format.h \
+	%D%/search_index.c %D%/search_int.h \
+	%D%/search_merge.c \
+	%D%/search_status.c \
+	%D%/search_terms.c %D%/search_terms.h \
 	%D%/store.c %D%/store_int.h \
 	%D%/upkeep.c \
 	%D%/volume.c

@@ -215,3 +215,27 @@ void vx_notify_dispatch(struct vx_store *s)
 			tell(s, *bucket(s, 0), &c);
 	}
 }
+
+bool vx_notify_read(struct vx_store *s, uint64_t *at, struct vx_change *out, size_t cap,
+    size_t *count)
+{
+	const uint64_t next = atomic_load(&s->ring->next);
+
+	*count = 0;
+	if (*at > next || next - *at > RING_ENTRIES) {
+		*at = next;
+		return false;
+	}
+	for (; *at < next && *count < cap; (*at)++) {
+		const struct ring_entry *e = &s->ring->entries[*at % RING_ENTRIES];
+		const uint64_t number = atomic_load(&e->number);
+
+		out[*count] = (struct vx_change){ e->account, e->mailbox, e->modseq };
+		if (number != *at || atomic_load(&e->number) != number) {
+			*at = next; /* overtaken, or being written by a slower process */
+			return false;
+		}
+		(*count)++;
+	}
+	return true;
+}

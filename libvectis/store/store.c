@@ -1,5 +1,6 @@
 #include "base/fs.h"
 #include "base/mem.h"
+#include "store/search_int.h"
 #include "store/store_int.h"
 
 #include <errno.h>
@@ -93,7 +94,7 @@ int vx_store_open(
 	if (rc == VX_OK && !s->o.read_only &&
 	    ((rc = vx_committer_start(s)) != VX_OK ||
 		(rc = vx_large_lane_start(s)) != VX_OK ||
-		(rc = vx_upkeep_start(s)) != VX_OK))
+		(rc = vx_upkeep_start(s)) != VX_OK || (rc = vx_search_open(s)) != VX_OK))
 		(void)vx_error_set(err, rc, "cannot start the store's threads");
 	if (rc != VX_OK) {
 		vx_store_close(s);
@@ -124,6 +125,7 @@ void vx_store_close(struct vx_store *s)
 {
 	if (s == NULL)
 		return;
+	vx_search_close(s);
 	vx_upkeep_stop(s);
 	vx_large_lane_stop(s);
 	vx_committer_stop(s);

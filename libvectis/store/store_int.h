@@ -140,6 +140,12 @@ void vx_notify_close(struct vx_store *store);
 void vx_notify_publish(
     struct vx_store *store, const struct vx_change *changes, size_t count);
 void vx_notify_dispatch(struct vx_store *store);
+/*
+ * The changes since number *at, which moves along; for a thread of its own.  UINT64_MAX
+ * begins with those to come.  False: some were missed.  *count is 0 when there are no more.
+ */
+bool vx_notify_read(struct vx_store *store, uint64_t *at, struct vx_change *out,
+    size_t cap, size_t *count);
 /* Somebody waits for the write lock; how many do, in all processes. */
 void vx_notify_waiting(struct vx_store *store, int by);
 unsigned vx_notify_waiters(struct vx_store *store);
@@ -150,6 +156,7 @@ void vx_notify_forget_waiters(struct vx_store *store);
 
 struct vx_large_piece;
 struct vx_snapshot_cache;
+struct vx_search;
 
 struct vx_store {
 	struct vx_store_options o;
@@ -185,6 +192,8 @@ struct vx_store {
 
 	pthread_mutex_t snapshot_lock;
 	struct vx_snapshot *snapshots;
+
+	struct vx_search *search; /* own; NULL: the index is not asked */
 
 	int event_fd, inotify_fd, epoll_fd;
 	struct vx_ring *ring;

@@ -5,3 +5,10 @@ check_store_SOURCES = %D%/check_store.c %D%/test_beside.c %D%/test_collect.c %D%
 check_store_CPPFLAGS = $(test_cppflags) -I$(srcdir)/%D%
 check_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 check_store_LDADD = libvxt.la libvx_store.la libvx_mime.la libvx_base.la $(CHECK_LIBS)
+
+check_PROGRAMS += check_search
+TESTS += check_search
+check_search_SOURCES = %D%/check_search.c %D%/test_search.c %D%/fixture.c %D%/fixture.h
+check_search_CPPFLAGS = $(check_store_CPPFLAGS)
+check_search_CFLAGS = $(check_store_CFLAGS)
+check_search_LDADD = $(check_store_LDADD)
