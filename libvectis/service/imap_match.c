@@ -2,7 +2,9 @@
  * One message against a SEARCH program.  Cheap keys first: a message's octets are read
  * only when its flags, dates and sizes leave the question open.
  *
- * Texts are compared decoded to UTF-8 and case-folded (RFC 9051 6.4.4, RFC 5255).
+ * Texts are compared as plain.h has them (RFC 9051 6.4.4, i;unicode-casemap of RFC 5255).
+ * The index is asked for all of them before the first message, and a message is read only
+ * where it says so: the answers are those of reading every one.
  */
 #include "service/imap_match.h"
 
@@ -11,7 +13,6 @@
 #include "vectis/header.h"
 
 #define DAY 86400
-#define PIECE ((size_t)64 * 1024)
 #define VALUE_MAX ((size_t)1 << 20)
 
 /* --- making ready (on the loop's thread) ----------------------------------------- */
@@ -26,6 +27,29 @@ static int ready_text(struct imap_task *t, vx_slice *text)
 			   : vx_arena_copy(&t->arena, vx_buf_slice(&folded), text);
 	vx_buf_done(&folded);
 	return rc;
+}
+
+/* The text of a key becomes a question to the index; beyond the last it is MAYBE. */
+static int ready_question(
+    struct imap_matcher *m, struct vx_imap_key *k, struct imap_task *t)
+{
+	struct vx_search_question *q;
+
+	if (m->questions == NULL)
+		m->questions = vx_arena_array(
+		    &t->arena, VX_SEARCH_QUESTIONS_MAX, sizeof(*m->questions));
+	if (m->questions == NULL)
+		return VX_ELIMIT;
+	k->number = (int64_t)m->question_count;
+	if (m->question_count == VX_SEARCH_QUESTIONS_MAX)
+		return VX_OK;
+	q = &m->questions[m->question_count++];
+	q->field = k->type == VX_KEY_HEADER ? VX_SEARCH_IN_FIELD
+		   : k->type == VX_KEY_BODY ? VX_SEARCH_IN_BODY
+					    : VX_SEARCH_IN_TEXT;
+	q->name = k->name;
+	q->needle = k->text;
+	return VX_OK;
 }
 
 static int ready_set(struct imap_session *s, struct vx_imap_key *k, struct imap_task *t)
@@ -70,27 +94,47 @@ static int ready_keyword(struct imap_session *s, struct vx_imap_key *k)
 	return rc;
 }
 
-static int ready(struct imap_session *s, struct vx_imap_key *k, struct imap_task *t);
-
-static int ready_key(struct imap_session *s, struct vx_imap_key *k, struct imap_task *t)
+/* Keys that need the message's octets. */
+static bool is_costly(const struct vx_imap_key *k)
 {
+	return k->type == VX_KEY_HEADER || k->type == VX_KEY_BODY ||
+	       k->type == VX_KEY_TEXT;
+}
+
+static int ready(struct imap_matcher *m, struct imap_session *s, struct vx_imap_key *k,
+    struct imap_task *t);
+
+static int ready_key(struct imap_matcher *m, struct imap_session *s,
+    struct vx_imap_key *k, struct imap_task *t)
+{
+	int rc;
+
 	if (k->child != NULL)
-		return ready(s, k->child, t);
+		return ready(m, s, k->child, t);
 	if (k->type == VX_KEY_SEQUENCE || k->type == VX_KEY_UID)
 		return ready_set(s, k, t);
 	if (k->type == VX_KEY_KEYWORD || k->type == VX_KEY_NO_KEYWORD)
 		return ready_keyword(s, k);
-	return k->text.len > 0 ? ready_text(t, &k->text) : VX_OK;
+	rc = k->text.len > 0 ? ready_text(t, &k->text) : VX_OK;
+	return rc == VX_OK && is_costly(k) ? ready_question(m, k, t) : rc;
 }
 
 /* The depth of the tree is VX_IMAP_SEARCH_DEPTH_MAX at most. */
-static int ready(struct imap_session *s, struct vx_imap_key *k, struct imap_task *t)
+static int ready(struct imap_matcher *m, struct imap_session *s, struct vx_imap_key *k,
+    struct imap_task *t)
 {
 	int rc = VX_OK;
 
 	for (; k != NULL && rc == VX_OK; k = k->next)
-		rc = ready_key(s, k, t);
+		rc = ready_key(m, s, k, t);
 	return rc;
+}
+
+static bool is_wanted(void *ctx)
+{
+	const struct imap_task *t = ctx;
+
+	return !t->abandoned;
 }
 
 int imap_matcher_init(struct imap_matcher *m, struct imap_session *s,
@@ -101,23 +145,25 @@ int imap_matcher_init(struct imap_matcher *m, struct imap_session *s,
 		.mailbox = s->view.mailbox,
 		.key = key,
 		.task = task,
-		.raw = { .max = IMAP_TEXT_MAX },
 		.descriptor_octets = { .max = VX_DESCRIPTOR_MAX },
 		.header_text = { .max = IMAP_TEXT_MAX },
 		.body_text = { .max = IMAP_TEXT_MAX },
-		.scratch = { .max = IMAP_TEXT_MAX },
 		.value = { .max = IMAP_TEXT_MAX } };
-	return ready(s, key, task);
+	vx_blob_source_init(&m->source, NULL);
+	m->source.go_on = is_wanted;
+	m->source.ctx = task;
+	return ready(m, s, key, task);
 }
 
 void imap_matcher_done(struct imap_matcher *m)
 {
 	vx_blob_close(m->reader);
-	vx_buf_done(&m->raw);
+	vx_blob_source_done(&m->source);
+	vx_plain_done(&m->plain);
+	vx_search_answer_free(m->answer);
 	vx_buf_done(&m->descriptor_octets);
 	vx_buf_done(&m->header_text);
 	vx_buf_done(&m->body_text);
-	vx_buf_done(&m->scratch);
 	vx_buf_done(&m->value);
 }
 
@@ -128,10 +174,10 @@ static void forget_message(struct imap_matcher *m)
 	vx_blob_close(m->reader);
 	m->reader = NULL;
 	m->have_descriptor = m->have_header_text = m->have_body_text = false;
-	vx_buf_shrink(&m->raw, VALUE_MAX);
+	vx_plain_shrink(&m->plain);
+	vx_buf_shrink(&m->source.copy, VALUE_MAX);
 	vx_buf_shrink(&m->header_text, VALUE_MAX);
 	vx_buf_shrink(&m->body_text, VALUE_MAX);
-	vx_buf_shrink(&m->scratch, VALUE_MAX);
 	vx_buf_shrink(&m->value, VALUE_MAX);
 }
 
@@ -161,126 +207,54 @@ static int need_descriptor(struct imap_matcher *m)
 	return rc;
 }
 
-/* The first end octets of the message are in raw. */
-static int need_octets(struct imap_matcher *m, uint64_t end)
+/* Ready to read the message's octets. */
+static int need_reader(struct imap_matcher *m)
 {
-	int rc = m->reader != NULL ? VX_OK
-				   : vx_blob_open(m->store, m->record->blob, &m->reader);
+	int rc = need_descriptor(m);
 
-	if (end > IMAP_TEXT_MAX)
-		end = IMAP_TEXT_MAX;
-	while (rc == VX_OK && m->raw.len < end && !m->task->abandoned) {
-		vx_slice piece;
-
-		rc = vx_blob_read(m->reader, m->raw.len, PIECE, &piece);
-		if (rc == VX_WAIT) {
-			rc = vx_blob_fetch(m->reader, m->raw.len, PIECE);
-			continue;
-		}
-		if (rc != VX_OK || piece.len == 0)
-			break;
-		vx_buf_add(&m->raw, piece);
-		if (m->raw.failed)
-			return VX_ENOMEM;
-	}
+	if (rc == VX_OK && m->reader == NULL)
+		rc = vx_blob_open(m->store, m->record->blob, &m->reader);
+	m->source.reader = m->reader;
 	return rc;
 }
 
-static vx_slice octets_of(const struct imap_matcher *m, uint64_t first, uint64_t end)
+/* The message's header, until more is read. */
+static int read_header(struct imap_matcher *m, vx_slice *block)
 {
-	const vx_slice all = vx_buf_slice(&m->raw);
+	const int rc = need_reader(m);
 
-	if (end > all.len)
-		end = all.len;
-	return first >= end ? vx_slice_of("", 0)
-			    : vx_slice_of(all.ptr + first, (size_t)(end - first));
-}
-
-/* A header's fields, decoded and folded, a line each, into out. */
-static void add_header(struct imap_matcher *m, vx_slice block, struct vx_buf *out)
-{
-	struct vx_field f;
-
-	while (vx_field_next(&block, &f)) {
-		vx_buf_reset(&m->scratch);
-		vx_buf_reset(&m->value);
-		vx_buf_add(&m->scratch, f.name);
-		vx_buf_add_str(&m->scratch, ": ");
-		vx_field_unfold(f.value, &m->scratch);
-		vx_text_decode(vx_buf_slice(&m->scratch), &m->value);
-		vx_text_fold(vx_buf_slice(&m->value), out);
-		vx_buf_add_char(out, '\n');
-	}
-}
-
-static vx_slice charset_of(const struct vx_part *p)
-{
-	vx_slice list = p->params, name, value;
-
-	while (vx_packed_next(&list, &name) && vx_packed_next(&list, &value))
-		if (vx_slice_eq_nocase(name, VX_S("charset")))
-			return value;
-	return VX_S("us-ascii");
-}
-
-static void add_part_text(struct imap_matcher *m, const struct vx_part *p)
-{
-	struct vx_buf plain = { .max = IMAP_TEXT_MAX };
-
-	vx_buf_reset(&m->scratch);
-	vx_buf_reset(&m->value);
-	vx_transfer_decode(
-	    p->encoding, octets_of(m, p->body_offset, p->end), &m->scratch);
-	(void)vx_charset_decode(charset_of(p), vx_buf_slice(&m->scratch), &m->value);
-	if (vx_slice_eq(p->subtype, VX_S("html"))) {
-		vx_html_text(vx_buf_slice(&m->value), &plain);
-		vx_text_fold(vx_buf_slice(&plain), &m->body_text);
-	} else {
-		vx_text_fold(vx_buf_slice(&m->value), &m->body_text);
-	}
-	vx_buf_add_char(&m->body_text, '\n');
-	vx_buf_done(&plain);
+	return rc != VX_OK ? rc
+			   : m->source.base.read(
+				 &m->source.base, 0, m->descriptor.header_size, block);
 }
 
 static int need_header_text(struct imap_matcher *m)
 {
+	vx_slice block;
 	int rc;
 
 	if (m->have_header_text)
 		return VX_OK;
-	rc = need_descriptor(m);
-	if (rc == VX_OK)
-		rc = need_octets(m, m->descriptor.header_size);
+	rc = read_header(m, &block);
 	if (rc != VX_OK)
 		return rc;
 	vx_buf_reset(&m->header_text);
-	add_header(m, octets_of(m, 0, m->descriptor.header_size), &m->header_text);
+	vx_plain_header(&m->plain, block, &m->header_text);
 	m->have_header_text = true;
 	return VX_OK;
 }
 
-/* All text parts, and the headers of messages inside. */
 static int need_body_text(struct imap_matcher *m)
 {
-	struct vx_part p;
 	int rc;
 
 	if (m->have_body_text)
 		return VX_OK;
-	rc = need_descriptor(m);
-	if (rc == VX_OK)
-		rc = need_octets(m, m->descriptor.size);
+	rc = need_reader(m);
 	vx_buf_reset(&m->body_text);
-	for (uint32_t i = 0; rc == VX_OK && i < m->descriptor.part_count; i++) {
-		rc = vx_descriptor_part(&m->descriptor, i, &p);
-		if (rc != VX_OK)
-			break;
-		if (i > 0 && (p.flags & VX_PART_ROOT) != 0)
-			add_header(m, octets_of(m, p.header_offset, p.body_offset),
-			    &m->body_text);
-		if ((p.flags & VX_PART_TEXT) != 0)
-			add_part_text(m, &p);
-	}
+	if (rc == VX_OK)
+		rc = vx_plain_body(
+		    &m->plain, &m->descriptor, &m->source.base, &m->body_text);
 	m->have_body_text = rc == VX_OK;
 	return rc;
 }
@@ -294,30 +268,47 @@ static bool has(const struct vx_buf *text, vx_slice needle)
 		   memmem(text->ptr, text->len, needle.ptr, needle.len) != NULL);
 }
 
+/* What the index says of a key's text; the first question is asked on the job's thread.
+ */
+static enum vx_search_verdict verdict(struct imap_matcher *m, const struct vx_imap_key *k)
+{
+	if (m->answer == NULL &&
+	    vx_search_ask(m->store, m->account, m->questions, m->question_count,
+		is_wanted, m->task, &m->answer) != VX_OK)
+		return VX_SEARCH_MAYBE;
+	return vx_search_verdict(m->answer, (size_t)k->number, m->record->blob);
+}
+
+/* Does the descriptor say that there is no such field?  It lists them up to a limit. */
+static bool lacks_field(struct imap_matcher *m, vx_slice name)
+{
+	const uint32_t hash = vx_field_name_hash(name);
+	struct vx_descriptor_field f;
+
+	for (uint32_t i = 0; i < m->descriptor.field_count; i++)
+		if (vx_descriptor_field(&m->descriptor, i, &f) != VX_OK || f.name == hash)
+			return false;
+	return m->descriptor.defects == 0 &&
+	       m->descriptor.field_count < VX_HEADER_FIELDS_MAX;
+}
+
 static int match_header(struct imap_matcher *m, const struct vx_imap_key *k)
 {
-	struct vx_buf folded = { .max = IMAP_TEXT_MAX };
 	vx_slice block;
 	struct vx_field f;
 	int rc = need_descriptor(m);
 
+	if (rc == VX_OK && lacks_field(m, k->name))
+		return 0;
 	if (rc == VX_OK)
-		rc = need_octets(m, m->descriptor.header_size);
-	if (rc != VX_OK)
-		return rc;
-	block = octets_of(m, 0, m->descriptor.header_size);
+		rc = read_header(m, &block);
 	while (rc == 0 && vx_field_next(&block, &f)) {
 		if (f.bad || !vx_slice_eq_nocase(f.name, k->name))
 			continue;
-		vx_buf_reset(&m->scratch);
 		vx_buf_reset(&m->value);
-		vx_buf_reset(&folded);
-		vx_field_unfold(f.value, &m->scratch);
-		vx_text_decode(vx_buf_slice(&m->scratch), &m->value);
-		vx_text_fold(vx_buf_slice(&m->value), &folded);
-		rc = has(&folded, k->text);
+		vx_plain_value(&m->plain, &f, &m->value);
+		rc = has(&m->value, k->text);
 	}
-	vx_buf_done(&folded);
 	return rc;
 }
 
@@ -385,6 +376,20 @@ static int match_text(struct imap_matcher *m, const struct vx_imap_key *k)
 	return rc != VX_OK ? rc : has(&m->body_text, k->text);
 }
 
+/* By the index, or else by reading. */
+static int match_costly(struct imap_matcher *m, const struct vx_imap_key *k)
+{
+	switch (verdict(m, k)) {
+	case VX_SEARCH_NO:
+		return 0;
+	case VX_SEARCH_YES:
+		return 1;
+	case VX_SEARCH_MAYBE:
+		break;
+	}
+	return k->type == VX_KEY_HEADER ? match_header(m, k) : match_text(m, k);
+}
+
 static int match(struct imap_matcher *m, const struct vx_imap_key *k);
 
 static int match_children(struct imap_matcher *m, const struct vx_imap_key *k)
@@ -441,23 +446,16 @@ static int match(struct imap_matcher *m, const struct vx_imap_key *k)
 	case VX_KEY_SENTSINCE:
 		return match_sent(m, k);
 	case VX_KEY_HEADER:
-		return match_header(m, k);
 	case VX_KEY_BODY:
 	case VX_KEY_TEXT:
-		return match_text(m, k);
+		return match_costly(m, k);
 	case VX_KEY_MODSEQ:
 		return r->modseq >= (uint64_t)k->number;
 	}
 	return 0;
 }
 
-/* Keys that need the message's octets come last among what must all match. */
-static bool is_costly(const struct vx_imap_key *k)
-{
-	return k->type == VX_KEY_HEADER || k->type == VX_KEY_BODY ||
-	       k->type == VX_KEY_TEXT;
-}
-
+/* Costly keys come last among what must all match. */
 int imap_match(struct imap_matcher *m, const struct vx_record *r)
 {
 	int rc = 1;

@@ -3,21 +3,27 @@
 #define VX_SERVICE_IMAP_MATCH_H
 
 #include "service/imap_int.h"
+#include "vectis/search.h"
 
 struct imap_matcher {
 	struct vx_store *store;
 	uint32_t account, mailbox;
 	const struct vx_imap_key *key;
 	struct imap_task *task; /* its abandoned ends long reads */
+	/* what the index is asked: the texts of HEADER, BODY and TEXT keys, in the
+	 * task's arena; such a key's number is that of its question */
+	struct vx_search_question *questions;
+	size_t question_count;
+	struct vx_search_answer *answer; /* own */
+	struct vx_plain plain;
+	struct vx_blob_source source;
 	/* of the message under way */
 	const struct vx_record *record;
 	struct vx_blob_reader *reader; /* own */
-	struct vx_buf raw;             /* the message, as far as it was read */
 	struct vx_buf descriptor_octets;
 	struct vx_descriptor descriptor;
 	bool have_descriptor, have_header_text, have_body_text;
-	struct vx_buf header_text, body_text; /* decoded and folded */
-	struct vx_buf scratch, value;
+	struct vx_buf header_text, body_text, value; /* decoded and folded */
 };
 
 /*
