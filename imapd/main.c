@@ -41,6 +41,7 @@ int main(int argc, char **argv)
 	static const struct vx_daemon imapd = {
 		.name = "imapd",
 		.store = true,
+		.searches = true,
 		.listeners = { { .name = "imaps",
 		    .where = where,
 		    .tls = true,

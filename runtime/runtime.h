@@ -42,6 +42,7 @@ struct vx_listener_def {
 struct vx_daemon {
 	const char *name; /* "imapd" */
 	bool store;
+	bool searches;                /* it asks the search index, and keeps it */
 	unsigned workers;             /* 0: as many as the configuration says */
 	bool reads_certificate_files; /* the sandbox allows it the custom pair */
 	bool connects; /* it opens connections of its own: the sandbox allows them */

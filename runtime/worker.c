@@ -170,7 +170,10 @@ static int open_parts(struct vx_server *s, struct vx_error *err)
 		.log = s->worker.log,
 		.volume_octets = c->store_volume_mb << 20,
 		.ballast_octets = c->store_ballast_mb << 20,
-		.grace_s = (uint32_t)c->store_grace_days * 86400 };
+		.grace_s = (uint32_t)c->store_grace_days * 86400,
+		.search = !s->def->searches ? VX_STORE_SEARCH_NONE
+			  : c->search_index ? VX_STORE_SEARCH_KEEP
+					    : VX_STORE_SEARCH_OFF };
 	struct vx_auth_options a = { .struct_size = sizeof(a),
 		.hash_cost = (unsigned)c->auth_hash_cost,
 		.scram_iterations = (unsigned)c->auth_scram_iterations,

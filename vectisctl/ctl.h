@@ -44,7 +44,7 @@ struct ctl_command {
 };
 
 extern const struct ctl_command ctl_directory_commands[], ctl_config_commands[],
-    ctl_store_commands[];
+    ctl_search_commands[], ctl_store_commands[];
 
 /* An option's value; NULL: not given. */
 const char *ctl_option(const struct ctl *c, const char *name);

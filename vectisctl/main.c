@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static const struct ctl_command *const tables[] = { ctl_directory_commands,
-	ctl_config_commands, ctl_store_commands };
+	ctl_config_commands, ctl_search_commands, ctl_store_commands };
 
 const char *ctl_option(const struct ctl *c, const char *name)
 {

@@ -68,6 +68,7 @@ struct vx_config {
 	uint64_t auth_hash_cost, auth_scram_iterations, auth_cache_s;
 
 	uint64_t store_grace_days, store_volume_mb, store_ballast_mb;
+	uint64_t search_index; /* 0 or 1 */
 };
 
 struct vx_config_errors {

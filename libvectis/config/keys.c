@@ -112,6 +112,9 @@ static const struct vx_key keys[] = {
 	    FIELD(store_volume_mb), 16, 65536, NULL),
 	KEY("store.ballast_mb", "number", "64", "Space kept for a full disk.", MAIL,
 	    VX_KEY_NUMBER, FIELD(store_ballast_mb), 1, 4096, NULL),
+	KEY("search.index", "yes or no", "yes",
+	    "Keep an index for searches; no: it is removed.", "imapd", VX_KEY_YES_NO,
+	    FIELD(search_index), 0, 0, NULL),
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
