@@ -21,7 +21,8 @@ VX_BEGIN_DECLS
 #define VX_HEADER_OCTETS_MAX (256 * 1024) /* of one header block kept for parsing */
 #define VX_HEADER_FIELDS_MAX 2000         /* of the message's header with their offsets */
 #define VX_DESCRIPTOR_MAX (512 * 1024)
-#define VX_PREVIEW_MAX 200 /* octets of UTF-8 (RFC 8970: characters) */
+#define VX_REFERENCES_MAX 100 /* of more, the first and the last ones */
+#define VX_PREVIEW_MAX 200    /* octets of UTF-8 (RFC 8970: characters) */
 
 enum vx_defect {                          /* bits */
 	VX_DEFECT_HEADER_LINE = 1 << 0,   /* a header line that is no field */
@@ -54,13 +55,20 @@ struct vx_descriptor {
 	uint32_t lines;
 	unsigned defects;
 	int64_t sent;             /* Date, seconds since 1970; INT64_MIN: none */
-	uint64_t message_id_hash; /* 0: none */
+	uint64_t message_id_hash; /* of the normalised id (RFC 5256 3); 0: none */
 	uint32_t part_count, field_count;
 	vx_slice fields, parts, strings; /* tables inside octets */
 	vx_slice preview;
 	vx_slice base_subject; /* RFC 5256 2.1, decoded, UTF-8 */
+	vx_slice references;   /* what it is a reply to: see vx_reference_next */
+	bool reply;            /* so its subject says, or that it was forwarded */
 };
 VX_API int vx_descriptor_open(vx_slice octets, struct vx_descriptor *out);
+/*
+ * Take the hash of the next message id off references: those of References, else the
+ * first of In-Reply-To (RFC 5256 3), oldest first.  False at the end.
+ */
+VX_API bool vx_reference_next(vx_slice *list, uint64_t *hash);
 
 /* A field of the message's header: name is the hash of its lower-case name. */
 struct vx_descriptor_field {

@@ -10,9 +10,11 @@ libvx_base_la_SOURCES = \
 	%D%/err.c \
 	%D%/fs.c %D%/fs.h \
 	%D%/hash.c %D%/hash.h \
+	%D%/intern.c %D%/intern.h \
 	%D%/log.c \
 	%D%/map.c %D%/map.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/memory.c \
+	%D%/order.c %D%/order.h \
 	%D%/random.c %D%/random.h \
 	%D%/slice.c

@@ -61,8 +61,9 @@ int vx_describer_new(struct vx_describer **out)
 		return VX_ENOMEM;
 	d->in_header = true;
 	d->capture_part = UINT32_MAX;
-	d->message =
-	    (struct vx_desc_message){ .sent = INT64_MIN, .subject = VX_STR_NONE };
+	d->message = (struct vx_desc_message){
+		.sent = INT64_MIN, .subject = VX_STR_NONE, .references = VX_STR_NONE
+	};
 	vx_buf_init(&d->header, VX_HEADER_OCTETS_MAX);
 	vx_buf_init(&d->fields, (size_t)VX_HEADER_FIELDS_MAX * VX_ROW_FIELD);
 	vx_buf_init(&d->strings, VX_DESCRIPTOR_MAX / 2);
@@ -352,7 +353,7 @@ static void make_opaque(struct vx_describer *d)
 	vx_buf_reset(&d->strings);
 	vx_buf_reset(&d->fields);
 	d->field_count = 0;
-	d->message.subject = VX_STR_NONE;
+	d->message.subject = d->message.references = VX_STR_NONE;
 	d->part_count = d->part_count > 0;
 	if (d->part_count == 0)
 		return;
@@ -406,6 +407,8 @@ int vx_describer_end(struct vx_describer *d, struct vx_buf *out)
 	vx_put_le32(head + VX_DESC_PARTS, d->part_count);
 	vx_put_le32(head + VX_DESC_PREVIEW, preview);
 	vx_put_le32(head + VX_DESC_SUBJECT, d->message.subject);
+	vx_put_le32(head + VX_DESC_REFERENCES, d->message.references);
+	vx_put_le32(head + VX_DESC_FLAGS, d->message.reply ? VX_DESC_REPLY : 0);
 	vx_buf_add(out, vx_slice_of(head, sizeof(head)));
 	vx_buf_add(out, vx_buf_slice(&d->fields));
 	for (uint32_t i = 0; i < d->part_count; i++)

@@ -50,6 +50,7 @@ int vx_descriptor_open(vx_slice octets, struct vx_descriptor *out)
 	d.defects = vx_get_le32(octets.ptr + VX_DESC_DEFECTS);
 	d.field_count = vx_get_le32(octets.ptr + VX_DESC_FIELDS);
 	d.part_count = vx_get_le32(octets.ptr + VX_DESC_PARTS);
+	d.reply = (vx_get_le32(octets.ptr + VX_DESC_FLAGS) & VX_DESC_REPLY) != 0;
 	fields = (uint64_t)d.field_count * VX_ROW_FIELD;
 	parts = (uint64_t)d.part_count * VX_ROW_PART;
 	if (d.part_count == 0 || fields + parts > octets.len - VX_DESC_HEADER)
@@ -61,11 +62,22 @@ int vx_descriptor_open(vx_slice octets, struct vx_descriptor *out)
 	d.strings = vx_slice_from(octets, (size_t)parts);
 	if (!string_at(
 		d.strings, vx_get_le32(d.octets.ptr + VX_DESC_PREVIEW), &d.preview) ||
+	    !string_at(d.strings, vx_get_le32(d.octets.ptr + VX_DESC_SUBJECT),
+		&d.base_subject) ||
 	    !string_at(
-		d.strings, vx_get_le32(d.octets.ptr + VX_DESC_SUBJECT), &d.base_subject))
+		d.strings, vx_get_le32(d.octets.ptr + VX_DESC_REFERENCES), &d.references))
 		return VX_ECORRUPT;
 	*out = d;
 	return VX_OK;
+}
+
+bool vx_reference_next(vx_slice *list, uint64_t *hash)
+{
+	if (list->len < sizeof(*hash))
+		return false;
+	*hash = vx_get_le64(list->ptr);
+	*list = vx_slice_from(*list, sizeof(*hash));
+	return true;
 }
 
 int vx_descriptor_field(

@@ -3,10 +3,12 @@
 #include "base/bytes.h"
 #include "base/chars.h"
 #include "base/encode.h"
-#include "base/hash.h"
+#include "mime/subject.h"
 #include "vectis/address.h"
 #include "vectis/date.h"
 #include "vectis/header.h"
+
+#define REFERENCES_OCTETS_MAX ((size_t)64 * 1024)
 
 /* --- strings ---------------------------------------------------------------------------
  */
@@ -72,6 +74,7 @@ void vx_desc_index_fields(vx_slice header, struct vx_buf *rows, uint32_t *count)
 struct header {
 	vx_slice envelope[VX_ENVELOPE_ITEMS];
 	vx_slice type, encoding, id, description, md5, location, disposition, language;
+	vx_slice references;
 };
 
 struct known {
@@ -99,6 +102,7 @@ static const struct known known_fields[] = {
 	{ "content-location", offsetof(struct header, location) },
 	{ "content-disposition", offsetof(struct header, disposition) },
 	{ "content-language", offsetof(struct header, language) },
+	{ "references", offsetof(struct header, references) },
 };
 
 static void find_fields(vx_slice header, struct header *h, unsigned *defects)
@@ -342,79 +346,65 @@ static void other_fields(const struct header *h, struct vx_desc_part *p,
 /* --- the message's own
  * ---------------------------------------------------------------------- */
 
-/* One "Re:", "Fw:", "Fwd:" or "[blob]" at the beginning of s is how long? (RFC 5256 2.1)
- */
-static size_t leader(vx_slice s)
+static uint32_t base_subject(vx_slice field, struct vx_buf *strings, bool *reply)
 {
-	static const char *const marks[] = { "re", "fw", "fwd" };
-	size_t at = 0;
-
-	if (s.len > 0 && s.ptr[0] == '[') {
-		at = vx_slice_find(s, ']') + 1;
-		if (at > s.len || at == s.len)
-			return 0;
-		while (at < s.len && vx_is(s.ptr[at], VX_C_WSP))
-			at++;
-		return at < s.len ? at : 0;
-	}
-	for (size_t i = 3; i-- > 0;) {
-		const vx_slice mark = vx_slice_str(marks[i]);
-		vx_slice rest;
-
-		if (!vx_slice_has_prefix_nocase(s, mark))
-			continue;
-		rest = vx_slice_trim(vx_slice_from(s, mark.len), " \t");
-		if (rest.len > 0 && rest.ptr[0] == '[') {
-			const size_t end = vx_slice_find(rest, ']');
-
-			rest = vx_slice_from(rest, end + 1);
-		}
-		rest = vx_slice_range(rest.ptr, vx_slice_end(s));
-		if (rest.len > 0 && rest.ptr[0] == ':')
-			return (size_t)(rest.ptr + 1 - s.ptr);
-	}
-	return 0;
-}
-
-static uint32_t base_subject(vx_slice field, struct vx_buf *strings)
-{
-	struct vx_buf text = { .max = 8192 };
+	struct vx_buf text = { .max = 1 << 16 };
 	uint32_t at;
-	vx_slice s;
 
-	vx_text_decode(vx_slice_head(vx_slice_trim(field, " \t\r\n"), 2000), &text);
-	s = vx_slice_trim(vx_buf_slice(&text), " \t");
-	for (bool changed = true; changed;) {
-		const size_t n = leader(s);
-
-		changed = n > 0;
-		s = vx_slice_trim(vx_slice_from(s, n), " \t");
-		if (s.len >= 5 &&
-		    vx_slice_eq_nocase(vx_slice_from(s, s.len - 5), VX_S("(fwd)"))) {
-			s = vx_slice_trim(vx_slice_head(s, s.len - 5), " \t");
-			changed = true;
-		}
-	}
-	at = vx_desc_add_string(strings, s);
+	vx_subject_base(field, &text, reply);
+	at = vx_desc_add_string(strings, vx_buf_slice(&text));
 	vx_buf_done(&text);
 	return at;
+}
+
+/* Without valid ids in References the first of In-Reply-To (RFC 5256 3). */
+static uint32_t references(const struct header *h, struct vx_buf *strings)
+{
+	struct vx_buf id = { .max = VX_HEADER_OCTETS_MAX };
+	char hashes[8 * VX_REFERENCES_MAX];
+	vx_slice list = vx_slice_head(h->references, REFERENCES_OCTETS_MAX);
+	uint32_t at = VX_STR_NONE;
+	size_t n = 0;
+
+	for (; vx_message_id_next(&list, &id); vx_buf_reset(&id)) {
+		if (n == VX_REFERENCES_MAX) /* the first one stays */
+			memmove(hashes + 8, hashes + 16, 8 * (--n - 1));
+		vx_put_le64(hashes + 8 * n++, vx_message_id_hash(vx_buf_slice(&id)));
+	}
+	list = vx_slice_head(h->envelope[VX_ENVELOPE_IN_REPLY_TO], REFERENCES_OCTETS_MAX);
+	if (n == 0 && vx_message_id_next(&list, &id))
+		vx_put_le64(hashes + 8 * n++, vx_message_id_hash(vx_buf_slice(&id)));
+	if (n > 0)
+		at = vx_desc_add_string(strings, vx_slice_of(hashes, 8 * n));
+	vx_buf_done(&id);
+	return at;
+}
+
+static uint64_t own_id(vx_slice field)
+{
+	struct vx_buf id = { .max = VX_HEADER_OCTETS_MAX };
+	uint64_t hash = 0;
+
+	field = vx_slice_head(field, REFERENCES_OCTETS_MAX);
+	if (vx_message_id_next(&field, &id))
+		hash = vx_message_id_hash(vx_buf_slice(&id));
+	vx_buf_done(&id);
+	return hash;
 }
 
 static void about_message(
     const struct header *h, struct vx_buf *strings, struct vx_desc_message *m)
 {
-	static const struct vx_siphash_key key = { 0,
-		0 }; /* stored: must be the same always */
-	const vx_slice id = vx_slice_trim(h->envelope[VX_ENVELOPE_MESSAGE_ID], " \t\r\n");
 	struct vx_civil date;
 
 	if (h->envelope[VX_ENVELOPE_DATE].ptr != NULL &&
 	    vx_date_parse(h->envelope[VX_ENVELOPE_DATE], &date) == VX_OK)
 		m->sent = vx_civil_time(&date);
-	if (id.len > 0)
-		m->id_hash = vx_siphash(&key, id) | 1;
+	m->id_hash = own_id(h->envelope[VX_ENVELOPE_MESSAGE_ID]);
+	m->references = references(h, strings);
 	if (h->envelope[VX_ENVELOPE_SUBJECT].ptr != NULL)
-		m->subject = base_subject(h->envelope[VX_ENVELOPE_SUBJECT], strings);
+		m->subject =
+		    base_subject(h->envelope[VX_ENVELOPE_SUBJECT], strings, &m->reply);
 }
 
 void vx_desc_parse_header(vx_slice header, struct vx_desc_part *p, bool digest,

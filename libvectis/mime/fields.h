@@ -19,7 +19,9 @@ struct vx_desc_part {
 struct vx_desc_message {
 	int64_t sent;
 	uint64_t id_hash;
-	uint32_t subject; /* the base subject's string */
+	uint32_t subject;    /* the base subject's string */
+	uint32_t references; /* the string of their hashes */
+	bool reply;
 };
 
 /* Append a string; its offset. */

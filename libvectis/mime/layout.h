@@ -9,7 +9,7 @@
 #define VX_MIME_LAYOUT_H
 
 enum {
-	VX_DESC_VERSION = 1,
+	VX_DESC_VERSION = 2,
 
 	/* header */
 	VX_DESC_SIZE = 8,         /* u64 */
@@ -22,7 +22,9 @@ enum {
 	VX_DESC_PARTS = 52,
 	VX_DESC_PREVIEW = 56,
 	VX_DESC_SUBJECT = 60,
-	VX_DESC_HEADER = 64,
+	VX_DESC_REFERENCES = 64, /* a string of u64s: hashes of message ids */
+	VX_DESC_FLAGS = 68,      /* VX_DESC_REPLY */
+	VX_DESC_HEADER = 72,
 
 	/* a field */
 	VX_ROW_FIELD = 12, /* name hash, offset, length */
@@ -57,5 +59,6 @@ enum vx_part_string {
 
 #define VX_ROW_PART (VX_PART_AT_STRINGS + 4 * VX_PART_STRINGS)
 #define VX_STR_NONE UINT32_MAX
+#define VX_DESC_REPLY 1u /* the subject says: a reply, or forwarded */
 
 #endif

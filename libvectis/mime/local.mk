@@ -9,6 +9,7 @@ libvx_mime_la_SOURCES = \
 	%D%/header.c \
 	%D%/layout.h \
 	%D%/plain.c \
+	%D%/subject.c %D%/subject.h \
 	%D%/text.c
 libvx_mime_la_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS)
 libvx_mime_la_LIBADD = $(IDN2_LIBS) $(UNISTRING_LIBS)

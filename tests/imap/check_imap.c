@@ -6,5 +6,8 @@ Suite *test_names(void);
 Suite *test_parse(void);
 Suite *test_respond(void);
 Suite *test_search(void);
+Suite *test_sort(void);
+Suite *test_thread(void);
 
-VXT_MAIN(test_frame, test_parse, test_fetch, test_search, test_names, test_respond)
+VXT_MAIN(test_frame, test_parse, test_fetch, test_search, test_names, test_respond,
+    test_sort, test_thread)
