@@ -32,7 +32,8 @@ struct vx_conn {
 	struct vx_buf in_flight; /* with the kernel */
 	bool answered;           /* since the last octets came */
 	uv_write_t write;
-	uint64_t since_ms; /* the last octet in, or the begin of what is waited for */
+	uint64_t since_ms; /* the last progress, or the begin of what is waited for */
+	size_t heard;      /* octets since then */
 	struct vx_conn *next, **prev;
 	struct vx_conn *next_awake;
 	uint64_t network; /* whose: an IPv4 address or an IPv6 /64 */
@@ -99,6 +100,12 @@ static void close_conn(struct vx_conn *c)
 
 /* --- sending
  * ------------------------------------------------------------------------------ */
+
+static void progress(struct vx_conn *c)
+{
+	c->since_ms = vx_now_ms();
+	c->heard = 0;
+}
 
 static void on_written(uv_write_t *req, int status)
 {
@@ -219,7 +226,7 @@ static bool handshake(struct vx_conn *c, vx_slice *in)
 		return false;
 	}
 	c->handshaking = false;
-	c->since_ms = vx_now_ms();
+	progress(c);
 	if (c->session == NULL && begin_session(c) != VX_OK) {
 		close_conn(c);
 		return false;
@@ -280,8 +287,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 			drive(c);
 		return;
 	}
-	if (!c->handshaking) /* that has to be done in time as a whole */
-		c->since_ms = vx_now_ms();
+	c->heard += (size_t)n;
+	if (c->heard >= VX_SLOW_SENDER_OCTETS && !c->handshaking)
+		progress(c); /* a handshake has to be done in time as a whole */
 	c->answered = false;
 	receive(c, vx_slice_of(buf->base, (size_t)n));
 	if (!c->closed)
@@ -322,9 +330,11 @@ static void session_step(struct vx_conn *c)
 
 	while (rc == VX_DATA && !output_waits(c)) {
 		vx_slice in = vx_buf_slice(&c->input);
-		const size_t before = in.len;
+		const size_t before = in.len, said = c->out.len;
 
 		rc = c->session->ops->drive(c->session, &in, &c->out);
+		if (c->out.len > said && c->heard > 0) /* an answer, not a notice */
+			progress(c);
 		vx_buf_consume(&c->input, before - in.len);
 		if (c->out.failed)
 			rc = VX_ENOMEM;
@@ -437,7 +447,7 @@ static bool too_many(struct vx_server *s, const struct vx_conn *fresh)
 	const struct vx_config *cfg = s->worker.config;
 	uint64_t same = 0;
 
-	if (s->conn_count > cfg->connections_max)
+	if (s->conn_count > s->conn_max)
 		return true;
 	for (const struct vx_conn *c = s->near[mix(s, fresh->network) % VX_NEAR_BUCKETS];
 	     c != NULL && same <= cfg->connections_per_address; c = c->next_near)

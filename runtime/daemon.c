@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -24,7 +26,10 @@ enum {
 	WORKERS_MAX = 64,
 	SYSTEMD_FIRST_FD = 3,
 	BACK_OFF_MAX_S = 30,
-	QUICK_DEATH_S = 5, /* a worker that dies sooner is restarted later each time */
+	QUICK_DEATH_MS =
+	    5000, /* a worker that dies sooner is restarted later each time */
+	QUICK_DEATHS_FREE = 3, /* restarted at once */
+	FORK_AGAIN_MS = 1000,
 };
 
 struct parent {
@@ -37,11 +42,18 @@ struct parent {
 	size_t fd_count;
 	struct {
 		pid_t pid;
-		int64_t since, restart_at;
+		uint64_t since_ms, restart_at_ms;
+		uint64_t beat_ms; /* when it was heard last; 0: it does not serve yet */
 		unsigned quick_deaths;
 	} workers[WORKERS_MAX];
 	size_t worker_count;
-	int64_t watchdog_ms; /* how often systemd wants to hear of us; 0: never */
+	int beats[2];              /* a pipe: each octet is the number of a worker */
+	bool ready;                /* all served at once, some time */
+	bool hopeless;             /* none ever served, and one cannot */
+	uint64_t watchdog_ms;      /* how often systemd wants to hear of us; 0: never */
+	uint64_t watchdog_told_ms; /* when it did */
+	size_t told;               /* how many workers serve, as said last */
+	int signal_fd;
 	sigset_t signals, before;
 };
 
@@ -168,6 +180,14 @@ static int kind_of(const struct parent *p, vx_slice name, int fd, size_t *out)
 	return VX_ENOENT;
 }
 
+static bool is_listening(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on != 0;
+}
+
 /* Sockets that systemd passed (sd_listen_fds(3)): VX_OK, VX_ENOENT: none, VX_EINVAL. */
 static int take_systemd(struct parent *p)
 {
@@ -186,6 +206,11 @@ static int take_systemd(struct parent *p)
 		size_t kind;
 
 		(void)vx_slice_cut(&rest, ':', &name);
+		if (!is_listening(fd)) {
+			say(p, "systemd passed a socket that does not listen: the socket "
+			       "unit needs ListenStream= and Accept=no");
+			return VX_EINVAL;
+		}
 		if (kind_of(p, name, fd, &kind) != VX_OK) {
 			char text[200];
 
@@ -292,43 +317,76 @@ static void notify(const char *state)
 
 static void start_worker(struct parent *p, size_t i)
 {
+	const struct vx_worker_start start = { .fds = p->fds,
+		.kinds = p->kinds,
+		.fd_count = p->fd_count,
+		.parent = (int)getpid(),
+		.beat_fd = p->beats[1],
+		.number = (unsigned char)i };
 	const pid_t pid = fork();
 
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 		(void)sigprocmask(SIG_SETMASK, &p->before, NULL);
-		_exit(vx_worker_run(
-		    p->def, p->config, &p->log, p->fds, p->kinds, p->fd_count));
+		(void)close(p->signal_fd);
+		(void)close(p->beats[0]);
+		_exit(vx_worker_run(p->def, p->config, &p->log, &start));
 	}
-	p->workers[i].pid = pid;
-	p->workers[i].since = vx_now_s();
+	p->workers[i].pid = pid > 0 ? pid : 0;
+	p->workers[i].since_ms = vx_now_ms();
+	p->workers[i].beat_ms = 0;
+	if (pid < 0) {
+		vx_log(&p->log, VX_LOG_ERROR, "cannot start a worker",
+		    VX_KV_Z("reason", vx_errno_text(errno)));
+		p->workers[i].restart_at_ms = vx_now_ms() + FORK_AGAIN_MS;
+	}
+}
+
+static void hear(struct parent *p)
+{
+	unsigned char numbers[256];
+	const ssize_t n = read(p->beats[0], numbers, sizeof(numbers));
+
+	for (ssize_t k = 0; k < n; k++)
+		if (numbers[k] < p->worker_count && p->workers[numbers[k]].pid > 0)
+			p->workers[numbers[k]].beat_ms = vx_now_ms();
+}
+
+static unsigned back_off_s(unsigned quick_deaths)
+{
+	const unsigned n = quick_deaths - QUICK_DEATHS_FREE;
+
+	if (quick_deaths <= QUICK_DEATHS_FREE)
+		return 0;
+	return n > 5 ? BACK_OFF_MAX_S : 1u << (n - 1);
 }
 
 static void worker_died(struct parent *p, pid_t pid, int status)
 {
+	hear(p); /* what it said last is not its successor's */
 	for (size_t i = 0; i < p->worker_count; i++) {
-		const int64_t now = vx_now_s();
-		int64_t wait = 0;
+		const uint64_t now = vx_now_ms();
+		unsigned wait;
 
 		if (p->workers[i].pid != pid)
 			continue;
 		p->workers[i].pid = 0;
-		if (now - p->workers[i].since < QUICK_DEATH_S) {
-			const unsigned n = p->workers[i].quick_deaths++;
-
-			wait = n < 3 ? 0 : n < 8 ? (int64_t)1 << (n - 3) : BACK_OFF_MAX_S;
-		} else {
+		if (now - p->workers[i].since_ms < QUICK_DEATH_MS)
+			p->workers[i].quick_deaths++;
+		else
 			p->workers[i].quick_deaths = 0;
-		}
-		p->workers[i].restart_at =
-		    now + (wait < BACK_OFF_MAX_S ? wait : BACK_OFF_MAX_S);
+		wait = back_off_s(p->workers[i].quick_deaths);
+		p->workers[i].restart_at_ms = now + wait * UINT64_C(1000);
+		p->hopeless =
+		    p->hopeless || (!p->ready && wait > 0 && WIFEXITED(status) &&
+				       p->workers[i].beat_ms == 0);
 		if (stop_signal == 0)
 			vx_log(&p->log, VX_LOG_ERROR, "worker died and is restarted",
 			    VX_KV_I("pid", pid),
 			    VX_KV_I("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
 			    VX_KV_I(
 				"status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
-			    VX_KV_I("wait_s", wait));
+			    VX_KV_U("wait_s", wait));
 	}
 }
 
@@ -343,7 +401,7 @@ static size_t running(const struct parent *p)
 
 static void stop_workers(struct parent *p)
 {
-	const int64_t until = vx_now_s() + VX_STOP_MS / 1000 + 2;
+	const uint64_t until = vx_now_ms() + VX_STOP_MS + 2000;
 
 	for (size_t i = 0; i < p->worker_count; i++)
 		if (p->workers[i].pid > 0)
@@ -356,59 +414,112 @@ static void stop_workers(struct parent *p)
 			worker_died(p, pid, status);
 		else
 			(void)usleep(10000);
-		if (vx_now_s() > until)
+		if (vx_now_ms() > until)
 			for (size_t i = 0; i < p->worker_count; i++)
 				if (p->workers[i].pid > 0)
 					(void)kill(p->workers[i].pid, SIGKILL);
 	}
 }
 
-/* How long nothing is to be done if no signal comes, in milliseconds. */
-static int64_t sleep_ms(const struct parent *p)
+/* How long a worker's loop may stand still; systemd's patience is ours. */
+static uint64_t silence_ms(const struct parent *p)
 {
-	int64_t ms = p->watchdog_ms > 0 ? p->watchdog_ms : 60000;
-
-	for (size_t i = 0; i < p->worker_count; i++) {
-		const int64_t until = (p->workers[i].restart_at - vx_now_s()) * 1000;
-
-		if (p->workers[i].pid <= 0 && until < ms)
-			ms = until > 0 ? until : 1;
-	}
-	return ms;
+	return p->watchdog_ms > 0 ? 2 * p->watchdog_ms : VX_WORKER_SILENT_MS;
 }
 
-static void tell_status(const struct parent *p)
+/* How long nothing is to be done if no news come, in milliseconds. */
+static int sleep_ms(const struct parent *p)
 {
+	const uint64_t now = vx_now_ms();
+	uint64_t ms = silence_ms(p) / 2;
+
+	for (size_t i = 0; i < p->worker_count; i++) {
+		const uint64_t at = p->workers[i].restart_at_ms;
+
+		if (p->workers[i].pid <= 0 && at < now + ms)
+			ms = at > now ? at - now : 1;
+	}
+	return (int)(ms < 60000 ? ms : 60000);
+}
+
+static size_t serving(const struct parent *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->worker_count; i++)
+		n += p->workers[i].pid > 0 && p->workers[i].beat_ms > 0;
+	return n;
+}
+
+/* READY is said when the first time all workers serve. */
+static void tell_systemd(struct parent *p)
+{
+	const size_t n = serving(p);
+	const uint64_t now = vx_now_ms();
 	char text[80];
 
-	(void)snprintf(text, sizeof(text), "READY=1\nSTATUS=%zu of %zu workers running\n",
-	    running(p), p->worker_count);
+	if (p->watchdog_ms > 0 && now - p->watchdog_told_ms >= p->watchdog_ms) {
+		p->watchdog_told_ms = now;
+		notify("WATCHDOG=1\n");
+	}
+	if (n == p->told)
+		return;
+	p->told = n;
+	p->ready = p->ready || n == p->worker_count;
+	(void)snprintf(text, sizeof(text), "%sSTATUS=%zu of %zu workers running\n",
+	    p->ready ? "READY=1\n" : "", n, p->worker_count);
 	notify(text);
 }
 
-/* The signals are blocked and taken here one by one. */
+/* A worker whose loop stands still serves nobody: its core dump says where. */
+static void end_silent(struct parent *p)
+{
+	const uint64_t now = vx_now_ms();
+
+	for (size_t i = 0; i < p->worker_count; i++) {
+		if (p->workers[i].pid <= 0 || p->workers[i].beat_ms == 0 ||
+		    now - p->workers[i].beat_ms < silence_ms(p))
+			continue;
+		vx_log(&p->log, VX_LOG_ERROR, "worker hangs and is killed",
+		    VX_KV_I("pid", p->workers[i].pid));
+		(void)kill(p->workers[i].pid, SIGABRT);
+		(void)kill(p->workers[i].pid, SIGKILL);
+		p->workers[i].beat_ms = now;
+	}
+}
+
+static void wait_for_news(struct parent *p)
+{
+	struct pollfd fds[] = { { .fd = p->signal_fd, .events = POLLIN },
+		{ .fd = p->beats[0], .events = POLLIN } };
+	struct signalfd_siginfo signal;
+
+	if (poll(fds, 2, sleep_ms(p)) <= 0)
+		return;
+	if ((fds[1].revents & POLLIN) != 0)
+		hear(p);
+	while (read(p->signal_fd, &signal, sizeof(signal)) == (ssize_t)sizeof(signal))
+		if (signal.ssi_signo == SIGTERM || signal.ssi_signo == SIGINT)
+			stop_signal = (int)signal.ssi_signo;
+}
+
 static void supervise(struct parent *p)
 {
 	while (stop_signal == 0) {
-		int64_t ms;
-		int status, number;
+		int status;
 		pid_t pid;
 
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			worker_died(p, pid, status);
 		for (size_t i = 0; i < p->worker_count; i++)
-			if (p->workers[i].pid <= 0 &&
-			    vx_now_s() >= p->workers[i].restart_at)
+			if (p->workers[i].pid <= 0 && !p->hopeless &&
+			    vx_now_ms() >= p->workers[i].restart_at_ms)
 				start_worker(p, i);
-		tell_status(p);
-		if (p->watchdog_ms > 0)
-			notify("WATCHDOG=1\n");
-		ms = sleep_ms(p);
-		number = sigtimedwait(&p->signals, NULL,
-		    &(struct timespec){
-			.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 });
-		if (number == SIGTERM || number == SIGINT)
-			stop_signal = number;
+		if (p->hopeless)
+			break;
+		end_silent(p);
+		tell_systemd(p);
+		wait_for_news(p);
 	}
 	notify("STOPPING=1\n");
 	stop_workers(p);
@@ -438,7 +549,8 @@ static void prepare_dirs(const struct parent *p)
 	(void)mkdir(path, 0700);
 }
 
-static void set_signals(struct parent *p)
+/* Signals are blocked and read from a descriptor, beside what the workers say. */
+static int set_signals(struct parent *p)
 {
 	(void)sigemptyset(&p->signals);
 	(void)sigaddset(&p->signals, SIGTERM);
@@ -447,16 +559,27 @@ static void set_signals(struct parent *p)
 	(void)sigprocmask(SIG_BLOCK, &p->signals, &p->before);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
+	p->signal_fd = signalfd(-1, &p->signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (p->signal_fd < 0 || pipe2(p->beats, O_NONBLOCK | O_CLOEXEC) < 0) {
+		say(p, "no descriptors are left");
+		return VX_EIO;
+	}
+	return VX_OK;
 }
 
 /* WATCHDOG_USEC, sd_watchdog_enabled(3): we answer twice as often. */
 static void set_watchdog(struct parent *p)
 {
-	uint64_t us;
+	const char *whose = getenv("WATCHDOG_PID");
+	uint64_t us, pid;
 
+	if (whose != NULL &&
+	    (vx_slice_number(vx_slice_str(whose), INT32_MAX, &pid) != VX_OK ||
+		pid != (uint64_t)getpid()))
+		return;
 	if (vx_slice_number(vx_slice_str(getenv("WATCHDOG_USEC")), INT64_MAX, &us) ==
 	    VX_OK)
-		p->watchdog_ms = us < 2000 ? 1 : (int64_t)(us / 2000);
+		p->watchdog_ms = us < 2000 ? 1 : us / 2000;
 }
 
 static int run(struct parent *p)
@@ -467,7 +590,8 @@ static int run(struct parent *p)
 	raise_limits();
 	(void)umask(077);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	set_signals(p);
+	if (set_signals(p) != VX_OK)
+		return 1;
 	set_watchdog(p);
 	p->worker_count =
 	    p->def->workers > 0 ? p->def->workers : (size_t)p->config->workers;
@@ -479,8 +603,11 @@ static int run(struct parent *p)
 	vx_log(&p->log, VX_LOG_INFO, "started", VX_KV_U("workers", p->worker_count),
 	    VX_KV_Z("version", VX_VERSION));
 	supervise(p);
+	if (p->hopeless)
+		vx_log(&p->log, VX_LOG_ERROR,
+		    "no worker can start: what is said above has to be mended first");
 	vx_log(&p->log, VX_LOG_INFO, "stopped");
-	return 0;
+	return p->hopeless ? 1 : 0;
 }
 
 int vx_daemon_main(int argc, char **argv, const struct vx_daemon *def)

@@ -16,6 +16,13 @@
 #define VX_HANDSHAKE_MS 30000
 #define VX_SLOW_READER_MS 300000 /* output that nobody takes for so long */
 #define VX_STOP_MS 10000
+/*
+ * Octets, at the least, that a peer in the middle of something sends within its session's
+ * patience; a whole command is worth as much.  One octet a minute keeps no connection.
+ */
+#define VX_SLOW_SENDER_OCTETS 16384
+#define VX_WORKER_SILENT_MS 60000 /* a worker that hangs is killed and replaced */
+#define VX_SPARE_FILES 64         /* open files that are not for connections */
 
 /* What a worker has; services keep a pointer to it. */
 struct vx_worker {

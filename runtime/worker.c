@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct vx_server *server_of(struct vx_loop *loop)
@@ -97,15 +98,25 @@ static void close_handle(uv_handle_t *handle, void *arg)
 		uv_close(handle, NULL);
 }
 
+static void on_sweep(uv_timer_t *timer);
+
 static void stop(struct vx_server *s)
 {
 	if (s->stopping)
 		return;
 	s->stopping = true;
+	s->stop_by_ms = vx_now_ms() + VX_STOP_MS;
 	for (struct vx_listener *l = s->listeners; l != NULL; l = l->next)
 		uv_close((uv_handle_t *)&l->handle, NULL);
 	vx_conn_stop_all(s);
-	s->ticks = 0;
+	(void)uv_timer_start(&s->sweep, on_sweep, 50, 50);
+}
+
+/* Tell the parent that the loop turns. */
+static void beat(struct vx_server *s)
+{
+	if (write(s->beat_fd, &s->number, 1) < 0)
+		return; /* it is full: the parent is late, not we */
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -115,11 +126,14 @@ static void on_sweep(uv_timer_t *timer)
 	s->ticks++;
 	if (!s->stopping && getppid() != s->parent)
 		stop(s); /* the parent died: nobody restarts or stops us */
-	if (s->stopping && (s->conn_count == 0 || s->ticks * 1000 > VX_STOP_MS)) {
+	if (s->stopping && (s->conn_count == 0 || vx_now_ms() >= s->stop_by_ms)) {
 		uv_stop(&s->loop);
 		return;
 	}
 	vx_conn_sweep(s);
+	if (s->stopping)
+		return;
+	beat(s);
 	if (s->def->tick != NULL)
 		s->def->tick(s->service);
 	if (s->ticks % 60 == 0 && vx_certs_dispatch(s->worker.certs))
@@ -132,7 +146,6 @@ static void on_signal(uv_signal_t *sig, int number)
 
 	(void)number;
 	stop(s);
-	(void)uv_timer_start(&s->sweep, on_sweep, 50, 50);
 }
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -240,8 +253,23 @@ static void close_parts(struct vx_server *s)
 	vx_certs_close(s->worker.certs);
 }
 
+/* Connections are refused before the files for them run out. */
+static void limit_connections(struct vx_server *s)
+{
+	struct rlimit l;
+
+	s->conn_max = s->worker.config->connections_max;
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur == RLIM_INFINITY ||
+	    l.rlim_cur >= s->conn_max + VX_SPARE_FILES)
+		return;
+	s->conn_max = l.rlim_cur > 2 * VX_SPARE_FILES ? l.rlim_cur - VX_SPARE_FILES
+						      : l.rlim_cur / 2;
+	vx_log(s->worker.log, VX_LOG_WARN, "fewer connections than configured",
+	    VX_KV_U("connections", s->conn_max), VX_KV_U("open_files", l.rlim_cur));
+}
+
 int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
-    const struct vx_log *log, const int *fds, const size_t *kinds, size_t fd_count)
+    const struct vx_log *log, const struct vx_worker_start *start)
 {
 	struct vx_server *s = vx_memory_alloc(sizeof(*s));
 	struct vx_error err = { .text = "out of memory" };
@@ -252,17 +280,21 @@ int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
 	s->def = def;
 	s->worker = (struct vx_worker){ .config = c, .log = log, .loop = &s->host };
 	s->host = (struct vx_loop){ .submit = submit, .now_s = now_s, .now_ms = now_ms };
-	s->parent = (int)getppid();
+	s->parent = start->parent;
+	s->beat_fd = start->beat_fd;
+	s->number = start->number;
 	vx_random(&s->seed, sizeof(s->seed));
 	(void)uv_loop_init(&s->loop);
+	limit_connections(s);
 	rc = vx_sandbox_enter(def, c, log, &err);
 	if (rc == VX_OK)
 		rc = open_parts(s, &err);
-	for (size_t i = 0; i < fd_count && rc == VX_OK; i++)
-		rc = open_listener(s, &def->listeners[kinds[i]], fds[i]);
+	for (size_t i = 0; i < start->fd_count && rc == VX_OK; i++)
+		rc = open_listener(s, &def->listeners[start->kinds[i]], start->fds[i]);
 	if (rc == VX_OK) {
 		start_handles(s);
 		publish_serial(s);
+		beat(s);
 		(void)uv_run(&s->loop, UV_RUN_DEFAULT);
 	} else {
 		vx_log(log, VX_LOG_ERROR, "cannot start", VX_KV_Z("reason", err.text));

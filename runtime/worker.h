@@ -42,11 +42,14 @@ struct vx_server {
 	struct vx_listener *listeners;
 	struct vx_conn *conns; /* all */
 	struct vx_conn *awake; /* to be driven */
-	size_t conn_count;
+	size_t conn_count, conn_max;
 	struct vx_conn *near[VX_NEAR_BUCKETS]; /* by network, to count those of one */
 	uint64_t seed;                         /* of that table */
 	int parent;                            /* the process that started us */
+	int beat_fd;                           /* where the parent hears of us */
+	unsigned char number;                  /* who we are there */
 	bool stopping;
+	uint64_t stop_by_ms;
 	uv_prepare_t prepare; /* drives what is awake */
 	uv_idle_t idle;       /* so that the loop does not sleep meanwhile */
 	uv_timer_t sweep;     /* once a second */
@@ -64,8 +67,18 @@ void vx_conn_stop_all(struct vx_server *s);
 /* Something is awake: the loop must not sleep before it is driven. */
 void vx_worker_stay_awake(struct vx_server *s);
 
+/* What a worker gets from its parent. */
+struct vx_worker_start {
+	const int *fds;      /* listening sockets */
+	const size_t *kinds; /* indices into the daemon's listeners */
+	size_t fd_count;
+	int parent;           /* its process */
+	int beat_fd;          /* one octet, number, once it serves and every second */
+	unsigned char number; /* of the worker */
+};
+
 /* The worker: runs until it is told to stop. */
 int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
-    const struct vx_log *log, const int *fds, const size_t *kinds, size_t fd_count);
+    const struct vx_log *log, const struct vx_worker_start *start);
 
 #endif

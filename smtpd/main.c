@@ -37,7 +37,7 @@ static int start(struct vx_worker *w, void **service)
 		.message_octets_max = w->config->message_octets_max,
 		.recipients_max = w->config->smtp_recipients_max,
 		.received_max = w->config->smtp_received_max,
-		.idle_s = w->config->smtp_idle_s,
+		.login_s = w->config->login_s, .idle_s = w->config->smtp_idle_s,
 		.delimiter = w->config->subaddress_delimiter[0] };
 	struct vx_smtp_service *s;
 	const int rc = vx_smtp_service_new(&o, &s);

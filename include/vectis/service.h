@@ -75,7 +75,10 @@ struct vx_session_ops {
 	int (*drive)(struct vx_session *s, vx_slice *in, struct vx_buf *out);
 	/* The handshake is done; tls is valid during the call only. */
 	void (*tls_ready)(struct vx_session *s, const struct vx_session_tls *tls);
-	/* How long to wait for the next octet now, in milliseconds. */
+	/*
+	 * How long to wait now for a command or a good many octets, in milliseconds
+	 * since the last one was answered.
+	 */
 	uint64_t (*patience_ms)(const struct vx_session *s);
 	/* Patience is over, or the server stops: append a farewell; then it is closed. */
 	void (*timeout)(struct vx_session *s, struct vx_buf *out);

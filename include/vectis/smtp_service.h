@@ -15,14 +15,15 @@ VX_BEGIN_DECLS
 
 struct vx_smtp_service_options {
 	size_t struct_size;
-	struct vx_store *store;   /* borrowed, like all here */
+	struct vx_store *store; /* borrowed, like all here */
 	struct vx_auth *auth;
 	const struct vx_log *log;
 	struct vx_loop *loop;
 	const char *hostname, *banner;
 	uint64_t message_octets_max, recipients_max, received_max;
-	uint64_t idle_s;
-	char delimiter;           /* of subaddresses; NUL: none */
+	uint64_t login_s; /* for a greeting, and for a user's login, each command */
+	uint64_t idle_s;  /* between commands (RFC 5321 4.5.3.2.7) */
+	char delimiter;   /* of subaddresses; NUL: none */
 };
 
 struct vx_smtp_service;

@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-#define EHLO_PATIENCE_MS 60000
-
 int vx_smtp_service_new(
     const struct vx_smtp_service_options *o, struct vx_smtp_service **out)
 {
@@ -440,8 +438,9 @@ static uint64_t patience_ms(const struct vx_session *base)
 	const struct smtp_session *s = (const struct smtp_session *)base;
 	bool extended;
 
-	if (vx_smtp_server_helo(s->core, &extended).len == 0)
-		return EHLO_PATIENCE_MS;
+	if (vx_smtp_server_helo(s->core, &extended).len == 0 ||
+	    (s->role == VX_SMTP_SUBMISSION && !vx_smtp_server_authenticated(s->core)))
+		return s->service->o.login_s * 1000;
 	return s->service->o.idle_s * 1000;
 }
 

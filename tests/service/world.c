@@ -183,6 +183,7 @@ static void services(struct world *w)
 		.message_octets_max = 20000,
 		.recipients_max = 100,
 		.received_max = 3,
+		.login_s = 60,
 		.idle_s = 300,
 		.delimiter = '+' };
 	const struct vx_pop3_service_options p = { .struct_size = sizeof(p),
@@ -392,6 +393,8 @@ static void show_octet(struct vx_buf *out, char c)
 {
 	if (c == '\t')
 		vx_buf_add_str(out, "\\t");
+	else if (c == '\\')
+		vx_buf_add_str(out, "\\\\");
 	else if (c == '\n' || (c >= 32 && c < 127))
 		vx_buf_add_char(out, c);
 	else
