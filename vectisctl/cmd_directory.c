@@ -260,12 +260,33 @@ static int ask_password(struct ctl *c, struct vx_buf *out)
 			   : ctl_fail(c, CTL_USAGE, "the passwords are not the same");
 }
 
+/* A hash from another server: its passwords go on working (decisions, password hashing).
+ */
+static int import_hash(struct ctl *c, const char *fd, struct vx_buf *credential)
+{
+	struct vx_error err;
+	uint64_t n;
+
+	if (vx_slice_number(vx_slice_str(fd), 1000, &n) != VX_OK ||
+	    read_line((int)n, credential) != VX_OK)
+		return ctl_fail(
+		    c, CTL_USAGE, "no hash can be read from descriptor %s", fd);
+	if (vx_password_hash_check(vx_buf_slice(credential), &err) != VX_OK)
+		return ctl_fail(c, CTL_USAGE, "%s", err.text);
+	return CTL_OK;
+}
+
 static int make_credential(struct ctl *c, struct vx_buf *credential)
 {
+	const char *hash_fd = ctl_option(c, "--hash-fd");
 	struct vx_buf typed = { .max = VX_PASSWORD_MAX },
 		      password = { .max = VX_PASSWORD_MAX };
 	struct vx_error err;
-	int status = ask_password(c, &typed);
+	int status;
+
+	if (hash_fd != NULL)
+		return import_hash(c, hash_fd, credential);
+	status = ask_password(c, &typed);
 
 	vx_password_prepare(vx_buf_slice(&typed), &password);
 	vx_buf_wipe(&typed);
@@ -494,12 +515,13 @@ const struct ctl_command ctl_directory_commands[] = {
 	    "stop hosting a domain that is empty" },
 	{ "domain", "list", domain_list, NEEDS_STORE, 0, "", "list the domains" },
 	{ "mailbox", "add", mailbox_add, NEEDS_STORE, 1,
-	    "EMAIL [--password-fd N | --generate] [--quota MB] [--display-name TEXT]",
+	    "EMAIL [--password-fd N | --hash-fd N | --generate] [--quota MB]\n"
+	    "    [--display-name TEXT]",
 	    "make a mailbox; the password is asked for without echo" },
 	{ "mailbox", "set", mailbox_set, NEEDS_STORE, 1,
 	    "EMAIL [--quota MB] [--pop3 on|off] [--active on|off]", "change a mailbox" },
 	{ "mailbox", "passwd", mailbox_passwd, NEEDS_STORE, 1,
-	    "EMAIL [--password-fd N | --generate]", "set a new password" },
+	    "EMAIL [--password-fd N | --hash-fd N | --generate]", "set a new password" },
 	{ "mailbox", "remove", mailbox_remove, NEEDS_STORE, 1, "EMAIL --purge --confirm",
 	    "delete a mailbox with its mail" },
 	{ "mailbox", "list", mailbox_list, NEEDS_STORE, 0, "", "list the mailboxes" },

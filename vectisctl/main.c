@@ -76,7 +76,7 @@ static void help(FILE *out)
 static bool takes_value(const char *name)
 {
 	static const char *const names[] = { "--name", "--email", "--quota", "--pop3",
-		"--active", "--password-fd", "--display-name", "--catch-all",
+		"--active", "--password-fd", "--hash-fd", "--display-name", "--catch-all",
 		"--hostname", "--incoming", "--to", "--format", "--out", "--as",
 		"--domain", "--mailbox", "--max-mailboxes" };
 

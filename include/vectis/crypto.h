@@ -8,7 +8,15 @@
 VX_BEGIN_DECLS
 
 #define VX_SHA256_OCTETS 32
-#define VX_PASSWORD_MAX 1024
+#define VX_PASSWORD_MAX 511 /* octets: what crypt(3) takes */
+/* What a stored hash may cost at most: 256 MiB, some seconds. */
+#define VX_HASH_OCTETS_MAX 300
+#define VX_HASH_LOG_N_MAX 16 /* yescrypt and scrypt with r = 32 */
+#define VX_HASH_BCRYPT_MAX 14
+#define VX_HASH_ROUNDS_MAX 1000000 /* of $6$ */
+#define VX_HASH_ARGON2_KIB_MAX 262144
+#define VX_HASH_ARGON2_PASSES_MAX 10
+#define VX_HASH_ARGON2_LANES_MAX 8
 
 VX_API void vx_sha256(vx_slice s, char out[VX_SHA256_OCTETS]);
 VX_API void vx_hmac_sha256(vx_slice key, vx_slice s, char out[VX_SHA256_OCTETS]);
@@ -42,8 +50,16 @@ struct vx_credential {
 VX_API int vx_credential_parse(vx_slice record, struct vx_credential *out);
 
 /*
- * Is it the password?  Any crypt(3) hash is taken ($y$, $7$, $2b$, $2y$, $6$ ...).
- * VX_OK, VX_EAUTH, VX_EUNSUP (a hash this system's crypt does not know).  Blocks.
+ * May this be stored as a password's hash: yescrypt, $2b$, $2y$, $6$, $7$, $argon2id$ at
+ * a cost that a login can bear?  VX_OK; VX_EUNSUP, VX_ELIMIT with err.
+ */
+VX_API int vx_password_hash_check(vx_slice hash, struct vx_error *err);
+/* Is it of the kind that vx_credential_make makes?  Others are replaced at a login. */
+VX_API bool vx_password_hash_current(vx_slice hash);
+
+/*
+ * Is it the password?  No password is empty.  VX_OK, VX_EAUTH, VX_EUNSUP (a hash that
+ * vx_password_hash_check refuses, or is broken).  Blocks.
  */
 VX_API int vx_password_verify(vx_slice password, vx_slice hash);
 /* Takes as long as vx_password_verify with a default hash, and fails: unknown users. */

@@ -98,7 +98,7 @@ static const struct vx_key keys[] = {
 	    FIELD(quota_default_mb), 0, 1000000000, NULL),
 	KEY("auth.hash_cost", "number", "0",
 	    "Cost of password hashes; 0: crypt's default.", MAIL, VX_KEY_NUMBER,
-	    FIELD(auth_hash_cost), 0, 11, NULL),
+	    FIELD(auth_hash_cost), 0, 9, NULL),
 	KEY("auth.scram_iterations", "number", "15000", "Iterations of SCRAM keys.",
 	    "vectisctl", VX_KEY_NUMBER, FIELD(auth_scram_iterations), 4096, 1000000,
 	    NULL),

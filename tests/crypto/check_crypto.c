@@ -1,0 +1,6 @@
+#include "lib/vxt.h"
+
+Suite *test_digest(void);
+Suite *test_password(void);
+
+VXT_MAIN(test_digest, test_password)
