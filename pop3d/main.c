@@ -34,8 +34,8 @@ static int start(struct vx_worker *w, void **out)
 
 	if (s == NULL)
 		return VX_ENOMEM;
-	(void)snprintf(s->lock_path, sizeof(s->lock_path), "%.480s/run/pop3.lock",
-	    w->config->state_dir);
+	(void)snprintf(
+	    s->lock_path, sizeof(s->lock_path), "%.480s/pop3.lock", w->config->run_dir);
 	o.lock_path = s->lock_path;
 	rc = vx_pop3_service_new(&o, &s->pop3);
 	if (rc == VX_OK)

@@ -268,6 +268,10 @@ static int drop_root(struct parent *p)
 		say(p, text);
 		return VX_ENOENT;
 	}
+	/* in /run, which is empty after a boot, only root can make it */
+	if (mkdir(p->config->run_dir, 0700) == 0 &&
+	    chown(p->config->run_dir, pw->pw_uid, pw->pw_gid) < 0)
+		say(p, "cannot give the run_dir to the user");
 	if (setgroups(0, NULL) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0) {
 		say(p, "cannot drop root's rights");
@@ -542,11 +546,8 @@ static int usage(const struct parent *p, int status)
 
 static void prepare_dirs(const struct parent *p)
 {
-	char path[512];
-
 	(void)mkdir(p->config->state_dir, 0700);
-	(void)snprintf(path, sizeof(path), "%.400s/run", p->config->state_dir);
-	(void)mkdir(path, 0700);
+	(void)mkdir(p->config->run_dir, 0700);
 }
 
 /* Signals are blocked and read from a descriptor, beside what the workers say. */

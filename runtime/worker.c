@@ -68,8 +68,8 @@ static void publish_serial(struct vx_server *s)
 	char path[512], text[128];
 	FILE *f;
 
-	(void)snprintf(path, sizeof(path), "%.400s/run/%s.%d",
-	    s->worker.config->state_dir, s->def->name, (int)getpid());
+	(void)snprintf(path, sizeof(path), "%.400s/%s.%d", s->worker.config->run_dir,
+	    s->def->name, (int)getpid());
 	f = fopen(path, "w");
 	if (f == NULL)
 		return;
@@ -191,14 +191,20 @@ static int open_parts(struct vx_server *s, struct vx_error *err)
 		.hash_cost = (unsigned)c->auth_hash_cost,
 		.scram_iterations = (unsigned)c->auth_scram_iterations,
 		.cache_s = (unsigned)c->auth_cache_s };
-	char certs[512];
+	char certs[512], throttle[512];
 	int rc = VX_OK;
+
+	(void)snprintf(throttle, sizeof(throttle), "%.480s/logins", c->run_dir);
+	a.throttle_path = throttle;
 
 	if (s->def->store)
 		rc = vx_store_open(&o, &s->worker.store, err);
 	a.store = s->worker.store;
 	if (rc == VX_OK && s->def->store)
 		rc = vx_auth_new(&a, &s->worker.auth);
+	if (rc != VX_OK && s->worker.store != NULL && s->worker.auth == NULL)
+		(void)vx_error_set(
+		    err, rc, "cannot use %s: %s", throttle, vx_strerror(rc));
 	(void)snprintf(certs, sizeof(certs), "%.480s/certs", c->state_dir);
 	if (rc == VX_OK)
 		rc = vx_certs_open(
@@ -240,8 +246,8 @@ static void close_parts(struct vx_server *s)
 {
 	char path[512];
 
-	(void)snprintf(path, sizeof(path), "%.400s/run/%s.%d",
-	    s->worker.config->state_dir, s->def->name, (int)getpid());
+	(void)snprintf(path, sizeof(path), "%.400s/%s.%d", s->worker.config->run_dir,
+	    s->def->name, (int)getpid());
 	(void)unlink(path);
 	uv_walk(&s->loop, close_handle, s);
 	if (s->work != NULL)

@@ -308,15 +308,13 @@ static int cert_import(struct ctl *c)
 	return import(c, c->args[0], c->args[1]);
 }
 
-/* What each worker says that it serves: state/run/DAEMON.PID. */
+/* What each worker says that it serves: run_dir/DAEMON.PID. */
 static void served(struct ctl *c, json_t *list)
 {
-	char path[PATH_MAX];
+	const char *const path = c->config->run_dir;
 	const struct dirent *e;
-	DIR *d;
+	DIR *d = opendir(path);
 
-	(void)snprintf(path, sizeof(path), "%.4000s/run", c->config->state_dir);
-	d = opendir(path);
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		char file[PATH_MAX + 300], line[128] = "";
 		const char *dot = strrchr(e->d_name, '.');

@@ -137,6 +137,9 @@ struct vx_directory_op {
 	unsigned flags;
 	uint32_t max_accounts;
 	vx_slice credential, display_name;
+	/* VX_ACCOUNT_SET: only when the credential is this, else VX_ECONFLICT; NULL: any
+	 */
+	vx_slice expected_credential;
 	const vx_slice *targets; /* logins (catch-all) or addresses (alias) */
 	size_t target_count;
 	uint64_t quota_octets, quota_messages;

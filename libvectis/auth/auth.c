@@ -1,8 +1,7 @@
 #include "vectis/auth.h"
 
+#include "auth/throttle.h"
 #include "base/chars.h"
-#include "base/clock.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "vectis/address.h"
@@ -10,39 +9,40 @@
 #include "vectis/header.h"
 
 #include <pthread.h>
+#include <time.h>
 
 enum {
 	CACHE_DEFAULT_S = 300,
-	SCRAM_DEFAULT_ITERATIONS = 15000,
-	CACHE_WAYS = 4
+	SCRAM_DEFAULT_ITERATIONS = 15000
 };
 
 /* A login that was right: the keyed digest of account, credential and password. */
 struct remembered {
 	char digest[VX_SHA256_OCTETS];
-	uint64_t until_ms;
-};
-
-/* Wrong logins from an address; forgotten a while after the last. */
-struct failures {
-	uint64_t key; /* 0: free */
-	uint32_t count;
-	uint64_t last_ms;
+	uint64_t from_ms, until_ms;
 };
 
 struct vx_auth {
 	struct vx_auth_options o;
-	pthread_mutex_t lock;                      /* the tables */
+	struct vx_throttle *throttle;              /* own */
+	pthread_mutex_t lock;                      /* the cache */
 	char secret[32];                           /* of this process */
 	char store_secret[VX_STORE_SECRET_OCTETS]; /* of the installation */
-	struct vx_siphash_key hash_key;
 	struct remembered cache[VX_AUTH_CACHE_ENTRIES];
-	struct failures failures[VX_AUTH_THROTTLE_ENTRIES];
 };
+
+static uint64_t system_ms(void)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 int vx_auth_new(const struct vx_auth_options *o, struct vx_auth **out)
 {
 	struct vx_auth *a = vx_alloc(sizeof(*a));
+	int rc;
 
 	if (a == NULL)
 		return VX_ENOMEM;
@@ -51,10 +51,18 @@ int vx_auth_new(const struct vx_auth_options *o, struct vx_auth **out)
 		a->o.cache_s = CACHE_DEFAULT_S;
 	if (a->o.scram_iterations == 0)
 		a->o.scram_iterations = SCRAM_DEFAULT_ITERATIONS;
+	if (a->o.now_ms == NULL)
+		a->o.now_ms = system_ms;
 	vx_store_secret(o->store, a->store_secret);
+	rc = vx_throttle_open(o->throttle_path,
+	    vx_slice_of(a->store_secret, sizeof(a->store_secret)), &a->throttle);
+	if (rc != VX_OK) {
+		vx_wipe(a, sizeof(*a));
+		vx_free(a);
+		return rc;
+	}
 	(void)pthread_mutex_init(&a->lock, NULL);
 	vx_random_seed(a->secret, sizeof(a->secret));
-	vx_random_seed(&a->hash_key, sizeof(a->hash_key));
 	*out = a;
 	return VX_OK;
 }
@@ -63,6 +71,7 @@ void vx_auth_free(struct vx_auth *a)
 {
 	if (a == NULL)
 		return;
+	vx_throttle_close(a->throttle);
 	(void)pthread_mutex_destroy(&a->lock);
 	vx_wipe(a, sizeof(*a));
 	vx_free(a);
@@ -70,80 +79,35 @@ void vx_auth_free(struct vx_auth *a)
 
 /* --- throttle -------------------------------------------------------------------- */
 
-/* An IPv6 host has a /64: the last four groups do not count. */
-static uint64_t address_key(struct vx_auth *a, const char *address)
+/* The login as accounts have it; what cannot be one is taken as it is. */
+static void normalise(vx_slice login, struct vx_buf *out)
 {
-	vx_slice s = vx_slice_str(address);
-	size_t groups = 0;
-
-	for (size_t i = 0; i < s.len && vx_slice_find(s, ':') < s.len; i++) {
-		if (s.ptr[i] == ':' && ++groups == 4)
-			s = vx_slice_head(s, i);
-	}
-	return vx_siphash(&a->hash_key, s) | 1;
+	if (vx_directory_normalise(login, out) == VX_OK && !out->failed)
+		return;
+	vx_buf_reset(out);
+	vx_buf_add(out, vx_slice_head(login, VX_ADDRESS_MAX));
 }
 
-/* The slot of an address, or the one to give it: the oldest of its neighbours. */
-static struct failures *slot_of(struct vx_auth *a, uint64_t key)
+unsigned vx_auth_delay_s(struct vx_auth *a, const char *address, vx_slice login)
 {
-	struct failures *oldest = NULL;
+	struct vx_buf name = { .max = VX_ADDRESS_MAX };
+	uint64_t ms;
 
-	for (size_t i = 0; i < CACHE_WAYS; i++) {
-		struct failures *f = &a->failures[(key + i) % VX_AUTH_THROTTLE_ENTRIES];
-
-		if (f->key == key)
-			return f;
-		if (oldest == NULL || f->last_ms < oldest->last_ms)
-			oldest = f;
-	}
-	return oldest;
+	normalise(login, &name);
+	ms =
+	    vx_throttle_wait_ms(a->throttle, address, vx_buf_slice(&name), a->o.now_ms());
+	vx_buf_done(&name);
+	return (unsigned)((ms + 999) / 1000);
 }
 
-/* 1, 2, 4 ... seconds after the failures that are free. */
-static uint64_t penalty_ms(uint32_t count)
+static void note(struct vx_auth *a, const struct vx_auth_claim *c, bool right)
 {
-	const uint32_t n =
-	    count <= VX_AUTH_FREE_FAILURES ? 0 : count - VX_AUTH_FREE_FAILURES;
-	const uint64_t s = n == 0  ? 0
-			   : n > 6 ? VX_AUTH_DELAY_MAX_S
-				   : (uint64_t)1 << (n - 1);
+	struct vx_buf name = { .max = VX_ADDRESS_MAX };
 
-	return (s < VX_AUTH_DELAY_MAX_S ? s : VX_AUTH_DELAY_MAX_S) * 1000;
-}
-
-unsigned vx_auth_delay_s(struct vx_auth *a, const char *address)
-{
-	const uint64_t now = vx_clock_mono_ms(), key = address_key(a, address);
-	const struct failures *f;
-	uint64_t until = 0;
-
-	(void)pthread_mutex_lock(&a->lock);
-	f = slot_of(a, key);
-	if (f->key == key)
-		until = f->last_ms + penalty_ms(f->count);
-	(void)pthread_mutex_unlock(&a->lock);
-	return until > now ? (unsigned)((until - now + 999) / 1000) : 0;
-}
-
-static void note(struct vx_auth *a, const char *address, bool right)
-{
-	const uint64_t now = vx_clock_mono_ms(), key = address_key(a, address);
-	struct failures *f;
-
-	(void)pthread_mutex_lock(&a->lock);
-	f = slot_of(a, key);
-	if (right) {
-		if (f->key ==
-		    key) /* a real user behind a shared address is let through */
-			f->count = 0;
-	} else {
-		if (f->key != key ||
-		    now - f->last_ms > (uint64_t)10 * VX_AUTH_DELAY_MAX_S * 1000)
-			*f = (struct failures){ .key = key };
-		f->count++;
-		f->last_ms = now;
-	}
-	(void)pthread_mutex_unlock(&a->lock);
+	normalise(c->login, &name);
+	vx_throttle_note(
+	    a->throttle, c->address, vx_buf_slice(&name), right, a->o.now_ms());
+	vx_buf_done(&name);
 }
 
 /* --- cache ----------------------------------------------------------------------- */
@@ -172,10 +136,11 @@ static struct remembered *cache_slot(struct vx_auth *a, const char d[VX_SHA256_O
 static bool is_remembered(struct vx_auth *a, const char d[VX_SHA256_OCTETS])
 {
 	struct remembered *r = cache_slot(a, d);
+	const uint64_t now = a->o.now_ms();
 	bool yes;
 
 	(void)pthread_mutex_lock(&a->lock);
-	yes = r->until_ms > vx_clock_mono_ms() &&
+	yes = r->until_ms > now && r->from_ms <= now && /* the clock may be set back */
 	      vx_equal_secret(vx_slice_of(r->digest, VX_SHA256_OCTETS),
 		  vx_slice_of(d, VX_SHA256_OCTETS));
 	(void)pthread_mutex_unlock(&a->lock);
@@ -188,7 +153,8 @@ static void remember(struct vx_auth *a, const char d[VX_SHA256_OCTETS])
 
 	(void)pthread_mutex_lock(&a->lock);
 	memcpy(r->digest, d, VX_SHA256_OCTETS);
-	r->until_ms = vx_clock_mono_ms() + (uint64_t)a->o.cache_s * 1000;
+	r->from_ms = a->o.now_ms();
+	r->until_ms = r->from_ms + (uint64_t)a->o.cache_s * 1000;
 	(void)pthread_mutex_unlock(&a->lock);
 }
 
@@ -227,8 +193,30 @@ static int look_up(struct vx_auth *a, vx_slice login, struct vx_auth_result *out
 	return rc;
 }
 
-static int verify(struct vx_auth *a, const struct vx_auth_result *who, vx_slice record,
+/*
+ * The hash came from elsewhere, and the password is right: keep our own kind, unless it
+ * was changed meanwhile.  When that fails the next login tries again.
+ */
+static void rehash(struct vx_auth *a, const struct vx_auth_result *who, vx_slice record,
     vx_slice password)
+{
+	struct vx_buf credential = { .max = VX_CREDENTIAL_MAX };
+	struct vx_directory_op op;
+
+	vx_directory_op_init(&op, VX_ACCOUNT_SET);
+	op.name = vx_slice_str(who->login);
+	op.set = VX_SET_CREDENTIAL;
+	op.expected_credential = record;
+	if (vx_credential_make(
+		password, a->o.hash_cost, a->o.scram_iterations, &credential) == VX_OK) {
+		op.credential = vx_buf_slice(&credential);
+		(void)vx_store_run(a->o.store, &op.op);
+	}
+	vx_buf_wipe(&credential);
+}
+
+static int verify(struct vx_auth *a, const struct vx_auth_result *who, vx_slice record,
+    const struct vx_auth_claim *claim, vx_slice password)
 {
 	struct vx_credential c;
 	char d[VX_SHA256_OCTETS];
@@ -240,30 +228,48 @@ static int verify(struct vx_auth *a, const struct vx_auth_result *who, vx_slice 
 	if (is_remembered(a, d))
 		return VX_OK;
 	rc = vx_password_verify(password, c.hash);
+	/* elsewhere it may have been hashed as it was typed */
+	if (rc == VX_EAUTH && c.iterations == 0 &&
+	    !vx_slice_eq(password, claim->password))
+		rc = vx_password_verify(claim->password, c.hash);
+	if (rc == VX_EUNSUP)
+		rc = vx_password_verify_nobody(password, a->o.hash_cost);
 	if (rc == VX_OK)
 		remember(a, d);
+	if (rc == VX_OK && (c.iterations == 0 || !vx_password_hash_current(c.hash)))
+		rehash(a, who, record, password);
 	vx_wipe(d, sizeof(d));
 	return rc == VX_OK ? VX_OK : VX_EAUTH;
+}
+
+/* No account may be opened by an empty password, whatever its hash says. */
+static int check_password(struct vx_auth *a, const struct vx_auth_claim *c, bool found,
+    const struct vx_auth_result *who, vx_slice record)
+{
+	struct vx_buf password = { .max = VX_PASSWORD_MAX };
+	int rc;
+
+	vx_password_prepare(c->password, &password); /* too long: empty, fits none */
+	if (found && password.len > 0)
+		rc = verify(a, who, record, c, vx_buf_slice(&password));
+	else
+		rc = vx_password_verify_nobody(vx_buf_slice(&password), a->o.hash_cost);
+	vx_buf_wipe(&password);
+	return rc;
 }
 
 static int check(
     struct vx_auth *a, const struct vx_auth_claim *c, struct vx_auth_result *who)
 {
-	struct vx_buf credential = { .max = VX_CREDENTIAL_MAX },
-		      password = { .max = VX_PASSWORD_MAX };
+	struct vx_buf credential = { .max = VX_CREDENTIAL_MAX };
 	int rc = look_up(a, c->login, who, &credential);
-
-	vx_password_prepare(c->password, &password); /* too long: empty, fits none */
 
 	if (rc != VX_OK && rc != VX_ENOENT && rc != VX_EINVAL)
 		rc = VX_ETEMP;
 	else if (c->proof != VX_SASL_PASSWORD)
 		rc = rc == VX_OK && c->proof == VX_SASL_PROVEN ? VX_OK : VX_EAUTH;
-	else if (rc == VX_OK)
-		rc = verify(a, who, vx_buf_slice(&credential), vx_buf_slice(&password));
 	else
-		rc = vx_password_verify_nobody(vx_buf_slice(&password), a->o.hash_cost);
-	vx_buf_wipe(&password);
+		rc = check_password(a, c, rc == VX_OK, who, vx_buf_slice(&credential));
 	vx_buf_wipe(&credential);
 	return rc;
 }
@@ -275,7 +281,7 @@ int vx_auth_claim(
 	const int rc = check(a, claim, &who);
 
 	if (rc != VX_ETEMP)
-		note(a, claim->address, rc == VX_OK);
+		note(a, claim, rc == VX_OK);
 	if (rc == VX_OK)
 		*out = who;
 	return rc;

@@ -163,6 +163,9 @@ static int account_set(
 	if (rc == VX_OK && (op->credential.len > VX_CREDENTIAL_MAX ||
 			       op->display_name.len > VX_DISPLAY_NAME_MAX))
 		rc = VX_EINVAL;
+	if (rc == VX_OK && op->expected_credential.ptr != NULL &&
+	    !vx_slice_eq(r.strings[1], op->expected_credential))
+		rc = VX_ECONFLICT;
 	if (rc != VX_OK)
 		return rc;
 	if ((op->set & VX_SET_FLAGS) != 0)

@@ -62,7 +62,7 @@ static int begin_login(struct imap_session *s, vx_slice user, vx_slice password,
 	struct imap_task *t;
 	struct login *l;
 
-	if (vx_auth_delay_s(s->service->o.auth, s->peer.address) > 0)
+	if (vx_auth_delay_s(s->service->o.auth, s->peer.address, user) > 0)
 		return imap_no(
 		    s, out, "[UNAVAILABLE] too many wrong passwords: wait and try again");
 	t = imap_task_new(s, login_finish);

@@ -170,7 +170,7 @@ int vx_pop3_login_begin(
 	struct pop3_login *l;
 
 	*result = VX_POP3_LOGIN_SLOW;
-	if (vx_auth_delay_s(s->service->o.auth, s->peer.address) > 0)
+	if (vx_auth_delay_s(s->service->o.auth, s->peer.address, ev->user) > 0)
 		return VX_ELIMIT;
 	*result = VX_POP3_LOGIN_TEMP;
 	l = vx_alloc(sizeof(*l));

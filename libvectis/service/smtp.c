@@ -84,7 +84,7 @@ static void begin_auth(
 {
 	struct auth_job *j;
 
-	if (vx_auth_delay_s(s->service->o.auth, s->peer.address) > 0) {
+	if (vx_auth_delay_s(s->service->o.auth, s->peer.address, ev->user) > 0) {
 		vx_smtp_server_answer(s->core, out, 454, "4.7.0",
 		    "too many wrong passwords: wait and try again");
 		return;

@@ -1,0 +1,6 @@
+#include "lib/vxt.h"
+
+Suite *test_check(void);
+Suite *test_throttle(void);
+
+VXT_MAIN(test_check, test_throttle)
