@@ -85,75 +85,37 @@ static bool is_installed(struct keeper *k, const struct vx_tls_cert_info *info)
 	return false;
 }
 
-static int read_pem(const char *path, struct vx_buf *out)
-{
-	FILE *f = fopen(path, "re");
-	char piece[4096];
-	size_t n;
-	int rc = VX_OK;
-
-	if (f == NULL)
-		return vx_errno_result(errno);
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		vx_buf_add(out, vx_slice_of(piece, n));
-	if (ferror(f) || out->failed)
-		rc = out->failed ? VX_ELIMIT : VX_EIO;
-	(void)fclose(f);
-	return rc;
-}
-
-/* VX_OK: the pair is new and good; VX_EEXIST: it is installed; below 0 with err. */
-static int examine(struct keeper *k, struct vx_error *err)
-{
-	const char *const chain_path = k->config->tls_cert_path;
-	const char *const key_path = k->config->tls_key_path;
-	struct vx_buf chain = { .max = VX_TLS_PEM_MAX }, key = { .max = VX_TLS_PEM_MAX };
-	struct vx_tls_cert_info info;
-	const char *path = chain_path;
-	int rc = read_pem(chain_path, &chain);
-
-	if (rc == VX_OK) {
-		path = key_path;
-		rc = read_pem(key_path, &key);
-	}
-	if (rc != VX_OK)
-		rc = vx_error_set(err, rc,
-		    "%s cannot be read (%s): give it to the user of the daemons, or run "
-		    "\"vectisctl config apply\" after each change",
-		    path, vx_strerror(rc));
-	else
-		rc = vx_tls_check_pair(
-		    vx_buf_slice(&chain), vx_buf_slice(&key), &info, err);
-	if (rc == VX_OK && is_installed(k, &info))
-		rc = VX_EEXIST;
-	vx_buf_done(&chain);
-	vx_buf_wipe(&key);
-	return rc;
-}
-
 /* Both files are looked at: a pair is complete when the second one was replaced. */
 static void look_at_files(struct keeper *k)
 {
-	const char *const chain = k->config->tls_cert_path;
-	const char *const key = k->config->tls_key_path;
-	const bool chain_changed = is_changed(&k->chain, chain);
-	const bool key_changed = is_changed(&k->key, key);
+	const char *const chain_path = k->config->tls_cert_path;
+	const char *const key_path = k->config->tls_key_path;
+	const bool chain_changed = is_changed(&k->chain, chain_path);
+	const bool key_changed = is_changed(&k->key, key_path);
+	struct vx_buf chain = { .max = VX_TLS_PEM_MAX }, key = { .max = VX_TLS_PEM_MAX };
+	struct vx_tls_cert_info info;
 	struct vx_error err = { 0 };
 	int rc;
 
 	if (!chain_changed && !key_changed)
 		return;
-	rc = examine(k, &err);
-	if (rc == VX_EEXIST)
-		return;
+	rc = vx_tls_read_pair(chain_path, key_path, &chain, &key, &info, &err);
+	if (rc == VX_OK && is_installed(k, &info))
+		rc = VX_EEXIST;
 	if (rc == VX_OK)
-		rc = vx_certs_install(k->dir, NAME, chain, key, "custom", &err);
+		rc = vx_certs_install(k->dir, NAME, vx_buf_slice(&chain),
+		    vx_buf_slice(&key), "custom", &err);
 	if (rc == VX_OK)
 		vx_log(k->log, VX_LOG_INFO, "custom certificate installed",
-		    VX_KV_Z("file", chain));
-	else
+		    VX_KV_Z("file", chain_path), VX_KV_Z("serial", info.serial));
+	else if (rc != VX_EEXIST)
 		vx_log(k->log, VX_LOG_ERROR, "custom certificate not taken",
-		    VX_KV_Z("file", chain), VX_KV_Z("reason", err.text));
+		    VX_KV_Z("file", chain_path), VX_KV_Z("reason", err.text),
+		    VX_KV_Z("do",
+			"mend it, or run \"vectisctl config apply\" as root after each "
+			"change if only root can read it"));
+	vx_buf_done(&chain);
+	vx_buf_wipe(&key);
 }
 
 /* --- the end of certificates -------------------------------------------------------- */
@@ -177,7 +139,9 @@ static void look_at_expiry(struct keeper *k)
 
 	for (size_t i = 0;
 	     i < VX_TLS_CERTS_MAX && vx_certs_entry(k->dir, i, &e, &err) == VX_OK; i++) {
-		const int64_t left = e.info.not_after - vx_now_s();
+		/* one without dates cannot be read: those who serve it say so */
+		const int64_t left =
+		    e.info.serial[0] == '\0' ? INT64_MAX : e.info.not_after - vx_now_s();
 		const int64_t days = stage(left);
 
 		if (days < 0 || (days == k->told[i].days &&

@@ -29,3 +29,4 @@ include fuzz/imap.mk
 include fuzz/pop3.mk
 include fuzz/config.mk
 include fuzz/store.mk
+include fuzz/directory.mk

@@ -175,6 +175,11 @@ static int open_listener(struct vx_server *s, const struct vx_listener_def *def,
 	return VX_OK;
 }
 
+static const enum vx_tls_floor floors[] = { [VX_TLS_MINIMUM_1_0] = VX_TLS_FLOOR_1_0,
+	[VX_TLS_MINIMUM_1_1] = VX_TLS_FLOOR_1_1,
+	[VX_TLS_MINIMUM_1_2] = VX_TLS_FLOOR_1_2,
+	[VX_TLS_MINIMUM_1_3] = VX_TLS_FLOOR_1_3 };
+
 static int open_parts(struct vx_server *s, struct vx_error *err)
 {
 	const struct vx_config *c = s->worker.config;
@@ -192,6 +197,12 @@ static int open_parts(struct vx_server *s, struct vx_error *err)
 		.scram_iterations = (unsigned)c->auth_scram_iterations,
 		.cache_s = (unsigned)c->auth_cache_s };
 	char certs[512], throttle[512];
+	const struct vx_certs_options certs_options = { .struct_size =
+							    sizeof(certs_options),
+		.dir = certs,
+		.hostname = c->hostname,
+		.log = s->worker.log,
+		.floor = floors[c->tls_minimum] };
 	int rc = VX_OK;
 
 	(void)snprintf(throttle, sizeof(throttle), "%.480s/logins", c->run_dir);
@@ -207,8 +218,7 @@ static int open_parts(struct vx_server *s, struct vx_error *err)
 		    err, rc, "cannot use %s: %s", throttle, vx_strerror(rc));
 	(void)snprintf(certs, sizeof(certs), "%.480s/certs", c->state_dir);
 	if (rc == VX_OK)
-		rc = vx_certs_open(
-		    certs, c->hostname, s->worker.log, &s->worker.certs, err);
+		rc = vx_certs_open(&certs_options, &s->worker.certs, err);
 	if (rc == VX_OK)
 		rc = vx_work_new(&s->loop, &s->work);
 	if (rc == VX_OK && s->def->start != NULL)

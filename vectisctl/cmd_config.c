@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -210,50 +209,35 @@ static int config_diff(struct ctl *c)
 	return any ? CTL_FAILED : CTL_OK;
 }
 
-/* A file in memory that belongs to who we are now; its name below /proc. */
-static int memory_file(struct ctl *c, vx_slice text, char path[64])
-{
-	const int fd = memfd_create("vectisctl", MFD_CLOEXEC);
-
-	if (fd < 0 || fchmod(fd, 0600) < 0 ||
-	    write(fd, text.ptr, text.len) != (ssize_t)text.len)
-		return ctl_fail(c, CTL_FAILED, "no memory for the certificate");
-	(void)snprintf(path, 64, "/proc/self/fd/%d", fd);
-	return CTL_OK;
-}
-
 /*
  * The key is root's, what is installed has to be the daemons': read as root, become
- * their user, install.  Descriptors last until we exit.
+ * their user, install.
  */
 static int import(struct ctl *c, const char *chain_path, const char *key_path)
 {
 	struct vx_buf chain = { .max = VX_TLS_PEM_MAX }, key = { .max = VX_TLS_PEM_MAX };
+	struct vx_tls_cert_info info;
 	struct vx_error err;
-	struct stat st;
-	char dir[PATH_MAX], chain_copy[64], key_copy[64];
-	int status = read_file(c, chain_path, &chain);
+	char dir[PATH_MAX];
+	int status = CTL_OK;
 
-	if (status == CTL_OK)
-		status = read_file(c, key_path, &key);
-	if (status == CTL_OK && stat(key_path, &st) == 0 && (st.st_mode & 077) != 0)
-		status = ctl_fail(c, CTL_FAILED,
-		    "others may read %s (mode %03o): chmod 600 it, and think about a new "
-		    "key",
-		    key_path, (unsigned)st.st_mode & 0777);
-	if (status == CTL_OK)
-		status = ctl_become_user(c);
-	if (status == CTL_OK)
-		status = memory_file(c, vx_buf_slice(&chain), chain_copy);
-	if (status == CTL_OK)
-		status = memory_file(c, vx_buf_slice(&key), key_copy);
-	(void)snprintf(dir, sizeof(dir), "%.4000s/certs", c->config->state_dir);
-	if (status == CTL_OK &&
-	    vx_certs_install(dir, "mail", chain_copy, key_copy, "custom", &err) != VX_OK)
+	if (vx_tls_read_pair(chain_path, key_path, &chain, &key, &info, &err) != VX_OK)
 		status = ctl_fail(
 		    c, CTL_FAILED, "the certificate was not taken: %s", err.text);
 	if (status == CTL_OK)
-		ctl_say(c, "the certificate is installed; the daemons serve it at once");
+		status = ctl_become_user(c);
+	(void)snprintf(dir, sizeof(dir), "%.4000s/certs", c->config->state_dir);
+	if (status == CTL_OK && vx_certs_install(dir, "mail", vx_buf_slice(&chain),
+				    vx_buf_slice(&key), "custom", &err) != VX_OK)
+		status = ctl_fail(
+		    c, CTL_FAILED, "the certificate was not taken: %s", err.text);
+	if (status == CTL_OK) {
+		(void)json_object_set_new(c->result, "serial", json_string(info.serial));
+		ctl_say(c,
+		    "the certificate %s for %s is installed; the daemons serve it at "
+		    "once",
+		    info.serial, info.names);
+	}
 	vx_buf_done(&chain);
 	vx_buf_wipe(&key);
 	return status;
@@ -349,7 +333,7 @@ static int cert_status(struct ctl *c)
 {
 	json_t *certs = json_array(), *workers = json_array();
 	struct vx_certs_entry e;
-	struct vx_error err;
+	struct vx_error err = { .code = VX_ENOENT };
 	char dir[PATH_MAX];
 	size_t n = 0;
 
@@ -365,6 +349,9 @@ static int cert_status(struct ctl *c)
 		(void)json_object_set_new(item, "names", json_string(e.info.names));
 		(void)json_object_set_new(item, "issuer", json_string(e.info.issuer));
 		(void)json_object_set_new(item, "days_left", json_integer(days));
+		if (e.problem.text[0] != '\0')
+			(void)json_object_set_new(
+			    item, "problem", json_string(e.problem.text));
 		(void)json_array_append_new(certs, item);
 		ctl_say(c,
 		    "%s, generation %u (%s)\n  serial %s\n  names %s\n  issuer %s\n  "
@@ -374,7 +361,11 @@ static int cert_status(struct ctl *c)
 		    days < 0    ? ": EXPIRED"
 		    : days < 14 ? ": replace it soon"
 				: "");
+		if (e.problem.text[0] != '\0')
+			ctl_say(c, "  %s", e.problem.text);
 	}
+	if (n == 0 && err.code != VX_ENOENT)
+		return ctl_fail(c, CTL_FAILED, "%s", err.text);
 	if (n == 0)
 		ctl_say(c,
 		    "no certificate is installed: a temporary self-signed one is served");

@@ -146,7 +146,10 @@ int ctl_load_config(struct ctl *c)
 		struct vx_buf text = { .max = 2048 };
 
 		vx_config_error_write(&errors.items[i], &text);
-		(void)ctl_fail(c, CTL_USAGE, "%s", text.ptr);
+		if (rc == VX_OK)
+			ctl_say(c, "%s", text.ptr);
+		else
+			(void)ctl_fail(c, CTL_USAGE, "%s", text.ptr);
 		vx_buf_done(&text);
 	}
 	return rc == VX_OK ? CTL_OK : CTL_USAGE;

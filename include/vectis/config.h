@@ -19,9 +19,11 @@ VX_BEGIN_DECLS
 #define VX_CONFIG_LISTEN_MAX 16
 #define VX_CONFIG_VALUES_MAX 1000 /* keys, groups and items of lists in a file */
 
-enum vx_dns_challenge {
-	VX_DNS_NONE,
-	VX_DNS_CLOUDFLARE
+enum vx_tls_minimum {
+	VX_TLS_MINIMUM_1_0,
+	VX_TLS_MINIMUM_1_1,
+	VX_TLS_MINIMUM_1_2,
+	VX_TLS_MINIMUM_1_3
 };
 enum vx_tls_provider {
 	VX_TLS_LETSENCRYPT,
@@ -46,9 +48,9 @@ struct vx_config {
 	uint64_t workers;   /* 0: the cores, at most 4 */
 	uint64_t log_level; /* enum vx_log_level */
 
-	uint64_t tls_provider;      /* enum vx_tls_provider */
-	uint64_t tls_dns_challenge; /* enum vx_dns_challenge */
-	const char *tls_cert_path, *tls_key_path, *tls_email;
+	uint64_t tls_provider; /* enum vx_tls_provider */
+	uint64_t tls_minimum;  /* enum vx_tls_minimum */
+	const char *tls_cert_path, *tls_key_path;
 
 	struct vx_listen_list smtp_listen, submission_listen, submissions_listen,
 	    imaps_listen, pop3s_listen;
@@ -73,8 +75,9 @@ struct vx_config {
 
 struct vx_config_errors {
 	struct vx_error items[VX_CONFIG_ERRORS_MAX];
-	size_t count;    /* of items */
-	size_t warnings; /* the first so many items are warnings, not errors */
+	size_t count; /* of items */
+	size_t
+	    warnings; /* that many of them are no errors: all, when the call is VX_OK */
 };
 
 /*

@@ -21,6 +21,16 @@ VX_BEGIN_DECLS
 /* --- certificates ----------------------------------------------------------------------
  */
 
+/* The oldest version that is spoken.  1.0 and 1.1 are broken: only for old peers
+ * (TLS-17).
+ */
+enum vx_tls_floor {
+	VX_TLS_FLOOR_1_2,
+	VX_TLS_FLOOR_1_3,
+	VX_TLS_FLOOR_1_1,
+	VX_TLS_FLOOR_1_0
+};
+
 struct vx_tls_certs; /* a set, counted; may be used from several threads */
 VX_API struct vx_tls_certs *vx_tls_certs_ref(struct vx_tls_certs *c);
 VX_API void vx_tls_certs_free(struct vx_tls_certs *c); /* gives one reference back */
@@ -33,7 +43,7 @@ struct vx_tls_cert_info {
 	char serial[VX_TLS_SERIAL_MAX];
 	char subject[256];
 	char issuer[256];
-	char names[1024]; /* separated by blanks */
+	char names[1024]; /* separated by blanks; those that there is room for */
 	int64_t not_before, not_after;
 };
 
@@ -44,24 +54,31 @@ struct vx_tls_cert_info {
 VX_API int vx_tls_check_pair(vx_slice chain_pem, vx_slice key_pem,
     struct vx_tls_cert_info *info, struct vx_error *err);
 
-/* --- the directory of certificates (DESIGN 6)
- * --------------------------------------------- */
+/*
+ * The same of two files, whose content is appended to chain and key.  VX_EPERM: the key's
+ * mode is looser than 0600 (TLS-09).  err names the file.
+ */
+VX_API int vx_tls_read_pair(const char *chain_path, const char *key_path,
+    struct vx_buf *chain, struct vx_buf *key, struct vx_tls_cert_info *info,
+    struct vx_error *err);
+
+/* --- the directory of certificates (DESIGN 6) ------------------------------------- */
 
 #define VX_CERTS_NAME_MAX 64
 
 /*
  * Install a pair as a new generation of name (letters, digits, '.', '-', '_') below
- * dir, and name it in the manifest, last.  VX_EPERM: the key file's mode is looser than
- * 0600 (TLS-09).
+ * dir, and name it in the manifest, last.  Several processes may do so at once.
  */
-VX_API int vx_certs_install(const char *dir, const char *name, const char *chain_path,
-    const char *key_path, const char *provider, struct vx_error *err);
+VX_API int vx_certs_install(const char *dir, const char *name, vx_slice chain_pem,
+    vx_slice key_pem, const char *provider, struct vx_error *err);
 
 struct vx_certs_entry {
 	char name[VX_CERTS_NAME_MAX + 1];
 	char provider[32];
 	unsigned generation;
 	struct vx_tls_cert_info info;
+	struct vx_error problem; /* text empty: it can be used */
 };
 /* Entry number index of the manifest; VX_ENOENT: no more, or no manifest. */
 VX_API int vx_certs_entry(
@@ -69,12 +86,19 @@ VX_API int vx_certs_entry(
 
 /*
  * The set in use, following the directory: the manifest's rename is seen by inotify, a
- * stat every minute is the fallback.  A set that cannot be used is reported to the log
- * and the old one stays.  Without a manifest a temporary self-signed one is served.
+ * stat every minute is the fallback.  A manifest with a new certificate that cannot be
+ * used is reported to the log and the old set stays.  Without a manifest a temporary
+ * self-signed one is served, which is made anew before its end.
  */
 struct vx_certs;
-VX_API int vx_certs_open(const char *dir, const char *hostname, const struct vx_log *log,
-    struct vx_certs **out, struct vx_error *err);
+struct vx_certs_options {
+	size_t struct_size;
+	const char *dir, *hostname; /* copied */
+	const struct vx_log *log;   /* borrowed */
+	enum vx_tls_floor floor;
+};
+VX_API int vx_certs_open(
+    const struct vx_certs_options *o, struct vx_certs **out, struct vx_error *err);
 VX_API void vx_certs_close(struct vx_certs *c);
 VX_API int vx_certs_fd(const struct vx_certs *c); /* readable: call dispatch */
 /* True when the set changed.  Also to be called every minute. */

@@ -137,6 +137,22 @@ static void apply(struct owned *o, const struct vx_yaml_value *values, const cha
 		    "hostname is missing: the full name of this server");
 }
 
+/* What is allowed, and not what anybody should want: behind no error, so none is lost. */
+static void warn(struct vx_config_errors *errors, const char *file,
+    const struct vx_yaml_value *values, const struct vx_config *c)
+{
+	if (errors->count > 0 || c->tls_minimum >= VX_TLS_MINIMUM_1_2)
+		return;
+	for (; values != NULL; values = values->next)
+		if (strcmp(values->path, "tls.minimum") == 0)
+			add_error(errors, file, values->line, values->column,
+			    "warning: TLS before 1.2 is broken: whoever can change what "
+			    "is "
+			    "on the way may read it; set 1.2 when the last old peer is "
+			    "gone");
+	errors->warnings = errors->count;
+}
+
 int vx_config_parse(vx_slice text, const char *file, struct vx_config **out,
     struct vx_config_errors *errors)
 {
@@ -154,7 +170,9 @@ int vx_config_parse(vx_slice text, const char *file, struct vx_config **out,
 		errors->count = 1;
 	else
 		apply(o, values, file, errors);
-	if (rc == VX_OK && errors->count > 0)
+	if (rc == VX_OK)
+		warn(errors, file, values, &o->c);
+	if (rc == VX_OK && errors->count > errors->warnings)
 		rc = VX_EINVAL;
 	if (rc == VX_OK)
 		*out = &o->c;

@@ -71,7 +71,7 @@ static int set_up(struct vx_tls *t, const char *alpn)
 		rc = gnutls_priority_set(t->session, t->certs->priority);
 	if (rc == 0)
 		rc = gnutls_credentials_set(
-		    t->session, GNUTLS_CRD_CERTIFICATE, t->certs->certs[0].credentials);
+		    t->session, GNUTLS_CRD_CERTIFICATE, t->certs->certs[0]->credentials);
 	if (rc == 0)
 		rc = gnutls_session_ticket_enable_server(
 		    t->session, &t->certs->ticket_key);

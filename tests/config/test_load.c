@@ -109,6 +109,32 @@ START_TEST(bad_files)
 }
 END_TEST
 
+/* It is read, and the place of what is doubtful is said; beside errors it is not. */
+START_TEST(warnings)
+{
+	static const char file[] = "hostname: mail.test.net\ntls:\n  minimum: 1.1\n";
+	struct vx_config_errors errors;
+	struct vx_buf text = { .max = 1000 };
+	struct vx_config *c = NULL;
+
+	vxt_assert_ok(vx_config_parse(vx_slice_str(file), "f", &c, &errors));
+	ck_assert_uint_eq(c->tls_minimum, VX_TLS_MINIMUM_1_1);
+	ck_assert_uint_eq(errors.warnings, 1);
+	ck_assert_uint_eq(errors.count, 1);
+	vx_config_error_write(&errors.items[0], &text);
+	ck_assert(
+	    vx_slice_has_prefix(vx_buf_slice(&text), VX_S("f:3:12: warning: TLS ")));
+	vx_config_free(c);
+	vx_buf_reset(&text);
+	vx_buf_printf(&text, "%sworkers: many\n", file);
+	ck_assert_int_eq(
+	    vx_config_parse(vx_buf_slice(&text), "f", &c, &errors), VX_EINVAL);
+	ck_assert_uint_eq(errors.count, 1);
+	ck_assert_uint_eq(errors.warnings, 0);
+	vx_buf_done(&text);
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_read)
 {
 	struct vx_config_errors errors;
@@ -220,7 +246,7 @@ START_TEST(every_key_gives_what_it_gets)
 		vx_buf_done(&text);
 		vx_buf_done(&again);
 	}
-	ck_assert_uint_ge(count, 35);
+	ck_assert_uint_ge(count, 34);
 	ck_assert_int_eq(
 	    vx_config_get(c, VX_S("no.such"), &(struct vx_buf){ .max = 10 }), VX_ENOENT);
 	vx_config_free(c);
@@ -249,5 +275,5 @@ START_TEST(no_memory)
 }
 END_TEST
 
-VXT_SUITE(test_load, "load", good_files, bad_files, a_file_that_cannot_be_read, limits,
-    nesting_bombs, every_key_gives_what_it_gets, no_memory)
+VXT_SUITE(test_load, "load", good_files, bad_files, warnings, a_file_that_cannot_be_read,
+    limits, nesting_bombs, every_key_gives_what_it_gets, no_memory)

@@ -159,7 +159,7 @@ class CustomFiles(unittest.TestCase):
             with Instance(f'{folder}/mail', daemons=('imapd', 'acmed'),
                           provider=provider) as mail:
                 # none yet: a temporary certificate is served, acmed says what it misses
-                self.wait_for(lambda: 'cannot be read' in mail.log('acmed'), mail.log('acmed'))
+                self.wait_for(lambda: f'cannot read {chain}' in mail.log('acmed'), mail.log('acmed'))
                 temporary = {self.served(mail) for _ in range(10)}
                 self.assertEqual(len(temporary), 1)
                 for name, days in (('one', 30), ('two', 5)):
@@ -171,7 +171,7 @@ class CustomFiles(unittest.TestCase):
                     self.wait_for(lambda: self.served(mail) == issued, mail.log('acmed'))
                 with open(chain, 'w') as f:
                     f.write('rubbish')
-                self.wait_for(lambda: 'chain cannot be read' in mail.log('acmed'),
+                self.wait_for(lambda: f'{chain} has no certificate in PEM' in mail.log('acmed'),
                               mail.log('acmed'))
                 self.assertEqual(self.served(mail), issued)
                 mail.kill('acmed', signal.SIGTERM)

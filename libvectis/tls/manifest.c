@@ -1,0 +1,295 @@
+/* The manifest, which names the current generations, and installing a new one. */
+#include "base/chars.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "tls/certs_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PROVIDER_MAX 31
+
+/* It becomes part of paths: no separators, and not hidden. */
+static bool is_name(vx_slice s, size_t max)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!vx_is(s.ptr[i], VX_C_ALPHA | VX_C_DIGIT) &&
+		    (s.ptr[i] == '\0' || strchr(".-_", s.ptr[i]) == NULL))
+			return false;
+	return s.len > 0 && s.len <= max && s.ptr[0] != '.';
+}
+
+/* --- reading --------------------------------------------------------------------- */
+
+int vx_manifest_next(vx_slice *rest, struct vx_manifest_line *out)
+{
+	struct vx_manifest_line l;
+	vx_slice line, number;
+
+	if (rest->len == 0)
+		return VX_DONE;
+	/* a last line without LF was cut off */
+	if (!vx_slice_cut(rest, '\n', &line) || !vx_slice_cut(&line, ' ', &l.name) ||
+	    !vx_slice_cut(&line, ' ', &number))
+		return VX_ESYNTAX;
+	l.provider = line;
+	if (!is_name(l.name, VX_CERTS_NAME_MAX) || !is_name(l.provider, PROVIDER_MAX) ||
+	    vx_slice_number(number, UINT32_MAX, &l.generation) != VX_OK ||
+	    l.generation == 0)
+		return VX_ESYNTAX;
+	*out = l;
+	return VX_OK;
+}
+
+static int check(vx_slice text, const char *path, struct vx_error *err)
+{
+	struct vx_manifest_line l;
+	unsigned n = 0;
+	int rc;
+
+	while ((rc = vx_manifest_next(&text, &l)) == VX_OK)
+		if (++n > VX_TLS_CERTS_MAX)
+			return vx_error_set(err, VX_ELIMIT,
+			    "%s names more than %d certificates", path, VX_TLS_CERTS_MAX);
+	if (rc == VX_DONE)
+		return VX_OK;
+	return vx_error_set(err, VX_ESYNTAX,
+	    "%s is damaged at line %u: \"NAME GENERATION PROVIDER\" is expected", path,
+	    n + 1);
+}
+
+int vx_manifest_read(const char *dir, struct vx_buf *out, struct vx_error *err)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	vx_buf_init(out, VX_MANIFEST_MAX);
+	if (snprintf(path, sizeof(path), "%s/manifest", dir) >= (int)sizeof(path))
+		return vx_error_set(err, VX_ELIMIT, "the path %s is too long", dir);
+	rc = vx_fs_read(path, out, err);
+	if (rc == VX_OK)
+		rc = check(vx_buf_slice(out), path, err);
+	if (rc != VX_OK)
+		vx_buf_done(out);
+	return rc;
+}
+
+static int path_of(char out[PATH_MAX], const char *dir, const struct vx_manifest_line *l,
+    const char *file)
+{
+	return snprintf(out, PATH_MAX, "%s/%.*s@%llu%s%s", dir, (int)l->name.len,
+		   l->name.ptr, (unsigned long long)l->generation,
+		   file[0] == '\0' ? "" : "/", file) < PATH_MAX
+		   ? VX_OK
+		   : VX_ELIMIT;
+}
+
+static int read_generation(const char *dir, const struct vx_manifest_line *l,
+    struct vx_buf *chain, struct vx_buf *key, struct vx_error *err)
+{
+	char path[PATH_MAX];
+	int rc = path_of(path, dir, l, "fullchain.pem");
+
+	if (rc == VX_OK)
+		rc = vx_fs_read(path, chain, err);
+	if (rc == VX_OK)
+		rc = path_of(path, dir, l, "privkey.pem");
+	return rc == VX_OK ? vx_fs_read(path, key, err) : rc;
+}
+
+int vx_manifest_load(const char *dir, const struct vx_manifest_line *l, bool expired_too,
+    struct vx_tls_cert **out, struct vx_error *err)
+{
+	struct vx_buf chain = { .max = VX_TLS_PEM_MAX }, key = { .max = VX_TLS_PEM_MAX };
+	char chain_name[PATH_MAX], key_name[PATH_MAX];
+	int rc = read_generation(dir, l, &chain, &key, err);
+
+	if (rc == VX_OK && (path_of(chain_name, dir, l, "fullchain.pem") != VX_OK ||
+			       path_of(key_name, dir, l, "privkey.pem") != VX_OK))
+		rc = vx_error_set(err, VX_ELIMIT, "the path %s is too long", dir);
+	if (rc == VX_OK) {
+		const struct vx_tls_pair p = { .chain = vx_buf_slice(&chain),
+			.key = vx_buf_slice(&key),
+			.chain_name = chain_name,
+			.key_name = key_name,
+			.expired_too = expired_too };
+
+		rc = vx_tls_cert_new(&p, out, err);
+	}
+	if (rc == VX_OK) {
+		(void)snprintf((*out)->name, sizeof((*out)->name), "%.*s",
+		    (int)l->name.len, l->name.ptr);
+		(*out)->generation = l->generation;
+	}
+	vx_buf_done(&chain);
+	vx_buf_wipe(&key);
+	return rc;
+}
+
+int vx_certs_entry(
+    const char *dir, size_t index, struct vx_certs_entry *out, struct vx_error *err)
+{
+	struct vx_buf manifest, chain = { .max = VX_TLS_PEM_MAX },
+				key = { .max = VX_TLS_PEM_MAX };
+	struct vx_manifest_line l = { 0 };
+	vx_slice rest;
+	int rc = vx_manifest_read(dir, &manifest, err);
+
+	rest = vx_buf_slice(&manifest);
+	for (size_t i = 0; rc == VX_OK && i <= index; i++)
+		if (vx_manifest_next(&rest, &l) != VX_OK)
+			rc = VX_ENOENT;
+	if (rc == VX_OK) {
+		*out = (struct vx_certs_entry){ .generation = (unsigned)l.generation };
+		(void)snprintf(
+		    out->name, sizeof(out->name), "%.*s", (int)l.name.len, l.name.ptr);
+		(void)snprintf(out->provider, sizeof(out->provider), "%.*s",
+		    (int)l.provider.len, l.provider.ptr);
+		/* one that cannot be used is listed too, with what is wrong */
+		if (read_generation(dir, &l, &chain, &key, &out->problem) == VX_OK)
+			(void)vx_tls_check_pair(vx_buf_slice(&chain), vx_buf_slice(&key),
+			    &out->info, &out->problem);
+	}
+	vx_buf_done(&manifest);
+	vx_buf_done(&chain);
+	vx_buf_wipe(&key);
+	return rc;
+}
+
+/* --- installing ------------------------------------------------------------------ */
+
+/* The link NAME points to the current generation, for other programs. */
+static int set_link(
+    const char *dir, const struct vx_manifest_line *l, struct vx_error *err)
+{
+	char aside[PATH_MAX], link[PATH_MAX], target[128];
+
+	(void)snprintf(target, sizeof(target), "%.*s@%llu", (int)l->name.len, l->name.ptr,
+	    (unsigned long long)l->generation);
+	if (snprintf(aside, sizeof(aside), "%s/.%.*s.new", dir, (int)l->name.len,
+		l->name.ptr) >= PATH_MAX)
+		return vx_error_set(err, VX_ELIMIT, "the path %s is too long", dir);
+	(void)snprintf(link, sizeof(link), "%s/%.*s", dir, (int)l->name.len, l->name.ptr);
+	(void)unlink(aside);
+	if (symlink(target, aside) < 0 || rename(aside, link) < 0)
+		return vx_error_set(err, vx_errno_result(errno),
+		    "cannot make the link %s: %s", link, vx_errno_text(errno));
+	return VX_OK;
+}
+
+static int write_generation(const char *dir, const struct vx_manifest_line *l,
+    vx_slice chain, vx_slice key, struct vx_error *err)
+{
+	char path[PATH_MAX];
+	int rc = path_of(path, dir, l, "");
+
+	if (rc == VX_OK)
+		rc = vx_fs_mkdirs(path, 0750, err);
+	if (rc == VX_OK && (rc = path_of(path, dir, l, "fullchain.pem")) == VX_OK)
+		rc = vx_fs_write(path, 0644, chain, err);
+	if (rc == VX_OK && (rc = path_of(path, dir, l, "privkey.pem")) == VX_OK)
+		rc = vx_fs_write(path, 0640, key, err);
+	return rc == VX_OK ? set_link(dir, l, err) : rc;
+}
+
+static void add_line(struct vx_buf *out, const struct vx_manifest_line *l)
+{
+	vx_buf_printf(out, "%.*s %llu %.*s\n", (int)l->name.len, l->name.ptr,
+	    (unsigned long long)l->generation, (int)l->provider.len, l->provider.ptr);
+}
+
+/* The old lines with the new one in its place; the first of all is the default. */
+static int write_manifest(const char *dir, const struct vx_manifest_line *fresh,
+    vx_slice old, struct vx_error *err)
+{
+	struct vx_buf out = { .max = VX_MANIFEST_MAX };
+	struct vx_manifest_line l;
+	char path[PATH_MAX];
+	bool written = false;
+	int rc = VX_OK;
+
+	while (vx_manifest_next(&old, &l) == VX_OK) {
+		const bool same = vx_slice_eq(l.name, fresh->name);
+
+		if (!same || !written)
+			add_line(&out, same ? fresh : &l);
+		written = written || same;
+	}
+	if (!written)
+		add_line(&out, fresh);
+	(void)snprintf(path, sizeof(path), "%.4000s/manifest", dir);
+	rc = out.failed ? vx_error_set(err, VX_ELIMIT, "too many certificates")
+			: check(vx_buf_slice(&out), path, err);
+	if (rc == VX_OK)
+		rc = vx_fs_write(path, 0644, vx_buf_slice(&out), err);
+	vx_buf_done(&out);
+	return rc;
+}
+
+/* One more than any that was there: a generation is never changed. */
+static uint64_t next_generation(
+    const char *dir, const struct vx_manifest_line *fresh, vx_slice old)
+{
+	struct vx_manifest_line l, next = *fresh;
+	char path[PATH_MAX];
+
+	next.generation = 1;
+	while (vx_manifest_next(&old, &l) == VX_OK)
+		if (vx_slice_eq(l.name, next.name) && l.generation >= next.generation)
+			next.generation = l.generation + 1;
+	while (path_of(path, dir, &next, "") == VX_OK && access(path, F_OK) == 0)
+		next.generation++;
+	return next.generation;
+}
+
+/* Under the lock of dir. */
+static int install(const char *dir, struct vx_manifest_line *l, vx_slice chain,
+    vx_slice key, struct vx_error *err)
+{
+	struct vx_buf manifest;
+	int rc = vx_manifest_read(dir, &manifest, err);
+
+	if (rc == VX_ENOENT)
+		rc = VX_OK; /* it is the first */
+	if (rc != VX_OK)
+		return rc;
+	l->generation = next_generation(dir, l, vx_buf_slice(&manifest));
+	rc = write_generation(dir, l, chain, key, err);
+	if (rc == VX_OK)
+		rc = write_manifest(dir, l, vx_buf_slice(&manifest), err);
+	vx_buf_done(&manifest);
+	return rc;
+}
+
+int vx_certs_install(const char *dir, const char *name, vx_slice chain, vx_slice key,
+    const char *provider, struct vx_error *err)
+{
+	struct vx_manifest_line l = { .name = vx_slice_str(name),
+		.provider = vx_slice_str(provider) };
+	struct vx_tls_cert_info info;
+	int lock = -1, rc = VX_OK;
+
+	if (!is_name(l.name, VX_CERTS_NAME_MAX) || !is_name(l.provider, PROVIDER_MAX))
+		rc = vx_error_set(
+		    err, VX_EINVAL, "\"%s\" is no name for a certificate", name);
+	if (rc == VX_OK)
+		rc = vx_tls_check_pair(chain, key, &info, err);
+	if (rc == VX_OK)
+		rc = vx_fs_mkdirs(dir, 0750, err);
+	if (rc == VX_OK) {
+		lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (lock < 0 || flock(lock, LOCK_EX) < 0)
+			rc = vx_error_set(err, vx_errno_result(errno),
+			    "cannot lock %s: %s", dir, vx_errno_text(errno));
+	}
+	if (rc == VX_OK)
+		rc = install(dir, &l, chain, key, err);
+	if (lock >= 0)
+		(void)close(lock);
+	return rc;
+}

@@ -1,0 +1,7 @@
+#include "lib/vxt.h"
+
+Suite *test_pair(void);
+Suite *test_follow(void);
+Suite *test_connection(void);
+
+VXT_MAIN(test_pair, test_follow, test_connection)
