@@ -52,14 +52,48 @@ START_TEST(the_example_of_rfc_7677)
 	add_proof(&proof, vx_slice_str(message));
 	vxt_assert_str(
 	    vx_buf_slice(&proof), "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
-	vx_hmac_sha256(
-	    vx_slice_of(keys.server_key, sizeof(keys.server_key)), vx_slice_str(message), sig);
+	vx_hmac_sha256(vx_slice_of(keys.server_key, sizeof(keys.server_key)),
+	    vx_slice_str(message), sig);
 	vx_buf_reset(&proof);
 	vx_base64_add(&proof, vx_slice_of(sig, sizeof(sig)));
 	vxt_assert_str(
 	    vx_buf_slice(&proof), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
 	vx_buf_done(&salt);
 	vx_buf_done(&proof);
+}
+END_TEST
+
+/* The same exchange with our server, which is given the nonce of the example. */
+START_TEST(the_server_of_rfc_7677)
+{
+	struct vx_buf salt = { .max = 64 };
+	vx_slice challenge;
+	struct vx_sasl s;
+
+	vxt_assert_ok(vx_base64_decode(VX_S("W22ZaJ0SNY7soEsUEjb6gQ=="), &salt));
+	make_keys(vx_buf_slice(&salt), 4096);
+	vx_buf_done(&salt);
+	vx_sasl_init(&s, VX_SASL_SCRAM_SHA_256, NULL);
+	ck_assert_int_eq(
+	    vx_sasl_next(&s, VX_S("n,,n=user,r=rOprNGfwEbeRWgbNEkqO"), &challenge),
+	    VX_WAIT);
+	ck_assert_uint_ge(s.nonce.len, 20 + 24); /* 18 octets of ours at least */
+	vx_buf_reset(&s.nonce);
+	vx_buf_add_str(&s.nonce, "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0");
+	ck_assert_int_eq(vx_sasl_keys(&s, &keys, &challenge), VX_MORE);
+	vxt_assert_str(challenge, "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+				  "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
+	ck_assert_int_eq(
+	    vx_sasl_next(&s,
+		VX_S("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+		     "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="),
+		&challenge),
+	    VX_MORE);
+	vxt_assert_str(challenge, "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+	ck_assert_int_eq(vx_sasl_next(&s, VX_S(""), &challenge), VX_DONE);
+	ck_assert_int_eq(s.proof, VX_SASL_PROVEN);
+	vxt_assert_str(vx_buf_slice(&s.user), "user");
+	vx_sasl_done(&s);
 }
 END_TEST
 
@@ -270,5 +304,5 @@ START_TEST(calls_out_of_order)
 }
 END_TEST
 
-VXT_SUITE(test_scram, "scram", the_example_of_rfc_7677, exchanges, names_are_unescaped,
-    bad_final_messages, calls_out_of_order)
+VXT_SUITE(test_scram, "scram", the_example_of_rfc_7677, the_server_of_rfc_7677, exchanges,
+    names_are_unescaped, bad_final_messages, calls_out_of_order)
