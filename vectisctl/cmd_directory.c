@@ -265,15 +265,18 @@ static int ask_password(struct ctl *c, struct vx_buf *out)
 static int import_hash(struct ctl *c, const char *fd, struct vx_buf *credential)
 {
 	struct vx_error err;
+	int status = CTL_OK;
 	uint64_t n;
 
 	if (vx_slice_number(vx_slice_str(fd), 1000, &n) != VX_OK ||
 	    read_line((int)n, credential) != VX_OK)
-		return ctl_fail(
-		    c, CTL_USAGE, "no hash can be read from descriptor %s", fd);
-	if (vx_password_hash_check(vx_buf_slice(credential), &err) != VX_OK)
-		return ctl_fail(c, CTL_USAGE, "%s", err.text);
-	return CTL_OK;
+		status =
+		    ctl_fail(c, CTL_USAGE, "no hash can be read from descriptor %s", fd);
+	else if (vx_password_hash_check(vx_buf_slice(credential), &err) != VX_OK)
+		status = ctl_fail(c, CTL_USAGE, "%s", err.text);
+	if (status != CTL_OK)
+		vx_buf_wipe(credential);
+	return status;
 }
 
 static int make_credential(struct ctl *c, struct vx_buf *credential)

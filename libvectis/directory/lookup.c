@@ -330,6 +330,7 @@ static int try_postmaster(struct resolver *r, vx_slice local, vx_slice domain)
 	return rc == VX_OK ? try_account(r, rec.strings[NAME]) : rc;
 }
 
+/* What is for an inactive mailbox is its, and nobody else's. */
 static int resolve(
     struct resolver *r, vx_slice address, const struct vx_domain *d, char delimiter)
 {
@@ -338,13 +339,13 @@ static int resolve(
 
 	if (rc == VX_OK)
 		rc = try_exact(r, address);
-	if (rc == VX_ENOENT)
+	if (rc == VX_ENOENT && !r->disabled)
 		rc = try_wildcards(r, address, domain);
-	if (rc == VX_ENOENT)
+	if (rc == VX_ENOENT && !r->disabled)
 		rc = try_untagged(r, address, local, delimiter);
-	if (rc == VX_ENOENT && d->catch_all.len > 0)
+	if (rc == VX_ENOENT && !r->disabled && d->catch_all.len > 0)
 		rc = add_list(r, d->catch_all);
-	if (rc == VX_ENOENT)
+	if (rc == VX_ENOENT && !r->disabled)
 		rc = try_postmaster(r, local, domain);
 	return rc;
 }

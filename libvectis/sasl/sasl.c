@@ -69,13 +69,18 @@ void vx_sasl_done(struct vx_sasl *s)
 	vx_sasl_init(s, VX_SASL_NONE, NULL);
 }
 
+/* 1*SAFE of RFC 4616: UTF-8 without NUL, of LOGIN too. */
+static bool is_text(const struct vx_buf *b)
+{
+	const vx_slice s = vx_buf_slice(b);
+
+	return s.len > 0 && !b->failed && vx_utf8_valid(s) &&
+	       vx_slice_find(s, '\0') == s.len;
+}
+
 static int finish(struct vx_sasl *s)
 {
-	const bool good = s->user.len > 0 && s->password.len > 0 && !s->user.failed &&
-			  !s->password.failed && vx_utf8_valid(vx_buf_slice(&s->user)) &&
-			  vx_utf8_valid(vx_buf_slice(&s->password));
-
-	return good ? VX_DONE : VX_EPROTO;
+	return is_text(&s->user) && is_text(&s->password) ? VX_DONE : VX_EPROTO;
 }
 
 /* [authzid] NUL authcid NUL passwd */

@@ -40,7 +40,7 @@ int vx_manifest_next(vx_slice *rest, struct vx_manifest_line *out)
 	l.provider = line;
 	if (!is_name(l.name, VX_CERTS_NAME_MAX) || !is_name(l.provider, PROVIDER_MAX) ||
 	    vx_slice_number(number, UINT32_MAX, &l.generation) != VX_OK ||
-	    l.generation == 0)
+	    number.ptr[0] == '0')
 		return VX_ESYNTAX;
 	*out = l;
 	return VX_OK;

@@ -1,4 +1,6 @@
+#include "directory/record.h"
 #include "lib/vxt.h"
+#include "store/keys.h"
 #include "vectis/directory.h"
 
 #include <stdlib.h>
@@ -158,6 +160,113 @@ START_TEST(who_may_send_as_whom)
 }
 END_TEST
 
+/* A domain is the same in both forms, and in any case of letters. */
+START_TEST(domains_of_other_scripts)
+{
+	struct vx_account a;
+	struct vx_view *v;
+
+	set_up();
+	vxt_assert_ok(change(VX_ACCOUNT_ADD, "jo@M\xc3\x9cLLER.test", "", 0));
+	vxt_assert_str(resolved("jo@xn--mller-kva.test"), "local:jo@xn--mller-kva.test");
+	vxt_assert_str(resolved("JO@m\xc3\xbcller.TEST"), "local:jo@xn--mller-kva.test");
+	vxt_assert_str(resolved("jo@XN--MLLER-KVA.test"), "local:jo@xn--mller-kva.test");
+	vxt_assert_str(resolved("jo@mu\xcc\x88ller.test"), "local:jo@xn--mller-kva.test");
+	ck_assert_int_eq(
+	    change(VX_ACCOUNT_ADD, "jo@xn--mller-kva.test", "", 0), VX_EEXIST);
+	ck_assert_int_eq(change(VX_DOMAIN_ADD, "xn--mller-kva.test", "", 0), VX_EEXIST);
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_directory_account(v, VX_S("Jo@m\xc3\xbcller.test"), &a));
+	vxt_assert_str(a.login, "jo@xn--mller-kva.test");
+	vx_view_end(v);
+	close_store();
+}
+END_TEST
+
+/* No alias leads to another one, so none can go round (MB-10). */
+START_TEST(aliases_do_not_lead_to_aliases)
+{
+	set_up();
+	vxt_assert_ok(change(VX_ALIAS_ADD, "a@example.test", "b@example.test", 0));
+	vxt_assert_ok(change(VX_ALIAS_ADD, "b@example.test", "a@example.test", 0));
+	vxt_assert_ok(change(VX_ALIAS_ADD, "c@example.test", "c@example.test", 0));
+	vxt_assert_ok(change(VX_ALIAS_ADD, "*-d@example.test", "x-d@example.test", 0));
+	vxt_assert_str(resolved("a@example.test"), "unknown");
+	vxt_assert_str(resolved("b@example.test"), "unknown");
+	vxt_assert_str(resolved("c@example.test"), "unknown");
+	vxt_assert_str(resolved("x-d@example.test"), "unknown");
+	ck_assert_int_eq(
+	    change(VX_ALIAS_ADD, "a@example.test", "x@y.test", 0), VX_EEXIST);
+	ck_assert_int_eq(change(VX_ACCOUNT_ADD, "a@example.test", "", 0), VX_EEXIST);
+	close_store();
+}
+END_TEST
+
+START_TEST(tags_and_the_catch_all)
+{
+	set_up();
+	vxt_assert_ok(change(VX_DOMAIN_SET, "example.test", "bob@example.test", 0));
+	vxt_assert_ok(change(VX_ALIAS_ADD, "info@example.test", "alice@example.test", 0));
+	vxt_assert_ok(change(VX_ALIAS_ADD, "info+x@example.test", "bob@example.test", 0));
+	vxt_assert_str(resolved("alice+tag@example.test"), "local:alice@example.test");
+	vxt_assert_str(resolved("Alice+A+B@example.test"), "local:alice@example.test");
+	vxt_assert_str(resolved("info+tag@example.test"), "local:alice@example.test");
+	vxt_assert_str(
+	    resolved("info+x@example.test"), "local:bob@example.test"); /* exact */
+	vxt_assert_str(resolved("alice+@example.test"), "local:alice@example.test");
+	vxt_assert_str(resolved("+tag@example.test"), "local:bob@example.test");
+	vxt_assert_str(resolved("nobody+tag@example.test"), "local:bob@example.test");
+	/* mail for a disabled mailbox is not somebody else's */
+	vxt_assert_ok(
+	    change(VX_ACCOUNT_SET, "alice@example.test", "", VX_ACCOUNT_INACTIVE));
+	vxt_assert_str(resolved("alice@example.test"), "disabled");
+	vxt_assert_str(resolved("alice+tag@example.test"), "disabled");
+	close_store();
+}
+END_TEST
+
+START_TEST(a_domain_can_be_switched_off)
+{
+	set_up();
+	vxt_assert_ok(change(VX_DOMAIN_SET, "example.test", "", VX_DOMAIN_INACTIVE));
+	vxt_assert_str(resolved("alice@example.test"), "closed");
+	vxt_assert_str(resolved("nobody@example.test"), "closed");
+	vxt_assert_str(resolved("postmaster@example.test"), "closed");
+	vxt_assert_str(resolved("jo@xn--mller-kva.test"), "unknown"); /* another one */
+	vxt_assert_ok(change(VX_DOMAIN_SET, "example.test", "", 0));
+	vxt_assert_str(resolved("alice@example.test"), "local:alice@example.test");
+	close_store();
+}
+END_TEST
+
+/* Each octet of a record is looked at: whichever changed, it is not read as another. */
+START_TEST(damaged_records_are_told)
+{
+	char v[VX_VALUE_HEADER + 16 + 6 + 20];
+	struct vx_dir_record r;
+
+	memset(v, 0, sizeof(v));
+	v[VX_VALUE_HEADER + 16] = 20;
+	memset(v + VX_VALUE_HEADER + 18, 'x', 20);
+	vx_value_seal(v, sizeof(v), 'd');
+	vxt_assert_ok(vx_dir_parse(vx_slice_of(v, sizeof(v)), &r));
+	vxt_assert_str(r.strings[0], "xxxxxxxxxxxxxxxxxxxx");
+	for (size_t i = 0; i < sizeof(v); i++) {
+		v[i] ^= 0x20;
+		ck_assert_msg(
+		    vx_dir_parse(vx_slice_of(v, sizeof(v)), &r) < 0, "octet %zu", i);
+		v[i] ^= 0x20;
+		ck_assert_msg(vx_dir_parse(vx_slice_of(v, i), &r) < 0, "cut at %zu", i);
+	}
+	/* lengths that lie, under a right checksum */
+	v[VX_VALUE_HEADER + 16] = 21;
+	vx_value_seal(v, sizeof(v), 'd');
+	ck_assert_int_lt(vx_dir_parse(vx_slice_of(v, sizeof(v)), &r), 0);
+}
+END_TEST
+
 VXT_SUITE(test_directory, "directory", resolution_follows_the_order,
-    inactive_accounts_and_removal, names_are_checked, who_may_send_as_whom)
+    inactive_accounts_and_removal, names_are_checked, who_may_send_as_whom,
+    domains_of_other_scripts, aliases_do_not_lead_to_aliases, tags_and_the_catch_all,
+    a_domain_can_be_switched_off, damaged_records_are_told)
 VXT_MAIN(test_directory)

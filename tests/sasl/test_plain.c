@@ -79,6 +79,22 @@ START_TEST(login_asks_twice)
 }
 END_TEST
 
+START_TEST(login_takes_text_only)
+{
+	static const vx_slice bad[][3] = {
+		{ { NULL, 0 }, VX_SLICE_INIT("al\0ice"), VX_SLICE_INIT("secret") },
+		{ { NULL, 0 }, VX_SLICE_INIT("alice"), VX_SLICE_INIT("sec\0ret") },
+		{ { NULL, 0 }, VX_SLICE_INIT("al\xff"), VX_SLICE_INIT("secret") },
+	};
+	struct vx_sasl s;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ck_assert_int_eq(run(&s, VX_SASL_LOGIN, bad[i], 3), VX_EPROTO);
+		vx_sasl_done(&s);
+	}
+}
+END_TEST
+
 START_TEST(too_long_is_malformed)
 {
 	static char octets[VX_SASL_RESPONSE_MAX + 1];
@@ -119,5 +135,5 @@ START_TEST(plus_is_offered_with_a_binding_only)
 END_TEST
 
 VXT_SUITE(test_plain, "plain", plain_takes_its_three_parts,
-    plain_without_initial_response, login_asks_twice, too_long_is_malformed,
-    plus_is_offered_with_a_binding_only)
+    plain_without_initial_response, login_asks_twice, login_takes_text_only,
+    too_long_is_malformed, plus_is_offered_with_a_binding_only)

@@ -178,6 +178,9 @@ static void run_pieces(void *ctx, const vx_slice *pieces, size_t count)
 	if (t->files ||
 	    vx_slice_find_slice(vx_buf_slice(&t->client), VX_S("AUTH")) < t->client.len)
 		world_reset(t->world);
+	else if (vx_slice_find_slice(vx_buf_slice(&t->client), VX_S("PASS")) <
+		 t->client.len)
+		world_forget_logins(t->world); /* the next split begins like this one */
 }
 
 static void run(struct transcript *t)

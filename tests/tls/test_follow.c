@@ -301,6 +301,7 @@ START_TEST(bad_ones_are_refused_and_the_old_one_stays)
 		{ "mail 1 custom\n\n", "damaged at line 2" },
 		{ "mail 1 custom\n../x 1 custom\n", "damaged at line 2" },
 		{ "mail 0 custom\n", "damaged at line 1" },
+		{ "mail 01 custom\n", "damaged at line 1" },
 		{ "mail 1\n", "damaged at line 1" },
 	};
 	struct vx_certs *c;
