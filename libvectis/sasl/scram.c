@@ -15,7 +15,8 @@
 #include "base/mem.h"
 
 enum {
-	WANT_FIRST,
+	BEGIN,
+	WANT_FIRST, /* it was asked for */
 	WANT_KEYS,
 	WANT_FINAL,
 	WANT_END,
@@ -212,7 +213,8 @@ static int final(struct vx_sasl *s, vx_slice response, vx_slice *challenge)
 	}
 	vx_buf_add_char(&s->text, ',');
 	vx_buf_add(&s->text, vx_slice_head(response, at));
-	bound = binding_is_ours(s, binding); /* both are looked at, whatever the first says */
+	bound =
+	    binding_is_ours(s, binding); /* both are looked at, whatever the first says */
 	right = proof_is_right(s, vx_buf_slice(&proof)) && bound;
 	vx_buf_wipe(&proof);
 	if (s->text.failed)
@@ -225,10 +227,13 @@ static int final(struct vx_sasl *s, vx_slice response, vx_slice *challenge)
 int vx_scram_next(struct vx_sasl *s, vx_slice response, vx_slice *challenge)
 {
 	if (response.ptr == NULL) {
+		const bool first_time = s->step == BEGIN;
+
+		s->step = first_time ? WANT_FIRST : OVER;
 		*challenge = VX_S("");
-		return s->step == WANT_FIRST ? VX_MORE : VX_EPROTO;
+		return first_time ? VX_MORE : VX_EPROTO;
 	}
-	if (s->step == WANT_FIRST)
+	if (s->step == BEGIN || s->step == WANT_FIRST)
 		return first(s, response);
 	if (s->step == WANT_FINAL)
 		return final(s, response, challenge);

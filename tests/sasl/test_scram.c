@@ -294,6 +294,15 @@ START_TEST(calls_out_of_order)
 	struct vx_sasl s;
 
 	make_keys(VX_S("0123456789abcdef"), 4096);
+	vx_sasl_init(&s, VX_SASL_SCRAM_SHA_256, NULL);
+	ck_assert_int_eq(vx_sasl_next(&s, vx_slice_of(NULL, 0), &challenge), VX_MORE);
+	ck_assert_int_eq(vx_sasl_next(&s, vx_slice_of(NULL, 0), &challenge), VX_EPROTO);
+	ck_assert_int_eq(vx_sasl_next(&s, VX_S("n,,n=user,r=x"), &challenge), VX_EPROTO);
+	vx_sasl_done(&s);
+	vx_sasl_init(&s, VX_SASL_SCRAM_SHA_256, NULL);
+	ck_assert_int_eq(vx_sasl_next(&s, vx_slice_of(NULL, 0), &challenge), VX_MORE);
+	ck_assert_int_eq(vx_sasl_next(&s, VX_S("n,,n=user,r=x"), &challenge), VX_WAIT);
+	vx_sasl_done(&s);
 	vx_sasl_init(&s, VX_SASL_PLAIN, NULL);
 	ck_assert_int_eq(vx_sasl_keys(&s, &keys, &challenge), VX_ESTATE);
 	vx_sasl_done(&s);
