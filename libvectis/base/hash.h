@@ -12,5 +12,7 @@ uint64_t vx_siphash(const struct vx_siphash_key *key, vx_slice s);
 
 /* CRC-32C (Castagnoli, RFC 3720 B.4); crc is 0 for the first piece. */
 uint32_t vx_crc32c(uint32_t crc, vx_slice s);
+/* The same on a processor without instructions for it. */
+uint32_t vx_crc32c_portable(uint32_t crc, vx_slice s);
 
 #endif
