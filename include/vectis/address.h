@@ -9,8 +9,9 @@
 
 VX_BEGIN_DECLS
 
-#define VX_ADDRESSES_MAX 2000 /* of one list; the rest is left out */
-#define VX_COMMENT_DEPTH_MAX 100
+#define VX_ADDRESSES_MAX 2000     /* of one list; the rest is left out */
+#define VX_ADDRESS_NAME_MAX 16384 /* octets; longer ones are cut */
+#define VX_ADDRESS_PART_MAX 1024  /* of a local part or domain; longer ones are cut */
 
 enum vx_address_kind {
 	VX_ADDRESS_MAILBOX,
@@ -29,7 +30,8 @@ struct vx_address {
 
 /*
  * Never fails on what the list says: garbage is skipped, what can be read is in *out
- * (NULL: nothing).  VX_ELIMIT: the arena is full; *out has what came before.
+ * (NULL: nothing).  VX_ELIMIT: there are more than VX_ADDRESSES_MAX, or the arena is
+ * full; *out has what came before.
  */
 VX_API int vx_address_parse(
     vx_slice field, struct vx_arena *arena, struct vx_address **out);

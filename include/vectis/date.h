@@ -14,16 +14,28 @@ struct vx_civil {
 	int weekday; /* 0: Sunday; set by vx_civil_of only */
 };
 
-/* Days and time of day of t in a zone; the reverse.  Proleptic Gregorian calendar. */
+/* 0000-01-01 00:00:00 and 9999-12-31 23:59:59 UTC: what four digits of a year can say. */
+#define VX_DATE_MIN INT64_C(-62167219200)
+#define VX_DATE_MAX INT64_C(253402300799)
+
+/*
+ * Days and time of day of t in a zone; the reverse.  Proleptic Gregorian calendar.
+ * _of: what is more than days beyond VX_DATE_MIN and _MAX is taken as that.
+ */
 VX_API struct vx_civil vx_civil_of(int64_t t, int zone);
 VX_API int64_t vx_civil_time(const struct vx_civil *c);
 
-/* date-time of RFC 5322 3.3 with the obsolete forms of 4.3.  VX_EINVAL. */
+/*
+ * date-time of RFC 5322 3.3 with the obsolete forms of 4.3: years of two and three
+ * digits, zones with names (one that is not known is UTC), comments.  VX_EINVAL.
+ */
 VX_API int vx_date_parse(vx_slice text, struct vx_civil *out);
 /* "Mon, 23 Nov 2026 10:00:00 +0000" */
 VX_API void vx_date_write(struct vx_buf *out, int64_t t, int zone);
 
-/* IMAP's date-time "23-Nov-2026 10:00:00 +0000" (without quotes) and date "1-Nov-2026".
+/*
+ * IMAP's date-time "23-Nov-2026 10:00:00 +0000" (without quotes) and date "1-Nov-2026".
+ * A time beyond VX_DATE_MIN or _MAX is VX_EINVAL; written, it is that one.
  */
 VX_API int vx_date_imap_parse(vx_slice text, int64_t *out);
 VX_API void vx_date_imap_write(struct vx_buf *out, int64_t t);

@@ -25,23 +25,30 @@ VX_API bool vx_field_next(vx_slice *block, struct vx_field *out);
 VX_API void vx_field_unfold(vx_slice value, struct vx_buf *out);
 
 /* Parameters of one field (RFC 2045 5.1, RFC 2231 put together and decoded to UTF-8). */
-#define VX_PARAMS_MAX 100
+#define VX_PARAMS_MAX 100 /* as written, pieces counted; the rest is left out */
 struct vx_param {
 	vx_slice name;  /* lower case */
 	vx_slice value; /* unquoted */
 	struct vx_param *next;
 };
 /*
- * "type/subtype; a=b" or "token; a=b": *main is what stands before the first ';'.
- * Garbled parameters are skipped.  VX_OK, VX_ELIMIT (arena).
+ * "type/subtype; a=b" or "token; a=b": *main is what stands before the first ';' without
+ * comments and blanks.  Each name is there once: an extended value counts before a plain
+ * one, else the first.  Garbled parameters are skipped.  VX_OK, VX_ELIMIT (arena).
  */
 VX_API int vx_params_parse(
     vx_slice value, struct vx_arena *arena, vx_slice *main, struct vx_param **out);
 
-/* Decode RFC 2047 encoded words to UTF-8; other octets that are not UTF-8 become U+FFFD.
+/*
+ * Decode RFC 2047 encoded words to UTF-8, wherever they stand; other octets that are not
+ * UTF-8 become U+FFFD.  Line ends are left out.  What is longer than 1 MB is cut.
  */
+#define VX_ENCODED_WORD_MAX 2000 /* octets of one word; longer ones stay as they are */
 VX_API void vx_text_decode(vx_slice value, struct vx_buf *out);
-/* Append text of a charset as UTF-8; false: the charset is unknown, ASCII was kept. */
+/*
+ * Append text of a charset as UTF-8, what is wrong in it as U+FFFD.  False: the charset
+ * is unknown, and the text was taken as UTF-8.
+ */
 VX_API bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *out);
 /* Undo quoted-printable or base64 leniently; any other encoding is copied. */
 VX_API void vx_transfer_decode(vx_slice encoding, vx_slice body, struct vx_buf *out);

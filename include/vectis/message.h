@@ -17,9 +17,11 @@ VX_BEGIN_DECLS
 
 #define VX_MIME_DEPTH_MAX 64              /* deeper parts are opaque */
 #define VX_MIME_PARTS_MAX 2000            /* later ones are not described */
-#define VX_MIME_BOUNDARY_MAX 200          /* longer ones are cut (RFC 2046 allows 70) */
+#define VX_MIME_BOUNDARY_MAX 200          /* longer: none (RFC 2046 allows 70) */
 #define VX_HEADER_OCTETS_MAX (256 * 1024) /* of one header block kept for parsing */
 #define VX_HEADER_FIELDS_MAX 2000         /* of the message's header with their offsets */
+#define VX_PART_TEXT_MAX (8 * 1024)       /* of Subject, Content-ID and the like */
+#define VX_PART_PARAMS_MAX (16 * 1024)    /* of the parameters of one field */
 #define VX_DESCRIPTOR_MAX (512 * 1024)
 #define VX_REFERENCES_MAX 100 /* of more, the first and the last ones */
 #define VX_PREVIEW_MAX 200    /* octets of UTF-8 (RFC 8970: characters) */
@@ -29,13 +31,14 @@ enum vx_defect {                          /* bits */
 	VX_DEFECT_NO_BLANK_LINE = 1 << 1, /* the header ends without one */
 	VX_DEFECT_HEADER_LIMIT = 1 << 2,  /* a header longer than the limits */
 	VX_DEFECT_CONTENT_TYPE = 1 << 3,  /* cannot be parsed: taken as text/plain */
-	VX_DEFECT_BOUNDARY = 1 << 4,      /* a multipart without a boundary */
+	VX_DEFECT_BOUNDARY = 1 << 4,      /* a multipart without one: text/plain */
 	VX_DEFECT_UNTERMINATED = 1 << 5,  /* a multipart without its closing delimiter */
-	VX_DEFECT_NO_PARTS = 1 << 6,      /* a multipart without any part */
-	VX_DEFECT_DEPTH = 1 << 7,
-	VX_DEFECT_PARTS = 1 << 8,
-	VX_DEFECT_ENCODING = 1 << 9,    /* a composite part in base64 or the like */
-	VX_DEFECT_DESCRIPTOR = 1 << 10, /* too much to describe: structure left out */
+	VX_DEFECT_NO_PARTS = 1 << 6,      /* a multipart without any: text/plain */
+	VX_DEFECT_DEPTH = 1 << 7,         /* parts too deep: what has them is opaque */
+	VX_DEFECT_PARTS = 1 << 8,         /* too many parts */
+	VX_DEFECT_ENCODING = 1 << 9,      /* a composite part in base64 or the like */
+	VX_DEFECT_DESCRIPTOR = 1 << 10,   /* too much to describe: structure left out */
+	VX_DEFECT_ENVELOPE = 1 << 11,     /* too long: texts cut, addresses left out */
 };
 
 struct vx_describer;
@@ -84,7 +87,7 @@ struct vx_part {
 	uint32_t index;
 	uint32_t parent;       /* UINT32_MAX: none */
 	uint32_t next_sibling; /* 0: none */
-	uint32_t first_child;  /* 0: none.  For message/rfc822: the message in it */
+	uint32_t first_child;  /* 0: none; a MULTIPART or MESSAGE of ours has one */
 	uint64_t header_offset, body_offset, end; /* octets [header|body|end) */
 	uint32_t lines;                           /* of the body */
 	unsigned flags;                           /* VX_PART_* */

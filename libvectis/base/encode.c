@@ -60,6 +60,11 @@ static int value64(char c, bool url)
 	return c == (url ? '_' : '/') ? 63 : -1;
 }
 
+int vx_base64_value(char c)
+{
+	return value64(c, false);
+}
+
 static int decode64(vx_slice s, struct vx_buf *out, bool url)
 {
 	uint32_t acc = 0;
@@ -115,7 +120,7 @@ void vx_hex_add(struct vx_buf *out, vx_slice s)
 	}
 }
 
-static int hex_value(char c)
+int vx_hex_value(char c)
 {
 	if (!vx_is(c, VX_C_HEX))
 		return -1;
@@ -132,7 +137,7 @@ int vx_hex_decode(vx_slice s, struct vx_buf *out)
 	if (p == NULL)
 		return VX_ELIMIT;
 	for (size_t i = 0; i < s.len; i += 2) {
-		const int high = hex_value(s.ptr[i]), low = hex_value(s.ptr[i + 1]);
+		const int high = vx_hex_value(s.ptr[i]), low = vx_hex_value(s.ptr[i + 1]);
 
 		if (high < 0 || low < 0)
 			return VX_EINVAL;

@@ -19,10 +19,13 @@ int vx_base64url_decode(vx_slice s, struct vx_buf *out);
 void vx_hex_add(struct vx_buf *out, vx_slice s);
 int vx_hex_decode(vx_slice s, struct vx_buf *out);
 
+/* What one digit counts, -1: it is none. */
+int vx_base64_value(char c);
+int vx_hex_value(char c);
+
 /* Well-formed UTF-8: no surrogates, nothing overlong, at most U+10FFFF. */
 bool vx_utf8_valid(vx_slice s);
-/* Only octets below 128? */
-/* How many octets at the beginning are below 128. */
+/* How many octets at the beginning are below 128; are all? */
 size_t vx_ascii_run(vx_slice s);
 bool vx_is_ascii(vx_slice s);
 /*

@@ -169,18 +169,14 @@ struct writer {
 static void write_params(struct writer *w, vx_slice params)
 {
 	vx_slice s;
-	const char *separator = "(";
+	bool any = false;
 
-	if (params.ptr == NULL || params.len == 0) {
-		vx_buf_add_str(w->out, "NIL");
-		return;
-	}
 	while (vx_packed_next(&params, &s)) {
-		vx_buf_add_str(w->out, separator);
+		vx_buf_add_char(w->out, any ? ' ' : '(');
 		vx_imap_write_string(w->out, s, w->utf8);
-		separator = " ";
+		any = true;
 	}
-	vx_buf_add_char(w->out, ')');
+	vx_buf_add_str(w->out, any ? ")" : "NIL");
 }
 
 static void write_disposition(struct writer *w, const struct vx_part *p)

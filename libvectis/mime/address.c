@@ -1,36 +1,20 @@
 #include "vectis/address.h"
 
-#include "base/cursor.h"
 #include "base/encode.h"
+#include "mime/cfws.h"
 
 #include <idn2.h>
 
-/* What the parser has of the list so far. */
+/* What the parser has of the list so far, and what it reuses for each address. */
 struct parser {
 	struct vx_cursor c;
 	struct vx_arena *arena;
 	struct vx_address **tail;
 	size_t count;
-	vx_slice comment; /* the last one: "user@host (Name)" */
-	bool full;
+	bool in_group, full;
+	vx_slice comment; /* the last one, between its parentheses: "user@host (Name)" */
+	struct vx_buf name, local, domain;
 };
-
-static void skip_comment(struct vx_cursor *c)
-{
-	size_t depth = 0;
-
-	do {
-		if (*c->p == '\\' && vx_cur_left(c) > 1)
-			c->p++;
-		else if (*c->p == '(')
-			depth++;
-		else if (*c->p == ')')
-			depth--;
-		c->p++;
-	} while (depth > 0 && depth <= VX_COMMENT_DEPTH_MAX && !vx_cur_end(c));
-	if (depth > VX_COMMENT_DEPTH_MAX)
-		c->p = c->end;
-}
 
 static void skip_cfws(struct parser *p)
 {
@@ -38,10 +22,10 @@ static void skip_cfws(struct parser *p)
 		const char *const start = p->c.p;
 
 		if (*start == '(') {
-			skip_comment(&p->c);
-			p->comment =
-			    vx_slice_trim(vx_slice_range(start + 1, p->c.p), ") \t\r\n");
-		} else if (vx_is(*start, VX_C_WSP) || *start == '\r' || *start == '\n') {
+			const bool closed = vx_skip_comment(&p->c);
+
+			p->comment = vx_slice_range(start + 1, p->c.p - closed);
+		} else if (vx_is_blank(*start)) {
 			p->c.p++;
 		} else {
 			return;
@@ -49,88 +33,186 @@ static void skip_cfws(struct parser *p)
 	}
 }
 
-/* A quoted string from after its quote, without backslashes and line ends. */
-static bool quoted(struct parser *p, struct vx_buf *out)
+/*
+ * Where the first octet of set stands outside quotes, comments and domain literals, or
+ * the end of the list.
+ */
+static const char *find(const struct parser *p, const char *set)
 {
-	while (!vx_cur_end(&p->c)) {
-		char ch = *p->c.p++;
+	struct vx_cursor c = p->c;
+	bool at = false; /* the last word was "@" */
 
-		if (ch == '"')
-			return true;
-		if (ch == '\\' && !vx_cur_end(&p->c))
-			ch = *p->c.p++;
-		if (ch != '\r' && ch != '\n')
-			vx_buf_add_char(out, ch);
+	while (!vx_cur_end(&c)) {
+		const char ch = *c.p;
+
+		if (ch == '(') {
+			(void)vx_skip_comment(&c);
+			continue;
+		}
+		if (vx_quoted(&c, NULL)) {
+			at = false;
+			continue;
+		}
+		if (ch == '[' && at) {
+			c.p += vx_slice_find(vx_cur_rest(&c), ']');
+			at = false;
+			continue;
+		}
+		if (ch != '\0' && strchr(set, ch) != NULL)
+			return c.p;
+		if (!vx_is_blank(ch))
+			at = ch == '@';
+		c.p++;
 	}
-	return true; /* the quote at the end is missing: what there is counts */
+	return c.end;
 }
 
-static bool special(char c)
+/* Words up to stop, joined by a blank where there was any: a name of RFC 5322 3.2.5. */
+static void phrase(struct parser *p, const char *stop)
 {
-	return c != '\0' && strchr("()<>[]:;@\\,\"", c) != NULL;
-}
+	struct vx_buf *const out = &p->name;
 
-/* Words up to a special: joined by blanks where there were any. */
-static void words(struct parser *p, struct vx_buf *out)
-{
-	bool gap = false;
-
+	vx_buf_reset(out);
 	for (;;) {
 		const char *const before = p->c.p;
 
 		skip_cfws(p);
-		gap = gap || (p->c.p != before && out->len > 0);
-		if (vx_cur_end(&p->c))
+		if (p->c.p >= stop)
 			return;
-		if (*p->c.p != '"' && special(*p->c.p))
-			return;
-		if (gap)
+		if (p->c.p != before && out->len > 0)
 			vx_buf_add_char(out, ' ');
-		gap = false;
-		if (vx_cur_char(&p->c, '"')) {
-			(void)quoted(p, out);
+		if (vx_quoted(&p->c, out))
 			continue;
-		}
-		while (!vx_cur_end(&p->c) && !special(*p->c.p) &&
-		       !vx_is(*p->c.p, VX_C_WSP) && *p->c.p != '\r' && *p->c.p != '\n')
+		while (p->c.p < stop && *p->c.p != '(' && *p->c.p != '"' &&
+		       !vx_is_blank(*p->c.p))
 			vx_buf_add_char(out, *p->c.p++);
 	}
 }
 
-static void domain(struct parser *p, struct vx_buf *out)
+/* The text of a comment as a name. */
+static void comment_name(struct parser *p)
 {
-	skip_cfws(p);
-	if (!vx_cur_end(&p->c) && *p->c.p == '[') {
-		while (!vx_cur_end(&p->c)) {
-			const char ch = *p->c.p++;
+	bool gap = false;
 
-			if (ch != '\r' && ch != '\n')
-				vx_buf_add_char(out, ch);
-			if (ch == ']')
-				return;
+	vx_buf_reset(&p->name);
+	for (size_t i = 0; i < p->comment.len; i++) {
+		char ch = p->comment.ptr[i];
+
+		if (vx_is_blank(ch)) {
+			gap = p->name.len > 0;
+			continue;
 		}
-		return;
-	}
-	while (!vx_cur_end(&p->c)) {
-		skip_cfws(p);
-		if (vx_cur_end(&p->c) || special(*p->c.p))
-			return;
-		vx_buf_add_char(out, *p->c.p++);
+		if (ch == '\\' && i + 1 < p->comment.len &&
+		    !vx_is_blank(p->comment.ptr[i + 1]))
+			ch = p->comment.ptr[++i];
+		if (gap)
+			vx_buf_add_char(&p->name, ' ');
+		gap = false;
+		vx_buf_add_char(&p->name, ch);
 	}
 }
 
-static void add(struct parser *p, enum vx_address_kind kind, const vx_slice *name,
-    vx_slice local, vx_slice dom)
+static bool is_special(char c)
+{
+	return c != '\0' && strchr("@()<>[]:;\\,\"", c) != NULL;
+}
+
+/*
+ * Words of a local part up to "@" or stop.  Blanks count for nothing beside a dot
+ * (RFC 5322 4.4); elsewhere they are not allowed, and one stays.  Lone brackets are
+ * passed over.
+ */
+static void local_part(struct parser *p, const char *stop)
+{
+	bool dot = true;
+
+	for (;;) {
+		const char *const before = p->c.p;
+		bool gap;
+
+		skip_cfws(p);
+		if (p->c.p >= stop || *p->c.p == '@')
+			return;
+		gap = p->c.p != before && !dot && *p->c.p != '.';
+		if (gap)
+			vx_buf_add_char(&p->local, ' ');
+		dot = false;
+		if (vx_quoted(&p->c, &p->local))
+			continue;
+		while (p->c.p < stop && *p->c.p != '@' && *p->c.p != '(' &&
+		       *p->c.p != '"' && !vx_is_blank(*p->c.p)) {
+			dot = *p->c.p == '.';
+			if (!is_special(*p->c.p))
+				vx_buf_add_char(&p->local, *p->c.p);
+			p->c.p++;
+		}
+	}
+}
+
+/* "[...]" without the blanks in it, from its "[". */
+static void domain_literal(struct parser *p, const char *stop)
+{
+	bool more = true;
+
+	for (; p->c.p < stop && more; p->c.p++) {
+		more = *p->c.p != ']';
+		if (!vx_is_blank(*p->c.p))
+			vx_buf_add_char(&p->domain, *p->c.p);
+	}
+}
+
+/* A domain up to stop, to what cannot be in one, or to a blank that is beside no dot. */
+static void domain(struct parser *p, const char *stop)
+{
+	bool dot = true;
+
+	vx_buf_reset(&p->domain);
+	skip_cfws(p);
+	if (p->c.p < stop && *p->c.p == '[')
+		domain_literal(p, stop);
+	for (;;) {
+		const char *const before = p->c.p;
+
+		skip_cfws(p);
+		if (p->c.p >= stop || is_special(*p->c.p))
+			return;
+		if (p->c.p != before && !dot && *p->c.p != '.')
+			return;
+		dot = *p->c.p == '.';
+		vx_buf_add_char(&p->domain, *p->c.p++);
+	}
+}
+
+/* local@domain up to stop, cut at the last "@"; what follows it is passed over. */
+static void addr_spec(struct parser *p, const char *stop)
+{
+	vx_buf_reset(&p->local);
+	vx_buf_reset(&p->domain);
+	local_part(p, stop);
+	p->comment = vx_slice_of(NULL, 0);
+	while (p->c.p < stop && *p->c.p == '@') {
+		if (p->domain.len > 0) {
+			vx_buf_add_char(&p->local, '@');
+			vx_buf_add(&p->local, vx_buf_slice(&p->domain));
+		}
+		p->c.p++;
+		domain(p, stop);
+	}
+	p->c.p = stop;
+}
+
+static void add(struct parser *p, enum vx_address_kind kind, vx_slice name)
 {
 	struct vx_address *a;
 
-	if (p->count >= VX_ADDRESSES_MAX)
+	/* the end of a group always has its place */
+	if (p->count >= VX_ADDRESSES_MAX && kind != VX_ADDRESS_GROUP_END)
 		return;
 	a = vx_arena_alloc(p->arena, sizeof(*a));
 	if (a == NULL ||
-	    (name != NULL && vx_arena_copy(p->arena, *name, &a->name) != VX_OK) ||
-	    vx_arena_copy(p->arena, local, &a->local) != VX_OK ||
-	    vx_arena_copy(p->arena, dom, &a->domain) != VX_OK) {
+	    (name.ptr != NULL && vx_arena_copy(p->arena, name, &a->name) != VX_OK) ||
+	    vx_arena_copy(p->arena, vx_buf_slice(&p->local), &a->local) != VX_OK ||
+	    vx_arena_copy(p->arena, vx_buf_slice(&p->domain), &a->domain) != VX_OK) {
 		p->full = true;
 		return;
 	}
@@ -140,97 +222,115 @@ static void add(struct parser *p, enum vx_address_kind kind, const vx_slice *nam
 	p->count++;
 }
 
-/* "<" [route ":"] local "@" domain ">" from after the "<". */
-static void angle(struct parser *p, const struct vx_buf *name)
+static void add_group(struct parser *p, bool begin)
 {
-	struct vx_buf local = { .max = 1024 }, dom = { .max = 1024 };
-	const vx_slice display = vx_buf_slice(name);
+	vx_buf_reset(&p->local);
+	vx_buf_reset(&p->domain);
+	if (begin != p->in_group)
+		add(p, begin ? VX_ADDRESS_GROUP_BEGIN : VX_ADDRESS_GROUP_END,
+		    begin ? vx_buf_slice(&p->name) : vx_slice_of(NULL, 0));
+	p->in_group = begin;
+}
 
-	skip_cfws(p);
+static void add_mailbox(struct parser *p)
+{
+	const vx_slice name = vx_buf_slice(&p->name);
+
+	if (p->local.len > 0 || p->domain.len > 0)
+		add(p, VX_ADDRESS_MAILBOX, name.len > 0 ? name : vx_slice_of(NULL, 0));
+}
+
+/* "<" [route ":"] local "@" domain ">" from after the "<"; the name is there. */
+static void angle(struct parser *p)
+{
+	const char *stop;
+
+	do
+		skip_cfws(p);
+	while (vx_cur_char(&p->c, '<'));
 	if (vx_cur_peek(&p->c) == '@') { /* obs-route */
-		while (!vx_cur_end(&p->c) && *p->c.p != ':' && *p->c.p != '>')
-			p->c.p++;
+		p->c.p = find(p, ":>");
 		(void)vx_cur_char(&p->c, ':');
 	}
-	words(p, &local);
-	if (vx_cur_char(&p->c, '@'))
-		domain(p, &dom);
-	while (!vx_cur_end(&p->c) && *p->c.p != '>' && *p->c.p != ',')
-		p->c.p++;
-	(void)vx_cur_char(&p->c, '>');
-	if (local.len > 0 || dom.len > 0)
-		add(p, VX_ADDRESS_MAILBOX, display.len > 0 ? &display : NULL,
-		    vx_buf_slice(&local), vx_buf_slice(&dom));
-	vx_buf_done(&local);
-	vx_buf_done(&dom);
+	stop = find(p, "<>,;");
+	addr_spec(p, stop);
+	add_mailbox(p);
+	if (!vx_cur_char(&p->c, '>'))
+		return;
+	/* words after it belong to nothing, unless a comma is missing before a name */
+	stop = find(p, ",;<:");
+	if (stop == p->c.end || *stop == ',' || *stop == ';')
+		p->c.p = stop;
 }
 
-/* An addr-spec whose local part is in word; a comment after it is its name. */
-static void plain(struct parser *p, const struct vx_buf *word)
+static void one(struct parser *p)
 {
-	struct vx_buf dom = { .max = 1024 };
+	const char *const stop = find(p, ",;<:");
 
-	p->comment = vx_slice_of(NULL, 0);
-	if (vx_cur_char(&p->c, '@'))
-		domain(p, &dom);
-	skip_cfws(p);
-	add(p, VX_ADDRESS_MAILBOX, p->comment.len > 0 ? &p->comment : NULL,
-	    vx_buf_slice(word), vx_buf_slice(&dom));
-	vx_buf_done(&dom);
-}
-
-static const vx_slice none;
-
-static void one(struct parser *p, bool *in_group)
-{
-	struct vx_buf word = { .max = 16384 };
-	const char *const start = p->c.p;
-	vx_slice name;
-
-	words(p, &word);
-	name = vx_buf_slice(&word);
-	if (vx_cur_char(&p->c, '<')) {
-		angle(p, &word);
-	} else if (!*in_group && vx_cur_peek(&p->c) == ':') {
-		p->c.p++;
-		*in_group = true;
-		add(p, VX_ADDRESS_GROUP_BEGIN, &name, none, none);
-	} else if (vx_cur_peek(&p->c) == ';') {
-		if (word.len > 0)
-			plain(p, &word);
-		p->c.p++;
-		if (*in_group)
-			add(p, VX_ADDRESS_GROUP_END, NULL, none, none);
-		*in_group = false;
-	} else if (word.len > 0 || vx_cur_peek(&p->c) == '@') {
-		plain(p, &word);
+	if (stop == p->c.end || *stop == ',' || *stop == ';') {
+		addr_spec(p, stop);
+		comment_name(p);
+		add_mailbox(p);
+		return;
 	}
-	if (p->c.p == start && !vx_cur_end(&p->c))
-		p->c.p++; /* garbage: go on behind it */
-	vx_buf_done(&word);
+	phrase(p, stop);
+	p->c.p = stop + 1;
+	if (*stop == '<')
+		angle(p);
+	else if (!p->in_group) /* there are no groups in groups */
+		add_group(p, true);
 }
 
 int vx_address_parse(vx_slice field, struct vx_arena *arena, struct vx_address **out)
 {
-	struct parser p = { .c = vx_cursor_of(field), .arena = arena, .tail = out };
-	bool in_group = false;
+	struct parser p = { .c = vx_cursor_of(field),
+		.arena = arena,
+		.tail = out,
+		.name = { .max = VX_ADDRESS_NAME_MAX },
+		.local = { .max = VX_ADDRESS_PART_MAX },
+		.domain = { .max = VX_ADDRESS_PART_MAX } };
 
 	*out = NULL;
 	while (!vx_cur_end(&p.c) && !p.full && p.count < VX_ADDRESSES_MAX) {
 		skip_cfws(&p);
 		if (vx_cur_char(&p.c, ','))
 			continue;
-		if (!vx_cur_end(&p.c))
-			one(&p, &in_group);
+		if (vx_cur_char(&p.c, ';'))
+			add_group(&p, false);
+		else if (!vx_cur_end(&p.c))
+			one(&p);
 	}
-	if (in_group && !p.full)
-		add(&p, VX_ADDRESS_GROUP_END, NULL, none, none);
-	return p.full ? VX_ELIMIT : VX_OK;
+	if (!p.full)
+		add_group(&p, false);
+	while (vx_cur_char(&p.c, ',') || (!vx_cur_end(&p.c) && vx_is_blank(*p.c.p)) ||
+	       vx_cur_char(&p.c, ';'))
+		skip_cfws(&p);
+	vx_buf_done(&p.name);
+	vx_buf_done(&p.local);
+	vx_buf_done(&p.domain);
+	return p.full || !vx_cur_end(&p.c) ? VX_ELIMIT : VX_OK;
+}
+
+/* The last '@' outside quotes, or the length. */
+static size_t find_at(vx_slice address)
+{
+	size_t at = address.len;
+	bool quoted = false;
+
+	for (size_t i = 0; i < address.len; i++) {
+		if (address.ptr[i] == '\\' && quoted)
+			i++;
+		else if (address.ptr[i] == '"')
+			quoted = !quoted;
+		else if (address.ptr[i] == '@' && !quoted)
+			at = i;
+	}
+	return at;
 }
 
 int vx_address_split(vx_slice address, vx_slice *local, vx_slice *dom)
 {
-	const size_t at = vx_slice_rfind(address, '@');
+	const size_t at = find_at(address);
 
 	if (at == 0 || at >= address.len - (address.len > 0) || at > 64 ||
 	    address.len - at - 1 > 255)

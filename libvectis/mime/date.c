@@ -1,6 +1,6 @@
 #include "vectis/date.h"
 
-#include "base/cursor.h"
+#include "mime/cfws.h"
 
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static const char days[] = "SunMonTueWedThuFriSat";
@@ -22,7 +22,11 @@ static int64_t days_of(int64_t year, int month, int day)
 
 struct vx_civil vx_civil_of(int64_t t, int zone)
 {
-	const int64_t local = t + (int64_t)zone * 60;
+	const int64_t wide = 400000; /* more than any zone's seconds */
+	const int64_t local = (t < VX_DATE_MIN - wide      ? VX_DATE_MIN - wide
+				  : t > VX_DATE_MAX + wide ? VX_DATE_MAX + wide
+							   : t) +
+			      (int64_t)zone * 60;
 	const int64_t day = (local >= 0 ? local : local - 86399) / 86400;
 	const int64_t second = local - day * 86400, z = day + 719468;
 	const int64_t era = (z >= 0 ? z : z - 146096) / 146097;
@@ -60,24 +64,6 @@ static bool valid(const struct vx_civil *c)
 	return c->hour <= 23 && c->minute <= 59 && c->second <= 60;
 }
 
-/* Comments and blanks, comments nested (RFC 5322 3.2.2). */
-static void skip_cfws(struct vx_cursor *c)
-{
-	size_t depth = 0;
-
-	for (; !vx_cur_end(c); c->p++) {
-		if (*c->p == '(')
-			depth++;
-		else if (*c->p == ')' && depth > 0)
-			depth--;
-		else if (*c->p == '\\' && depth > 0 && vx_cur_left(c) > 1)
-			c->p++;
-		else if (depth == 0 && !vx_is(*c->p, VX_C_WSP) && *c->p != '\r' &&
-			 *c->p != '\n')
-			break;
-	}
-}
-
 static bool month(struct vx_cursor *c, int *out)
 {
 	for (int i = 0; i < 12; i++) {
@@ -105,19 +91,19 @@ static bool number(struct vx_cursor *c, size_t least, size_t most, int *out)
 
 static bool time_of_day(struct vx_cursor *c, struct vx_civil *out)
 {
-	skip_cfws(c);
+	vx_skip_cfws(c);
 	if (!number(c, 1, 2, &out->hour))
 		return false;
-	skip_cfws(c);
+	vx_skip_cfws(c);
 	if (!vx_cur_char(c, ':'))
 		return false;
-	skip_cfws(c);
+	vx_skip_cfws(c);
 	if (!number(c, 2, 2, &out->minute))
 		return false;
-	skip_cfws(c);
+	vx_skip_cfws(c);
 	if (!vx_cur_char(c, ':'))
 		return true;
-	skip_cfws(c);
+	vx_skip_cfws(c);
 	return number(c, 2, 2, &out->second);
 }
 
@@ -129,19 +115,21 @@ static void zone(struct vx_cursor *c, struct vx_civil *out)
 		int hours;
 	} names[] = { { "EST", -5 }, { "EDT", -4 }, { "CST", -6 }, { "CDT", -5 },
 		{ "MST", -7 }, { "MDT", -6 }, { "PST", -8 }, { "PDT", -7 } };
+	vx_slice name;
 	int sign = 0, n;
 
-	skip_cfws(c);
+	vx_skip_cfws(c);
 	if (vx_cur_char(c, '+'))
 		sign = 1;
 	else if (vx_cur_char(c, '-'))
 		sign = -1;
-	if (sign != 0 && number(c, 4, 4, &n) && n % 100 < 60 && n / 100 < 24) {
+	if (sign != 0 && number(c, 4, 4, &n) && n % 100 < 60) {
 		out->zone = sign * (n / 100 * 60 + n % 100);
 		return;
 	}
+	name = vx_cur_run(c, VX_C_ALPHA);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (vx_cur_text(c, vx_slice_str(names[i].name)))
+		if (sign == 0 && vx_slice_eq_nocase(name, vx_slice_str(names[i].name)))
 			out->zone = names[i].hours * 60;
 }
 
@@ -151,20 +139,20 @@ int vx_date_parse(vx_slice text, struct vx_civil *out)
 	struct vx_civil d = { 0 };
 	size_t digits;
 
-	skip_cfws(&c);
+	vx_skip_cfws(&c);
 	if (vx_cur_run(&c, VX_C_ALPHA).len > 0) {
-		skip_cfws(&c);
+		vx_skip_cfws(&c);
 		(void)vx_cur_char(&c, ',');
-		skip_cfws(&c);
+		vx_skip_cfws(&c);
 	}
 	if (!number(&c, 1, 2, &d.day))
 		return VX_EINVAL;
-	skip_cfws(&c);
+	vx_skip_cfws(&c);
 	(void)vx_cur_char(&c, '-');
 	if (!month(&c, &d.month))
 		return VX_EINVAL;
 	(void)vx_cur_run(&c, VX_C_ALPHA); /* a month's whole name */
-	skip_cfws(&c);
+	vx_skip_cfws(&c);
 	(void)vx_cur_char(&c, '-');
 	digits = vx_cur_left(&c);
 	if (!number(&c, 2, 4, &d.year))
@@ -208,8 +196,10 @@ static char *two_digits(char *p, int n, char after)
 
 void vx_date_imap_write(struct vx_buf *out, int64_t t)
 {
-	const struct vx_civil c = vx_civil_of(t, 0);
-
+	const struct vx_civil c = vx_civil_of(t < VX_DATE_MIN   ? VX_DATE_MIN
+					      : t > VX_DATE_MAX ? VX_DATE_MAX
+								: t,
+	    0);
 	char *p = vx_buf_reserve(out, sizeof("23-Nov-2026 10:00:00 +0000"));
 
 	if (p == NULL)
@@ -236,6 +226,7 @@ int vx_date_imap_parse(vx_slice text, int64_t *out)
 {
 	struct vx_cursor c = vx_cursor_of(text);
 	struct vx_civil d = { 0 };
+	int64_t t;
 	int sign, n;
 
 	(void)vx_cur_char(&c, ' '); /* date-day-fixed: a blank or a digit first */
@@ -249,7 +240,10 @@ int vx_date_imap_parse(vx_slice text, int64_t *out)
 	    !valid(&d))
 		return VX_EINVAL;
 	d.zone = sign * (n / 100 * 60 + n % 100);
-	*out = vx_civil_time(&d);
+	t = vx_civil_time(&d);
+	if (t < VX_DATE_MIN || t > VX_DATE_MAX)
+		return VX_EINVAL;
+	*out = t;
 	return VX_OK;
 }
 

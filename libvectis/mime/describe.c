@@ -15,29 +15,38 @@
 enum {
 	LINE_PREFIX = VX_MIME_BOUNDARY_MAX + 8, /* of a line: enough for any delimiter */
 	CAPTURE_MAX = 16 * 1024, /* of the first text part, for the preview */
+	FIELDS_MAX = VX_HEADER_FIELDS_MAX * VX_ROW_FIELD,
+	/* what a full table of parts and of fields leaves */
+	STRINGS_MAX = VX_DESCRIPTOR_MAX - VX_DESC_HEADER - FIELDS_MAX -
+		      VX_MIME_PARTS_MAX * VX_ROW_PART,
 };
 
 struct open_part {
 	uint32_t part;
 	bool multipart, digest;
-	vx_slice boundary; /* in the boundaries buffer's arena */
+	bool refused;        /* a limit kept a part of it from being described */
+	size_t boundary_at;  /* in the boundaries */
+	size_t boundary_len; /* 0: none, or it was closed */
 };
 
 struct vx_describer {
 	uint64_t at; /* offset of the next octet */
 	bool in_header;
 	struct vx_buf header; /* the header block under way */
+	bool header_cut;      /* it is longer */
 	uint64_t header_offset;
 
 	char prefix[LINE_PREFIX];
 	size_t prefix_len;
+	bool tail_blank; /* what of the line is not in prefix */
 	uint64_t line_start, line_len;
 	char last;        /* octet before the one at `at` */
 	uint64_t eol_len; /* of the line before this one, 0: none in this body */
 
 	struct open_part open[VX_MIME_DEPTH_MAX];
 	size_t depth;
-	struct vx_arena arena; /* boundaries, and what a header's parsing needs */
+	struct vx_buf boundaries; /* of the open parts, one behind the other */
+	struct vx_arena arena;    /* what a header's parsing needs */
 
 	struct vx_desc_part *parts; /* own */
 	uint32_t part_count, part_cap;
@@ -46,6 +55,7 @@ struct vx_describer {
 	struct vx_buf fields; /* rows of the message's header */
 	uint32_t field_count;
 	struct vx_buf strings;
+	size_t root_strings;            /* of them are the message's own header's */
 	struct vx_desc_message message; /* what the message's own header said */
 	uint32_t capture_part;          /* UINT32_MAX: not found yet */
 	struct vx_buf capture;
@@ -59,14 +69,15 @@ int vx_describer_new(struct vx_describer **out)
 
 	if (d == NULL)
 		return VX_ENOMEM;
-	d->in_header = true;
+	d->in_header = d->tail_blank = true;
 	d->capture_part = UINT32_MAX;
 	d->message = (struct vx_desc_message){
 		.sent = INT64_MIN, .subject = VX_STR_NONE, .references = VX_STR_NONE
 	};
 	vx_buf_init(&d->header, VX_HEADER_OCTETS_MAX);
-	vx_buf_init(&d->fields, (size_t)VX_HEADER_FIELDS_MAX * VX_ROW_FIELD);
-	vx_buf_init(&d->strings, VX_DESCRIPTOR_MAX / 2);
+	vx_buf_init(&d->fields, FIELDS_MAX);
+	vx_buf_init(&d->strings, STRINGS_MAX);
+	vx_buf_init(&d->boundaries, (size_t)VX_MIME_DEPTH_MAX * VX_MIME_BOUNDARY_MAX);
 	vx_buf_init(&d->capture, CAPTURE_MAX);
 	vx_arena_init(&d->arena, (size_t)4 << 20);
 	*out = d;
@@ -81,6 +92,7 @@ void vx_describer_free(struct vx_describer *d)
 	vx_buf_done(&d->fields);
 	vx_buf_done(&d->strings);
 	vx_buf_done(&d->capture);
+	vx_buf_done(&d->boundaries);
 	vx_arena_done(&d->arena);
 	vx_free(d->parts);
 	vx_free(d);
@@ -126,18 +138,34 @@ static uint32_t add_part(struct vx_describer *d, uint32_t parent)
 	return d->part_count++;
 }
 
+/* A part ends.  One that must have parts and has none is not what it says. */
+static void close_part(struct vx_describer *d, const struct open_part *open)
+{
+	struct vx_desc_part *p = &d->parts[open->part];
+
+	if (open->boundary_len > 0)
+		d->defects |= VX_DEFECT_UNTERMINATED;
+	if (p->first_child != 0 ||
+	    (p->flags & (VX_PART_MULTIPART | VX_PART_MESSAGE)) == 0)
+		return;
+	if ((p->flags & VX_PART_MULTIPART) != 0)
+		d->defects |= VX_DEFECT_NO_PARTS;
+	vx_desc_childless(p, open->refused, &d->strings);
+}
+
 /* The parts from depth on end at `end`; lines after that do not count for them. */
 static void close_parts(
     struct vx_describer *d, size_t depth, uint64_t end, uint64_t lines)
 {
 	while (d->depth > depth) {
-		struct vx_desc_part *p = &d->parts[d->open[--d->depth].part];
+		const struct open_part *open = &d->open[--d->depth];
+		struct vx_desc_part *p = &d->parts[open->part];
 
 		p->end = end < p->body_offset ? p->body_offset : end;
 		p->lines =
 		    (uint32_t)(lines > p->lines_before ? lines - p->lines_before : 0);
-		if ((p->flags & VX_PART_MULTIPART) != 0 && p->first_child == 0)
-			d->defects |= VX_DEFECT_NO_PARTS;
+		vx_buf_truncate(&d->boundaries, open->boundary_at);
+		close_part(d, open);
 	}
 }
 
@@ -146,95 +174,159 @@ static void begin_header(struct vx_describer *d)
 	d->in_header = true;
 	d->header_offset = d->at;
 	vx_buf_reset(&d->header);
+	d->header_cut = false;
+}
+
+/* A part is about to begin below the innermost open one; false: it is too deep. */
+static bool may_go_deeper(struct vx_describer *d)
+{
+	if (d->depth < VX_MIME_DEPTH_MAX)
+		return true;
+	d->defects |= VX_DEFECT_DEPTH;
+	d->open[d->depth - 1].refused = true;
+	return false;
+}
+
+static void open_part(struct vx_describer *d, uint32_t index, vx_slice boundary)
+{
+	const struct vx_desc_part *p = &d->parts[index];
+
+	d->open[d->depth++] = (struct open_part){ .part = index,
+		.multipart = (p->flags & VX_PART_MULTIPART) != 0,
+		.digest = (p->flags & VX_DESC_DIGEST) != 0,
+		.boundary_at = d->boundaries.len,
+		.boundary_len = boundary.len };
+	vx_buf_add(&d->boundaries, boundary);
+	if (d->boundaries.failed) /* memory: it is as large as all that may be open */
+		d->failed = true;
+}
+
+/* Parse the header of a part, which ends where the describer is. */
+static void parse_header(struct vx_describer *d, uint32_t index, bool blank_line)
+{
+	const bool digest = d->depth > 0 && d->open[d->depth - 1].digest;
+	struct vx_desc_part *p = &d->parts[index];
+	vx_slice boundary = vx_slice_of(NULL, 0);
+
+	if (d->header_cut)
+		d->defects |= VX_DEFECT_HEADER_LIMIT;
+	if (!blank_line)
+		d->defects |= VX_DEFECT_NO_BLANK_LINE;
+	p->header_offset = d->header_offset;
+	p->body_offset = p->end = d->at;
+	p->lines_before = d->lines_total;
+	if (p->parent == UINT32_MAX || (d->parts[p->parent].flags & VX_PART_MESSAGE) != 0)
+		p->flags = VX_PART_ROOT;
+	if (index == 0)
+		vx_desc_index_fields(
+		    vx_buf_slice(&d->header), &d->fields, &d->field_count, &d->defects);
+	vx_arena_reset(&d->arena);
+	vx_desc_parse_header(vx_buf_slice(&d->header), p, digest, &d->strings, &d->arena,
+	    &boundary, &d->defects, index == 0 ? &d->message : NULL);
+	if (index == 0)
+		d->root_strings = d->strings.failed ? 0 : d->strings.len;
+	open_part(d, index, boundary);
 }
 
 /* The header is complete: parse it, and open the part that it begins. */
 static void end_header(struct vx_describer *d, bool blank_line)
 {
-	const size_t top = d->depth;
-	const uint32_t parent = top == 0 ? UINT32_MAX : d->open[top - 1].part;
-	const bool in_message =
-	    top == 0 || (d->parts[parent].flags & VX_PART_MESSAGE) != 0;
+	const uint32_t parent = d->depth == 0 ? UINT32_MAX : d->open[d->depth - 1].part;
 	const uint32_t index = add_part(d, parent);
-	struct vx_desc_part *p;
-	vx_slice boundary = vx_slice_of(NULL, 0);
 
 	d->in_header = false;
 	d->eol_len = 0;
-	if (index == UINT32_MAX || top == VX_MIME_DEPTH_MAX)
+	if (index == UINT32_MAX) {
+		if (d->depth > 0)
+			d->open[d->depth - 1].refused = true;
 		return;
-	if (d->header.failed) {
-		d->defects |= VX_DEFECT_HEADER_LIMIT;
-		d->header.failed = false;
 	}
-	if (!blank_line)
-		d->defects |= VX_DEFECT_NO_BLANK_LINE;
-	p = &d->parts[index];
-	p->header_offset = d->header_offset;
-	p->body_offset = p->end = d->at;
-	p->lines_before = d->lines_total;
-	p->flags = in_message ? VX_PART_ROOT : 0;
-	if (index == 0)
-		vx_desc_index_fields(
-		    vx_buf_slice(&d->header), &d->fields, &d->field_count);
-	vx_desc_parse_header(vx_buf_slice(&d->header), p,
-	    top > 0 && d->open[top - 1].digest, &d->strings, &d->arena, &boundary,
-	    &d->defects, index == 0 ? &d->message : NULL);
-	d->open[d->depth++] = (struct open_part){ .part = index,
-		.multipart = (p->flags & VX_PART_MULTIPART) != 0,
-		.digest = (p->flags & VX_DESC_DIGEST) != 0,
-		.boundary = boundary };
-	if (d->capture_part == UINT32_MAX && (p->flags & VX_PART_TEXT) != 0)
+	parse_header(d, index, blank_line);
+	if (d->capture_part == UINT32_MAX && (d->parts[index].flags & VX_PART_TEXT) != 0)
 		d->capture_part = index;
-	if ((p->flags & VX_PART_MESSAGE) != 0) {
-		if (d->depth < VX_MIME_DEPTH_MAX)
-			begin_header(d);
-		else
-			d->defects |= VX_DEFECT_DEPTH;
-	}
+	if ((d->parts[index].flags & VX_PART_MESSAGE) != 0 && may_go_deeper(d))
+		begin_header(d);
 }
 
-/* The innermost open multipart whose delimiter the line is; closing: its last one. */
-static size_t match_boundary(struct vx_describer *d, bool *closing)
+/* The octets end here, in a header or in what a header just now began. */
+static void end_headers(struct vx_describer *d)
+{
+	/* a message that ends at once has an empty header */
+	while (d->in_header)
+		end_header(d, false);
+}
+
+static bool all_blank(vx_slice s)
+{
+	return vx_slice_trim(s, " \t\r\n").len == 0;
+}
+
+/*
+ * How well a line is a delimiter of boundary, 0: not at all.  Blanks may follow it, and
+ * RFC 2046 5.1.1 says that anything else may, too.
+ */
+enum match {
+	MATCH_NONE,
+	MATCH_LOOSE,
+	MATCH_EXACT
+};
+
+static enum match match_one(
+    const struct vx_describer *d, vx_slice boundary, bool *closing)
 {
 	const vx_slice line = vx_slice_of(d->prefix + 2, d->prefix_len - 2);
+	vx_slice rest = vx_slice_from(line, boundary.len);
 
-	for (size_t i = d->depth; i-- > 0;) {
-		vx_slice rest;
-
-		if (!d->open[i].multipart || d->open[i].boundary.len == 0 ||
-		    !vx_slice_has_prefix(line, d->open[i].boundary))
-			continue;
-		rest = vx_slice_from(line, d->open[i].boundary.len);
-		*closing = vx_slice_has_prefix(rest, VX_S("--"));
-		if (*closing)
-			rest = vx_slice_from(rest, 2);
-		if (vx_slice_trim(rest, " \t\r\n").len == 0 || *closing)
-			return i;
-	}
-	return SIZE_MAX;
+	if (boundary.len == 0 || !vx_slice_has_prefix(line, boundary))
+		return MATCH_NONE;
+	*closing = vx_slice_has_prefix(rest, VX_S("--"));
+	rest = vx_slice_from(rest, *closing ? 2 : 0);
+	return d->tail_blank && all_blank(rest) ? MATCH_EXACT : MATCH_LOOSE;
 }
 
-/* A line of a body that begins with "--" has ended (with its line end, if it has one). */
-static void delimiter(struct vx_describer *d)
+/*
+ * The open multipart whose delimiter the line is: of those that match best the one with
+ * the longest boundary, for one may begin with another, and of those the innermost.
+ * closing: it is its last one.
+ */
+static size_t match_boundary(const struct vx_describer *d, bool *closing)
 {
-	bool closing;
-	const size_t i = match_boundary(d, &closing);
-	const uint64_t end = d->line_start - d->eol_len;
-	uint64_t lines;
+	enum match best = MATCH_NONE;
+	size_t found = SIZE_MAX;
 
-	if (i == SIZE_MAX)
-		return;
+	for (size_t i = d->depth; i-- > 0;) {
+		const struct open_part *open = &d->open[i];
+		bool last = false;
+		const vx_slice boundary = vx_slice_head(
+		    vx_slice_from(vx_buf_slice(&d->boundaries), open->boundary_at),
+		    open->boundary_len);
+		const enum match m = match_one(d, boundary, &last);
+
+		if (m < best || m == MATCH_NONE ||
+		    (m == best && open->boundary_len <= d->open[found].boundary_len))
+			continue;
+		best = m;
+		found = i;
+		*closing = last;
+	}
+	return found;
+}
+
+/*
+ * A line that begins with "--" has ended (with its line end, if it has one), and is a
+ * delimiter of the open part i.
+ */
+static void delimiter(struct vx_describer *d, size_t i, bool closing)
+{
+	const uint64_t end = d->line_start - d->eol_len;
+
 	/* the line end before a delimiter belongs to it; lines_total counts this line too
 	 */
-	lines = d->lines_total - (d->last == '\n') - (d->eol_len > 0);
-	close_parts(d, i + 1, end, lines);
+	close_parts(d, i + 1, end, d->lines_total - (d->last == '\n') - (d->eol_len > 0));
 	if (closing)
-		d->open[i].boundary.len = 0; /* what follows is the epilogue */
-	else if (d->depth < VX_MIME_DEPTH_MAX)
+		d->open[i].boundary_len = 0; /* what follows is the epilogue */
+	else if (may_go_deeper(d))
 		begin_header(d);
-	else
-		d->defects |= VX_DEFECT_DEPTH;
 }
 
 /* --- lines ----------------------------------------------------------------------------
@@ -245,35 +337,50 @@ static bool begins_delimiter(const struct vx_describer *d)
 	return d->prefix_len >= 2 && d->prefix[0] == '-' && d->prefix[1] == '-';
 }
 
-/* The line's last octet (LF) was taken, or the message ended in it. */
-static void end_line(struct vx_describer *d)
+/* A delimiter ends the header under way, which has no blank line. */
+static void end_header_before_line(struct vx_describer *d)
+{
+	const uint64_t at = d->at, lines = d->lines_total;
+
+	vx_buf_truncate(&d->header, d->header.len < d->line_start - d->header_offset
+					? d->header.len
+					: (size_t)(d->line_start - d->header_offset));
+	d->at = d->line_start;
+	d->lines_total -= d->last == '\n';
+	end_headers(d);
+	d->at = at;
+	d->lines_total = lines;
+}
+
+/*
+ * The line's last octet (LF) was taken, or the message ended in it.  True: a body begins
+ * behind it, whose first line has no line end before it.
+ */
+static bool end_line(struct vx_describer *d)
 {
 	const bool blank = d->line_len == 1 || (d->line_len == 2 && d->prefix[0] == '\r');
+	bool closing = false;
+	const size_t i = begins_delimiter(d) ? match_boundary(d, &closing) : SIZE_MAX;
 
-	if (d->in_header) {
-		/* a delimiter ends a header that has no blank line */
-		if (begins_delimiter(d) && d->depth > 0) {
-			bool closing;
-
-			if (match_boundary(d, &closing) != SIZE_MAX) {
-				const uint64_t at = d->at;
-				const size_t len = d->header.len;
-
-				vx_buf_truncate(&d->header,
-				    len > d->line_len ? len - (size_t)d->line_len : 0);
-				d->at = d->line_start;
-				end_header(d, false);
-				d->at = at;
-				d->in_header = false;
-				delimiter(d);
-				return;
-			}
-		}
-		if (blank && d->last == '\n')
-			end_header(d, true);
-	} else if (begins_delimiter(d)) {
-		delimiter(d);
+	if (i != SIZE_MAX) {
+		if (d->in_header)
+			end_header_before_line(d);
+		delimiter(d, i, closing);
+	} else if (d->in_header && blank && d->last == '\n') {
+		end_header(d, true);
+		return true;
 	}
+	return d->in_header;
+}
+
+/* As much of a header as its limit allows, however the octets come. */
+static void add_header(struct vx_describer *d, vx_slice s)
+{
+	const vx_slice part = vx_slice_head(s, d->header.max - d->header.len);
+
+	vx_buf_add(&d->header, part);
+	d->header_cut = d->header_cut || part.len < s.len;
+	d->failed = d->failed || d->header.failed;
 }
 
 static void take_line_octets(struct vx_describer *d, vx_slice s)
@@ -284,10 +391,12 @@ static void take_line_octets(struct vx_describer *d, vx_slice s)
 	if (n > 0)
 		memcpy(d->prefix + d->prefix_len, s.ptr, n);
 	d->prefix_len += n;
+	if (n < s.len && begins_delimiter(d))
+		d->tail_blank = d->tail_blank && all_blank(vx_slice_from(s, n));
 	d->line_len += s.len;
 	d->at += s.len;
 	if (d->in_header)
-		vx_buf_add(&d->header, s);
+		add_header(d, s);
 	else if (d->depth > 0 && d->open[d->depth - 1].part == d->capture_part)
 		vx_buf_add(
 		    &d->capture, vx_slice_head(s, d->capture.max - d->capture.len));
@@ -309,18 +418,9 @@ void vx_describer_add(struct vx_describer *d, vx_slice octets)
 		if (!whole)
 			continue;
 		d->lines_total++;
-		{
-			const bool was_header = d->in_header;
-			const uint32_t parts = d->part_count;
-
-			end_line(d);
-			/* the first line of a body has no line end before it */
-			d->eol_len = was_header || d->part_count != parts || d->in_header
-					 ? 0
-				     : crlf ? 2
-					    : 1;
-		}
+		d->eol_len = end_line(d) ? 0 : crlf ? 2 : 1;
 		d->prefix_len = 0;
+		d->tail_blank = true;
 		d->line_len = 0;
 		d->line_start = d->at;
 	}
@@ -346,38 +446,39 @@ static void write_part(struct vx_buf *out, const struct vx_desc_part *p)
 	vx_buf_add(out, vx_slice_of(row, sizeof(row)));
 }
 
-/* What is described when the structure is too much: one opaque part. */
+/*
+ * What is described when the structure is too much: one opaque part, with what the
+ * message's own header says when there is memory for that.
+ */
 static void make_opaque(struct vx_describer *d)
 {
+	struct vx_desc_part *root = d->parts;
+	const bool keep = !d->failed && !d->fields.failed && d->root_strings > 0;
+	const uint32_t envelope = keep ? root->strings[VX_STR_ENVELOPE] : VX_STR_NONE;
+
 	d->defects |= VX_DEFECT_DESCRIPTOR;
-	vx_buf_reset(&d->strings);
-	vx_buf_reset(&d->fields);
-	d->field_count = 0;
-	d->message.subject = d->message.references = VX_STR_NONE;
-	d->part_count = d->part_count > 0;
-	if (d->part_count == 0)
-		return;
-	d->parts[0].first_child = 0;
-	d->parts[0].flags = VX_PART_ROOT;
-	d->parts[0].end = d->at;
+	d->strings.failed = d->fields.failed = false;
+	vx_buf_truncate(&d->strings, keep ? d->root_strings : 0);
+	if (!keep) {
+		vx_buf_reset(&d->fields);
+		d->field_count = 0;
+		d->message.subject = d->message.references = VX_STR_NONE;
+	}
+	d->part_count = 1;
+	root->first_child = 0;
+	root->flags = VX_PART_ROOT;
 	for (size_t i = 0; i < VX_PART_STRINGS; i++)
-		d->parts[0].strings[i] = VX_STR_NONE;
-	d->parts[0].strings[VX_STR_TYPE] =
-	    vx_desc_add_string(&d->strings, VX_S("application"));
-	d->parts[0].strings[VX_STR_SUBTYPE] =
-	    vx_desc_add_string(&d->strings, VX_S("octet-stream"));
-	d->parts[0].strings[VX_STR_ENVELOPE] = vx_desc_empty_envelope(&d->strings);
+		root->strings[i] = VX_STR_NONE;
+	vx_desc_childless(root, true, &d->strings);
+	root->strings[VX_STR_ENVELOPE] =
+	    keep ? envelope : vx_desc_empty_envelope(&d->strings);
 }
 
 static void finish_parts(struct vx_describer *d)
 {
 	if (d->line_len > 0)
-		end_line(d); /* the last line has no line end */
-	if (d->in_header)
-		end_header(d, false);
-	for (size_t i = 0; i < d->depth; i++)
-		if (d->open[i].multipart && d->open[i].boundary.len > 0)
-			d->defects |= VX_DEFECT_UNTERMINATED;
+		(void)end_line(d); /* the last line has no line end */
+	end_headers(d);
 	close_parts(d, 0, d->at, d->lines_total);
 }
 
@@ -392,10 +493,11 @@ int vx_describer_end(struct vx_describer *d, struct vx_buf *out)
 	if (d->capture_part != UINT32_MAX)
 		preview = vx_desc_preview(
 		    &d->parts[d->capture_part], vx_buf_slice(&d->capture), &d->strings);
-	if (d->failed || d->strings.failed || d->fields.failed ||
-	    (size_t)d->part_count * VX_ROW_PART > VX_DESCRIPTOR_MAX / 4) {
+	if (d->failed || d->strings.failed || d->fields.failed) {
 		make_opaque(d);
 		preview = VX_STR_NONE;
+		if (d->strings.failed)
+			return VX_ENOMEM;
 	}
 	vx_put_le64(head + VX_DESC_SIZE, d->at);
 	vx_put_le64(head + VX_DESC_HEADER_SIZE, d->parts[0].body_offset);

@@ -2,7 +2,12 @@
 #include "base/bytes.h"
 #include "base/chars.h"
 #include "mime/layout.h"
+#include "vectis/date.h"
 #include "vectis/message.h"
+
+enum {
+	ZONE_MAX_S = (99 * 60 + 59) * 60 + 1 /* "-9959", and a leap second */
+};
 
 /* The string at offset at of the strings. */
 static bool string_at(vx_slice strings, uint32_t at, vx_slice *out)
@@ -53,7 +58,10 @@ int vx_descriptor_open(vx_slice octets, struct vx_descriptor *out)
 	d.reply = (vx_get_le32(octets.ptr + VX_DESC_FLAGS) & VX_DESC_REPLY) != 0;
 	fields = (uint64_t)d.field_count * VX_ROW_FIELD;
 	parts = (uint64_t)d.part_count * VX_ROW_PART;
-	if (d.part_count == 0 || fields + parts > octets.len - VX_DESC_HEADER)
+	if (d.part_count == 0 || fields + parts > octets.len - VX_DESC_HEADER ||
+	    d.header_size > d.size ||
+	    (d.sent != INT64_MIN &&
+		(d.sent < VX_DATE_MIN - ZONE_MAX_S || d.sent > VX_DATE_MAX + ZONE_MAX_S)))
 		return VX_ECORRUPT;
 	octets = vx_slice_from(octets, VX_DESC_HEADER);
 	d.fields = vx_slice_head(octets, (size_t)fields);

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/chars.h"
 #include "base/encode.h"
+#include "mime/cfws.h"
 #include "mime/subject.h"
 #include "vectis/address.h"
 #include "vectis/date.h"
@@ -50,15 +51,20 @@ static uint32_t add_lower(struct vx_buf *strings, vx_slice s)
 	return at;
 }
 
-void vx_desc_index_fields(vx_slice header, struct vx_buf *rows, uint32_t *count)
+void vx_desc_index_fields(
+    vx_slice header, struct vx_buf *rows, uint32_t *count, unsigned *defects)
 {
 	const char *const start = header.ptr;
 	struct vx_field f;
 	char row[VX_ROW_FIELD];
 
-	while (*count < VX_HEADER_FIELDS_MAX && vx_field_next(&header, &f)) {
+	while (vx_field_next(&header, &f)) {
 		if (f.bad)
 			continue;
+		if (*count == VX_HEADER_FIELDS_MAX) {
+			*defects |= VX_DEFECT_HEADER_LIMIT;
+			return;
+		}
 		vx_put_le32(row, vx_field_name_hash(f.name));
 		vx_put_le32(row + 4, (uint32_t)(f.whole.ptr - start));
 		vx_put_le32(row + 8, (uint32_t)f.whole.len);
@@ -70,11 +76,13 @@ void vx_desc_index_fields(vx_slice header, struct vx_buf *rows, uint32_t *count)
 /* --- the envelope
  * ------------------------------------------------------------------------ */
 
-/* The fields of an envelope as found: the first of each name counts. */
+/* The fields as found: the first of each name counts. */
 struct header {
 	vx_slice envelope[VX_ENVELOPE_ITEMS];
 	vx_slice type, encoding, id, description, md5, location, disposition, language;
 	vx_slice references;
+	vx_slice whole;
+	bool repeated; /* To, Cc or Bcc is there again */
 };
 
 struct known {
@@ -105,91 +113,183 @@ static const struct known known_fields[] = {
 	{ "references", offsetof(struct header, references) },
 };
 
+static bool is_destination(size_t item)
+{
+	return item >= VX_ENVELOPE_TO && item <= VX_ENVELOPE_BCC;
+}
+
+static void take_field(const struct vx_field *f, struct header *h)
+{
+	for (size_t i = 0; i < sizeof(known_fields) / sizeof(known_fields[0]); i++) {
+		vx_slice *slot = (vx_slice *)(void *)((char *)h + known_fields[i].offset);
+
+		if (!vx_slice_eq_nocase(f->name, vx_slice_str(known_fields[i].name)))
+			continue;
+		if (slot->ptr == NULL)
+			*slot = f->value;
+		else if (is_destination(i))
+			h->repeated = true;
+		return;
+	}
+}
+
 static void find_fields(vx_slice header, struct header *h, unsigned *defects)
 {
 	struct vx_field f;
 
+	h->whole = header;
 	while (vx_field_next(&header, &f)) {
 		if (f.bad)
 			*defects |= VX_DEFECT_HEADER_LINE;
-		for (size_t i = 0;
-		     !f.bad && i < sizeof(known_fields) / sizeof(known_fields[0]); i++) {
-			vx_slice *slot =
-			    (vx_slice *)(void *)((char *)h + known_fields[i].offset);
-
-			if (slot->ptr == NULL && vx_slice_eq_nocase(f.name,
-						     vx_slice_str(known_fields[i].name)))
-				*slot = f.value;
-		}
+		else
+			take_field(&f, h);
 	}
 }
 
-static void pack_addresses(vx_slice field, struct vx_arena *arena, struct vx_buf *out)
+/* The end of a group is never without its place. */
+enum {
+	GROUP_END_OCTETS = 12
+};
+
+static size_t packed_octets(const struct vx_address *a)
 {
-	struct vx_buf list = { .max = 256 * 1024 };
-	struct vx_address *a = NULL;
-	vx_slice packed;
-
-	(void)vx_address_parse(field, arena, &a);
-	for (; a != NULL; a = a->next) {
-		switch (a->kind) {
-		case VX_ADDRESS_MAILBOX:
-			add_packed(&list, a->name.ptr == NULL ? NULL : &a->name);
-			add_packed(&list, &a->local);
-			add_packed(&list, &a->domain);
-			break;
-		case VX_ADDRESS_GROUP_BEGIN:
-			add_packed(&list, NULL);
-			add_packed(&list, &a->name);
-			add_packed(&list, NULL);
-			break;
-		case VX_ADDRESS_GROUP_END:
-			add_packed(&list, NULL);
-			add_packed(&list, NULL);
-			add_packed(&list, NULL);
-			break;
-		}
-	}
-	packed = vx_buf_slice(&list);
-	add_packed(out, list.len == 0 || list.failed ? NULL : &packed);
-	vx_buf_done(&list);
+	return a->kind == VX_ADDRESS_GROUP_BEGIN
+		   ? 12 + a->name.len + GROUP_END_OCTETS
+		   : 12 + a->name.len + a->local.len + a->domain.len;
 }
 
-static void pack_text(vx_slice value, struct vx_buf *out)
+static void pack_address(const struct vx_address *a, struct vx_buf *list)
+{
+	const bool mailbox = a->kind == VX_ADDRESS_MAILBOX;
+
+	if (a->kind == VX_ADDRESS_GROUP_BEGIN) {
+		add_packed(list, NULL);
+		add_packed(list, &a->name);
+	} else {
+		add_packed(list, a->name.ptr == NULL ? NULL : &a->name);
+		add_packed(list, mailbox ? &a->local : NULL);
+	}
+	add_packed(list, mailbox ? &a->domain : NULL);
+}
+
+/* Add the addresses of a field; false: there was no room for all of them. */
+static bool pack_list(vx_slice field, struct vx_arena *arena, struct vx_buf *list)
+{
+	struct vx_address *a = NULL;
+	bool all = vx_address_parse(field, arena, &a) == VX_OK;
+	size_t reserve = 0;
+
+	for (; a != NULL; a = a->next) {
+		const size_t room = list->max - list->len;
+
+		if (a->kind == VX_ADDRESS_GROUP_END ? reserve == 0
+						    : packed_octets(a) + reserve > room) {
+			all = false;
+			continue;
+		}
+		reserve = a->kind == VX_ADDRESS_GROUP_BEGIN ? GROUP_END_OCTETS
+			  : a->kind == VX_ADDRESS_GROUP_END ? 0
+							    : reserve;
+		pack_address(a, list);
+	}
+	return all;
+}
+
+/*
+ * The addresses of an item.  RFC 5322 4.5.3: destinations in several fields are one
+ * list; of others the first field counts.
+ */
+static bool pack_addresses(const struct header *h, size_t item, vx_slice first,
+    struct vx_arena *arena, struct vx_buf *list)
+{
+	vx_slice rest = h->whole;
+	struct vx_field f;
+	bool all = true;
+
+	if (!h->repeated || !is_destination(item))
+		return pack_list(first, arena, list);
+	while (vx_field_next(&rest, &f))
+		if (!f.bad &&
+		    vx_slice_eq_nocase(f.name, vx_slice_str(known_fields[item].name)))
+			all = pack_list(f.value, arena, list) && all;
+	return all;
+}
+
+/* An unfolded value, cut at VX_PART_TEXT_MAX octets; false: it was. */
+static bool pack_text(vx_slice value, struct vx_buf *out)
 {
 	struct vx_buf text = { .max = VX_HEADER_OCTETS_MAX };
+	const size_t room = out->max - out->len;
 	vx_slice s;
+	bool all;
 
 	vx_field_unfold(value, &text);
-	s = vx_buf_slice(&text);
-	add_packed(out, &s);
+	s = vx_slice_head(vx_buf_slice(&text), VX_PART_TEXT_MAX);
+	s = vx_slice_head(s, room < 4 ? 0 : room - 4);
+	all = room >= 4 && s.len == text.len;
+	if (room >= 4)
+		add_packed(out, &s);
 	vx_buf_done(&text);
+	return all;
 }
 
-static uint32_t pack_envelope(
-    const struct header *h, struct vx_arena *arena, struct vx_buf *strings)
+/* The value that counts for an item (RFC 9051 7.5.2); ptr NULL: none. */
+static vx_slice item_value(const struct header *h, size_t item)
 {
-	struct vx_buf out = { .max = VX_DESCRIPTOR_MAX / 4 };
+	const vx_slice value = h->envelope[item];
+	const bool defaults = item == VX_ENVELOPE_SENDER || item == VX_ENVELOPE_REPLY_TO;
+
+	return defaults && vx_slice_trim(value, " \t\r\n").len == 0
+		   ? h->envelope[VX_ENVELOPE_FROM]
+		   : value;
+}
+
+static bool is_list(size_t item)
+{
+	return item >= VX_ENVELOPE_FROM && item <= VX_ENVELOPE_BCC;
+}
+
+/*
+ * At most half of the room that the strings have left, so that the parts that follow
+ * have some.  The texts come first, then each list has what is left.
+ */
+static uint32_t pack_envelope(const struct header *h, struct vx_arena *arena,
+    struct vx_buf *strings, unsigned *defects)
+{
+	struct vx_buf items[VX_ENVELOPE_ITEMS], out = { .max = strings->max };
+	size_t left = (strings->max - strings->len) / 2;
+	bool all = true;
 	uint32_t at;
 
-	for (size_t i = 0; i < VX_ENVELOPE_ITEMS; i++) {
-		vx_slice value = h->envelope[i];
+	for (int lists = 0; lists < 2; lists++) {
+		for (size_t i = 0; i < VX_ENVELOPE_ITEMS; i++) {
+			const vx_slice value = item_value(h, i);
 
-		/* RFC 9051 7.5.2: Sender and Reply-To default to From */
-		if ((i == VX_ENVELOPE_SENDER || i == VX_ENVELOPE_REPLY_TO) &&
-		    vx_slice_trim(value, " \t\r\n").len == 0)
-			value = h->envelope[VX_ENVELOPE_FROM];
-		if (value.ptr == NULL)
-			add_packed(&out, NULL);
-		else if (i >= VX_ENVELOPE_FROM && i <= VX_ENVELOPE_BCC)
-			pack_addresses(value, arena, &out);
-		else
-			pack_text(value, &out);
+			if (is_list(i) != (lists == 1))
+				continue;
+			vx_buf_init(&items[i], left);
+			if (value.ptr == NULL)
+				continue;
+			all = (lists == 1 ? pack_addresses(h, i, value, arena, &items[i])
+					  : pack_text(value, &items[i])) &&
+			      all;
+			left -= items[i].len;
+		}
 	}
-	if (out.failed)
-		at = vx_desc_empty_envelope(strings);
-	else
-		at = vx_desc_add_string(strings, vx_buf_slice(&out));
+	for (size_t i = 0; i < VX_ENVELOPE_ITEMS; i++) {
+		const vx_slice item = vx_buf_slice(&items[i]);
+
+		out.failed = out.failed || items[i].failed; /* of memory */
+		if (item.len > 0 && !is_list(i))
+			vx_buf_add(&out, item); /* a string already */
+		else
+			add_packed(&out, item.len > 0 ? &item : NULL);
+		vx_buf_done(&items[i]);
+	}
+	if (!all)
+		*defects |= VX_DEFECT_ENVELOPE;
+	strings->failed = strings->failed || out.failed;
+	at = vx_desc_add_string(strings, vx_buf_slice(&out));
 	vx_buf_done(&out);
 	return at;
 }
@@ -199,10 +299,12 @@ static uint32_t pack_envelope(
 
 static uint32_t pack_params(const struct vx_param *p, struct vx_buf *strings)
 {
-	struct vx_buf list = { .max = 128 * 1024 };
+	struct vx_buf list = { .max = VX_PART_PARAMS_MAX };
 	uint32_t at = VX_STR_NONE;
 
 	for (; p != NULL; p = p->next) {
+		if (8 + p->name.len + p->value.len > list.max - list.len)
+			continue;
 		add_packed(&list, &p->name);
 		add_packed(&list, &p->value);
 	}
@@ -254,57 +356,79 @@ static void default_type(struct vx_desc_part *p, bool digest, struct vx_buf *str
 	vx_buf_done(&list);
 }
 
+/* The boundary of a multipart; empty: it has none that may be used. */
+static vx_slice boundary_of(const struct vx_param *p)
+{
+	while (p != NULL && !vx_slice_eq(p->name, VX_S("boundary")))
+		p = p->next;
+	return p == NULL || p->value.len > VX_MIME_BOUNDARY_MAX ? vx_slice_of("", 0)
+								: p->value;
+}
+
+/* A multipart without a boundary has no valid type: text/plain (RFC 2045 5.2). */
 static void content_type(const struct header *h, struct vx_desc_part *p, bool digest,
     struct vx_buf *strings, struct vx_arena *arena, vx_slice *boundary, unsigned *defects)
 {
 	struct vx_param *params = NULL;
-	vx_slice main, type;
+	vx_slice main = { 0 }, type = { 0 };
 
-	if (h->type.ptr == NULL ||
-	    vx_params_parse(h->type, arena, &main, &params) != VX_OK) {
+	if (h->type.ptr == NULL) {
 		default_type(p, digest, strings);
 		return;
 	}
-	if (!vx_slice_cut(&main, '/', &type) || !is_token(vx_slice_trim(type, " \t")) ||
-	    !is_token(vx_slice_trim(main, " \t"))) {
+	if (vx_params_parse(h->type, arena, &main, &params) != VX_OK ||
+	    !vx_slice_cut(&main, '/', &type) || !is_token(type) || !is_token(main)) {
 		*defects |= VX_DEFECT_CONTENT_TYPE;
 		default_type(p, digest, strings);
 		return;
 	}
-	set_type(p, strings, vx_slice_trim(type, " \t"), vx_slice_trim(main, " \t"));
+	if (vx_slice_eq_nocase(type, VX_S("multipart"))) {
+		*boundary = boundary_of(params);
+		if (boundary->len == 0) {
+			*defects |= VX_DEFECT_BOUNDARY;
+			default_type(p, false, strings);
+			return;
+		}
+	}
+	set_type(p, strings, type, main);
 	p->strings[VX_STR_PARAMS] = pack_params(params, strings);
-	for (; params != NULL && (p->flags & VX_PART_MULTIPART) != 0;
-	     params = params->next)
-		if (boundary->len == 0 && vx_slice_eq(params->name, VX_S("boundary")))
-			*boundary = vx_slice_head(params->value, VX_MIME_BOUNDARY_MAX);
-	if ((p->flags & VX_PART_MULTIPART) != 0 && boundary->len == 0)
-		*defects |= VX_DEFECT_BOUNDARY;
+}
+
+void vx_desc_childless(struct vx_desc_part *p, bool limit, struct vx_buf *strings)
+{
+	p->flags &= ~(unsigned)(VX_PART_MULTIPART | VX_PART_MESSAGE | VX_DESC_DIGEST);
+	p->strings[VX_STR_PARAMS] = VX_STR_NONE;
+	if (limit)
+		set_type(p, strings, VX_S("application"), VX_S("octet-stream"));
+	else
+		default_type(p, false, strings);
 }
 
 static uint32_t add_unfolded(struct vx_buf *strings, vx_slice value)
 {
-	struct vx_buf text = { .max = VX_HEADER_OCTETS_MAX };
-	uint32_t at = VX_STR_NONE;
+	const uint32_t at = (uint32_t)strings->len;
 
-	vx_field_unfold(value, &text);
-	if (text.len > 0)
-		at = vx_desc_add_string(strings, vx_buf_slice(&text));
-	vx_buf_done(&text);
-	return at;
+	if (vx_slice_trim(value, " \t\r\n").len == 0)
+		return VX_STR_NONE;
+	(void)pack_text(value, strings);
+	return strings->len == at ? VX_STR_NONE : at;
 }
 
+/* RFC 3282: tags with commas between them. */
 static void languages(vx_slice value, struct vx_desc_part *p, struct vx_buf *strings)
 {
-	struct vx_buf list = { .max = 4096 };
-	vx_slice tag;
+	struct vx_buf list = { .max = VX_PART_PARAMS_MAX };
+	struct vx_cursor c = vx_cursor_of(value);
 
-	for (bool more = true; more;) {
-		more = vx_slice_cut(&value, ',', &tag);
-		tag = vx_slice_trim(tag, " \t\r\n");
-		if (tag.len > 0)
+	for (vx_skip_cfws(&c); !vx_cur_end(&c); vx_skip_cfws(&c)) {
+		vx_slice tag;
+
+		if (!vx_cur_some(&c, VX_C_TOKEN, &tag))
+			c.p++;
+		else if (8 + tag.len <= list.max - list.len)
 			add_packed(&list, &tag);
 	}
-	if (list.len > 0 && !list.failed)
+	if (list.len > 0)
 		p->strings[VX_STR_LANGUAGES] =
 		    vx_desc_add_string(strings, vx_buf_slice(&list));
 	vx_buf_done(&list);
@@ -417,7 +541,7 @@ void vx_desc_parse_header(vx_slice header, struct vx_desc_part *p, bool digest,
 	content_type(&h, p, digest, strings, arena, boundary, defects);
 	other_fields(&h, p, strings, arena, defects);
 	if ((p->flags & VX_PART_ROOT) != 0)
-		p->strings[VX_STR_ENVELOPE] = pack_envelope(&h, arena, strings);
+		p->strings[VX_STR_ENVELOPE] = pack_envelope(&h, arena, strings, defects);
 	if (message != NULL)
 		about_message(&h, strings, message);
 }
@@ -485,7 +609,7 @@ uint32_t vx_desc_preview(
 	else
 		vx_buf_add(&plain, vx_buf_slice(&text));
 	shorten(vx_buf_slice(&plain), &brief);
-	if (brief.len > 0)
+	if (brief.len > 0 && brief.len + 4 <= strings->max - strings->len)
 		at = vx_desc_add_string(strings, vx_buf_slice(&brief));
 	vx_buf_done(&raw);
 	vx_buf_done(&text);

@@ -29,7 +29,8 @@ uint32_t vx_desc_add_string(struct vx_buf *strings, vx_slice s);
 uint32_t vx_desc_empty_envelope(struct vx_buf *strings);
 
 /* A row for each field of the message's header. */
-void vx_desc_index_fields(vx_slice header, struct vx_buf *rows, uint32_t *count);
+void vx_desc_index_fields(
+    vx_slice header, struct vx_buf *rows, uint32_t *count, unsigned *defects);
 
 /*
  * Parse a header into p.  digest: the default type is message/rfc822.  *boundary is in
@@ -38,6 +39,12 @@ void vx_desc_index_fields(vx_slice header, struct vx_buf *rows, uint32_t *count)
 void vx_desc_parse_header(vx_slice header, struct vx_desc_part *p, bool digest,
     struct vx_buf *strings, struct vx_arena *arena, vx_slice *boundary, unsigned *defects,
     struct vx_desc_message *message);
+
+/*
+ * A multipart or message has no part after all.  limit: because of our limits, and it is
+ * opaque; else what there is may be read as text.
+ */
+void vx_desc_childless(struct vx_desc_part *p, bool limit, struct vx_buf *strings);
 
 /* The preview of a text part whose body begins with captured; its string. */
 uint32_t vx_desc_preview(

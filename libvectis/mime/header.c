@@ -1,7 +1,7 @@
 #include "vectis/header.h"
 
-#include "base/cursor.h"
 #include "base/encode.h"
+#include "mime/cfws.h"
 
 /* The first line of s with its line end. */
 static vx_slice first_line(vx_slice s)
@@ -17,7 +17,7 @@ bool vx_field_next(vx_slice *block, struct vx_field *out)
 
 	if (line.len == 0)
 		return false;
-	if (vx_slice_trim(line, "\r\n").len == 0) {
+	if (vx_slice_eq(line, VX_S("\r\n")) || vx_slice_eq(line, VX_S("\n"))) {
 		*block = rest;
 		return false;
 	}
@@ -28,9 +28,10 @@ bool vx_field_next(vx_slice *block, struct vx_field *out)
 	*out = (struct vx_field){ .whole = vx_slice_head(*block, block->len - rest.len) };
 	*block = rest;
 	out->value = vx_slice_trim(out->whole, "\r\n");
-	/* RFC 5322 4.5.3: blanks may stand before the colon */
+	/* RFC 5322 4.5.8: blanks may stand before the colon */
 	if (vx_slice_cut(&out->value, ':', &name)) {
-		name = vx_slice_trim(name, " \t");
+		while (name.len > 0 && vx_is(name.ptr[name.len - 1], VX_C_WSP))
+			name.len--;
 		for (size_t i = 0; i < name.len; i++)
 			out->bad = out->bad || !vx_is(name.ptr[i], VX_C_FTEXT);
 		out->bad = out->bad || name.len == 0;
@@ -60,42 +61,35 @@ void vx_field_unfold(vx_slice value, struct vx_buf *out)
 
 /* --- parameters --------------------------------------------------------------------- */
 
-static void skip_cfws(struct vx_cursor *c)
-{
-	size_t depth = 0;
+enum {
+	MAIN_MAX = 256,
+	PIECE_MAX = 65536, /* octets of a value as written; longer ones are cut */
+};
 
-	for (; !vx_cur_end(c); c->p++) {
-		if (*c->p == '(')
-			depth++;
-		else if (*c->p == ')' && depth > 0)
-			depth--;
-		else if (*c->p == '\\' && depth > 0 && vx_cur_left(c) > 1)
-			c->p++;
-		else if (depth == 0 && !vx_is(*c->p, VX_C_WSP) && *c->p != '\r' &&
-			 *c->p != '\n')
-			return;
-	}
+/* Is what begins with the "(" a comment, and at the end of a value? */
+static bool ends_in_comment(struct vx_cursor c)
+{
+	return vx_skip_comment(&c) &&
+	       (vx_cur_end(&c) || *c.p == ';' || vx_is_blank(*c.p));
 }
 
-/* A value: quoted, or everything up to ';' or a blank (what mail has, not only tokens).
+/*
+ * A value: quoted, or everything up to ';', a blank or a comment (what mail has, not only
+ * tokens: "a(1).pdf" is not cut).
  */
 static void param_value(struct vx_cursor *c, struct vx_buf *out)
 {
-	if (!vx_cur_char(c, '"')) {
-		while (!vx_cur_end(c) && *c->p != ';' && !vx_is(*c->p, VX_C_WSP) &&
-		       *c->p != '\r' && *c->p != '\n')
-			vx_buf_add_char(out, *c->p++);
-		return;
-	}
-	while (!vx_cur_end(c)) {
-		char ch = *c->p++;
+	bool looked = false; /* for a comment: once, so that work stays in bounds */
 
-		if (ch == '"')
-			return;
-		if (ch == '\\' && !vx_cur_end(c))
-			ch = *c->p++;
-		if (ch != '\r' && ch != '\n')
-			vx_buf_add_char(out, ch);
+	if (vx_quoted(c, out))
+		return;
+	while (!vx_cur_end(c) && *c->p != ';' && !vx_is_blank(*c->p)) {
+		if (*c->p == '(' && !looked) {
+			looked = true;
+			if (ends_in_comment(*c))
+				return;
+		}
+		vx_buf_add_char(out, *c->p++);
 	}
 }
 
@@ -103,7 +97,7 @@ static void param_value(struct vx_cursor *c, struct vx_buf *out)
 struct piece {
 	vx_slice name; /* lower case, without "*0*" */
 	vx_slice value;
-	int number;    /* -1: not numbered */
+	int number;    /* -1: not numbered; otherwise 0, 1, ... */
 	bool extended; /* percent-encoded, the first with charset'language' */
 	bool used;
 };
@@ -137,13 +131,13 @@ static bool piece_name(vx_slice raw, struct vx_arena *arena, struct piece *out)
 
 static size_t pieces_parse(struct vx_cursor *c, struct vx_arena *arena, struct piece *out)
 {
-	struct vx_buf value = { .max = 65536 };
+	struct vx_buf value = { .max = PIECE_MAX };
 	size_t count = 0;
 
 	while (!vx_cur_end(c) && count < VX_PARAMS_MAX) {
 		vx_slice name;
 
-		skip_cfws(c);
+		vx_skip_cfws(c);
 		if (vx_cur_char(c, ';'))
 			continue;
 		if (!vx_cur_some(c, VX_C_TOKEN, &name)) {
@@ -151,10 +145,10 @@ static size_t pieces_parse(struct vx_cursor *c, struct vx_arena *arena, struct p
 				c->p++;
 			continue;
 		}
-		skip_cfws(c);
+		vx_skip_cfws(c);
 		if (!vx_cur_char(c, '='))
 			continue;
-		skip_cfws(c);
+		vx_skip_cfws(c);
 		vx_buf_reset(&value);
 		param_value(c, &value);
 		if (!piece_name(name, arena, &out[count]))
@@ -171,75 +165,111 @@ static size_t pieces_parse(struct vx_cursor *c, struct vx_arena *arena, struct p
 static void percent_decode(vx_slice s, struct vx_buf *out)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		struct vx_buf octet = { .max = 1 };
+		const int high =
+		    s.ptr[i] == '%' && i + 2 < s.len ? vx_hex_value(s.ptr[i + 1]) : -1;
+		const int low = high < 0 ? -1 : vx_hex_value(s.ptr[i + 2]);
 
-		if (s.ptr[i] == '%' && i + 2 < s.len &&
-		    vx_hex_decode(vx_slice_of(s.ptr + i + 1, 2), &octet) == VX_OK) {
-			vx_buf_add(out, vx_buf_slice(&octet));
-			i += 2;
-		} else {
-			vx_buf_add_char(out, s.ptr[i]);
-		}
-		vx_buf_done(&octet);
+		vx_buf_add_char(out, (char)(low < 0 ? s.ptr[i] : high << 4 | low));
+		i += low < 0 ? 0 : 2;
 	}
 }
 
-/* Put the pieces of one name together: *0, *1, ... in order, decoded to UTF-8. */
-static void join(struct piece *pieces, size_t count, size_t first, struct vx_buf *out)
+/* charset'language'text, as the first piece of an extended parameter is. */
+static vx_slice cut_charset(vx_slice value, vx_slice *charset)
 {
-	struct vx_buf raw = { .max = 65536 };
-	vx_slice charset = vx_slice_of("", 0), language;
-	const vx_slice name = pieces[first].name;
-	bool found = true, extended = false;
+	vx_slice rest = value, head, language;
 
-	for (int n = pieces[first].number < 0 ? -1 : 0; found; n++) {
-		found = false;
-		for (size_t i = 0; i < count && !found; i++) {
-			struct piece *p = &pieces[i];
-			vx_slice value = p->value;
+	if (!vx_slice_cut(&rest, '\'', &head) || !vx_slice_cut(&rest, '\'', &language))
+		return value;
+	if (head.len > 0)
+		*charset = head;
+	return rest;
+}
 
-			if (p->used || p->number != n || !vx_slice_eq(p->name, name))
-				continue;
-			found = p->used = true;
-			if (p->extended && n <= 0 &&
-			    vx_slice_cut(&value, '\'', &charset) &&
-			    !vx_slice_cut(&value, '\'', &language))
-				value = p->value;
-			extended = extended || p->extended;
-			if (p->extended)
-				percent_decode(value, &raw);
-			else
-				vx_buf_add(&raw, value);
-		}
-		if (n < 0)
+static void join_one(const struct piece *p, vx_slice *charset, struct vx_buf *raw)
+{
+	if (!p->extended)
+		vx_buf_add(raw, p->value);
+	else if (p->number <= 0)
+		percent_decode(cut_charset(p->value, charset), raw);
+	else
+		percent_decode(p->value, raw);
+}
+
+/* Put the pieces of one name together: *0, *1, ... in order, decoded to UTF-8. */
+static void join(const struct piece *pieces, size_t count, const struct piece *first,
+    struct vx_buf *out)
+{
+	struct vx_buf raw = { .max = PIECE_MAX };
+	vx_slice charset = VX_S("utf-8");
+	bool extended = first->extended;
+
+	join_one(first, &charset, &raw);
+	for (int n = 1; first->number == 0; n++) {
+		size_t i = 0;
+
+		while (i < count && (pieces[i].number != n ||
+					!vx_slice_eq(pieces[i].name, first->name)))
+			i++;
+		if (i == count)
 			break;
+		extended = extended || pieces[i].extended;
+		join_one(&pieces[i], &charset, &raw);
 	}
-	if (extended && charset.len > 0)
+	if (extended)
 		(void)vx_charset_decode(charset, vx_buf_slice(&raw), out);
 	else
 		vx_buf_add(out, vx_buf_slice(&raw));
 	vx_buf_done(&raw);
 }
 
+/*
+ * Which of the pieces of one name counts: "name*" before "name*0" before "name", so that
+ * what is in another form for old programs is passed over; else the first.
+ */
+static const struct piece *choose(struct piece *pieces, size_t count, size_t first)
+{
+	const struct piece *best = NULL;
+	int best_rank = 0;
+
+	for (size_t i = first; i < count; i++) {
+		struct piece *p = &pieces[i];
+		const int rank = p->number == 0  ? 2
+				 : p->number > 0 ? 0
+				 : p->extended   ? 3
+						 : 1;
+
+		if (p->used || !vx_slice_eq(p->name, pieces[first].name))
+			continue;
+		p->used = true;
+		if (rank > best_rank) {
+			best = p;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
 static int collect(
     struct piece *pieces, size_t count, struct vx_arena *arena, struct vx_param **out)
 {
-	struct vx_buf value = { .max = 262144 };
+	struct vx_buf value = { .max = 4 * PIECE_MAX };
 	int rc = VX_OK;
 
 	for (size_t i = 0; i < count && rc == VX_OK; i++) {
+		const struct piece *best =
+		    pieces[i].used ? NULL : choose(pieces, count, i);
 		struct vx_param *p;
 
-		/* a numbered parameter begins with its piece 0 */
-		if (pieces[i].used || pieces[i].number > 0)
+		if (best == NULL) /* used, or without its piece 0 */
 			continue;
 		vx_buf_reset(&value);
-		join(pieces, count, i, &value);
+		join(pieces, count, best, &value);
 		p = vx_arena_alloc(arena, sizeof(*p));
 		rc = p == NULL ? VX_ELIMIT
 			       : vx_arena_copy(arena, vx_buf_slice(&value), &p->value);
 		if (rc == VX_OK) {
-			p->name = pieces[i].name;
+			p->name = best->name;
 			*out = p;
 			out = &p->next;
 		}
@@ -248,21 +278,38 @@ static int collect(
 	return rc;
 }
 
+/*
+ * The words before the first ';' without comments, and without blanks beside a '/'.
+ * Anything else that follows a blank is not of it: "text/html charset=x".
+ */
+static void main_value(struct vx_cursor *c, struct vx_buf *out)
+{
+	for (;;) {
+		const char *const before = c->p;
+
+		vx_skip_cfws(c);
+		if (vx_cur_end(c) || *c->p == ';')
+			return;
+		if (c->p != before && out->len > 0 && *c->p != '/' &&
+		    out->ptr[out->len - 1] != '/')
+			return;
+		vx_buf_add_char(out, *c->p++);
+	}
+}
+
 int vx_params_parse(
     vx_slice value, struct vx_arena *arena, vx_slice *main, struct vx_param **out)
 {
+	struct piece pieces[VX_PARAMS_MAX];
 	struct vx_cursor c = vx_cursor_of(value);
-	const char *start;
-	struct piece *pieces = vx_arena_array(arena, VX_PARAMS_MAX, sizeof(*pieces));
+	struct vx_buf text = { .max = MAIN_MAX };
+	int rc;
 
-	if (pieces == NULL)
-		return VX_ELIMIT;
 	*out = NULL;
-	skip_cfws(&c);
-	start = c.p;
-	while (
-	    !vx_cur_end(&c) && *c.p != ';' && *c.p != '(' && *c.p != '\r' && *c.p != '\n')
-		c.p++;
-	*main = vx_slice_trim(vx_slice_range(start, c.p), " \t");
-	return collect(pieces, pieces_parse(&c, arena, pieces), arena, out);
+	main_value(&c, &text);
+	rc = vx_arena_copy(arena, vx_buf_slice(&text), main);
+	if (rc == VX_OK)
+		rc = collect(pieces, pieces_parse(&c, arena, pieces), arena, out);
+	vx_buf_done(&text);
+	return rc;
 }

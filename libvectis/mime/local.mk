@@ -2,6 +2,7 @@ noinst_LTLIBRARIES += libvx_mime.la
 libvx_mime_la_SOURCES = \
 	%D%/address.c \
 	%D%/casemap.c %D%/casemap.h \
+	%D%/cfws.h \
 	%D%/date.c \
 	%D%/describe.c \
 	%D%/descriptor.c \

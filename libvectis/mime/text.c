@@ -1,5 +1,4 @@
 /* Text of mail to UTF-8: charsets, encoded words, transfer encodings, HTML. */
-#include "base/chars.h"
 #include "base/cursor.h"
 #include "base/encode.h"
 #include "base/mem.h"
@@ -33,6 +32,11 @@ static void add_repaired(vx_slice text, struct vx_buf *out)
 	}
 }
 
+static bool one_of(char c, const char *set)
+{
+	return c != '\0' && strchr(set, c) != NULL;
+}
+
 static bool charset_name(vx_slice charset, char name[64])
 {
 	charset = vx_slice_trim(charset, " \t\"'");
@@ -40,7 +44,7 @@ static bool charset_name(vx_slice charset, char name[64])
 		return false;
 	for (size_t i = 0; i < charset.len; i++) {
 		if (!vx_is(charset.ptr[i], VX_C_ALPHA | VX_C_DIGIT) &&
-		    strchr("-_.:()+", charset.ptr[i]) == NULL)
+		    !one_of(charset.ptr[i], "-_.:()+"))
 			return false;
 		name[i] = vx_lower(charset.ptr[i]);
 	}
@@ -59,13 +63,18 @@ static void convert(iconv_t cd, vx_slice text, struct vx_buf *out)
 	char *in = (char *)(uintptr_t)text.ptr;
 	size_t left = text.len;
 
-	while (left > 0) {
+	for (bool more = true; more;) {
 		char chunk[4096], *to = chunk;
 		size_t room = sizeof(chunk);
-		const size_t rc = iconv(cd, &in, &left, &to, &room);
+		size_t rc;
+
+		/* at the end, what it has kept back to see what follows */
+		more = left > 0;
+		rc = more ? iconv(cd, &in, &left, &to, &room)
+			  : iconv(cd, NULL, NULL, &to, &room);
 
 		vx_buf_add(out, vx_slice_of(chunk, sizeof(chunk) - room));
-		if (rc == (size_t)-1 && errno != E2BIG) {
+		if (more && rc == (size_t)-1 && errno != E2BIG) {
 			vx_utf8_add(out, 0xfffd);
 			in++;
 			left--;
@@ -75,17 +84,29 @@ static void convert(iconv_t cd, vx_slice text, struct vx_buf *out)
 	}
 }
 
+/* RFC 2781 4.3: without a mark, big-endian. */
+static void byte_order(char name[64], vx_slice text)
+{
+	if (strcmp(name, "utf-16") == 0 && !vx_slice_has_prefix(text, VX_S("\xfe\xff")) &&
+	    !vx_slice_has_prefix(text, VX_S("\xff\xfe")))
+		memcpy(name, "utf-16be", sizeof("utf-16be"));
+}
+
 bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *out)
 {
 	char name[64];
 	iconv_t cd;
 
-	if (!charset_name(charset, name) || strcmp(name, "utf-8") == 0 ||
-	    strcmp(name, "utf8") == 0 ||
+	if (!charset_name(charset, name)) {
+		add_repaired(text, out);
+		return false;
+	}
+	if (strcmp(name, "utf-8") == 0 || strcmp(name, "utf8") == 0 ||
 	    (vx_is_ascii(text) && strcmp(name, "windows-1252") == 0)) {
 		add_repaired(text, out);
-		return charset.len > 0;
+		return true;
 	}
+	byte_order(name, text);
 	cd = iconv_open("UTF-8", name);
 	if (cd == (iconv_t)-1) {
 		add_repaired(text, out);
@@ -98,50 +119,59 @@ bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *out)
 
 /* --- transfer encodings ---------------------------------------------------------- */
 
-static int hex(char c)
+/* How long the line end at the beginning of s is, 0: there is none. */
+static size_t eol(vx_slice s)
 {
-	return vx_is(c, VX_C_DIGIT) ? c - '0'
-	       : vx_is(c, VX_C_HEX) ? vx_lower(c) - 'a' + 10
-				    : -1;
+	return vx_slice_has_prefix(s, VX_S("\r\n")) ? 2
+						    : vx_slice_has_prefix(s, VX_S("\n"));
 }
 
-/* RFC 2045 6.7; what is wrong stays as it is.  in_header: RFC 2047's "_". */
+/* The octets of a soft line break behind its "=", blanks passed over (RFC 2045 6.7). */
+static size_t soft_break(vx_slice s)
+{
+	size_t blanks = 0;
+
+	while (blanks < s.len && vx_is(s.ptr[blanks], VX_C_WSP))
+		blanks++;
+	s = vx_slice_from(s, blanks);
+	return s.len == 0 ? blanks : eol(s) > 0 ? blanks + eol(s) : SIZE_MAX;
+}
+
+/*
+ * RFC 2045 6.7: blanks at the end of a line are not of the text; what is wrong stays as
+ * it is.  in_header: RFC 2047's "_", and no lines.
+ */
 static void qp_decode(vx_slice s, bool in_header, struct vx_buf *out)
 {
 	char *p = vx_buf_reserve(out, s.len);
-	size_t n = 0;
+	size_t n = 0, kept = 0; /* kept: of n, without blanks that may end a line */
 
 	for (size_t i = 0; p != NULL && i < s.len; i++) {
 		const char c = s.ptr[i];
+		const int high = i + 2 < s.len ? vx_hex_value(s.ptr[i + 1]) : -1;
+		const int low = high < 0 ? -1 : vx_hex_value(s.ptr[i + 2]);
+		const size_t soft = c == '=' && !in_header
+					? soft_break(vx_slice_from(s, i + 1))
+					: SIZE_MAX;
 
-		if (c == '_' && in_header) {
+		if (c == '=' && low >= 0) {
+			p[n++] = (char)(high << 4 | low);
+			i += 2;
+		} else if (soft != SIZE_MAX) {
+			i += soft;
+		} else if (c == '_' && in_header) {
 			p[n++] = ' ';
-		} else if (c != '=') {
+		} else {
+			if (!in_header && eol(vx_slice_from(s, i)) > 0)
+				n = kept;
 			p[n++] = c;
-		} else if (i + 2 < s.len && hex(s.ptr[i + 1]) >= 0 &&
-			   hex(s.ptr[i + 2]) >= 0) {
-			p[n++] = (char)(hex(s.ptr[i + 1]) << 4 | hex(s.ptr[i + 2]));
-			i += 2;
-		} else if (i + 1 < s.len && s.ptr[i + 1] == '\n') {
-			i++; /* soft line break */
-		} else if (i + 2 < s.len && s.ptr[i + 1] == '\r' &&
-			   s.ptr[i + 2] == '\n') {
-			i += 2;
-		} else if (i + 1 < s.len || in_header) {
-			p[n++] = c;
+			if (vx_is(c, VX_C_WSP))
+				continue;
 		}
+		kept = n;
 	}
 	if (p != NULL)
 		vx_buf_truncate(out, (out->len += n));
-}
-
-static int value64(char c)
-{
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c == '\0' ? NULL : strchr(digits, c);
-
-	return p == NULL ? -1 : (int)(p - digits);
 }
 
 static void b64_decode(vx_slice s, struct vx_buf *out)
@@ -152,7 +182,7 @@ static void b64_decode(vx_slice s, struct vx_buf *out)
 	size_t n = 0;
 
 	for (size_t i = 0; p != NULL && i < s.len; i++) {
-		const int v = vx_is(s.ptr[i], VX_C_BASE64) ? value64(s.ptr[i]) : -1;
+		const int v = vx_base64_value(s.ptr[i]);
 
 		if (s.ptr[i] == '=') /* the end, or of one of several pieces */
 			bits = 0;
@@ -187,73 +217,91 @@ struct word {
 	size_t len; /* of the whole */
 };
 
-/* "=?charset*language?B?text?=" at the beginning of s. */
+/*
+ * "=?charset*language?B?text?=" at the beginning of s.  RFC 2047 2 allows 75 octets and
+ * no blanks; mail has more, but no line end.
+ */
 static bool word_parse(vx_slice s, struct word *out)
 {
-	vx_slice rest = vx_slice_from(s, 2), part, charset;
+	vx_slice rest = vx_slice_from(vx_slice_head(s, VX_ENCODED_WORD_MAX), 2), part;
 	size_t end;
 
 	if (!vx_slice_has_prefix(s, VX_S("=?")) || !vx_slice_cut(&rest, '?', &part))
 		return false;
 	if (part.len == 0 || part.len > 60)
 		return false;
-	charset = vx_slice_head(part, vx_slice_find(part, '*'));
-	if (rest.len < 4 || rest.ptr[1] != '?' || strchr("bBqQ", rest.ptr[0]) == NULL)
+	if (rest.len < 4 || rest.ptr[1] != '?' || !one_of(rest.ptr[0], "bBqQ"))
 		return false;
+	out->charset = vx_slice_head(part, vx_slice_find(part, '*'));
 	out->encoding = vx_lower(rest.ptr[0]);
 	rest = vx_slice_from(rest, 2);
 	end = vx_slice_find_slice(rest, VX_S("?="));
 	if (end == rest.len)
 		return false;
-	out->charset = charset;
 	out->text = vx_slice_head(rest, end);
 	out->len = (size_t)(rest.ptr + end + 2 - s.ptr);
 	return vx_slice_find(out->text, '\n') == end;
 }
 
+/* What vx_text_decode is at. */
+struct decoder {
+	struct vx_buf *out;
+	struct vx_buf
+	    raw; /* octets of adjacent words of one charset: it may cut characters */
+	struct vx_buf plain; /* octets that are in no word */
+	vx_slice charset;
+};
+
+static void flush(struct decoder *d)
+{
+	add_repaired(vx_buf_slice(&d->plain), d->out);
+	if (d->raw.len > 0)
+		(void)vx_charset_decode(d->charset, vx_buf_slice(&d->raw), d->out);
+	vx_buf_reset(&d->plain);
+	vx_buf_reset(&d->raw);
+}
+
+static void take_word(struct decoder *d, const struct word *w)
+{
+	if (d->plain.len > 0 || !vx_slice_eq_nocase(d->charset, w->charset))
+		flush(d);
+	d->charset = w->charset;
+	if (w->encoding == 'b')
+		b64_decode(w->text, &d->raw);
+	else
+		qp_decode(w->text, true, &d->raw);
+}
+
 void vx_text_decode(vx_slice value, struct vx_buf *out)
 {
-	struct vx_buf raw = { .max = 1 << 20 }, plain = { .max = 1 << 20 };
-	vx_slice charset = vx_slice_of("", 0);
+	struct decoder d = {
+		.out = out, .raw = { .max = 1 << 20 }, .plain = { .max = 1 << 20 }
+	};
+	bool after_word = false;
 
-	/* raw collects the octets of adjacent words of one charset: characters may be cut
-	 */
-	while (value.len > 0) {
+	while (value.len > 0 && !out->failed) {
 		struct word w;
-		size_t blanks = 0;
+		size_t n = 0;
 
-		if (raw.len > 0)
-			while (blanks < value.len &&
-			       strchr(" \t\r\n", value.ptr[blanks]) != NULL)
-				blanks++;
-		if (blanks < value.len && value.ptr[blanks] == '=' &&
-		    word_parse(vx_slice_from(value, blanks), &w)) {
-			add_repaired(vx_buf_slice(&plain), out);
-			vx_buf_reset(&plain);
-			if (raw.len > 0 && !vx_slice_eq_nocase(charset, w.charset)) {
-				(void)vx_charset_decode(charset, vx_buf_slice(&raw), out);
-				vx_buf_reset(&raw);
-			}
-			charset = w.charset;
-			if (w.encoding == 'b')
-				b64_decode(w.text, &raw);
-			else
-				qp_decode(w.text, true, &raw);
-			value = vx_slice_from(value, blanks + w.len);
+		/* blanks between words are not text (RFC 2047 6.2) */
+		while (after_word && n < value.len && one_of(value.ptr[n], " \t\r\n"))
+			n++;
+		after_word = n < value.len && value.ptr[n] == '=' &&
+			     word_parse(vx_slice_from(value, n), &w);
+		if (after_word) {
+			take_word(&d, &w);
+			value = vx_slice_from(value, n + w.len);
 			continue;
 		}
-		if (raw.len > 0)
-			(void)vx_charset_decode(charset, vx_buf_slice(&raw), out);
-		vx_buf_reset(&raw);
+		if (d.raw.len > 0)
+			flush(&d);
 		if (value.ptr[0] != '\r' && value.ptr[0] != '\n')
-			vx_buf_add_char(&plain, value.ptr[0]);
+			vx_buf_add_char(&d.plain, value.ptr[0]);
 		value = vx_slice_from(value, 1);
 	}
-	add_repaired(vx_buf_slice(&plain), out);
-	if (raw.len > 0)
-		(void)vx_charset_decode(charset, vx_buf_slice(&raw), out);
-	vx_buf_done(&raw);
-	vx_buf_done(&plain);
+	flush(&d);
+	vx_buf_done(&d.raw);
+	vx_buf_done(&d.plain);
 }
 
 /* --- HTML, passwords --------------------------------------------------------------- */
@@ -283,8 +331,8 @@ static size_t entity(vx_slice s, struct vx_buf *out)
 	if (rest.len < 2 || rest.ptr[0] != '#')
 		goto plain;
 	if (vx_lower(rest.ptr[1]) == 'x')
-		for (i = 2; i < rest.len && i < 9 && hex(rest.ptr[i]) >= 0; i++)
-			code = code << 4 | (uint32_t)hex(rest.ptr[i]);
+		for (i = 2; i < rest.len && i < 9 && vx_hex_value(rest.ptr[i]) >= 0; i++)
+			code = code << 4 | (uint32_t)vx_hex_value(rest.ptr[i]);
 	else
 		for (; i < rest.len && i < 9 && vx_is(rest.ptr[i], VX_C_DIGIT); i++)
 			code = code * 10 + (uint32_t)(rest.ptr[i] - '0');
@@ -349,7 +397,7 @@ void vx_html_text(vx_slice html, struct vx_buf *out)
 		if (html.ptr[0] == '<') {
 			n = markup(html);
 			gap = gap || !is_inline(vx_slice_head(html, n));
-		} else if (strchr(" \t\r\n", html.ptr[0]) != NULL) {
+		} else if (vx_is(html.ptr[0], VX_C_CTL | VX_C_WSP)) {
 			gap = true;
 		} else {
 			if (gap && out->len > 0)

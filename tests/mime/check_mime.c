@@ -1,5 +1,7 @@
 #include "lib/vxt.h"
 
-vxt_suite_fn test_address, test_date, test_header, test_message, test_plain, test_subject;
+vxt_suite_fn test_address, test_bounds, test_date, test_header, test_message, test_plain,
+    test_structure, test_subject, test_text;
 
-VXT_MAIN(test_address, test_date, test_header, test_message, test_plain, test_subject)
+VXT_MAIN(test_address, test_bounds, test_date, test_header, test_message, test_plain,
+    test_structure, test_subject, test_text)

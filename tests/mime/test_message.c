@@ -1,46 +1,11 @@
+#include "base/bytes.h"
+#include "base/mem.h"
 #include "lib/vxt.h"
-#include "vectis/message.h"
+#include "mime/layout.h"
+#include "show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct vx_buf describe(const vx_slice *pieces, size_t count)
-{
-	struct vx_buf out = { .max = VX_DESCRIPTOR_MAX };
-	struct vx_describer *d;
-
-	vxt_assert_ok(vx_describer_new(&d));
-	for (size_t i = 0; i < count; i++)
-		vx_describer_add(d, pieces[i]);
-	vxt_assert_ok(vx_describer_end(d, &out));
-	vx_describer_free(d);
-	return out;
-}
-
-/* "0 multipart/mixed [header,body,end) lines" for each part, indented by depth. */
-static void show_parts(vx_slice octets, struct vx_buf *out)
-{
-	struct vx_descriptor d;
-
-	vxt_assert_ok(vx_descriptor_open(octets, &d));
-	for (uint32_t i = 0; i < d.part_count; i++) {
-		struct vx_part p, up;
-
-		vxt_assert_ok(vx_descriptor_part(&d, i, &p));
-		up = p;
-		while (up.parent != UINT32_MAX) {
-			vxt_assert_ok(vx_descriptor_part(&d, up.parent, &up));
-			vx_buf_add_char(out, ' ');
-		}
-		vx_buf_add(out, p.type);
-		vx_buf_add_char(out, '/');
-		vx_buf_add(out, p.subtype);
-		vx_buf_printf(out, " %llu %llu %llu %u\n",
-		    (unsigned long long)p.header_offset,
-		    (unsigned long long)p.body_offset, (unsigned long long)p.end,
-		    p.lines);
-	}
-}
 
 static const char nested[] = "From: a@b.test\r\n"                            /* 0 */
 			     "Content-Type: multipart/mixed; boundary=x\r\n" /* 16 */
@@ -172,6 +137,77 @@ START_TEST(damaged_descriptors_are_refused_not_followed)
 }
 END_TEST
 
+/* Numbers of the header of a descriptor that cannot be. */
+START_TEST(impossible_numbers_are_refused)
+{
+	const vx_slice whole = vx_slice_str(nested);
+	struct vx_buf octets = describe(&whole, 1);
+	static const struct {
+		size_t at;
+		uint64_t value;
+		int rc;
+	} table[] = { { VX_DESC_HEADER_SIZE, sizeof(nested), VX_ECORRUPT },
+		{ VX_DESC_HEADER_SIZE, sizeof(nested) - 1, VX_OK },
+		{ VX_DESC_SENT, INT64_MAX, VX_ECORRUPT },
+		{ VX_DESC_SENT, (uint64_t)INT64_MIN + 1, VX_ECORRUPT },
+		{ VX_DESC_SENT, (uint64_t)INT64_MIN, VX_OK },
+		{ VX_DESC_FIELDS, UINT64_MAX, VX_ECORRUPT },
+		{ VX_DESC_FIELDS, 2, VX_ECORRUPT }, /* and no parts */
+		{ VX_DESC_PREVIEW, 0x7fffffff7fffffff, VX_ECORRUPT } };
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char old[8];
+		struct vx_descriptor d;
+
+		memcpy(old, octets.ptr + table[i].at, sizeof(old));
+		vx_put_le64(octets.ptr + table[i].at, table[i].value);
+		ck_assert_int_eq(
+		    vx_descriptor_open(vx_buf_slice(&octets), &d), table[i].rc);
+		memcpy(octets.ptr + table[i].at, old, sizeof(old));
+	}
+	vx_buf_done(&octets);
+}
+END_TEST
+
+/* At every allocation that fails: described as opaque, or VX_ENOMEM. */
+START_TEST(without_memory_what_is_described_is_sound)
+{
+	const vx_slice whole = vx_slice_str(nested);
+	size_t opaque = 0, failed = 0;
+
+	for (size_t n = 1;; n++) {
+		struct vx_buf out = { .max = VX_DESCRIPTOR_MAX };
+		struct vx_describer *d = NULL;
+		struct vx_descriptor got;
+		int rc;
+
+		vx_mem_fail_at(n);
+		rc = vx_describer_new(&d);
+		if (rc == VX_OK) {
+			vx_describer_add(d, whole);
+			rc = vx_describer_end(d, &out);
+		}
+		vx_describer_free(d);
+		if (rc == VX_OK) {
+			struct vx_buf shown = { .max = 10000 };
+
+			vxt_assert_ok(vx_descriptor_open(vx_buf_slice(&out), &got));
+			opaque += (got.defects & VX_DEFECT_DESCRIPTOR) != 0;
+			show_parts(vx_buf_slice(&out), &shown);
+			vx_buf_done(&shown);
+		} else {
+			failed++;
+		}
+		vx_buf_done(&out);
+		if (!vx_mem_failed())
+			break;
+	}
+	vx_mem_fail_at(0);
+	ck_assert_uint_gt(opaque, 0);
+	ck_assert_uint_gt(failed, 0);
+}
+END_TEST
+
 START_TEST(limits_make_defects_not_failures)
 {
 	struct vx_buf deep = { .max = 1 << 20 };
@@ -181,7 +217,8 @@ START_TEST(limits_make_defects_not_failures)
 
 	for (int i = 0; i < 500; i++)
 		vx_buf_printf(&deep,
-		    "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i);
+		    "Content-Type: multipart/mixed; boundary=b%dx\r\n\r\n--b%dx\r\n", i,
+		    i);
 	whole = vx_buf_slice(&deep);
 	octets = describe(&whole, 1);
 	vxt_assert_ok(vx_descriptor_open(vx_buf_slice(&octets), &d));
@@ -203,4 +240,5 @@ END_TEST
 
 VXT_SUITE(test_message, "message", parts_have_exact_octets, every_split_gives_the_same,
     envelope_preview_and_subject, damaged_descriptors_are_refused_not_followed,
+    impossible_numbers_are_refused, without_memory_what_is_described_is_sound,
     limits_make_defects_not_failures)
