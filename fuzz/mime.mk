@@ -1,1 +1,13 @@
-# nothing yet
+fuzz_targets += fuzz_mime_message fuzz_mime_fields fuzz_mime_descriptor
+fuzz_mime_message_SOURCES = %D%/fuzz_mime_message.c %D%/mime_walk.c %D%/mime_walk.h
+fuzz_mime_message_CPPFLAGS = $(fuzz_cppflags)
+fuzz_mime_message_LDFLAGS = $(fuzz_ldflags)
+fuzz_mime_message_LDADD = $(fuzz_main) libvx_imap.la libvx_mime.la libvx_base.la
+fuzz_mime_fields_SOURCES = %D%/fuzz_mime_fields.c
+fuzz_mime_fields_CPPFLAGS = $(fuzz_cppflags)
+fuzz_mime_fields_LDFLAGS = $(fuzz_ldflags)
+fuzz_mime_fields_LDADD = $(fuzz_main) libvx_mime.la libvx_base.la
+fuzz_mime_descriptor_SOURCES = %D%/fuzz_mime_descriptor.c %D%/mime_walk.c %D%/mime_walk.h
+fuzz_mime_descriptor_CPPFLAGS = $(fuzz_cppflags)
+fuzz_mime_descriptor_LDFLAGS = $(fuzz_ldflags)
+fuzz_mime_descriptor_LDADD = $(fuzz_main) libvx_imap.la libvx_mime.la libvx_base.la
