@@ -83,7 +83,7 @@ void *vx_arena_alloc(struct vx_arena *a, size_t size)
 
 	if (size == 0)
 		size = 1;
-	if (a->used > a->limit || size > a->limit - a->used)
+	if (a->used > a->limit || size > a->limit - a->used || size > SIZE_MAX / 2)
 		return NULL;
 	size = (size + align - 1) / align * align;
 	if ((b == NULL || size > b->cap - b->used) && (b = add_block(a, size)) == NULL)

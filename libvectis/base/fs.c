@@ -122,10 +122,19 @@ int vx_fs_write(const char *path, mode_t mode, vx_slice content, struct vx_error
 	return vx_fs_sync_dir(dir, err);
 }
 
+static bool is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int vx_fs_mkdirs(const char *path, mode_t mode, struct vx_error *err)
 {
 	char part[PATH_MAX];
 
+	if (path[0] == '\0')
+		return vx_error_set(err, VX_EINVAL, "the path is empty");
 	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
 		return vx_error_set(err, VX_ELIMIT, "the path %s is too long", path);
 	for (char *p = part + 1;; p++) {
@@ -136,8 +145,11 @@ int vx_fs_mkdirs(const char *path, mode_t mode, struct vx_error *err)
 		*p = '\0';
 		if (mkdir(part, mode) < 0 && errno != EEXIST)
 			return fail(err, "make the directory", part);
-		if (c == '\0')
+		if (c == '\0' && is_dir(part))
 			return VX_OK;
+		if (c == '\0')
+			return vx_error_set(
+			    err, VX_EEXIST, "%s is there and no directory", part);
 		*p = c;
 	}
 }

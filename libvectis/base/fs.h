@@ -19,7 +19,7 @@ int vx_fs_read(const char *path, struct vx_buf *out, struct vx_error *err);
  */
 int vx_fs_write(const char *path, mode_t mode, vx_slice content, struct vx_error *err);
 
-/* Make a directory and those above it; existing ones are fine. */
+/* Make a directory and those above it; existing ones are fine.  VX_EEXIST: a file is. */
 int vx_fs_mkdirs(const char *path, mode_t mode, struct vx_error *err);
 int vx_fs_sync_dir(const char *path, struct vx_error *err);
 

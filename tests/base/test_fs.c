@@ -1,9 +1,13 @@
 #include "base/fs.h"
 #include "lib/vxt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 START_TEST(writes_replace_whole_files)
 {
@@ -34,4 +38,119 @@ START_TEST(writes_replace_whole_files)
 }
 END_TEST
 
-VXT_SUITE(test_fs, "fs", writes_replace_whole_files)
+START_TEST(what_is_no_directory_is_not_taken_for_one)
+{
+	const char *dir = vxt_mkdir();
+	struct vx_error err;
+	char path[PATH_MAX + 16], below[PATH_MAX + 32], huge[PATH_MAX + 10];
+
+	snprintf(path, sizeof(path), "%s/file", dir);
+	snprintf(below, sizeof(below), "%s/below", path);
+	vxt_assert_ok(vx_fs_write(path, 0600, VX_S(""), &err));
+	ck_assert_int_eq(vx_fs_mkdirs(path, 0700, &err), VX_EEXIST);
+	ck_assert_int_eq(vx_fs_mkdirs(below, 0700, &err), VX_ENOENT);
+	ck_assert_ptr_nonnull(strstr(err.text, below));
+	ck_assert_int_eq(vx_fs_mkdirs("", 0700, &err), VX_EINVAL);
+	vxt_assert_ok(vx_fs_mkdirs("/", 0700, &err));
+	memset(huge, 'x', sizeof(huge) - 1);
+	huge[sizeof(huge) - 1] = '\0';
+	ck_assert_int_eq(vx_fs_mkdirs(huge, 0700, &err), VX_ELIMIT);
+	ck_assert_int_eq(vx_fs_write(huge, 0600, VX_S(""), &err), VX_ELIMIT);
+	ck_assert_int_eq(vx_fs_sync_dir(path, &err), VX_ENOENT);
+	vxt_assert_ok(vx_fs_sync_dir(dir, &err));
+	vxt_rmdir(dir);
+	ck_assert_int_ne(access(dir, F_OK), 0);
+	vxt_assert_ok(vx_fs_remove_tree(dir, &err)); /* gone already */
+}
+END_TEST
+
+START_TEST(a_write_that_fails_leaves_the_old_file_and_no_other)
+{
+	const char *dir = vxt_mkdir();
+	struct vx_buf b = { .max = 100 };
+	struct vx_error err;
+	char path[PATH_MAX + 16], inside[PATH_MAX + 32];
+
+	/* a directory in the way cannot be renamed over */
+	snprintf(path, sizeof(path), "%s/d", dir);
+	snprintf(inside, sizeof(inside), "%s/kept", path);
+	vxt_assert_ok(vx_fs_mkdirs(path, 0700, &err));
+	vxt_assert_ok(vx_fs_write(inside, 0600, VX_S("kept"), &err));
+	ck_assert_int_lt(vx_fs_write(path, 0600, VX_S("new"), &err), 0);
+	vxt_assert_ok(vx_fs_read(inside, &b, &err));
+	vxt_assert_str(vx_buf_slice(&b), "kept");
+	ck_assert_int_lt(vx_fs_read(path, &b, &err), 0); /* a directory is no file */
+	snprintf(inside, sizeof(inside), "%s.%d.new", path, (int)getpid());
+	ck_assert_int_ne(access(inside, F_OK), 0);
+	vx_buf_done(&b);
+	vxt_rmdir(dir);
+}
+END_TEST
+
+START_TEST(symbolic_links_are_not_followed)
+{
+	const char *dir = vxt_mkdir();
+	struct vx_error err;
+	char tree[PATH_MAX + 16], other[PATH_MAX + 16], path[PATH_MAX + 32];
+
+	snprintf(tree, sizeof(tree), "%s/tree", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	vxt_assert_ok(vx_fs_mkdirs(tree, 0700, &err));
+	vxt_assert_ok(vx_fs_write(other, 0600, VX_S("kept"), &err));
+	snprintf(path, sizeof(path), "%s/up", tree);
+	ck_assert_int_eq(symlink("..", path), 0);
+	/* nor where the temporary file is to be */
+	snprintf(path, sizeof(path), "%s/f.%d.new", dir, (int)getpid());
+	ck_assert_int_eq(symlink(other, path), 0);
+	snprintf(path, sizeof(path), "%s/f", dir);
+	ck_assert_int_lt(vx_fs_write(path, 0600, VX_S("lost"), &err), 0);
+	vxt_assert_ok(vx_fs_remove_tree(tree, &err));
+	ck_assert_int_eq(access(other, F_OK), 0);
+	ck_assert_int_ne(access(tree, F_OK), 0);
+	vxt_rmdir(dir);
+}
+END_TEST
+
+START_TEST(large_files_come_whole)
+{
+	const char *dir = vxt_mkdir();
+	struct vx_buf in = { .max = 1 << 20 }, back = { .max = 1 << 20 };
+	struct vx_error err;
+	char path[PATH_MAX + 16];
+
+	for (uint32_t i = 0; in.len < 200001; i++)
+		vx_buf_printf(&in, "%u,", i);
+	snprintf(path, sizeof(path), "%s/f", dir);
+	vxt_assert_ok(vx_fs_write(path, 0600, vx_buf_slice(&in), &err));
+	vxt_assert_ok(vx_fs_read(path, &back, &err));
+	ck_assert(vx_slice_eq(vx_buf_slice(&in), vx_buf_slice(&back)));
+	vxt_assert_ok(vx_fs_read(path, &back, &err)); /* appends */
+	ck_assert_uint_eq(back.len, 2 * in.len);
+	vx_buf_done(&in);
+	vx_buf_done(&back);
+	vxt_rmdir(dir);
+}
+END_TEST
+
+START_TEST(what_cannot_be_written_is_told)
+{
+	int p[2];
+	const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(full, 0);
+	ck_assert_int_eq(vx_fs_write_all(full, VX_S("x")), VX_ENOSPC);
+	vxt_assert_ok(vx_fs_write_all(full, VX_S("")));
+	close(full);
+	ck_assert_int_eq(pipe(p), 0);
+	vxt_assert_ok(vx_fs_write_all(p[1], VX_S("x")));
+	close(p[0]);
+	signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_lt(vx_fs_write_all(p[1], VX_S("x")), 0);
+	close(p[1]);
+}
+END_TEST
+
+VXT_SUITE(test_fs, "fs", writes_replace_whole_files,
+    what_is_no_directory_is_not_taken_for_one,
+    a_write_that_fails_leaves_the_old_file_and_no_other, symbolic_links_are_not_followed,
+    large_files_come_whole, what_cannot_be_written_is_told)

@@ -75,5 +75,51 @@ START_TEST(without_memory_nothing_is_lost)
 }
 END_TEST
 
+START_TEST(an_entry_may_be_removed_while_walking)
+{
+	static char keys[100][16];
+	struct vx_map m;
+	size_t at = 0, seen = 0;
+	char *key;
+
+	vx_map_init(&m, 100);
+	ck_assert_ptr_null(vx_map_next(&m, &at)); /* empty: no memory yet */
+	ck_assert_ptr_null(vx_map_find(&m, VX_S("x")));
+	ck_assert_ptr_null(vx_map_remove(&m, VX_S("x")));
+	for (size_t i = 0; i < 100; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "%zu", i);
+		vxt_assert_ok(vx_map_set(&m, vx_slice_str(keys[i]), keys[i]));
+	}
+	at = 0;
+	while ((key = vx_map_next(&m, &at)) != NULL) {
+		ck_assert_ptr_eq(vx_map_remove(&m, vx_slice_str(key)), key);
+		seen++;
+	}
+	ck_assert_uint_eq(seen, 100);
+	ck_assert_uint_eq(m.count, 0);
+	vx_map_done(&m);
+}
+END_TEST
+
+START_TEST(keys_are_octets_and_two_maps_order_them_differently)
+{
+	struct vx_map a, b;
+
+	vx_map_init(&a, 10);
+	vx_map_init(&b, 10);
+	ck_assert(a.key.k0 != b.key.k0 && a.key.k1 != b.key.k1);
+	vxt_assert_ok(vx_map_set(&a, VX_S("x\0y"), &a));
+	vxt_assert_ok(vx_map_set(&a, VX_S(""), &b));
+	ck_assert_ptr_null(vx_map_find(&a, VX_S("x")));
+	ck_assert_ptr_null(vx_map_find(&a, VX_S("X\0y")));
+	ck_assert_ptr_eq(vx_map_find(&a, VX_S("x\0y")), &a);
+	ck_assert_ptr_eq(vx_map_find(&a, vx_slice_of(NULL, 0)), &b);
+	vx_map_done(&a);
+	vx_map_done(&b);
+}
+END_TEST
+
 VXT_SUITE(test_map, "map", finds_what_was_set_and_not_what_was_removed,
-    churn_does_not_grow_it, without_memory_nothing_is_lost)
+    churn_does_not_grow_it, without_memory_nothing_is_lost,
+    an_entry_may_be_removed_while_walking,
+    keys_are_octets_and_two_maps_order_them_differently)
