@@ -423,17 +423,26 @@ static uint64_t mix(const struct vx_server *s, uint64_t network)
 	return network ^ network >> 32;
 }
 
-/* Put it with those of its network, of which an IPv6 host has a /64. */
+uint64_t vx_conn_network(const char *address)
+{
+	struct in6_addr v6 = { 0 };
+	uint64_t network;
+
+	if (inet_pton(AF_INET6, address, &v6) != 1) {
+		/* where IPv6 has multicast: nobody calls from there */
+		memset(v6.s6_addr, 0xff, 4);
+		(void)inet_pton(AF_INET, address, v6.s6_addr + 4);
+	}
+	memcpy(&network, v6.s6_addr, sizeof(network));
+	return network;
+}
+
+/* Put it with those of its network. */
 static void file_network(struct vx_server *s, struct vx_conn *c)
 {
-	struct in6_addr v6;
-	struct in_addr v4;
 	struct vx_conn **bucket;
 
-	if (inet_pton(AF_INET, c->peer.address, &v4) == 1)
-		c->network = v4.s_addr;
-	else if (inet_pton(AF_INET6, c->peer.address, &v6) == 1)
-		memcpy(&c->network, v6.s6_addr, sizeof(c->network));
+	c->network = vx_conn_network(c->peer.address);
 	bucket = &s->near[mix(s, c->network) % VX_NEAR_BUCKETS];
 	c->next_near = *bucket;
 	c->prev_near = bucket;

@@ -64,6 +64,8 @@ void vx_conn_accept(
 void vx_conn_sweep(struct vx_server *s);
 void vx_conn_drive_awake(struct vx_server *s);
 void vx_conn_stop_all(struct vx_server *s);
+/* Whose an address is: one of IPv4, or a /64 of IPv6, which any host may fill. */
+uint64_t vx_conn_network(const char *address);
 /* Something is awake: the loop must not sleep before it is driven. */
 void vx_worker_stay_awake(struct vx_server *s);
 

@@ -332,6 +332,29 @@ class Limits(unittest.TestCase):
             self.assertFalse(left, f'{len(left)} of 5 are still there')
             handshake[0].close()
 
+    def test_a_reader_that_does_not_read_costs_little(self):
+        body = ('z' * 76 + '\r\n') * 50000
+        with Lab(settings='workers: 1\n') as mail:
+            for name in ('smtpd', 'pop3d'):
+                mail.launch(name)
+            mail.wait_ready()
+            mail.deliver(message('large', body))
+            worker, = mail.workers('pop3d')
+            t = mail.pop3_raw()
+            t.sendall(f'USER alice@{DOMAIN}\r\nPASS {PASSWORD}\r\n'.encode())
+            before = int(status_of(worker)['VmRSS'].split()[0])
+            t.settimeout(2)
+            try:
+                for _ in range(20000):
+                    t.sendall(b'RETR 1\r\n' * 100)
+            except OSError:
+                pass  # it takes no more, as it should
+            else:
+                self.fail('two million commands were taken, and no answer read')
+            # the message itself is mapped: those pages are not a cost of the session
+            self.assertLess(int(status_of(worker)['VmRSS'].split()[0]) - before, 32768)
+            mail.deliver(message('others'))
+
     def test_connections_of_one_address(self):
         with Lab(settings='workers: 1\nlimits:\n  connections_per_address: 5\n') as mail:
             mail.launch('smtpd')

@@ -1,6 +1,8 @@
-/* What a worker may still do once it is locked in, seen from inside. */
+/* What a worker may still do once it is locked in, seen from inside; whose addresses are.
+ */
 #include "lib/vxt.h"
 #include "runtime/sandbox.h"
+#include "runtime/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,4 +131,20 @@ END_TEST
 
 VXT_SUITE(suite, "sandbox", locked, deadly)
 
-VXT_MAIN(suite)
+START_TEST(networks)
+{
+	const uint64_t one = vx_conn_network("2001:db8:0:1::1");
+
+	ck_assert(one == vx_conn_network("2001:db8:0:1:ffff:ffff:ffff:ffff"));
+	ck_assert(one != vx_conn_network("2001:db8:0:2::1"));
+	ck_assert(vx_conn_network("192.0.2.1") == vx_conn_network("192.0.2.1"));
+	ck_assert(vx_conn_network("192.0.2.1") != vx_conn_network("192.0.2.2"));
+	/* the same octets in the other family are somebody else */
+	ck_assert(vx_conn_network("32.1.13.184") != vx_conn_network("2001:db8::1"));
+	ck_assert(vx_conn_network("0.0.0.1") != vx_conn_network("::1"));
+}
+END_TEST
+
+VXT_SUITE(suite_networks, "networks", networks)
+
+VXT_MAIN(suite, suite_networks)
