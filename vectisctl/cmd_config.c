@@ -95,7 +95,7 @@ static int setup(struct ctl *c)
 	if (status == CTL_OK)
 		status = ctl_load_config(c);
 	if (status == CTL_OK)
-		status = ctl_open_store(c);
+		status = ctl_open_store(c, false);
 	if (status == CTL_OK)
 		ctl_say(c,
 		    "the store is in %s\nnext: vectisctl domain add DOMAIN; vectisctl "

@@ -528,7 +528,7 @@ const struct ctl_command ctl_directory_commands[] = {
 	{ "mailbox", "remove", mailbox_remove, NEEDS_STORE, 1, "EMAIL --purge --confirm",
 	    "delete a mailbox with its mail" },
 	{ "mailbox", "list", mailbox_list, NEEDS_STORE, 0, "", "list the mailboxes" },
-	{ "mailbox", "export", ctl_mailbox_export, NEEDS_STORE, 2,
+	{ "mailbox", "export", ctl_mailbox_export, READS_STORE, 2,
 	    "EMAIL DIRECTORY [--format maildir|mbox]",
 	    "write all mail of a mailbox to files" },
 	{ "alias", "add", alias_add, NEEDS_STORE, 2, "ADDRESS TARGET...",

@@ -18,11 +18,25 @@ static void report(void *ctx, const char *text)
 	ctl_say(c, "%s", text);
 }
 
+/* There is a store, and its files will not become root's. */
+static int find_store(struct ctl *c)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/state.mdb", c->config->state_dir);
+	if (access(path, F_OK) < 0)
+		return ctl_fail(c, CTL_FAILED, "there is no store in %s: %s",
+		    c->config->state_dir, vx_errno_text(errno));
+	return ctl_become_user(c);
+}
+
 static int store_check(struct ctl *c)
 {
 	struct vx_error err;
 	uint64_t problems = 0;
 
+	if (find_store(c) != CTL_OK)
+		return CTL_FAILED;
 	(void)json_object_set_new(c->result, "report", json_array());
 	if (vx_store_check(c->config->state_dir, report, c, &problems, &err) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
@@ -30,6 +44,19 @@ static int store_check(struct ctl *c)
 	    c->result, "problems", json_integer((json_int_t)problems));
 	ctl_say(c, "%llu problems", (unsigned long long)problems);
 	return problems == 0 ? CTL_OK : CTL_FAILED;
+}
+
+static int store_repair(struct ctl *c)
+{
+	struct vx_error err;
+
+	if (find_store(c) != CTL_OK)
+		return CTL_FAILED;
+	(void)json_object_set_new(c->result, "report", json_array());
+	if (vx_store_repair(c->config->state_dir, report, c, &err) != VX_OK)
+		return ctl_fail(c, CTL_FAILED, "%s", err.text);
+	ctl_say(c, "the store is repaired; \"vectisctl store check\" tells what is left");
+	return CTL_OK;
 }
 
 static int store_backup(struct ctl *c)
@@ -314,9 +341,11 @@ static int status(struct ctl *c)
 const struct ctl_command ctl_store_commands[] = {
 	{ "store", "check", store_check, NEEDS_CONFIG, 0, "",
 	    "prove that the store is whole; exit 1 when it is not" },
-	{ "store", "backup", store_backup, NEEDS_STORE, 1, "DIRECTORY",
+	{ "store", "repair", store_repair, NEEDS_CONFIG, 0, "",
+	    "build the state anew from what can be read; the daemons must be stopped" },
+	{ "store", "backup", store_backup, READS_STORE, 1, "DIRECTORY",
 	    "copy the store while it is in use; sealed volumes once" },
-	{ "store", "stat", store_stat, NEEDS_STORE, 0, "", "figures of the store" },
-	{ "status", NULL, status, NEEDS_STORE, 0, "", "the state of this installation" },
+	{ "store", "stat", store_stat, READS_STORE, 0, "", "figures of the store" },
+	{ "status", NULL, status, READS_STORE, 0, "", "the state of this installation" },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL },
 };

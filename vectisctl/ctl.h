@@ -32,7 +32,8 @@ struct ctl {
 
 enum {
 	NEEDS_CONFIG = 1,
-	NEEDS_STORE = 2
+	NEEDS_STORE = 2,
+	READS_STORE = 4 /* one that is there: nothing is made or changed */
 };
 
 struct ctl_command {
@@ -58,7 +59,7 @@ json_t *ctl_text(vx_slice s);
 
 /* What NEEDS_CONFIG and NEEDS_STORE do; errors are reported. */
 int ctl_load_config(struct ctl *c);
-int ctl_open_store(struct ctl *c);
+int ctl_open_store(struct ctl *c, bool read_only);
 /*
  * Root becomes the user that the store's files belong to, after it made state_dir and
  * run_dir for that user.

@@ -213,16 +213,24 @@ int ctl_become_user(struct ctl *c)
 	return CTL_OK;
 }
 
-int ctl_open_store(struct ctl *c)
+int ctl_open_store(struct ctl *c, bool read_only)
 {
 	const struct vx_store_options o = { .struct_size = sizeof(o),
+		.read_only = read_only,
 		.dir = c->config->state_dir,
 		.volume_octets = c->config->store_volume_mb << 20,
 		.ballast_octets = c->config->store_ballast_mb << 20,
 		.grace_s = (uint32_t)c->config->store_grace_days * 86400 };
 	struct vx_error err;
-	const int status = ctl_become_user(c);
+	char path[PATH_MAX];
+	int status;
 
+	(void)snprintf(path, sizeof(path), "%s/state.mdb", c->config->state_dir);
+	if (read_only && access(path, F_OK) < 0)
+		return ctl_fail(c, CTL_FAILED,
+		    "there is no store in %s (%s): \"vectisctl setup\" makes one",
+		    c->config->state_dir, vx_errno_text(errno));
+	status = ctl_become_user(c);
 	if (status == CTL_OK && vx_store_open(&o, &c->store, &err) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
 	return status;
@@ -272,10 +280,10 @@ static int run(struct ctl *c, const struct ctl_command *cmd)
 		c->args[0] = name != NULL ? name : ctl_option(c, "--email");
 		c->arg_count++;
 	}
-	if ((cmd->needs & (NEEDS_CONFIG | NEEDS_STORE)) != 0)
+	if (cmd->needs != 0)
 		status = ctl_load_config(c);
-	if (status == CTL_OK && (cmd->needs & NEEDS_STORE) != 0)
-		status = ctl_open_store(c);
+	if (status == CTL_OK && (cmd->needs & (NEEDS_STORE | READS_STORE)) != 0)
+		status = ctl_open_store(c, (cmd->needs & NEEDS_STORE) == 0);
 	return status == CTL_OK ? cmd->run(c) : status;
 }
 

@@ -428,7 +428,19 @@ typedef void vx_store_report_fn(void *ctx, const char *text);
  */
 VX_API int vx_store_check(const char *dir, vx_store_report_fn *report, void *ctx,
     uint64_t *problems, struct vx_error *err);
-/* State first, then sealed volumes (linked or copied once), then active ones. */
+/*
+ * Build the state anew from what of it can be walked: counts from the records,
+ * descriptors from the bodies.  The daemons have to be stopped (VX_EBUSY).  What is lost
+ * is reported; the old state stays beside the new one as state.damaged-TIME.
+ */
+VX_API int vx_store_repair(
+    const char *dir, vx_store_report_fn *report, void *ctx, struct vx_error *err);
+/*
+ * State first, then sealed volumes (linked or copied once), then active ones; all is on
+ * the disk before it takes the place of an older backup.  VX_EINVAL, VX_EEXIST: to is the
+ * store itself, or has another that is no backup; VX_ECORRUPT: made, but what was damaged
+ * before is so in it.
+ */
 VX_API int vx_store_backup(struct vx_store *store, const char *to,
     vx_store_report_fn *report, void *ctx, struct vx_error *err);
 

@@ -1,9 +1,12 @@
 /* Backups while the store is in use, and its figures. */
+#include "base/bytes.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "store/guard.h"
 #include "store/keys.h"
 #include "store/store_int.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -148,11 +151,28 @@ int vx_store_stat(struct vx_store *s, struct vx_store_stat *out)
 /* --- backup ------------------------------------------------------------------------- */
 
 struct backup {
+	struct vx_store *store;
 	const char *to;
 	vx_store_report_fn *report;
 	void *ctx;
 	struct vx_error *err;
+	struct vx_volume_record *volumes; /* own */
+	size_t volume_count;
+	uint64_t damaged;
 };
+
+#define MARK "backup" /* in a directory that backups may be written to */
+
+static void path_in(const struct backup *b, const char *name, char path[PATH_MAX])
+{
+	(void)snprintf(path, PATH_MAX, "%.4000s/%s", b->to, name);
+}
+
+static void volume_in(
+    const struct backup *b, uint32_t number, const char *end, char path[PATH_MAX])
+{
+	(void)snprintf(path, PATH_MAX, "%.4000s/vol-%08x.%s", b->to, number, end);
+}
 
 /* Is the copy at to one of exactly this file, made when it was sealed already? */
 static bool same_sealed(const char *from, const char *to)
@@ -166,16 +186,16 @@ static bool same_sealed(const char *from, const char *to)
 		   a.st_mtim.tv_nsec == b.st_mtim.tv_nsec);
 }
 
-static int copy_volume(
-    struct vx_store *s, uint32_t number, const char *tmp, const struct backup *b)
+static int copy_volume(const struct backup *b, uint32_t number, const char *tmp)
 {
 	struct vx_volume *v;
-	int rc = vx_volume_take(s, number, &v);
+	int rc = vx_volume_take(b->store, number, &v);
 
 	if (rc != VX_OK)
-		return vx_error_set(b->err, rc, "cannot open volume %08x", number);
+		return vx_error_set(
+		    b->err, rc, "cannot open volume %08x: %s", number, vx_strerror(rc));
 	rc = vx_kv_copy(v->env, tmp, b->err);
-	vx_volume_give(s, v);
+	vx_volume_give(b->store, v);
 	return rc;
 }
 
@@ -194,29 +214,73 @@ static int mark_sealed(const char *from, const char *copy, struct vx_error *err)
 	return VX_OK;
 }
 
-static int backup_volume(
-    struct vx_store *s, const struct vx_volume_record *r, const struct backup *b)
+/* Every part of a copied volume has the right checksum?  In a child. */
+static int verify_copy(struct vx_guard *g, void *ctx)
+{
+	struct vx_kv_env *env;
+	struct vx_kv_txn *txn;
+	struct vx_kv_cursor *c;
+	vx_slice key, value;
+	struct vx_error err;
+	int rc = vx_kv_open(
+	    ctx, VX_KV_READ_ONLY | VX_KV_NO_LOCK | VX_KV_VOLUME, 0, &env, &err);
+
+	if (rc != VX_OK || (rc = vx_kv_begin(env, false, &txn)) != VX_OK) {
+		vx_guard_say(g, "the copy cannot be read: %s", (const char *)ctx);
+		return rc;
+	}
+	rc = vx_kv_cursor_open(txn, VX_TREE_BODY, &c);
+	for (rc = rc == VX_OK ? vx_kv_first(c, &key, &value) : rc; rc == VX_OK;
+	     rc = vx_kv_next(c, &key, &value))
+		if (key.len != 12 || value.len < VX_PART_HEADER || !vx_part_intact(value))
+			vx_guard_say(g, "message %016llx: its body is damaged",
+			    key.len < 8 ? 0ULL
+					: (unsigned long long)vx_get_be64(key.ptr));
+	if (rc != VX_ENOENT)
+		vx_guard_say(g, "the copy cannot be read to its end: %s", (char *)ctx);
+	return VX_OK; /* the process ends here */
+}
+
+static int verify(struct backup *b, char *copy)
+{
+	struct vx_guard g = { 0 };
+	char text[VX_GUARD_LINE_MAX];
+	const int rc = vx_guard_run(&g, verify_copy, copy, b->report, b->ctx);
+
+	b->damaged += g.lines;
+	if (g.crashed) {
+		(void)snprintf(text, sizeof(text), "%.500s has a damaged page", copy);
+		b->report(b->ctx, text);
+		b->damaged++;
+	}
+	return rc == VX_OK || g.lines > 0
+		   ? VX_OK
+		   : vx_error_set(b->err, rc, "cannot check %s", copy);
+}
+
+/* The new copy beside the old one; a sealed one that is there already is not touched. */
+static int prepare_volume(struct backup *b, const struct vx_volume_record *r)
 {
 	char from[PATH_MAX], to[PATH_MAX], tmp[PATH_MAX], text[64];
 	bool sealed;
 	int rc = VX_OK;
 
-	vx_volume_path(s, r->number, from);
-	(void)snprintf(to, sizeof(to), "%.4000s/vol-%08x.mdb", b->to, r->number);
-	(void)snprintf(tmp, sizeof(tmp), "%.4000s/vol-%08x.new", b->to, r->number);
-	if (access(from, F_OK) < 0)
+	vx_volume_path(b->store, r->number, from);
+	volume_in(b, r->number, "mdb", to);
+	volume_in(b, r->number, "new", tmp);
+	(void)unlink(tmp);
+	if (access(from, F_OK) < 0 && r->live == 0)
 		return VX_OK; /* a number taken, nothing written yet */
 	sealed = vx_volume_is_sealed(from);
 	if (sealed && same_sealed(from, to))
 		return VX_OK;
-	(void)unlink(tmp);
 	if (!sealed || link(from, tmp) < 0) {
-		rc = copy_volume(s, r->number, tmp, b);
+		rc = copy_volume(b, r->number, tmp);
 		if (rc == VX_OK && sealed)
 			rc = mark_sealed(from, tmp, b->err);
 	}
-	if (rc == VX_OK && rename(tmp, to) < 0)
-		rc = vx_error_set(b->err, VX_EIO, "cannot rename %s", tmp);
+	if (rc == VX_OK)
+		rc = verify(b, tmp);
 	if (rc == VX_OK) {
 		(void)snprintf(text, sizeof(text), "volume %08x%s", r->number,
 		    sealed ? " (sealed)" : "");
@@ -225,52 +289,129 @@ static int backup_volume(
 	return rc;
 }
 
-static int backup_volumes(struct vx_store *s, const struct backup *b)
+static int prepare_all(struct backup *b)
 {
-	struct vx_volume_record *list;
-	size_t count;
-	int rc = vx_volume_list(s, &list, &count);
-
-	if (rc != VX_OK)
-		return vx_error_set(b->err, rc, "cannot read the list of volumes");
-	for (size_t i = 0; i < count && rc == VX_OK; i++)
-		rc = backup_volume(s, &list[i], b);
-	vx_free(list);
-	return rc;
-}
-
-static int backup_all(struct vx_store *s, const struct backup *b)
-{
-	char tmp[PATH_MAX], path[PATH_MAX];
+	char tmp[PATH_MAX];
 	int rc;
 
 	/* State first: every body it names is then in the volumes copied after it. */
-	(void)snprintf(tmp, sizeof(tmp), "%.4000s/state.new", b->to);
-	(void)snprintf(path, sizeof(path), "%.4000s/state.mdb", b->to);
+	path_in(b, "state.new", tmp);
 	(void)unlink(tmp);
-	rc = vx_kv_copy(s->state, tmp, b->err);
+	rc = vx_kv_copy(b->store->state, tmp, b->err);
 	if (rc != VX_OK)
 		return rc;
 	b->report(b->ctx, "state");
-	rc = backup_volumes(s, b);
-	if (rc == VX_OK && rename(tmp, path) < 0)
-		rc = vx_error_set(b->err, VX_EIO, "cannot rename %s", tmp);
+	rc = vx_volume_list(b->store, &b->volumes, &b->volume_count);
+	if (rc != VX_OK)
+		return vx_error_set(b->err, rc, "cannot read the list of volumes");
+	for (size_t i = 0; i < b->volume_count && rc == VX_OK; i++)
+		rc = prepare_volume(b, &b->volumes[i]);
+	return rc;
+}
+
+static int put_in_place(const struct backup *b, const char *tmp, const char *to)
+{
+	if (access(tmp, F_OK) < 0 || rename(tmp, to) == 0)
+		return VX_OK;
+	return vx_error_set(b->err, vx_errno_result(errno), "cannot rename %s: %s", tmp,
+	    vx_errno_text(errno));
+}
+
+/*
+ * Everything is there and on the disk: now all of it takes its place.  Not before, as the
+ * old state may name bodies that a collected volume does not have any more.
+ */
+static int switch_over(const struct backup *b)
+{
+	char tmp[PATH_MAX], to[PATH_MAX];
+	int rc = VX_OK;
+
+	for (size_t i = 0; i < b->volume_count && rc == VX_OK; i++) {
+		volume_in(b, b->volumes[i].number, "new", tmp);
+		volume_in(b, b->volumes[i].number, "mdb", to);
+		rc = put_in_place(b, tmp, to);
+	}
+	path_in(b, "state.new", tmp);
+	path_in(b, "state.mdb", to);
+	if (rc == VX_OK)
+		rc = put_in_place(b, tmp, to);
 	return rc == VX_OK ? vx_fs_sync_dir(b->to, b->err) : rc;
+}
+
+static bool is_listed(const struct backup *b, uint32_t number)
+{
+	for (size_t i = 0; i < b->volume_count; i++)
+		if (b->volumes[i].number == number)
+			return true;
+	return false;
+}
+
+/* Volumes that the store has no more. */
+static void remove_old(const struct backup *b)
+{
+	DIR *dir = opendir(b->to);
+	char path[PATH_MAX], name[32];
+	unsigned number;
+
+	for (const struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+		if (sscanf(e->d_name, "vol-%8x", &number) != 1 || is_listed(b, number))
+			continue;
+		(void)snprintf(name, sizeof(name), "vol-%08x.mdb", number);
+		if (strcmp(e->d_name, name) != 0)
+			continue;
+		path_in(b, name, path);
+		(void)unlink(path);
+	}
+	if (dir != NULL)
+		(void)closedir(dir);
+}
+
+/* Not into the store itself, nor over one that somebody uses. */
+static int check_target(const struct backup *b)
+{
+	char path[PATH_MAX], mark[PATH_MAX];
+	struct stat from, to;
+
+	path_in(b, "state.mdb", path);
+	path_in(b, MARK, mark);
+	if (stat(b->store->dir, &from) == 0 && stat(b->to, &to) == 0 &&
+	    from.st_dev == to.st_dev && from.st_ino == to.st_ino)
+		return vx_error_set(b->err, VX_EINVAL,
+		    "%s is the store itself: a backup needs another directory", b->to);
+	if (access(path, F_OK) == 0 && access(mark, F_OK) < 0)
+		return vx_error_set(b->err, VX_EEXIST,
+		    "%s has a store that is no backup: it is not written over", b->to);
+	return vx_fs_write(
+	    mark, 0600, VX_S("A backup made by vectisctl store backup.\n"), b->err);
 }
 
 int vx_store_backup(struct vx_store *s, const char *to, vx_store_report_fn *report,
     void *ctx, struct vx_error *err)
 {
-	const struct backup b = { to, report, ctx, err };
+	struct backup b = {
+		.store = s, .to = to, .report = report, .ctx = ctx, .err = err
+	};
 	int lock, rc = vx_fs_mkdirs(to, 0700, err);
 
+	if (rc == VX_OK)
+		rc = check_target(&b);
 	if (rc != VX_OK)
 		return rc;
 	/* Nothing may be collected between the copy of the state and the last volume. */
 	rc = vx_collect_lock(s, false, &lock);
 	if (rc != VX_OK)
-		return vx_error_set(err, rc, "cannot keep collection away");
-	rc = backup_all(s, &b);
+		return vx_error_set(
+		    err, rc, "cannot keep collection away: %s", vx_strerror(rc));
+	rc = prepare_all(&b);
+	if (rc == VX_OK)
+		rc = switch_over(&b);
+	if (rc == VX_OK)
+		remove_old(&b);
 	(void)close(lock);
+	vx_free(b.volumes);
+	if (rc == VX_OK && b.damaged > 0)
+		return vx_error_set(err, VX_ECORRUPT,
+		    "the backup in %s is made, but %llu bodies in it are damaged", to,
+		    (unsigned long long)b.damaged);
 	return rc;
 }

@@ -55,12 +55,18 @@ static void put_record(char *p, const struct vx_record *r)
 
 int vx_page_parse(vx_slice value, uint32_t number, struct vx_page *out)
 {
-	int rc = vx_value_check(value, VX_KIND_PAGE, PAGE_HEADER);
-	const size_t count = (value.len - PAGE_HEADER) / RECORD_OCTETS;
+	const int rc = vx_value_check(value, VX_KIND_PAGE, PAGE_HEADER);
+
+	return rc == VX_OK ? vx_page_parse_damaged(value, number, out) : rc;
+}
+
+int vx_page_parse_damaged(vx_slice value, uint32_t number, struct vx_page *out)
+{
+	const size_t count = vx_slice_from(value, PAGE_HEADER).len / RECORD_OCTETS;
 	unsigned n = 0;
 
-	if (rc != VX_OK)
-		return rc;
+	if (number > UINT32_MAX / VX_PAGE_UIDS || value.len < PAGE_HEADER)
+		return VX_ECORRUPT;
 	if (count > VX_PAGE_UIDS || value.len != PAGE_HEADER + count * RECORD_OCTETS)
 		return VX_ECORRUPT;
 	out->number = number;
@@ -317,6 +323,23 @@ int vx_box_append(struct vx_box *b, struct vx_record *r)
 	b->h.s.uidnext++;
 	count_record(b, r, 1);
 	return vx_box_saved_note(b, r);
+}
+
+int vx_box_restore(struct vx_box *b, const struct vx_record *r)
+{
+	int rc = VX_OK;
+
+	if (r->uid < b->h.s.uidnext || r->uid == UINT32_MAX)
+		rc = VX_ECORRUPT;
+	if (rc == VX_OK)
+		rc = page_load(b, r->uid / VX_PAGE_UIDS);
+	if (rc != VX_OK)
+		return rc;
+	b->page.records[b->page.count++] = *r;
+	b->page_dirty = true;
+	b->h.s.uidnext = r->uid + 1;
+	count_record(b, r, 1);
+	return VX_OK;
 }
 
 /* The first page at or after number; VX_ENOENT at the end. */

@@ -60,6 +60,9 @@ int vx_box_close(struct vx_box *b);
  * left. */
 int vx_box_append(struct vx_box *b, struct vx_record *r);
 
+/* The same under the UID and MODSEQ that it had, which is above all that are there. */
+int vx_box_restore(struct vx_box *b, const struct vx_record *r);
+
 /*
  * For every record of the ranges from uid *from on, at most limit of them: visit may
  * change flags (return VX_BOX_CHANGED) or have it removed (VX_BOX_REMOVED).  *from is
@@ -105,6 +108,8 @@ int vx_box_saved_flush(struct vx_box *b);
 
 /* Decoding, also for readers. */
 int vx_page_parse(vx_slice value, uint32_t number, struct vx_page *out);
+/* The same whatever its checksum says: every record is to be judged by itself. */
+int vx_page_parse_damaged(vx_slice value, uint32_t number, struct vx_page *out);
 int vx_block_parse(vx_slice value, uint32_t number, struct vx_block *out);
 /* names[i] of bit VX_KEYWORD_FIRST + i; *count of them. */
 int vx_keywords_parse(vx_slice value, vx_slice names[VX_KEYWORDS_MAX], size_t *count);

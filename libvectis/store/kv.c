@@ -68,6 +68,11 @@ static struct vx_kv_env *open_envs;
 /* Transactions that this thread has begun: who has one is not made to wait for it. */
 static _Thread_local unsigned held;
 
+const char *vx_kv_tree_name(enum vx_tree tree)
+{
+	return tree_names[tree];
+}
+
 static bool disk_is_full(const struct vx_kv_env *env)
 {
 	struct statvfs st;

@@ -33,6 +33,8 @@ enum vx_tree {
 	VX_TREE_BODY = 0, /* of an environment that has one tree */
 };
 
+const char *vx_kv_tree_name(enum vx_tree tree);
+
 #define VX_KV_KEY_MAX 511
 
 enum vx_kv_mode {

@@ -17,6 +17,9 @@ libvx_store_la_SOURCES = \
 	%D%/ops.c \
 	%D%/read.c \
 	%D%/reap.c \
+	%D%/repair.c %D%/repair.h \
+	%D%/repair_boxes.c \
+	%D%/salvage.c \
 	%D%/saved.c \
 	%D%/search_ask.c \
 	%D%/search_build.c \

@@ -4,9 +4,11 @@
 #include "store/store_int.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define DEFAULT_MAP ((uint64_t)1 << 30)
@@ -30,7 +32,7 @@ static void take_options(struct vx_store *s, const struct vx_store_options *o)
 		s->o.grace_s = DEFAULT_GRACE_S;
 	if (s->o.grace_s < LEAST_GRACE_S)
 		s->o.grace_s = LEAST_GRACE_S;
-	s->event_fd = s->inotify_fd = s->epoll_fd = s->signal_fd = -1;
+	s->use_fd = s->event_fd = s->inotify_fd = s->epoll_fd = s->signal_fd = -1;
 	s->queue_tail = &s->queue;
 	s->finished_tail = &s->finished;
 	s->large_tail = &s->large;
@@ -58,50 +60,125 @@ static int open_bell(struct vx_store *s, struct vx_error *err)
 	return VX_OK;
 }
 
-static int open_files(struct vx_store *s, struct vx_error *err)
+int vx_store_use_lock(const char *dir, bool alone, bool make, int *fd)
 {
 	char path[PATH_MAX];
 	int rc = VX_OK;
 
-	if (snprintf(path, sizeof(path), "%s/state.mdb", s->dir) >= (int)sizeof(path))
-		return vx_error_set(err, VX_EINVAL, "the path %s is too long", s->dir);
+	(void)snprintf(path, sizeof(path), "%.4000s/store.lock", dir);
+	*fd = open(path, (make ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return vx_errno_result(errno);
+	if (flock(*fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+		rc = errno == EWOULDBLOCK ? VX_EBUSY : vx_errno_result(errno);
+		(void)close(*fd);
+		*fd = -1;
+	}
+	return rc;
+}
+
+static int take_use_lock(struct vx_store *s, struct vx_error *err)
+{
+	const int rc = vx_store_use_lock(s->dir, false, !s->o.read_only, &s->use_fd);
+
+	if (rc == VX_OK || (s->o.read_only && rc != VX_EBUSY))
+		return VX_OK; /* a copy on a read-only file system may be read */
+	if (rc == VX_EBUSY)
+		return vx_error_set(err, rc, "the store in %s is being repaired", s->dir);
+	return vx_error_set(
+	    err, rc, "cannot use the store in %s: %s", s->dir, vx_errno_text(errno));
+}
+
+static int open_state(struct vx_store *s, const char *name, struct vx_error *err)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	(void)snprintf(path, sizeof(path), "%.4000s/%s", s->dir, name);
+	rc = vx_kv_open(
+	    path, s->o.read_only ? VX_KV_READ_ONLY : 0, s->o.map_octets, &s->state, err);
+	if (rc == VX_OK)
+		rc = vx_state_prepare(s, err);
+	if (rc == VX_OK && !s->o.read_only)
+		rc = vx_fs_sync_dir(s->dir, err);
+	return rc;
+}
+
+static int open_files(struct vx_store *s, struct vx_error *err)
+{
+	int rc = VX_OK;
+
 	if (!s->o.read_only)
 		rc = vx_fs_mkdirs(s->dir, 0700, err);
 	if (rc == VX_OK)
-		rc = vx_kv_open(path, s->o.read_only ? VX_KV_READ_ONLY : 0,
-		    s->o.map_octets, &s->state, err);
+		rc = take_use_lock(s, err);
 	if (rc == VX_OK)
-		rc = vx_state_prepare(s, err);
+		rc = open_state(s, "state.mdb", err);
 	if (rc == VX_OK && !s->o.read_only)
 		rc = vx_notify_open(s, err);
 	return rc == VX_OK ? open_bell(s, err) : rc;
 }
 
-int vx_store_open(
+static int start_threads(struct vx_store *s, struct vx_error *err)
+{
+	int rc = vx_committer_start(s);
+
+	if (rc == VX_OK)
+		rc = vx_large_lane_start(s);
+	if (rc == VX_OK)
+		rc = vx_upkeep_start(s);
+	if (rc == VX_OK)
+		rc = vx_search_open(s);
+	return rc == VX_OK ? VX_OK
+			   : vx_error_set(err, rc, "cannot start the store's threads");
+}
+
+static int make_store(
     const struct vx_store_options *o, struct vx_store **out, struct vx_error *err)
 {
 	struct vx_store *s = vx_alloc(sizeof(*s));
-	int rc;
 
 	if (s == NULL)
 		return vx_error_set(err, VX_ENOMEM, "no memory to open the store");
 	take_options(s, o);
-	if (snprintf(s->dir, sizeof(s->dir), "%s", o->dir) >= (int)sizeof(s->dir))
-		rc = vx_error_set(
-		    err, VX_EINVAL, "the state directory's path is too long");
-	else
-		rc = open_files(s, err);
-	if (rc == VX_OK && !s->o.read_only &&
-	    ((rc = vx_committer_start(s)) != VX_OK ||
-		(rc = vx_large_lane_start(s)) != VX_OK ||
-		(rc = vx_upkeep_start(s)) != VX_OK || (rc = vx_search_open(s)) != VX_OK))
-		(void)vx_error_set(err, rc, "cannot start the store's threads");
-	if (rc != VX_OK) {
-		vx_store_close(s);
-		return rc;
-	}
 	*out = s;
+	/* names of files are added to it */
+	if (snprintf(s->dir, sizeof(s->dir), "%s", o->dir) >= PATH_MAX - 96)
+		return vx_error_set(
+		    err, VX_EINVAL, "the state directory's path is too long");
 	return VX_OK;
+}
+
+int vx_store_open(
+    const struct vx_store_options *o, struct vx_store **out, struct vx_error *err)
+{
+	struct vx_store *s = NULL;
+	int rc = make_store(o, &s, err);
+
+	if (rc == VX_OK)
+		rc = open_files(s, err);
+	if (rc == VX_OK && !s->o.read_only)
+		rc = start_threads(s, err);
+	if (rc != VX_OK)
+		vx_store_close(s);
+	else
+		*out = s;
+	return rc;
+}
+
+int vx_store_open_offline(const struct vx_store_options *o, const char *state,
+    struct vx_store **out, struct vx_error *err)
+{
+	struct vx_store *s = NULL;
+	int rc = make_store(o, &s, err);
+
+	if (rc == VX_OK)
+		rc = open_state(s, state, err);
+	if (rc != VX_OK)
+		vx_store_close(s);
+	else
+		*out = s;
+	return rc;
 }
 
 static void close_fd(int fd)
@@ -136,6 +213,7 @@ void vx_store_close(struct vx_store *s)
 	vx_kv_close(s->state);
 	close_fd(s->epoll_fd);
 	close_fd(s->event_fd);
+	close_fd(s->use_fd);
 	(void)pthread_mutex_destroy(&s->lock);
 	(void)pthread_mutex_destroy(&s->volume_lock);
 	(void)pthread_mutex_destroy(&s->snapshot_lock);

@@ -162,6 +162,7 @@ struct vx_store {
 	struct vx_store_options o;
 	char secret[VX_STORE_SECRET_OCTETS];
 	char dir[PATH_MAX];
+	int use_fd;              /* store.lock */
 	struct vx_kv_env *state; /* own */
 
 	pthread_mutex_t lock; /* the queue, the results, writers, upkeep */
@@ -208,6 +209,11 @@ struct vx_view {
 	struct vx_store *store;
 };
 
+/* The store with its state in another file and without its threads: for repair. */
+int vx_store_open_offline(const struct vx_store_options *o, const char *state,
+    struct vx_store **out, struct vx_error *err);
+/* store.lock: shared by all that have the store open; alone: VX_EBUSY when one has. */
+int vx_store_use_lock(const char *dir, bool alone, bool make, int *fd);
 /* Wake the loop: something is to be dispatched. */
 void vx_store_ring_bell(struct vx_store *store);
 /* Answer an op: to its waiter, or to the list that dispatch reads.  Store unlocked. */

@@ -422,7 +422,7 @@ static void ignore_line(void *ctx, const char *text)
 
 START_TEST(a_backup_is_a_whole_store)
 {
-	char to[PATH_MAX];
+	char to[PATH_MAX], mark[PATH_MAX + 16];
 	struct fixture f, copy = { 0 };
 	struct vx_error err;
 
@@ -435,6 +435,11 @@ START_TEST(a_backup_is_a_whole_store)
 	vxt_assert_ok(vx_store_backup(f.store, to, ignore_line, NULL, &err));
 	copy.dir = to;
 	ck_assert_uint_eq(fixture_problems(&copy), 0);
+	ck_assert_int_eq(
+	    vx_store_backup(f.store, f.dir, ignore_line, NULL, &err), VX_EINVAL);
+	(void)unlink(strcat(strcpy(mark, to), "/backup"));
+	ck_assert_int_eq(
+	    vx_store_backup(f.store, to, ignore_line, NULL, &err), VX_EEXIST);
 	fixture_reopen(&copy);
 	ck_assert_uint_eq(fixture_status(&copy, f.inbox).messages, 301);
 	vx_store_close(copy.store);
