@@ -337,7 +337,8 @@ static int restore_kind(struct repair *r, vx_slice key, vx_slice value)
 	const char kind = key.len >= 9 ? key.ptr[8] : VX_KIND_NAME;
 
 	if (kind == VX_KIND_ACCOUNT || kind == VX_KIND_NAME ||
-	    vx_value_check(value, kind, VX_VALUE_HEADER) != VX_OK)
+	    (kind != VX_KIND_SHARED &&
+		vx_value_check(value, kind, VX_VALUE_HEADER) != VX_OK))
 		return VX_OK;
 	return vx_repair_put(r, VX_TREE_STATE, key, value);
 }
@@ -399,12 +400,18 @@ static int repair_account(struct repair *r, uint32_t account)
 int vx_repair_accounts(struct repair *r)
 {
 	struct vx_kv_cursor *c;
-	struct vx_key k = { .len = 0 };
+	struct vx_key k;
 	vx_slice key, value;
-	int rc = vx_kv_cursor_open(r->in, VX_TREE_STATE, &c);
+	int rc;
 
+	/* Shared to everybody: the grantee is account 0. */
+	vx_key_state(&k, 0, 0, VX_KIND_SHARED);
+	rc = vx_repair_each(r, VX_TREE_STATE, &k, restore_kind);
+	if (rc == VX_OK)
+		rc = vx_kv_cursor_open(r->in, VX_TREE_STATE, &c);
 	if (rc != VX_OK)
 		return rc;
+	k.len = 0;
 	vx_key_add_u32(&k, 1);
 	for (rc = vx_kv_seek(c, vx_key_slice(&k), &key, &value);
 	     rc == VX_OK && key.len >= 9;
