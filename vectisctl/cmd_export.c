@@ -10,8 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-int ctl_mailbox_export(struct ctl *c);
-
 enum {
 	FILE_NAME_MAX = 200,   /* octets of a mailbox's file; a file system takes 255 */
 	MAILDIR_KEYWORDS = 26, /* a to z */
@@ -388,62 +386,27 @@ static int export_all(struct export *x)
 	}
 }
 
-static int find_account(struct ctl *c, struct export *x)
+int ctl_export(
+    struct ctl *c, uint32_t account, const char *dir, bool mbox, uint64_t *messages)
 {
-	struct vx_account a;
-	struct vx_view *v;
-	int rc = vx_view_begin(c->store, &v);
+	struct export x = { .c = c, .account = account, .dir = dir, .mbox = mbox };
+	int rc;
 
-	if (rc == VX_OK) {
-		rc = vx_directory_account(v, vx_slice_str(c->args[0]), &a);
-		x->account = rc == VX_OK ? a.id : 0;
-		vx_view_end(v);
-	}
-	if (rc == VX_OK)
-		return CTL_OK;
-	if (rc != VX_ENOENT)
-		return ctl_fail(
-		    c, CTL_FAILED, "the store cannot be read: %s", vx_strerror(rc));
-	return ctl_fail(c, CTL_FAILED, "there is no mailbox %s", c->args[0]);
-}
-
-static int finish(struct export *x, int rc)
-{
-	struct ctl *c = x->c;
-
+	if (strlen(dir) > 3000)
+		return ctl_fail(c, CTL_USAGE, "the path of the directory is too long");
+	rc = export_all(&x);
+	*messages = x.messages;
 	(void)json_object_set_new(
-	    c->result, "messages", json_integer((json_int_t)x->messages));
+	    c->result, "messages", json_integer((json_int_t)x.messages));
 	(void)json_object_set_new(
-	    c->result, "damaged", json_integer((json_int_t)x->damaged));
+	    c->result, "damaged", json_integer((json_int_t)x.damaged));
 	if (rc != VX_OK)
 		return ctl_fail(c, CTL_FAILED,
-		    "stopped after %llu messages, %s is not complete: %s",
-		    (unsigned long long)x->messages, x->dir,
-		    x->failed[0] != '\0' ? x->failed : vx_strerror(rc));
-	ctl_say(
-	    c, "%llu messages written to %s", (unsigned long long)x->messages, x->dir);
-	if (x->damaged > 0)
+		    "stopped after %llu messages, the export is not complete: %s",
+		    (unsigned long long)x.messages,
+		    x.failed[0] != '\0' ? x.failed : vx_strerror(rc));
+	if (x.damaged > 0)
 		return ctl_fail(c, CTL_FAILED, "%llu messages were damaged",
-		    (unsigned long long)x->damaged);
+		    (unsigned long long)x.damaged);
 	return CTL_OK;
-}
-
-int ctl_mailbox_export(struct ctl *c)
-{
-	const char *format = ctl_option(c, "--format");
-	struct export x = { .c = c,
-		.dir = c->args[1],
-		.mbox = format != NULL && strcmp(format, "mbox") == 0 };
-
-	if (format != NULL && !x.mbox && strcmp(format, "maildir") != 0)
-		return ctl_fail(c, CTL_USAGE, "--format is maildir or mbox");
-	if (find_account(c, &x) != CTL_OK)
-		return CTL_FAILED;
-	if (strlen(x.dir) > 3000)
-		return ctl_fail(c, CTL_USAGE, "the path of the directory is too long");
-	if (mkdir(x.dir, 0700) < 0)
-		return ctl_fail(c, CTL_FAILED,
-		    "cannot make %s: %s (it must not be there yet)", x.dir,
-		    vx_errno_text(errno));
-	return finish(&x, export_all(&x));
 }

@@ -44,9 +44,9 @@ static int search_rebuild(struct ctl *c)
 }
 
 const struct ctl_command ctl_search_commands[] = {
-	{ "search", "status", search_status, NEEDS_STORE, 0, "",
+	{ "search", "status", search_status, NEEDS_STORE, 0, 0, "",
 	    "how far the search index has come" },
-	{ "search", "rebuild", search_rebuild, NEEDS_STORE, 0, "",
+	{ "search", "rebuild", search_rebuild, NEEDS_STORE, 0, 0, "",
 	    "have the search index made anew" },
-	{ NULL, NULL, NULL, 0, 0, NULL, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
 };

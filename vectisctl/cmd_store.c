@@ -1,10 +1,7 @@
-/* store, status */
+/* store: prove it, copy it, count it */
 #include "vectisctl/ctl.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static void report(void *ctx, const char *text)
@@ -12,20 +9,8 @@ static void report(void *ctx, const char *text)
 	struct ctl *c = ctx;
 	json_t *list = json_object_get(c->result, "report");
 
-	(void)json_array_append_new(list, json_string(text));
+	(void)json_array_append_new(list, ctl_text(vx_slice_str(text)));
 	ctl_say(c, "%s", text);
-}
-
-/* There is a store, and its files will not become root's. */
-static int find_store(struct ctl *c)
-{
-	char path[PATH_MAX];
-
-	(void)snprintf(path, sizeof(path), "%s/state.mdb", c->config->state_dir);
-	if (access(path, F_OK) < 0)
-		return ctl_fail(c, CTL_FAILED, "there is no store in %s: %s",
-		    c->config->state_dir, vx_errno_text(errno));
-	return ctl_become_user(c);
 }
 
 static int store_check(struct ctl *c)
@@ -33,9 +18,9 @@ static int store_check(struct ctl *c)
 	struct vx_error err;
 	uint64_t problems = 0;
 
-	if (find_store(c) != CTL_OK)
-		return CTL_FAILED;
 	(void)json_object_set_new(c->result, "report", json_array());
+	if (ctl_check_store(c) != CTL_OK)
+		return CTL_FAILED;
 	if (vx_store_check(c->config->state_dir, report, c, &problems, &err) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
 	(void)json_object_set_new(
@@ -48,9 +33,9 @@ static int store_repair(struct ctl *c)
 {
 	struct vx_error err;
 
-	if (find_store(c) != CTL_OK)
-		return CTL_FAILED;
 	(void)json_object_set_new(c->result, "report", json_array());
+	if (ctl_check_store(c) != CTL_OK)
+		return CTL_FAILED;
 	if (vx_store_repair(c->config->state_dir, report, c, &err) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
 	ctl_say(c, "the store is repaired; \"vectisctl store check\" tells what is left");
@@ -62,13 +47,18 @@ static int store_backup(struct ctl *c)
 	struct vx_error err;
 
 	(void)json_object_set_new(c->result, "report", json_array());
-	if (vx_store_backup(c->store, c->args[0], report, c, &err) != VX_OK)
+	if (ctl_output_dir(c, c->args[0], false) != CTL_OK ||
+	    ctl_open_store(c, false) != CTL_OK)
+		return CTL_FAILED;
+	if (vx_store_backup(c->store, ".", report, c, &err) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
+	(void)json_object_set_new(
+	    c->result, "directory", ctl_text(vx_slice_str(c->args[0])));
 	ctl_say(c, "the backup is in %s", c->args[0]);
 	return CTL_OK;
 }
 
-static int store_stat(struct ctl *c)
+int ctl_store_stat(struct ctl *c)
 {
 	struct vx_store_stat st;
 	const struct {
@@ -93,27 +83,18 @@ static int store_stat(struct ctl *c)
 	}
 	(void)json_object_set_new(c->result, "read_mostly", json_boolean(st.read_mostly));
 	if (st.read_mostly)
-		ctl_say(c, "the disk is full: only deletions are accepted");
+		ctl_warn(c, "the disk is full: only deletions are accepted");
 	return CTL_OK;
 }
 
-static int status(struct ctl *c)
-{
-	(void)json_object_set_new(c->result, "version", json_string(VX_VERSION));
-	(void)json_object_set_new(
-	    c->result, "hostname", json_string(c->config->hostname));
-	ctl_say(c, "vectis %s on %s", VX_VERSION, c->config->hostname);
-	return store_stat(c);
-}
-
 const struct ctl_command ctl_store_commands[] = {
-	{ "store", "check", store_check, NEEDS_CONFIG, 0, "",
+	{ "store", "check", store_check, NEEDS_CONFIG, 0, 0, "",
 	    "prove that the store is whole; exit 1 when it is not" },
-	{ "store", "repair", store_repair, NEEDS_CONFIG, 0, "",
+	{ "store", "repair", store_repair, NEEDS_CONFIG, 0, 0, "",
 	    "build the state anew from what can be read; the daemons must be stopped" },
-	{ "store", "backup", store_backup, READS_STORE, 1, "DIRECTORY",
+	{ "store", "backup", store_backup, NEEDS_CONFIG, 1, 1, "DIRECTORY",
 	    "copy the store while it is in use; sealed volumes once" },
-	{ "store", "stat", store_stat, READS_STORE, 0, "", "figures of the store" },
-	{ "status", NULL, status, READS_STORE, 0, "", "the state of this installation" },
-	{ NULL, NULL, NULL, 0, 0, NULL, NULL },
+	{ "store", "stat", ctl_store_stat, NEEDS_STORE_READ, 0, 0, "",
+	    "figures of the store" },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
 };

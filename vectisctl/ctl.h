@@ -1,4 +1,4 @@
-/* ctl.h - vectisctl: a table of commands, and what they share. */
+/* ctl.h - vectisctl: tables of commands, and what they share. */
 #ifndef VECTISCTL_CTL_H
 #define VECTISCTL_CTL_H
 
@@ -7,6 +7,7 @@
 #include "vectis/store.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <sys/types.h>
 
 enum {
@@ -15,6 +16,8 @@ enum {
 	CTL_USAGE = 2
 };
 #define CTL_ARGS_MAX 32
+#define CTL_ERROR_MAX 1024 /* octets of one message on standard error */
+#define CTL_MB_MAX 1000000000
 
 struct ctl {
 	const char *config_path;
@@ -31,41 +34,125 @@ struct ctl {
 };
 
 enum {
-	NEEDS_CONFIG = 1,
-	NEEDS_STORE = 2,
-	READS_STORE = 4 /* one that is there: nothing is made or changed */
+	NEEDS_CONFIG = 1 << 0,
+	NEEDS_STORE = 1 << 1,
+	NEEDS_STORE_READ = 1 << 2, /* nothing is changed */
+	TAKES_NAME = 1 << 3        /* --name or --email for the first argument */
 };
 
 struct ctl_command {
 	const char *group, *verb; /* verb NULL: the group alone */
 	int (*run)(struct ctl *c);
 	unsigned needs;
-	size_t args; /* positional ones at least */
+	size_t args_min, args_max; /* positional ones */
 	const char *usage, *help;
 };
 
-extern const struct ctl_command ctl_directory_commands[], ctl_config_commands[],
-    ctl_search_commands[], ctl_store_commands[];
+/* Each ends with a group of NULL. */
+extern const struct ctl_command ctl_setup_commands[], ctl_domain_commands[],
+    ctl_mailbox_commands[], ctl_alias_commands[], ctl_config_commands[],
+    ctl_cert_commands[], ctl_search_commands[], ctl_store_commands[],
+    ctl_status_commands[];
 
+/* --- words ---------------------------------------------------------------------------
+ */
+
+/* Sort argv into args and options; CTL_OK or CTL_USAGE, reported. */
+int ctl_parse(struct ctl *c, int argc, char **argv);
 /* An option's value; NULL: not given. */
 const char *ctl_option(const struct ctl *c, const char *name);
 bool ctl_flag(const struct ctl *c, const char *name);
-/* "vectisctl: ..." on standard error (or in the result): returns status. */
+/* Of best (which may be NULL) and candidate, what word is likely a slip of; or NULL. */
+const char *ctl_nearer(const char *word, const char *best, const char *candidate);
+/* A yes or no for bit of *flags; inverse: "on" clears it. */
+int ctl_switch(
+    struct ctl *c, const char *option, unsigned bit, bool inverse, unsigned *flags);
+/* --quota in octets, if it is given. */
+int ctl_quota(struct ctl *c, uint64_t *octets);
+/* Words that are separated by commas, from args[first] on or from text alone. */
+int ctl_targets(struct ctl *c, const char *text, size_t first,
+    vx_slice out[VX_ALIAS_TARGETS_MAX], size_t *count);
+
+/* --- saying --------------------------------------------------------------------------
+ */
+
+/* "vectisctl: ..." on standard error, and in the result: returns status. */
 int ctl_fail(struct ctl *c, int status, const char *fmt, ...) VX_PRINTF(3, 4);
+/* A warning: on standard error, and in the list "warnings" of the result. */
+void ctl_warn(struct ctl *c, const char *fmt, ...) VX_PRINTF(2, 3);
 /* A line on standard output, not with --json. */
 void ctl_say(const struct ctl *c, const char *fmt, ...) VX_PRINTF(2, 3);
 /* A copy of a slice as a JSON string. */
 json_t *ctl_text(vx_slice s);
+/* The result of an op on name; what is "mailbox added" and the like. */
+int ctl_done(struct ctl *c, int rc, const char *what, const char *name);
+/* Run an op and report it. */
+int ctl_submit(struct ctl *c, struct vx_directory_op *op, const char *what);
+
+/* --- the installation ----------------------------------------------------------------
+ */
 
 /* What NEEDS_CONFIG and NEEDS_STORE do; errors are reported. */
 int ctl_load_config(struct ctl *c);
 int ctl_open_store(struct ctl *c, bool read_only);
-/*
- * Root becomes the user that the store's files belong to, after it made state_dir and
- * run_dir for that user.
- */
+/* There is a store: CTL_OK and whose it is. */
+int ctl_find_store(struct ctl *c, uid_t *owner);
+/* There is a store and it is ours: CTL_OK.  Root is its user from now on. */
+int ctl_check_store(struct ctl *c);
+/* setup: the same, but a store is made if there is none. */
+int ctl_make_store(struct ctl *c);
+/* Root becomes the user that the store's files belong to, for good. */
 int ctl_become_user(struct ctl *c);
+/*
+ * Make dir, if it is not there, for the user of the store; go into it, whoever may enter
+ * those above it, and become that user: it is "." from now on.
+ */
+int ctl_output_dir(struct ctl *c, const char *dir, bool must_be_new);
+int ctl_read_file(struct ctl *c, const char *path, struct vx_buf *out);
+/* Replace a file as one step; its mode and owner stay, else it gets mode. */
+int ctl_write_file(struct ctl *c, const char *path, mode_t mode, vx_slice text);
 /* A directory and those above it. */
 int ctl_make_dir(struct ctl *c, const char *path, mode_t mode);
+void ctl_state_path(const struct ctl *c, const char *name, char path[PATH_MAX]);
+
+/* --- shared between commands ---------------------------------------------------------
+ */
+
+/* --generate, --password-fd or two questions; a credential of it.  See also below. */
+int ctl_make_credential(struct ctl *c, struct vx_buf *credential, struct vx_buf *made);
+/* Show what --generate made, once the change is done. */
+void ctl_show_password(struct ctl *c, struct vx_buf *made);
+/* A question on the terminal; an empty answer is standard. */
+int ctl_ask(
+    struct ctl *c, const char *question, const char *standard, char *out, size_t size);
+
+/* Call next with each record until it says VX_ENOENT; after is the last one's name. */
+typedef int ctl_next_fn(
+    struct ctl *c, struct vx_view *v, json_t *list, char after[VX_ADDRESS_MAX + 1]);
+int ctl_list(struct ctl *c, const char *key, ctl_next_fn *next);
+void ctl_keep(char after[VX_ADDRESS_MAX + 1], vx_slice name);
+/* The account, with slices that must not be used: VX_OK, VX_ENOENT, VX_EINVAL. */
+int ctl_find_account(struct ctl *c, vx_slice login, struct vx_account *out);
+/* Is the domain of an address hosted here?  CTL_OK, or what is wrong is reported. */
+int ctl_find_own_domain(struct ctl *c, vx_slice address);
+/* Is each target a mailbox, or an address elsewhere (if that is allowed)? */
+int ctl_check_targets(
+    struct ctl *c, const vx_slice *targets, size_t count, bool elsewhere);
+/* Write all mail of an account below dir, which is there. */
+int ctl_export(
+    struct ctl *c, uint32_t account, const char *dir, bool mbox, uint64_t *messages);
+/* Check a pair as the operator has it, and install it for the daemons. */
+int ctl_import_cert(struct ctl *c, const char *chain_path, const char *key_path);
+/* What store stat prints. */
+int ctl_store_stat(struct ctl *c);
+
+/* A worker of a daemon that runs: what it published (runtime/worker.c). */
+struct ctl_worker {
+	char daemon[16];
+	int pid, parent;
+	char serial[128];
+};
+#define CTL_WORKERS_MAX 320
+size_t ctl_workers(struct ctl *c, struct ctl_worker out[CTL_WORKERS_MAX]);
 
 #endif

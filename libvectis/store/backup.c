@@ -346,15 +346,33 @@ static bool is_listed(const struct backup *b, uint32_t number)
 	return false;
 }
 
+/* "vol-0000002a..." */
+static bool volume_number(const char *name, uint32_t *number)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (strncmp(name, "vol-", 4) != 0)
+		return false;
+	*number = 0;
+	for (size_t i = 4; i < 12; i++) {
+		const char *d = name[i] == '\0' ? NULL : strchr(digits, name[i]);
+
+		if (d == NULL)
+			return false;
+		*number = *number << 4 | (uint32_t)(d - digits);
+	}
+	return true;
+}
+
 /* Volumes that the store has no more. */
 static void remove_old(const struct backup *b)
 {
 	DIR *dir = opendir(b->to);
 	char path[PATH_MAX], name[32];
-	unsigned number;
+	uint32_t number;
 
 	for (const struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
-		if (sscanf(e->d_name, "vol-%8x", &number) != 1 || is_listed(b, number))
+		if (!volume_number(e->d_name, &number) || is_listed(b, number))
 			continue;
 		(void)snprintf(name, sizeof(name), "vol-%08x.mdb", number);
 		if (strcmp(e->d_name, name) != 0)

@@ -1,18 +1,23 @@
-/* Thousands of random operations on two mailboxes, against the simplest possible model.
+/*
+ * Thousands of random operations on two mailboxes, against the simplest possible model;
+ * the store is closed, checked and opened again in between.
  */
 #include "fixture.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
 	BOXES = 2,
-	MOST = 3000
+	MOST = 3000,
+	KEYWORDS = 4 /* in the model bit VX_KEYWORD_FIRST + n is the name kn */
 };
 
 struct model {
 	struct vx_record r[MOST];
 	size_t count;
-	uint32_t uidnext;
+	uint32_t uidnext, uidvalidity;
+	uint64_t modseq;
 };
 
 static unsigned seed = 7;
@@ -45,7 +50,38 @@ static size_t random_ranges(uint32_t uidnext, struct vx_uid_range out[3])
 	return n;
 }
 
-static void compare(struct fixture *f, uint32_t mailbox, const struct model *m)
+/* The flags of a record as the model has them: a name's bit is another in each mailbox.
+ */
+static uint64_t in_model(const vx_slice names[VX_KEYWORDS_MAX], uint64_t flags)
+{
+	uint64_t out = flags & VX_FLAG_SYSTEM;
+
+	for (unsigned i = 0; i < VX_KEYWORDS_MAX; i++) {
+		if ((flags >> (VX_KEYWORD_FIRST + i) & 1) == 0)
+			continue;
+		ck_assert_uint_eq(names[i].len, 2);
+		out |= (uint64_t)1 << (VX_KEYWORD_FIRST + names[i].ptr[1] - '0');
+	}
+	return out;
+}
+
+static void compare_flags(struct fixture *f, uint32_t mailbox,
+    const struct vx_record *got, const struct model *m)
+{
+	vx_slice names[VX_KEYWORDS_MAX];
+	struct vx_quota quota;
+	struct vx_view *v;
+
+	vxt_assert_ok(vx_view_begin(f->store, &v));
+	vxt_assert_ok(vx_mailbox_keywords(v, 1, mailbox, names));
+	for (size_t i = 0; i < m->count; i++)
+		ck_assert_uint_eq(in_model(names, got[i].flags), m->r[i].flags);
+	vxt_assert_ok(vx_quota_get(v, 1, &quota));
+	ck_assert_uint_ge(quota.used_messages, m->count);
+	vx_view_end(v);
+}
+
+static void compare(struct fixture *f, uint32_t mailbox, struct model *m)
 {
 	static struct vx_record got[MOST];
 	const size_t n = fixture_records(f, mailbox, got, MOST);
@@ -57,13 +93,19 @@ static void compare(struct fixture *f, uint32_t mailbox, const struct model *m)
 	ck_assert_uint_eq(vx_snapshot_status(s)->uidnext, m->uidnext);
 	for (size_t i = 0; i < n; i++) {
 		ck_assert_uint_eq(got[i].uid, m->r[i].uid);
-		ck_assert_uint_eq(got[i].flags, m->r[i].flags);
 		ck_assert_uint_eq(got[i].size, m->r[i].size);
 		ck_assert_uint_eq(vx_snapshot_uid(s, (uint32_t)i + 1), got[i].uid);
 		ck_assert_uint_eq(vx_snapshot_seq(s, got[i].uid), i + 1);
 		ck_assert_uint_eq(vx_snapshot_rank(s, got[i].uid - 1), i);
 	}
 	ck_assert_uint_eq(vx_snapshot_uid(s, (uint32_t)n + 1), 0);
+	compare_flags(f, mailbox, got, m);
+	/* What clients rely on only ever grows. */
+	ck_assert_uint_ge(vx_snapshot_status(s)->highestmodseq, m->modseq);
+	m->modseq = vx_snapshot_status(s)->highestmodseq;
+	if (m->uidvalidity == 0)
+		m->uidvalidity = vx_snapshot_status(s)->uidvalidity;
+	ck_assert_uint_eq(vx_snapshot_status(s)->uidvalidity, m->uidvalidity);
 	vx_snapshot_free(s);
 }
 
@@ -87,8 +129,11 @@ static void add(struct fixture *f, uint32_t mailbox, struct model *m)
 
 static void change(struct fixture *f, uint32_t mailbox, struct model *m)
 {
+	static const char *const words[KEYWORDS] = { "k0", "k1", "k2", "k3" };
 	struct vx_uid_range r[3];
 	struct vx_flags_op op;
+	vx_slice names[KEYWORDS];
+	uint64_t bits;
 	const size_t n = random_ranges(m->uidnext, r);
 
 	vx_flags_op_init(&op);
@@ -98,15 +143,23 @@ static void change(struct fixture *f, uint32_t mailbox, struct model *m)
 	op.range_count = n;
 	op.flags = random_below(32);
 	op.change = (enum vx_flag_change)random_below(3);
+	op.keywords.names = names;
+	bits = op.flags;
+	for (unsigned i = 0; i < KEYWORDS; i++) {
+		if (random_below(3) != 0)
+			continue;
+		names[op.keywords.count++] = vx_slice_str(words[i]);
+		bits |= (uint64_t)1 << (VX_KEYWORD_FIRST + i);
+	}
 	vxt_assert_ok(vx_store_run(f->store, &op.op));
 	for (size_t i = 0; i < m->count; i++) {
 		uint64_t *flags = &m->r[i].flags;
 
 		if (!in(r, n, m->r[i].uid))
 			continue;
-		*flags = op.change == VX_FLAGS_ADD      ? *flags | op.flags
-			 : op.change == VX_FLAGS_REMOVE ? *flags & ~op.flags
-							: op.flags;
+		*flags = op.change == VX_FLAGS_ADD      ? *flags | bits
+			 : op.change == VX_FLAGS_REMOVE ? *flags & ~bits
+							: bits;
 	}
 }
 
@@ -172,6 +225,41 @@ static void copy(struct fixture *f, const uint32_t ids[BOXES], struct model *mod
 	}
 }
 
+/* The second mailbox moves about; a third comes and goes with messages of both in it. */
+static void mailboxes(struct fixture *f, const uint32_t ids[BOXES], unsigned step)
+{
+	static uint32_t last_uidvalidity;
+	const struct vx_uid_range all = { 1, UINT32_MAX };
+	char to[40];
+	static char now[40] = "Archive";
+	struct vx_copy_op op;
+
+	(void)snprintf(to, sizeof(to), "deep-%u/er/%u", step, step);
+	vxt_assert_ok(fixture_verb(f, VX_MAILBOX_RENAME, now, to));
+	(void)snprintf(now, sizeof(now), "%s", to);
+	ck_assert_uint_eq(fixture_mailbox(f, now), ids[1]);
+	vxt_assert_ok(fixture_verb(f, VX_MAILBOX_CREATE, "passing", ""));
+	vx_copy_op_init(&op);
+	op.account = op.to_account = 1;
+	op.mailbox = ids[step % BOXES];
+	op.to_mailbox = fixture_mailbox(f, "passing");
+	op.uids = &all;
+	op.range_count = 1;
+	vxt_assert_ok(vx_store_run(f->store, &op.op));
+	ck_assert_uint_gt(fixture_status(f, op.to_mailbox).uidvalidity, last_uidvalidity);
+	last_uidvalidity = fixture_status(f, op.to_mailbox).uidvalidity;
+	vxt_assert_ok(fixture_verb(f, VX_MAILBOX_DELETE, "passing", ""));
+	if (step % 2 == 0)
+		vxt_assert_ok(vx_state_reap(f->store, fixture_go_on));
+}
+
+static void reopen(struct fixture *f)
+{
+	vx_store_close(f->store);
+	ck_assert_uint_eq(fixture_problems(f), 0);
+	fixture_reopen(f);
+}
+
 START_TEST(random_operations_match_the_model)
 {
 	static struct model models[BOXES];
@@ -193,6 +281,10 @@ START_TEST(random_operations_match_the_model)
 			expunge(&f, ids[box], &models[box]);
 		else
 			copy(&f, ids, models);
+		if (step % 125 == 124)
+			mailboxes(&f, ids, (unsigned)step);
+		if (step % 500 == 499)
+			reopen(&f);
 		if (step % 50 == 0) {
 			compare(&f, ids[0], &models[0]);
 			compare(&f, ids[1], &models[1]);

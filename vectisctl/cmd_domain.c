@@ -1,0 +1,346 @@
+/* domain, alias, and what they share with mailbox */
+#include "vectisctl/ctl.h"
+
+#include "vectis/address.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int ctl_find_account(struct ctl *c, vx_slice login, struct vx_account *out)
+{
+	struct vx_view *v;
+	int rc = vx_view_begin(c->store, &v);
+
+	if (rc == VX_OK) {
+		rc = vx_directory_account(v, login, out);
+		vx_view_end(v);
+	}
+	return rc;
+}
+
+static int find_domain(struct ctl *c, vx_slice name, struct vx_domain *out)
+{
+	struct vx_view *v;
+	int rc = vx_view_begin(c->store, &v);
+
+	if (rc == VX_OK) {
+		rc = vx_directory_domain(v, name, out);
+		vx_view_end(v);
+	}
+	return rc;
+}
+
+int ctl_find_own_domain(struct ctl *c, vx_slice address)
+{
+	const size_t at = vx_slice_rfind(address, '@');
+	const vx_slice name = vx_slice_from(address, at + 1);
+	struct vx_domain d;
+	int rc;
+
+	if (at == address.len)
+		return ctl_fail(c, CTL_USAGE, "%.*s is no address: NAME@DOMAIN",
+		    (int)address.len, address.ptr);
+	rc = find_domain(c, name, &d);
+	if (rc == VX_ENOENT)
+		return ctl_fail(c, CTL_FAILED,
+		    "the domain %.*s is not hosted here: vectisctl domain add %.*s",
+		    (int)name.len, name.ptr, (int)name.len, name.ptr);
+	if (rc != VX_OK)
+		return ctl_fail(c, rc == VX_EINVAL ? CTL_USAGE : CTL_FAILED, "%.*s: %s",
+		    (int)name.len, name.ptr,
+		    rc == VX_EINVAL ? "not a valid domain" : vx_strerror(rc));
+	return CTL_OK;
+}
+
+/* VX_OK; VX_ENOENT: one of our domains, but no mailbox; VX_EINVAL. */
+static int check_target(struct ctl *c, vx_slice target, bool elsewhere)
+{
+	struct vx_buf key = { .max = VX_ADDRESS_MAX };
+	struct vx_account a;
+	struct vx_domain d;
+	int rc = vx_directory_normalise(target, &key);
+
+	if (rc == VX_OK) {
+		rc = ctl_find_account(c, vx_buf_slice(&key), &a);
+		if (rc == VX_ENOENT && elsewhere) {
+			const vx_slice s = vx_buf_slice(&key);
+
+			rc = find_domain(
+			    c, vx_slice_from(s, vx_slice_rfind(s, '@') + 1), &d);
+			rc = rc == VX_OK ? VX_ENOENT : rc == VX_ENOENT ? VX_OK : rc;
+		}
+	}
+	vx_buf_done(&key);
+	return rc;
+}
+
+int ctl_check_targets(
+    struct ctl *c, const vx_slice *targets, size_t count, bool elsewhere)
+{
+	for (size_t i = 0; i < count; i++) {
+		const int rc = check_target(c, targets[i], elsewhere);
+
+		if (rc == VX_EINVAL)
+			return ctl_fail(c, CTL_USAGE, "%.*s is no address",
+			    (int)targets[i].len, targets[i].ptr);
+		if (rc == VX_ENOENT)
+			return ctl_fail(c, CTL_FAILED, "there is no mailbox %.*s%s",
+			    (int)targets[i].len, targets[i].ptr,
+			    elsewhere ? " (an alias cannot lead to an alias)" : "");
+		if (rc != VX_OK)
+			return ctl_fail(c, CTL_FAILED, "%s", vx_strerror(rc));
+	}
+	return CTL_OK;
+}
+
+/* Targets as the store has them: a JSON list, and text with commas if out is there. */
+static json_t *target_list(vx_slice targets, struct vx_buf *out)
+{
+	json_t *list = json_array();
+	vx_slice target;
+
+	while (vx_directory_target(&targets, &target)) {
+		(void)json_array_append_new(list, ctl_text(target));
+		if (out->len > 0)
+			vx_buf_add_char(out, ',');
+		vx_buf_add(out, target);
+	}
+	return list;
+}
+
+/* --- domain ----------------------------------------------------------------------- */
+
+static void add_record(
+    struct ctl *c, json_t *list, const char *name, const char *type, const char *value)
+{
+	json_t *item = json_object();
+
+	(void)json_object_set_new(item, "name", json_string(name));
+	(void)json_object_set_new(item, "type", json_string(type));
+	(void)json_object_set_new(item, "value", json_string(value));
+	(void)json_array_append_new(list, item);
+	ctl_say(c, "  %s %s %s", name, type, value);
+}
+
+/* What has to be in DNS for mail to come and to be believed (CL-08). */
+static void dns_records(struct ctl *c, const char *domain)
+{
+	json_t *list = json_array();
+	char name[300], value[600];
+
+	ctl_say(c, "\nPublish, if not done yet:");
+	(void)snprintf(name, sizeof(name), "%s.", domain);
+	(void)snprintf(value, sizeof(value), "10 %.253s.", c->config->hostname);
+	add_record(c, list, name, "MX", value);
+	add_record(c, list, name, "TXT", "\"v=spf1 mx -all\"");
+	(void)snprintf(name, sizeof(name), "_dmarc.%s.", domain);
+	(void)snprintf(value, sizeof(value),
+	    "\"v=DMARC1; p=quarantine; rua=mailto:dmarc@%s; fo=1\"", domain);
+	add_record(c, list, name, "TXT", value);
+	(void)json_object_set_new(c->result, "records", list);
+}
+
+static int set_limit(struct ctl *c, struct vx_directory_op *op)
+{
+	const char *value = ctl_option(c, "--max-mailboxes");
+	uint64_t n;
+
+	if (value == NULL)
+		return CTL_OK;
+	if (vx_slice_number(vx_slice_str(value), UINT32_MAX, &n) != VX_OK)
+		return ctl_fail(c, CTL_USAGE,
+		    "--max-mailboxes is a number, 0 for any, not \"%s\"", value);
+	op->set |= VX_SET_MAX_ACCOUNTS;
+	op->max_accounts = (uint32_t)n;
+	return CTL_OK;
+}
+
+static int domain_add(struct ctl *c)
+{
+	struct vx_buf name = { .max = 256 };
+	struct vx_directory_op op;
+	int status;
+
+	vx_directory_op_init(&op, VX_DOMAIN_ADD);
+	op.name = vx_slice_str(c->args[0]);
+	status = set_limit(c, &op);
+	if (status == CTL_OK && vx_domain_normalise(op.name, &name) != VX_OK)
+		status = ctl_fail(
+		    c, CTL_USAGE, "%s is no domain, such as your-domain.net", c->args[0]);
+	if (status == CTL_OK) {
+		vx_buf_add_char(&name, '\0');
+		op.name = vx_slice_str(name.ptr);
+		status = ctl_submit(c, &op, "domain added");
+	}
+	if (status == CTL_OK)
+		dns_records(c, name.ptr);
+	vx_buf_done(&name);
+	return status;
+}
+
+static int domain_set(struct ctl *c)
+{
+	const char *catch_all = ctl_option(c, "--catch-all");
+	vx_slice targets[VX_ALIAS_TARGETS_MAX];
+	struct vx_directory_op op;
+	struct vx_domain d = { 0 };
+	unsigned flags;
+	int rc = find_domain(c, vx_slice_str(c->args[0]), &d), status;
+
+	if (rc != VX_OK)
+		return ctl_done(c, rc, "", c->args[0]);
+	if (c->option_count == 0)
+		return ctl_fail(c, CTL_USAGE,
+		    "nothing to change; vectisctl domain set --help lists the options");
+	vx_directory_op_init(&op, VX_DOMAIN_SET);
+	op.name = vx_slice_str(c->args[0]);
+	op.set = VX_SET_FLAGS;
+	flags = d.flags;
+	status = ctl_switch(c, "--active", VX_DOMAIN_INACTIVE, true, &flags);
+	if (status == CTL_OK)
+		status = ctl_switch(c, "--incoming", VX_DOMAIN_NO_INCOMING, true, &flags);
+	if (status == CTL_OK)
+		status = set_limit(c, &op);
+	op.flags = flags;
+	if (status == CTL_OK && catch_all != NULL) {
+		op.set |= VX_SET_TARGETS;
+		op.targets = targets;
+		status = ctl_targets(c, catch_all, 0, targets, &op.target_count);
+		if (status == CTL_OK)
+			status = ctl_check_targets(c, targets, op.target_count, false);
+	}
+	return status == CTL_OK ? ctl_submit(c, &op, "domain changed") : status;
+}
+
+static int domain_remove(struct ctl *c)
+{
+	struct vx_directory_op op;
+	int rc;
+
+	if (!ctl_flag(c, "--confirm"))
+		return ctl_fail(
+		    c, CTL_USAGE, "add --confirm to remove the domain %s", c->args[0]);
+	vx_directory_op_init(&op, VX_DOMAIN_REMOVE);
+	op.name = vx_slice_str(c->args[0]);
+	rc = vx_store_run(c->store, &op.op);
+	if (rc != VX_ENOTEMPTY)
+		return ctl_done(c, rc, "domain removed", c->args[0]);
+	(void)json_object_set_new(c->result, "mailboxes", json_integer(op.accounts));
+	(void)json_object_set_new(c->result, "aliases", json_integer(op.aliases));
+	return ctl_fail(c, CTL_FAILED,
+	    "%s still has %u mailboxes and %u aliases: remove them first", c->args[0],
+	    op.accounts, op.aliases);
+}
+
+static int next_domain(
+    struct ctl *c, struct vx_view *v, json_t *items, char after[VX_ADDRESS_MAX + 1])
+{
+	struct vx_buf all = { .max =
+				  (size_t)VX_ALIAS_TARGETS_MAX * (VX_ADDRESS_MAX + 1) };
+	struct vx_domain d;
+	const int rc = vx_directory_next_domain(v, vx_slice_str(after), &d);
+	json_t *item;
+
+	if (rc != VX_OK)
+		return rc;
+	ctl_keep(after, d.name);
+	item = json_object();
+	(void)json_object_set_new(item, "name", ctl_text(d.name));
+	(void)json_object_set_new(
+	    item, "active", json_boolean((d.flags & VX_DOMAIN_INACTIVE) == 0));
+	(void)json_object_set_new(
+	    item, "incoming", json_boolean((d.flags & VX_DOMAIN_NO_INCOMING) == 0));
+	(void)json_object_set_new(item, "max_mailboxes", json_integer(d.max_accounts));
+	(void)json_object_set_new(item, "catch_all", target_list(d.catch_all, &all));
+	(void)json_array_append_new(items, item);
+	ctl_say(c, "%s%s%s%s%.*s", after,
+	    (d.flags & VX_DOMAIN_INACTIVE) != 0 ? " (inactive)" : "",
+	    (d.flags & VX_DOMAIN_NO_INCOMING) != 0 ? " (no incoming mail)" : "",
+	    all.len > 0 ? " catch-all " : "", (int)all.len, all.len > 0 ? all.ptr : "");
+	vx_buf_done(&all);
+	return VX_OK;
+}
+
+static int domain_list(struct ctl *c)
+{
+	return ctl_list(c, "domains", next_domain);
+}
+
+/* --- alias ------------------------------------------------------------------------ */
+
+static int alias_add(struct ctl *c)
+{
+	vx_slice targets[VX_ALIAS_TARGETS_MAX];
+	struct vx_directory_op op;
+	int status;
+
+	vx_directory_op_init(&op, VX_ALIAS_ADD);
+	op.name = vx_slice_str(c->args[0]);
+	op.targets = targets;
+	status = ctl_find_own_domain(c, op.name);
+	if (status == CTL_OK)
+		status = ctl_targets(c, NULL, 1, targets, &op.target_count);
+	if (status == CTL_OK && op.target_count == 0)
+		status = ctl_fail(c, CTL_USAGE, "an alias needs a target");
+	if (status == CTL_OK)
+		status = ctl_check_targets(c, targets, op.target_count, true);
+	return status == CTL_OK ? ctl_submit(c, &op, "alias added") : status;
+}
+
+static int alias_remove(struct ctl *c)
+{
+	struct vx_directory_op op;
+
+	vx_directory_op_init(&op, VX_ALIAS_REMOVE);
+	op.name = vx_slice_str(c->args[0]);
+	return ctl_submit(c, &op, "alias removed");
+}
+
+static int next_alias(
+    struct ctl *c, struct vx_view *v, json_t *items, char after[VX_ADDRESS_MAX + 1])
+{
+	struct vx_buf all = { .max =
+				  (size_t)VX_ALIAS_TARGETS_MAX * (VX_ADDRESS_MAX + 1) };
+	struct vx_alias a;
+	const int rc = vx_directory_next_alias(v, vx_slice_str(after), &a);
+	json_t *item;
+
+	if (rc != VX_OK)
+		return rc;
+	ctl_keep(after, a.address);
+	item = json_object();
+	(void)json_object_set_new(item, "address", ctl_text(a.address));
+	(void)json_object_set_new(item, "targets", target_list(a.targets, &all));
+	(void)json_array_append_new(items, item);
+	ctl_say(c, "%s -> %.*s", after, (int)all.len, all.len > 0 ? all.ptr : "(nobody)");
+	vx_buf_done(&all);
+	return VX_OK;
+}
+
+static int alias_list(struct ctl *c)
+{
+	return ctl_list(c, "aliases", next_alias);
+}
+
+const struct ctl_command ctl_domain_commands[] = {
+	{ "domain", "add", domain_add, NEEDS_STORE | TAKES_NAME, 1, 1,
+	    "DOMAIN [--max-mailboxes N]", "host a domain" },
+	{ "domain", "set", domain_set, NEEDS_STORE | TAKES_NAME, 1, 1,
+	    "DOMAIN [--catch-all MAILBOX,...] [--active on|off] [--incoming on|off] "
+	    "[--max-mailboxes N]",
+	    "change a domain" },
+	{ "domain", "remove", domain_remove, NEEDS_STORE | TAKES_NAME, 1, 1,
+	    "DOMAIN --confirm", "stop hosting a domain that is empty" },
+	{ "domain", "list", domain_list, NEEDS_STORE_READ, 0, 0, "", "list the domains" },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
+};
+
+const struct ctl_command ctl_alias_commands[] = {
+	{ "alias", "add", alias_add, NEEDS_STORE | TAKES_NAME, 2, CTL_ARGS_MAX,
+	    "ADDRESS TARGET...",
+	    "another address for mailboxes; '*' in its name stands for anything" },
+	{ "alias", "remove", alias_remove, NEEDS_STORE | TAKES_NAME, 1, 1, "ADDRESS",
+	    "remove an alias" },
+	{ "alias", "list", alias_list, NEEDS_STORE_READ, 0, 0, "", "list the aliases" },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
+};
