@@ -191,7 +191,7 @@ int ctl_output_dir(struct ctl *c, const char *dir, bool must_be_new)
 	} else if (errno != EEXIST || must_be_new) {
 		return ctl_fail(c, CTL_FAILED, "cannot make %s: %s%s", dir,
 		    vx_errno_text(errno),
-		    errno == EEXIST ? "; name a directory that is not there yet" : "");
+		    errno == EEXIST ? " (it must not be there yet)" : "");
 	}
 	if (chdir(dir) < 0)
 		return ctl_fail(
