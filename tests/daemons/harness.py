@@ -1,5 +1,6 @@
 """Runs the unittest classes of a test file and prints the line that ./dev check counts."""
 import os
+import signal
 import sys
 import unittest
 
@@ -7,6 +8,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 
 def main(module):
+    # daemons are stopped at exit: no signal may end us before that
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[module])
     result = unittest.TextTestRunner(verbosity=2, stream=sys.stdout).run(suite)
     bad = len(result.failures) + len(result.errors)

@@ -3,6 +3,7 @@
 Nothing here knows the inside of a daemon: it writes a configuration, calls vectisctl
 as an operator would, starts the daemons and waits until their ports answer.
 """
+import atexit
 import contextlib
 import imaplib
 import os
@@ -189,6 +190,7 @@ auth:
         self.processes = {}
 
     def __enter__(self):
+        atexit.register(self.__exit__, None, None, None)  # Ctrl-C in the middle of a test
         try:
             self.set_up()
             self.start_all()

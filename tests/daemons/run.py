@@ -46,7 +46,8 @@ def prove(mail):
 def main():
     folder = os.path.abspath('_run')
     subprocess.run(['rm', '-rf', folder], check=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         with Instance(folder) as mail:
             print('Vectis is up.')

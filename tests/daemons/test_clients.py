@@ -1,5 +1,7 @@
-"""Mail programs: mbsync both ways, mutt, fetchmail; and the public MIME corpus."""
+"""Mail programs: mbsync both ways, mutt, fetchmail; messages of every kind."""
+import email
 import os
+import re
 import subprocess
 import time
 import unittest
@@ -7,6 +9,7 @@ import unittest
 import harness
 from instance import DOMAIN, PASSWORD, Instance, message, run
 
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'data')
 SUITES = os.environ.get('VX_SUITES') or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), '..', '..', '..', 'shared', 'suites')
 MESSAGES = int(os.environ.get('VX_MBSYNC_MESSAGES', '5000'))
@@ -147,41 +150,93 @@ set move=no quit=yes confirmappend=no delete=yes wait_key=no
             for i in range(5):
                 self.assertIn(f'Subject: fetch-{i}', text)
 
-    def test_mime_corpus_comes_back_octet_for_octet(self):
+    def there_and_back(self, c, path):
+        """In by SMTP, out by IMAP: (what went in, the answer's text, what came out)."""
+        with open(path, 'rb') as f:
+            text = f.read()
+        text = text.replace(b'\r\n', b'\n').replace(b'\r', b'').replace(b'\n', b'\r\n')
+        if not text or b'\0' in text:
+            return None
+        if not text.endswith(b'\r\n'):
+            text += b'\r\n'
+        with self.mail.smtp() as s:
+            s.ehlo()
+            s.mail('x@example.net', ['BODY=8BITMIME'])
+            s.rcpt(f'carol@{DOMAIN}')
+            code, answer = s.data(text)
+        self.assertEqual(code, 250, (path, answer))
+        c.select('INBOX')
+        _, data = c.fetch('*', '(RFC822.SIZE BODYSTRUCTURE ENVELOPE BODY.PEEK[])')
+        got = [d[1] for d in data if isinstance(d, tuple)][-1]
+        self.assertTrue(got.endswith(text), path)
+        said = b''.join(d[0] if isinstance(d, tuple) else d for d in data)
+        self.assertIn(b'RFC822.SIZE %d ' % len(got), said, path)
+        self.assertIn(b'BODYSTRUCTURE (', said, path)
+        return text, said, got
+
+    def corpus(self, folder):
+        c = self.mail.imap('carol')
+        for root, _, names in sorted(os.walk(folder)):
+            for name in sorted(names):
+                if name.endswith(('.eml', '.msg', '.mbox')):
+                    found = self.there_and_back(c, os.path.join(root, name))
+                    if found:
+                        yield (name, *found)
+        c.logout()
+
+    def test_our_messages_come_back_octet_for_octet(self):
+        count = 0
+        for name, text, said, _ in self.corpus(os.path.join(DATA, 'mime')):
+            count += 1
+            structure = said[said.index(b'BODYSTRUCTURE (') + 14:]
+            self.assertEqual(structure_of(structure),
+                             structure_by_python(email.message_from_bytes(text)), name)
+        self.assertGreaterEqual(count, 12)
+
+    def test_public_mime_corpus_comes_back_octet_for_octet(self):
         folder = os.path.join(SUITES, 'mime')
         if not os.path.isdir(folder):
             self.skipTest('the public suites are not beside the project')
-        c = self.mail.imap('carol')
-        c.create('corpus')
-        count = 0
-        for root, _, names in sorted(os.walk(folder)):
-            for name in sorted(names):
-                if not name.endswith(('.eml', '.msg', '.mbox')):
-                    continue
-                with open(os.path.join(root, name), 'rb') as f:
-                    text = f.read()
-                text = text.replace(b'\r\n', b'\n').replace(b'\r', b'').replace(b'\n', b'\r\n')
-                if not text or b'\0' in text:
-                    continue
-                if not text.endswith(b'\r\n'):
-                    text += b'\r\n'
-                with self.mail.smtp() as s:
-                    s.ehlo()
-                    s.mail('x@example.net', ['BODY=8BITMIME'])
-                    s.rcpt(f'carol@{DOMAIN}')
-                    code, answer = s.data(text)
-                self.assertEqual(code, 250, (name, answer))
-                count += 1
-                c.select('INBOX')
-                last = c.response('EXISTS')[1][-1] or c.untagged_responses.get('EXISTS')
-                del last
-                _, data = c.fetch('*', '(RFC822.SIZE BODYSTRUCTURE ENVELOPE BODY.PEEK[])')
-                got = [d[1] for d in data if isinstance(d, tuple)][-1]
-                self.assertTrue(got.endswith(text), name)
-                self.assertIn(b'BODYSTRUCTURE (', b''.join(
-                    d[0] if isinstance(d, tuple) else d for d in data), name)
-        self.assertGreater(count, 50)
-        c.logout()
+        self.assertGreater(sum(1 for _ in self.corpus(folder)), 50)
+
+
+def parse(text):
+    """The first parenthesised list of an IMAP answer, with strings as bytes."""
+    stack, lists = [], None
+    for m in re.finditer(rb'\(|\)|"((?:[^"\\]|\\.)*)"|[^\s()"]+', text):
+        if m.group(0) == b'(':
+            stack.append([])
+        elif m.group(0) == b')':
+            lists = stack.pop()
+            if not stack:
+                return lists
+            stack[-1].append(lists)
+        else:
+            stack[-1].append(m.group(1) if m.group(0).startswith(b'"') else m.group(0))
+    raise AssertionError('a list is not closed')
+
+
+def structure_of(text):
+    def tree(node):
+        if isinstance(node[0], list):
+            parts = [n for n in node if isinstance(n, list)]
+            children = []
+            for n in node:
+                if not isinstance(n, list):
+                    break
+                children.append(tree(n))
+            kind = 'multipart/' + node[len(children)].decode().lower()
+            return [kind, *children] if parts else kind
+        kind = (node[0] + b'/' + node[1]).decode().lower()
+        return [kind, tree(node[8])] if kind == 'message/rfc822' else kind
+    return tree(parse(text))
+
+
+def structure_by_python(message):
+    kind = message.get_content_type()
+    if kind == 'message/rfc822' or message.get_content_maintype() == 'multipart':
+        return [kind] + [structure_by_python(m) for m in message.get_payload()]
+    return kind
 
 
 if __name__ == '__main__':
