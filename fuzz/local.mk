@@ -28,6 +28,5 @@ include fuzz/smtp.mk
 include fuzz/imap.mk
 include fuzz/pop3.mk
 include fuzz/config.mk
-include fuzz/state.mk
 include fuzz/store.mk
 include fuzz/directory.mk

@@ -6,7 +6,3 @@ daemon_tests = %D%/test_clients.py %D%/test_ctl.py %D%/test_durable.py \
 	%D%/test_mail.py %D%/test_runtime.py %D%/test_security.py
 TESTS += $(daemon_tests)
 EXTRA_DIST += $(daemon_tests) %D%/harness.py %D%/instance.py %D%/run.py
-
-# What vectisctl writes for other programs.
-TESTS += %D%/test_export.py
-EXTRA_DIST += %D%/test_export.py
