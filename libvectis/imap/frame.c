@@ -147,6 +147,14 @@ static void keep_tail(struct vx_imap_frame *f, vx_slice part)
 	memcpy(f->tail + sizeof(f->tail) - n, part.ptr + part.len - n, n);
 }
 
+/* The beginning has the tag by which the command is refused, in every split. */
+static void keep_head(struct vx_imap_frame *f, vx_slice part)
+{
+	if (f->command.len < VX_IMAP_HEAD_MAX)
+		vx_buf_add(
+		    &f->command, vx_slice_head(part, VX_IMAP_HEAD_MAX - f->command.len));
+}
+
 /*
  * A line that is too long.  When it ends with "{n+}" its literal is on its way, and must
  * not be taken for commands.
@@ -154,8 +162,10 @@ static void keep_tail(struct vx_imap_frame *f, vx_slice part)
 static int drop_line(
     struct vx_imap_frame *f, vx_slice part, bool whole, enum vx_imap_frame_event *event)
 {
-	if (!f->dropping)
+	if (!f->dropping) {
 		keep_tail(f, vx_buf_slice(&f->command));
+		keep_head(f, part);
+	}
 	keep_tail(f, part);
 	f->dropping = true;
 	if (!whole)

@@ -14,8 +14,9 @@
 
 #define VX_IMAP_LINE_MAX ((size_t)64 * 1024)
 #define VX_IMAP_LINE_MAX_EARLY ((size_t)8 * 1024) /* before login */
-#define VX_IMAP_COMMAND_MAX ((size_t)1024 * 1024) /* with its literals */
+#define VX_IMAP_COMMAND_MAX ((size_t)256 * 1024)  /* with its literals */
 #define VX_IMAP_COMMAND_MAX_EARLY ((size_t)16 * 1024)
+#define VX_IMAP_HEAD_MAX ((size_t)512) /* of a command that is too long: its tag */
 
 enum vx_imap_frame_event {
 	VX_IMAP_COMMAND, /* command is whole */
@@ -23,7 +24,7 @@ enum vx_imap_frame_event {
 			  */
 	VX_IMAP_OCTETS,  /* of that message */
 	VX_IMAP_TOO_LONG, /* a line or a literal beyond the limits: say BAD; it was
-			     dropped */
+			     dropped, but command begins as it did */
 };
 
 struct vx_imap_frame {

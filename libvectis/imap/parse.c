@@ -14,10 +14,16 @@ bool vx_imap_atom(struct vx_cursor *c, vx_slice *out)
 	return vx_cur_some(c, VX_C_ATOM, out);
 }
 
+/* 1*<any ASTRING-CHAR except "+"> */
 bool vx_imap_tag(struct vx_cursor *c, vx_slice *out)
 {
-	return vx_imap_atom(c, out) && vx_slice_find(*out, '+') == out->len &&
-	       out->len <= 256;
+	const char *const start = c->p;
+
+	while (
+	    !vx_cur_end(c) && (vx_is(*c->p, VX_C_ATOM) || *c->p == ']') && *c->p != '+')
+		c->p++;
+	*out = vx_slice_range(start, c->p);
+	return out->len > 0 && out->len <= VX_IMAP_TAG_MAX;
 }
 
 bool vx_imap_number(struct vx_cursor *c, uint64_t max, uint64_t *out)
@@ -63,7 +69,6 @@ static bool literal(struct vx_cursor *c, struct vx_arena *a, vx_slice *out)
 	uint64_t size;
 	vx_slice s;
 
-	(void)vx_cur_char(c, '~');
 	if (!vx_cur_char(c, '{') || !vx_cur_number(c, SIZE_MAX, &size))
 		return false;
 	(void)vx_cur_char(c, '+');
@@ -84,8 +89,7 @@ static bool string_or(
 {
 	const char *const start = c->p;
 
-	if (vx_slice_has_prefix(vx_cur_rest(c), VX_S("~{")) || vx_cur_peek(c) == '"' ||
-	    vx_cur_peek(c) == '{')
+	if (vx_cur_peek(c) == '"' || vx_cur_peek(c) == '{')
 		return vx_imap_string(c, a, out);
 	while (!vx_cur_end(c) && (vx_is(*c->p, VX_C_ATOM | VX_C_HIGH) ||
 				     (*c->p != '\0' && strchr(more, *c->p) != NULL)))
@@ -111,6 +115,39 @@ bool vx_imap_nstring(struct vx_cursor *c, struct vx_arena *a, vx_slice *out)
 		return true;
 	}
 	return vx_imap_string(c, a, out);
+}
+
+/* --- ID -------------------------------------------------------------------------- */
+
+static bool id_field(struct vx_cursor *c, struct vx_arena *a, vx_slice *name)
+{
+	vx_slice value;
+
+	return vx_imap_string(c, a, name) && name->len <= VX_IMAP_ID_NAME_MAX &&
+	       vx_imap_sp(c) && vx_imap_nstring(c, a, &value) &&
+	       value.len <= VX_IMAP_ID_VALUE_MAX;
+}
+
+bool vx_imap_id(struct vx_cursor *c, struct vx_arena *a)
+{
+	vx_slice names[VX_IMAP_ID_FIELDS_MAX];
+	size_t count = 0;
+
+	if (vx_cur_text(c, VX_S("NIL")))
+		return true;
+	if (!vx_cur_char(c, '('))
+		return false;
+	if (vx_cur_char(c, ')'))
+		return true;
+	do {
+		if (count == VX_IMAP_ID_FIELDS_MAX || !id_field(c, a, &names[count]))
+			return false;
+		for (size_t i = 0; i < count; i++) /* each at most once */
+			if (vx_slice_eq_nocase(names[i], names[count]))
+				return false;
+		count++;
+	} while (vx_imap_sp(c));
+	return vx_cur_char(c, ')');
 }
 
 /* --- sets ------------------------------------------------------------------------ */
@@ -188,7 +225,7 @@ static bool one_flag(struct vx_cursor *c, struct vx_imap_flags *out)
 				return true;
 			}
 		}
-		return false; /* \Recent cannot be set, others do not exist */
+		return true; /* \Recent cannot be set, others do not exist */
 	}
 	if (!vx_imap_atom(c, &name) || name.len > VX_KEYWORD_OCTETS_MAX ||
 	    out->keyword_count == VX_IMAP_FLAGS_MAX)
@@ -436,6 +473,7 @@ static bool fetch_modifiers(struct vx_cursor *c, struct vx_imap_fetch *out)
 {
 	if (!vx_cur_text(c, VX_S(" (CHANGEDSINCE ")))
 		return vx_cur_end(c);
+	out->has_changed_since = true;
 	return vx_cur_number(c, INT64_MAX, &out->changed_since) && vx_cur_char(c, ')') &&
 	       vx_cur_end(c);
 }

@@ -7,6 +7,7 @@
 #include "vectis/buf.h"
 #include "vectis/err.h"
 
+#define VX_IMAP_TAG_MAX 256
 #define VX_IMAP_RANGES_MAX 10000 /* in one set */
 #define VX_IMAP_SEARCH_KEYS_MAX 1000
 #define VX_IMAP_SEARCH_DEPTH_MAX 32
@@ -21,6 +22,11 @@ bool vx_imap_tag(struct vx_cursor *c, vx_slice *out);
 bool vx_imap_string(struct vx_cursor *c, struct vx_arena *a, vx_slice *out);
 bool vx_imap_astring(struct vx_cursor *c, struct vx_arena *a, vx_slice *out);
 bool vx_imap_nstring(struct vx_cursor *c, struct vx_arena *a, vx_slice *out);
+/* "(name value ...)" or NIL (RFC 2971 3.3): nothing of it is kept. */
+#define VX_IMAP_ID_FIELDS_MAX 30
+#define VX_IMAP_ID_NAME_MAX 30
+#define VX_IMAP_ID_VALUE_MAX 1024
+bool vx_imap_id(struct vx_cursor *c, struct vx_arena *a);
 /* As LIST takes it: with wildcards. */
 bool vx_imap_list_mailbox(struct vx_cursor *c, struct vx_arena *a, vx_slice *out);
 bool vx_imap_number(struct vx_cursor *c, uint64_t max, uint64_t *out);
@@ -37,7 +43,10 @@ struct vx_imap_set {
 bool vx_imap_sequence_set(
     struct vx_cursor *c, struct vx_arena *a, struct vx_imap_set *out);
 
-/* "(\Seen $Junk)" or without parentheses: system flags as bits, keywords by name. */
+/*
+ * "(\Seen $Junk)" or without parentheses: system flags as bits, keywords by name.  Other
+ * flags with a backslash are passed over (RFC 3501 7.1: those that cannot be kept are).
+ */
 struct vx_imap_flags {
 	uint64_t system; /* store.h's bits */
 	vx_slice *keywords;
@@ -95,7 +104,8 @@ struct vx_imap_item {
 struct vx_imap_fetch {
 	struct vx_imap_item *items;
 	size_t count;
-	uint64_t changed_since; /* RFC 7162; 0: not asked */
+	bool has_changed_since;
+	uint64_t changed_since; /* RFC 7162 */
 };
 bool vx_imap_fetch_items(
     struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out);

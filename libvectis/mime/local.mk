@@ -11,6 +11,6 @@ libvx_mime_la_SOURCES = \
 	%D%/layout.h \
 	%D%/plain.c \
 	%D%/subject.c %D%/subject.h \
-	%D%/text.c
+	%D%/text.c %D%/transfer.c %D%/transfer.h
 libvx_mime_la_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS)
 libvx_mime_la_LIBADD = $(IDN2_LIBS) $(UNISTRING_LIBS)

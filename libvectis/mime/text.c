@@ -2,6 +2,7 @@
 #include "base/cursor.h"
 #include "base/encode.h"
 #include "base/mem.h"
+#include "mime/transfer.h"
 #include "vectis/header.h"
 
 #include <errno.h>
@@ -117,98 +118,6 @@ bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *out)
 	return true;
 }
 
-/* --- transfer encodings ---------------------------------------------------------- */
-
-/* How long the line end at the beginning of s is, 0: there is none. */
-static size_t eol(vx_slice s)
-{
-	return vx_slice_has_prefix(s, VX_S("\r\n")) ? 2
-						    : vx_slice_has_prefix(s, VX_S("\n"));
-}
-
-/* The octets of a soft line break behind its "=", blanks passed over (RFC 2045 6.7). */
-static size_t soft_break(vx_slice s)
-{
-	size_t blanks = 0;
-
-	while (blanks < s.len && vx_is(s.ptr[blanks], VX_C_WSP))
-		blanks++;
-	s = vx_slice_from(s, blanks);
-	return s.len == 0 ? blanks : eol(s) > 0 ? blanks + eol(s) : SIZE_MAX;
-}
-
-/*
- * RFC 2045 6.7: blanks at the end of a line are not of the text; what is wrong stays as
- * it is.  in_header: RFC 2047's "_", and no lines.
- */
-static void qp_decode(vx_slice s, bool in_header, struct vx_buf *out)
-{
-	char *p = vx_buf_reserve(out, s.len);
-	size_t n = 0, kept = 0; /* kept: of n, without blanks that may end a line */
-
-	for (size_t i = 0; p != NULL && i < s.len; i++) {
-		const char c = s.ptr[i];
-		const int high = i + 2 < s.len ? vx_hex_value(s.ptr[i + 1]) : -1;
-		const int low = high < 0 ? -1 : vx_hex_value(s.ptr[i + 2]);
-		const size_t soft = c == '=' && !in_header
-					? soft_break(vx_slice_from(s, i + 1))
-					: SIZE_MAX;
-
-		if (c == '=' && low >= 0) {
-			p[n++] = (char)(high << 4 | low);
-			i += 2;
-		} else if (soft != SIZE_MAX) {
-			i += soft;
-		} else if (c == '_' && in_header) {
-			p[n++] = ' ';
-		} else {
-			if (!in_header && eol(vx_slice_from(s, i)) > 0)
-				n = kept;
-			p[n++] = c;
-			if (vx_is(c, VX_C_WSP))
-				continue;
-		}
-		kept = n;
-	}
-	if (p != NULL)
-		vx_buf_truncate(out, (out->len += n));
-}
-
-static void b64_decode(vx_slice s, struct vx_buf *out)
-{
-	char *p = vx_buf_reserve(out, s.len / 4 * 3 + 3);
-	uint32_t acc = 0;
-	unsigned bits = 0;
-	size_t n = 0;
-
-	for (size_t i = 0; p != NULL && i < s.len; i++) {
-		const int v = vx_base64_value(s.ptr[i]);
-
-		if (s.ptr[i] == '=') /* the end, or of one of several pieces */
-			bits = 0;
-		if (v < 0)
-			continue;
-		acc = acc << 6 | (uint32_t)v;
-		bits += 6;
-		if (bits >= 8) {
-			bits -= 8;
-			p[n++] = (char)(acc >> bits & 0xff);
-		}
-	}
-	if (p != NULL)
-		vx_buf_truncate(out, (out->len += n));
-}
-
-void vx_transfer_decode(vx_slice encoding, vx_slice body, struct vx_buf *out)
-{
-	if (vx_slice_eq_nocase(encoding, VX_S("quoted-printable")))
-		qp_decode(body, false, out);
-	else if (vx_slice_eq_nocase(encoding, VX_S("base64")))
-		b64_decode(body, out);
-	else
-		vx_buf_add(out, body);
-}
-
 /* --- encoded words (RFC 2047) ---------------------------------------------------- */
 
 struct word {
@@ -267,9 +176,9 @@ static void take_word(struct decoder *d, const struct word *w)
 		flush(d);
 	d->charset = w->charset;
 	if (w->encoding == 'b')
-		b64_decode(w->text, &d->raw);
+		vx_transfer_run(VX_TRANSFER_BASE64, w->text, &d->raw);
 	else
-		qp_decode(w->text, true, &d->raw);
+		vx_transfer_run(VX_TRANSFER_Q, w->text, &d->raw);
 }
 
 void vx_text_decode(vx_slice value, struct vx_buf *out)

@@ -40,8 +40,8 @@ static bool parse(struct imap_session *s, struct vx_cursor *c, vx_slice *name)
 		vx_date_imap_parse(date, &s->append_date) != VX_OK || !vx_imap_sp(c)))
 		return false;
 	s->append_utf8 = vx_cur_text(c, VX_S("UTF8 ("));
-	(void)vx_cur_char(c, '~');
-	return vx_cur_char(c, '{');
+	s->append_binary = vx_cur_char(c, '~');
+	return vx_cur_char(c, '{') && (!s->append_utf8 || s->append_binary);
 }
 
 /* VX_OK, or the refusal was written. */
@@ -54,8 +54,8 @@ static int check(struct imap_session *s, vx_slice name, uint64_t size, struct vx
 	} else if (size > s->service->o.message_octets_max) {
 		(void)imap_no(
 		    s, out, "[TOOBIG] the message is larger than this server takes");
-	} else if (imap_find_mailbox(s, name, &s->append_mailbox) != VX_OK) {
-		(void)imap_no(s, out, "[TRYCREATE] no such mailbox");
+	} else if (imap_find_mailbox(s, name, &s->append_mailbox, NULL) != VX_OK) {
+		(void)imap_no_target(s, out, name);
 	} else {
 		return VX_OK;
 	}
@@ -110,6 +110,10 @@ int imap_append_octets(struct imap_session *s, vx_slice octets)
 {
 	int rc;
 
+	/* no literal has a NUL (RFC 9051 4.3); in a literal8 it would be binary content
+	 */
+	if (s->append_failed == VX_OK && memchr(octets.ptr, '\0', octets.len) != NULL)
+		s->append_failed = s->append_binary ? VX_EUNSUP : VX_EPROTO;
 	if (s->append_failed != VX_OK)
 		return VX_OK; /* the rest of a message that was refused meanwhile */
 	rc = vx_blob_writer_add(s->writer, octets);
@@ -126,20 +130,30 @@ static void release(struct imap_task *t)
 	vx_blob_writer_free(t->data);
 }
 
-static int appended(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+/* "a OK [APPENDUID 38505 3955] ..." (RFC 4315 3) */
+static int tell_uid(struct imap_session *s, struct vx_buf *out)
 {
-	const struct vx_delivery_target *target = t->u.deliver.targets;
+	const struct vx_delivery_target *target = s->answer.task->u.deliver.targets;
 	char text[96];
-	int rc = t->result;
+	int rc = s->answer.result;
 
 	if (rc == VX_OK)
 		rc = target->result;
-	imap_view_sync(s, out, true);
 	if (rc == VX_ENOENT)
 		return imap_no(s, out, "[TRYCREATE] no such mailbox");
 	(void)snprintf(text, sizeof(text), "[APPENDUID %u %u] filed", target->uidvalidity,
 	    target->uid);
 	return imap_result(s, out, rc, text);
+}
+
+static int appended(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+{
+	(void)out;
+	return imap_answer(s, &(struct imap_answer){ .sync = true,
+				  .expunges = true,
+				  .result = t->result,
+				  .tail = tell_uid,
+				  .task = t });
 }
 
 static int submit(struct imap_session *s, struct vx_buf *out)
@@ -182,6 +196,22 @@ static int submit(struct imap_session *s, struct vx_buf *out)
 	return imap_submit(s, t, out);
 }
 
+static int not_taken(struct imap_session *s, struct vx_buf *out)
+{
+	if (s->append_failed == VX_EPROTO)
+		return imap_bad(s, out, "a message cannot have NUL octets");
+	if (s->append_failed == VX_EUNSUP)
+		return imap_no(s, out, "[UNKNOWN-CTE] binary messages are not kept");
+	return imap_result(s, out, s->append_failed, "");
+}
+
+/* An APPEND whose line ended before its message (the framing hands out others). */
+int imap_cmd_append(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	(void)c;
+	return imap_bad(s, out, "APPEND mailbox (flags) \"date\" message is expected");
+}
+
 int imap_append_end(struct imap_session *s, struct vx_buf *out)
 {
 	const vx_slice rest =
@@ -194,7 +224,7 @@ int imap_append_end(struct imap_session *s, struct vx_buf *out)
 	}
 	if (s->append_failed != VX_OK) {
 		imap_append_drop(s);
-		return imap_result(s, out, s->append_failed, "");
+		return not_taken(s, out);
 	}
 	return submit(s, out);
 }

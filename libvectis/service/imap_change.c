@@ -11,6 +11,9 @@ struct change { /* in the task's arena */
 	bool silent, conditional;
 	struct vx_uid_range *refused; /* of all ops so far */
 	size_t refused_count;
+	struct imap_flag_walk walk; /* the answer */
+	bool tail_begun;
+	size_t at; /* in refused */
 };
 
 /* What the op refused, after what earlier ones did. */
@@ -33,44 +36,53 @@ static int add_refused(struct imap_task *t, struct change *ch)
 	return VX_OK;
 }
 
-static void write_modseqs(
-    struct imap_session *s, struct vx_buf *out, const struct change *ch, uint64_t modseq)
+/* What the STORE did to each message, in steps. */
+static int store_body(struct imap_session *s, struct vx_buf *out)
 {
-	/* .SILENT does not silence MODSEQ (RFC 7162 3.1.3) */
-	for (size_t i = 0; i < ch->count; i++) {
-		const struct vx_snapshot *snap = s->view.snapshot;
-		const uint32_t last = vx_snapshot_rank(snap, ch->ranges[i].last);
+	struct change *ch = s->answer.task->data;
 
-		for (uint32_t seq = vx_snapshot_rank(snap, ch->ranges[i].first - 1) + 1;
-		     seq <= last; seq++)
-			vx_buf_printf(out,
-			    "* %" PRIu32 " FETCH (UID %" PRIu32 " MODSEQ (%" PRIu64
-			    "))\r\n",
-			    seq, vx_snapshot_uid(snap, seq), modseq);
-	}
+	return imap_flag_walk(s, &ch->walk, out);
 }
 
-static int store_answer(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+/* "a OK [MODIFIED 7,9] ..." (RFC 7162 3.1.3) */
+static int store_modified(struct imap_session *s, struct vx_buf *out)
+{
+	struct change *ch = s->answer.task->data;
+
+	if (!ch->tail_begun) {
+		vx_buf_add(out, s->tag);
+		vx_buf_add_str(out, " OK [MODIFIED ");
+		ch->tail_begun = true;
+	}
+	if (imap_write_uids(s, out, ch->refused, ch->refused_count, &ch->at, s->by_uid) !=
+	    VX_OK)
+		return VX_DATA;
+	vx_buf_add_str(out, "] these were changed by another\r\n");
+	return VX_OK;
+}
+
+static int store_answer(struct imap_session *s, struct imap_task *t)
 {
 	struct change *ch = t->data;
-	struct vx_buf text = { .max = IMAP_REPLY_MAX };
+	struct imap_answer a = {
+		.sync = true, .expunges = s->by_uid, .result = t->result, .ok = "done"
+	};
 
-	if (t->result == VX_OK && !ch->silent)
-		imap_write_flag_changes(s, out, 0, ch->ranges, ch->count,
-		    s->by_uid || s->condstore || s->rev2);
-	else if (t->result == VX_OK && s->condstore && t->u.flags.modseq > 0 &&
-		 ch->refused_count == 0)
-		write_modseqs(s, out, ch, t->u.flags.modseq);
-	imap_view_sync(s, out, s->by_uid);
-	if (t->result != VX_OK || ch->refused_count == 0)
-		return imap_result(s, out, t->result, "done");
-	vx_buf_add_str(&text, "[MODIFIED ");
-	imap_write_numbers(s, &text, ch->refused, ch->refused_count);
-	vx_buf_add_str(&text, "] these were changed by another");
-	(void)imap_ok(
-	    s, out, text.failed ? "[MODIFIED 1:*] changed by another" : text.ptr);
-	vx_buf_done(&text);
-	return VX_OK;
+	if (t->result != VX_OK)
+		return imap_answer(s, &a);
+	/* .SILENT does not silence MODSEQ (RFC 7162 3.1.3) */
+	ch->walk = (struct imap_flag_walk){ .ranges = ch->ranges,
+		.count = ch->count,
+		.since = ch->silent ? s->view.seen_modseq : 0,
+		.modseq_only = ch->silent,
+		.with_uid =
+		    s->by_uid || s->enabled[IMAP_CONDSTORE] || s->enabled[IMAP_REV2] };
+	if (!ch->silent || s->enabled[IMAP_CONDSTORE])
+		a.body = store_body;
+	if (ch->refused_count > 0)
+		a.tail = store_modified;
+	a.task = t;
+	return imap_answer(s, &a);
 }
 
 static int store_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
@@ -82,7 +94,7 @@ static int store_finish(struct imap_session *s, struct imap_task *t, struct vx_b
 	if (t->result == VX_OK)
 		imap_view_silence(s, t->u.flags.modseq);
 	if (t->result != VX_OK || t->u.flags.next_uid == 0)
-		return store_answer(s, t, out);
+		return store_answer(s, t);
 	t->u.flags.from_uid = t->u.flags.next_uid;
 	return imap_submit(s, t, out);
 }
@@ -100,7 +112,7 @@ static bool store_what(
 		if (!vx_cur_number(c, INT64_MAX, &op->unchanged_since) ||
 		    !vx_cur_char(c, ')') || !vx_imap_sp(c))
 			return false;
-		ch->conditional = s->condstore = true;
+		ch->conditional = s->enabled[IMAP_CONDSTORE] = true;
 	}
 	op->change = vx_cur_char(c, '+')   ? VX_FLAGS_ADD
 		     : vx_cur_char(c, '-') ? VX_FLAGS_REMOVE
@@ -151,7 +163,7 @@ int imap_cmd_store(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 	else if (s->view.read_only)
 		rc = imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
 	else if (ch->count == 0)
-		rc = imap_done_no_expunge(s, out, VX_OK, "nothing to change");
+		rc = imap_done_no_expunge(s, VX_OK, "nothing to change");
 	else if (!keep_names(t, &t->u.flags.keywords))
 		rc = imap_result(s, out, VX_ENOMEM, "");
 	else
@@ -170,37 +182,80 @@ int imap_cmd_store(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 
 /* --- COPY, MOVE ------------------------------------------------------------------ */
 
-static void write_copyuid(struct vx_buf *out, const struct vx_copy_op *op)
+struct copied { /* in the task's arena: where the answer is */
+	bool begun, second;
+	size_t at;
+};
+
+/* "[COPYUID 38505 304,319:320 3956:3958]" (RFC 4315 3): VX_OK or VX_DATA. */
+static int write_copyuid(struct imap_session *s, struct vx_buf *out)
 {
-	vx_buf_printf(out, "[COPYUID %" PRIu32 " ", op->uidvalidity);
-	vx_imap_write_ranges(out, op->from_uids, op->from_count);
-	vx_buf_add_char(out, ' ');
-	vx_imap_write_ranges(out, op->to_uids, op->to_count);
-	vx_buf_add_char(out, ']');
+	const struct vx_copy_op *op = &s->answer.task->u.copy;
+	struct copied *p = s->answer.task->data;
+
+	if (!p->begun)
+		vx_buf_printf(out, " OK [COPYUID %" PRIu32 " ", op->uidvalidity);
+	p->begun = true;
+	if (!p->second &&
+	    imap_write_uids(s, out, op->from_uids, op->from_count, &p->at, true) != VX_OK)
+		return VX_DATA;
+	if (!p->second) {
+		vx_buf_add_char(out, ' ');
+		p->second = true;
+		p->at = 0;
+	}
+	return imap_write_uids(s, out, op->to_uids, op->to_count, &p->at, true);
+}
+
+/* MOVE tells it before the EXPUNGEs (RFC 6851 4.3). */
+static int moved(struct imap_session *s, struct vx_buf *out)
+{
+	const struct copied *p = s->answer.task->data;
+
+	if (!p->begun)
+		vx_buf_add_char(out, '*');
+	if (write_copyuid(s, out) != VX_OK)
+		return VX_DATA;
+	vx_buf_add_str(out, "] moved\r\n");
+	return VX_OK;
+}
+
+static int copied(struct imap_session *s, struct vx_buf *out)
+{
+	const struct copied *p = s->answer.task->data;
+
+	if (!p->begun)
+		vx_buf_add(out, s->tag);
+	if (write_copyuid(s, out) != VX_OK)
+		return VX_DATA;
+	vx_buf_add_str(out, "] copied\r\n");
+	return VX_OK;
+}
+
+static int target_went(struct imap_session *s, struct vx_buf *out)
+{
+	return imap_no(s, out, "[TRYCREATE] no such mailbox");
 }
 
 static int copy_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
 	const struct vx_copy_op *op = &t->u.copy;
-	const bool any = t->result == VX_OK && op->from_count > 0;
+	struct imap_answer a = {
+		.sync = true, .expunges = true, .result = t->result, .ok = "done"
+	};
 
-	if (t->result == VX_ENOENT) { /* the target went meanwhile */
-		imap_view_sync(s, out, true);
-		return imap_no(s, out, "[TRYCREATE] no such mailbox");
+	(void)out;
+	if (t->result == VX_ENOENT)
+		a.tail = target_went;
+	if (t->result == VX_OK && op->from_count > 0) {
+		t->data = vx_arena_alloc(&t->arena, sizeof(struct copied));
+		a.task = t->data == NULL ? NULL : t;
 	}
-	if (any && op->move) { /* before the EXPUNGEs (RFC 6851 4.3) */
-		vx_buf_add_str(out, "* OK ");
-		write_copyuid(out, op);
-		vx_buf_add_str(out, " moved\r\n");
-	}
-	imap_view_sync(s, out, true);
-	if (!any || op->move)
-		return imap_result(s, out, t->result, "done");
-	vx_buf_add(out, s->tag);
-	vx_buf_add_str(out, " OK ");
-	write_copyuid(out, op);
-	vx_buf_add_str(out, " copied\r\n");
-	return VX_OK;
+	if (a.task != NULL && op->move)
+		a.body = moved;
+	else if (a.task != NULL)
+		a.tail = copied;
+	return imap_answer(s, &a);
 }
 
 /* VX_OK: to be submitted; VX_DONE: it was answered. */
@@ -222,12 +277,12 @@ static int copy_prepare(
 		(void)imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
 		return VX_DONE;
 	}
-	if (imap_find_mailbox(s, name, &op->to_mailbox) != VX_OK) {
-		(void)imap_no(s, out, "[TRYCREATE] no such mailbox");
+	if (imap_find_mailbox(s, name, &op->to_mailbox, NULL) != VX_OK) {
+		(void)imap_no_target(s, out, name);
 		return VX_DONE;
 	}
 	if (op->range_count == 0) {
-		(void)imap_done(s, out, VX_OK, "nothing to copy");
+		(void)imap_done(s, VX_OK, "nothing to copy");
 		return VX_DONE;
 	}
 	op->account = op->to_account = s->who.account;
@@ -269,7 +324,7 @@ static int expunge_finish(struct imap_session *s, struct imap_task *t, struct vx
 		t->u.expunge.from_uid = t->u.expunge.next_uid;
 		return imap_submit(s, t, out);
 	}
-	return imap_done(s, out, t->result, "done");
+	return imap_done(s, t->result, "done");
 }
 
 static int close_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
@@ -315,7 +370,7 @@ int imap_cmd_expunge(struct imap_session *s, struct vx_cursor *c, struct vx_buf 
 	else if (s->view.read_only)
 		rc = imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
 	else if (s->by_uid && count == 0)
-		rc = imap_done(s, out, VX_OK, "nothing to expunge");
+		rc = imap_done(s, VX_OK, "nothing to expunge");
 	if (rc != VX_MORE) {
 		imap_task_free(t);
 		return rc;

@@ -5,6 +5,7 @@
  * iterator goes on where it stood.
  */
 #include "base/mem.h"
+#include "mime/transfer.h"
 #include "service/imap_int.h"
 #include "vectis/date.h"
 #include "vectis/header.h"
@@ -20,6 +21,7 @@ struct imap_fetch {
 	size_t range_count, range;
 	uint32_t next_uid; /* where to go on in the range; 0: at its beginning */
 	bool want_uid, want_modseq;
+	bool looking; /* for messages without \Seen, which is set first */
 	uint64_t
 	    seen_modseq; /* changes from here on were made by \Seen: FLAGS are told */
 	uint32_t expected, written;
@@ -38,8 +40,13 @@ struct imap_fetch {
 	struct vx_blob_reader *reader; /* own; a job has it while it is under way */
 	struct vx_buf raw;  /* octets of a header or part that are gathered first */
 	struct vx_buf text; /* what was made of them */
-	bool decoded;       /* text has the BINARY part */
-	int cold_failed;    /* what a job said: not asked again */
+	struct vx_transfer
+	    transfer;     /* how a BINARY part is decoded while it is written */
+	bool measured;    /* octets and has_nul tell of the decoded part */
+	uint64_t decoded; /* octets */
+	bool has_nul;
+	uint64_t skip, left; /* decoded octets to pass over, and then to write */
+	int cold_failed;     /* what a job said: not asked again */
 	bool streaming; /* octets [stream, stream_end) of the body are being written */
 	uint64_t stream, stream_end;
 };
@@ -53,7 +60,7 @@ static void leave_message(struct imap_fetch *f)
 {
 	vx_blob_close(f->reader);
 	f->reader = NULL;
-	f->open = f->have_descriptor = f->decoded = f->streaming = false;
+	f->open = f->have_descriptor = f->measured = f->streaming = false;
 	f->item = 0;
 	vx_buf_shrink(&f->raw, PIECE);
 	vx_buf_shrink(&f->text, PIECE);
@@ -113,9 +120,11 @@ static int need_descriptor(struct imap_session *s)
 struct cold {
 	struct vx_blob_reader *reader; /* taken from the iterator meanwhile */
 	uint64_t offset, end;
-	bool decode;
-	char encoding[32];
-	struct vx_buf raw, text;
+	/* to be measured: how long, and what, the part is when it is decoded */
+	bool measure, has_nul;
+	struct vx_transfer transfer;
+	uint64_t decoded;
+	struct vx_buf piece;
 };
 
 static void cold_release(struct imap_task *t)
@@ -123,12 +132,19 @@ static void cold_release(struct imap_task *t)
 	struct cold *c = t->data;
 
 	vx_blob_close(c->reader);
-	vx_buf_done(&c->raw);
-	vx_buf_done(&c->text);
+	vx_buf_done(&c->piece);
 	vx_free(c);
 }
 
-static int cold_gather(struct cold *c)
+static void count_piece(struct cold *c)
+{
+	c->decoded += c->piece.len;
+	if (c->piece.len > 0 && memchr(c->piece.ptr, '\0', c->piece.len) != NULL)
+		c->has_nul = true;
+	vx_buf_reset(&c->piece);
+}
+
+static int cold_measure(struct cold *c)
 {
 	vx_slice piece;
 	int rc = VX_OK;
@@ -143,10 +159,15 @@ static int cold_gather(struct cold *c)
 		}
 		if (rc != VX_OK || piece.len == 0)
 			break;
-		vx_buf_add(&c->raw, piece);
+		vx_transfer_add(&c->transfer, piece, &c->piece);
+		if (c->piece.failed)
+			return VX_ENOMEM;
+		count_piece(c);
 		c->offset += piece.len;
 	}
-	return rc == VX_OK && c->raw.failed ? VX_ELIMIT : rc;
+	vx_transfer_end(&c->transfer, &c->piece);
+	count_piece(c);
+	return rc;
 }
 
 static void cold_run(struct vx_job *job)
@@ -154,16 +175,8 @@ static void cold_run(struct vx_job *job)
 	struct imap_task *t = imap_task_of(job);
 	struct cold *c = t->data;
 
-	if (!c->decode) {
-		t->result = vx_blob_fetch(c->reader, c->offset, PIECE);
-		return;
-	}
-	t->result = cold_gather(c);
-	if (t->result == VX_OK)
-		vx_transfer_decode(
-		    vx_slice_str(c->encoding), vx_buf_slice(&c->raw), &c->text);
-	if (c->text.failed)
-		t->result = VX_ELIMIT;
+	t->result =
+	    c->measure ? cold_measure(c) : vx_blob_fetch(c->reader, c->offset, PIECE);
 }
 
 static int cold_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
@@ -174,27 +187,26 @@ static int cold_finish(struct imap_session *s, struct imap_task *t, struct vx_bu
 	(void)out;
 	f->reader = c->reader;
 	c->reader = NULL;
-	s->busy = IMAP_FETCHING;
+	s->busy = IMAP_ANSWERING;
 	f->cold_failed = t->result;
-	if (c->decode && t->result == VX_OK) {
-		const struct vx_buf swap = f->text;
-
-		f->text = c->text;
-		c->text = swap;
-		f->decoded = true;
+	if (c->measure && t->result == VX_OK) {
+		f->measured = true;
+		f->decoded = c->decoded;
+		f->has_nul = c->has_nul;
 	}
 	return VX_OK;
 }
 
-/* Bring octets from the disk: VX_WAIT, or below 0. */
-static int fetch_cold(
-    struct imap_session *s, uint64_t offset, uint64_t end, const char *encoding)
+/*
+ * Bring octets from the disk, or (transfer) find out what [offset, end) is when it is
+ * decoded: VX_WAIT, or below 0.
+ */
+static int fetch_cold(struct imap_session *s, uint64_t offset, uint64_t end,
+    const struct vx_transfer *transfer)
 {
 	struct imap_fetch *f = s->fetch;
-	struct vx_buf nowhere = { .max = 1024 };
 	struct imap_task *t;
 	struct cold *c;
-	int rc;
 
 	if (f->cold_failed != VX_OK)
 		return f->cold_failed;
@@ -208,18 +220,15 @@ static int fetch_cold(
 	*c = (struct cold){ .reader = f->reader,
 		.offset = offset,
 		.end = end,
-		.raw = { .max = IMAP_TEXT_MAX },
-		.text = { .max = IMAP_TEXT_MAX } };
-	if (encoding != NULL) {
-		c->decode = true;
-		(void)snprintf(c->encoding, sizeof(c->encoding), "%s", encoding);
+		.piece = { .max = 2 * PIECE } };
+	if (transfer != NULL) {
+		c->measure = true;
+		c->transfer = *transfer;
 	}
 	f->reader = NULL;
 	t->data = c;
 	t->release = cold_release;
-	rc = imap_submit_job(s, t, &nowhere, cold_run);
-	vx_buf_done(&nowhere);
-	return rc == VX_WAIT ? VX_WAIT : VX_ETEMP;
+	return imap_submit_job_quiet(s, t, cold_run) == VX_WAIT ? VX_WAIT : VX_ETEMP;
 }
 
 static int need_reader(struct imap_session *s)
@@ -255,33 +264,71 @@ static int gather(struct imap_session *s, uint64_t offset, uint64_t end)
 	return rc;
 }
 
+/* Octets of a BINARY part, decoded: what was asked for of them goes to out. */
+static int write_decoded(struct imap_fetch *f, struct vx_buf *out)
+{
+	const vx_slice all = vx_buf_slice(&f->text);
+	const size_t skip = f->skip < all.len ? (size_t)f->skip : all.len;
+	const vx_slice rest = vx_slice_from(all, skip);
+	const vx_slice part =
+	    vx_slice_head(rest, f->left < rest.len ? (size_t)f->left : rest.len);
+
+	if (f->text.failed)
+		return VX_ENOMEM;
+	vx_buf_add(out, part);
+	f->skip -= skip;
+	f->left -= part.len;
+	vx_buf_reset(&f->text);
+	return VX_OK;
+}
+
+static int stream_piece(struct imap_fetch *f, vx_slice piece, struct vx_buf *out)
+{
+	f->stream += piece.len;
+	if (!f->measured) {
+		vx_buf_add(out, piece);
+		return VX_OK;
+	}
+	vx_transfer_add(&f->transfer, piece, &f->text);
+	if (f->stream == f->stream_end)
+		vx_transfer_end(&f->transfer, &f->text);
+	return write_decoded(f, out);
+}
+
+static void log_unread(const struct imap_session *s, int rc)
+{
+	vx_log(s->service->o.log, VX_LOG_ERROR, "message not read",
+	    VX_KV_U("account", s->view.account),
+	    VX_KV_U("uid", s->fetch->records[s->fetch->at].uid), VX_KV_ERR(rc));
+}
+
 int imap_fetch_stream(struct imap_session *s, struct vx_buf *out)
 {
 	struct imap_fetch *f = s->fetch;
 	int rc = VX_OK;
 
-	while (f->stream < f->stream_end) {
+	while (f->stream < f->stream_end && !(f->measured && f->left == 0)) {
 		const uint64_t left = f->stream_end - f->stream;
 		vx_slice piece;
 
 		if (out->len >= VX_SESSION_HIGH_WATER)
 			return VX_DATA;
+		if (imap_tired(s))
+			return VX_OK;
 		rc = vx_blob_read(
 		    f->reader, f->stream, left < PIECE ? (size_t)left : PIECE, &piece);
 		if (rc == VX_WAIT)
 			return fetch_cold(s, f->stream, f->stream_end, NULL);
 		if (rc == VX_OK && piece.len == 0)
 			rc = VX_ECORRUPT;
+		if (rc == VX_OK)
+			rc = stream_piece(f, piece, out);
 		if (rc != VX_OK) {
-			vx_log(s->service->o.log, VX_LOG_ERROR, "message not read",
-			    VX_KV_U("account", s->view.account),
-			    VX_KV_U("uid", f->records[f->at].uid), VX_KV_ERR(rc));
+			log_unread(s, rc);
 			return rc;
 		}
-		vx_buf_add(out, piece);
-		f->stream += piece.len;
 	}
-	f->streaming = false;
+	f->streaming = f->measured = false;
 	return VX_OK;
 }
 
@@ -336,9 +383,6 @@ static void write_text(
 	clip(it, &first, &end);
 	text = vx_slice_of(f->text.ptr + first, (size_t)(end - first));
 	name_section(f, it, out);
-	if (it->type == VX_ITEM_BINARY && text.len > 0 &&
-	    memchr(text.ptr, '\0', text.len) != NULL)
-		vx_buf_add_char(out, '~');
 	vx_buf_printf(out, "{%zu}\r\n", text.len);
 	vx_buf_add(out, text);
 }
@@ -401,7 +445,10 @@ static int write_section(
 	f->stream_end = r.end;
 	f->streaming = true;
 	/* small ones go with the rest; large ones straight to the connection's buffer */
-	return r.end - r.first <= IMAP_INLINE_MAX ? imap_fetch_stream(s, out) : VX_DATA;
+	if (r.end - r.first > IMAP_INLINE_MAX)
+		return VX_DATA;
+	rc = imap_fetch_stream(s, out);
+	return rc == VX_OK && f->streaming ? VX_DATA : rc;
 }
 
 static bool known_encoding(vx_slice e)
@@ -415,53 +462,59 @@ static bool known_encoding(vx_slice e)
 	return e.len == 0;
 }
 
-/* The part's transfer encoding; VX_EUNSUP: one that cannot be undone (RFC 3516 4.3). */
+/* How the part was encoded; VX_EUNSUP: it cannot be undone (RFC 3516 4.3). */
 static int part_encoding(
-    struct imap_session *s, const struct vx_imap_item *it, char *out, size_t cap)
+    struct imap_session *s, const struct vx_imap_item *it, struct vx_transfer *out)
 {
 	struct imap_fetch *f = s->fetch;
 	struct vx_part p;
 	int rc = need_descriptor(s);
 
-	if (rc == VX_OK && it->section.part_count > 0)
+	*out = (struct vx_transfer){ .kind = VX_TRANSFER_PLAIN };
+	if (rc == VX_OK && it->section.part_count > 0) {
 		rc = vx_imap_section_part(&f->descriptor, &it->section, &p);
-	if (rc != VX_OK)
-		return rc;
-	out[0] = '\0';
-	if (it->section.part_count == 0)
-		return VX_OK;
-	if (!known_encoding(p.encoding) || p.encoding.len >= cap)
-		return VX_EUNSUP;
-	if (p.encoding.len > 0)
-		memcpy(out, p.encoding.ptr, p.encoding.len);
-	out[p.encoding.len] = '\0';
-	return VX_OK;
+		if (rc == VX_OK && !known_encoding(p.encoding))
+			rc = VX_EUNSUP;
+		if (rc == VX_OK)
+			out->kind = vx_transfer_find(p.encoding);
+	}
+	return rc;
 }
 
+/* The part is read twice: how long it is must be told before its octets. */
 static int write_binary(
     struct imap_session *s, const struct vx_imap_item *it, struct vx_buf *out)
 {
 	struct imap_fetch *f = s->fetch;
+	uint64_t first = 0, end;
 	struct vx_octet_range r;
-	char encoding[32];
 	int rc = locate(s, it, &r);
 
 	if (rc == VX_OK)
-		rc = part_encoding(s, it, encoding, sizeof(encoding));
+		rc = part_encoding(s, it, &f->transfer);
 	if (rc == VX_OK)
 		rc = need_reader(s);
 	if (rc != VX_OK)
 		return rc;
-	if (!f->decoded)
-		return fetch_cold(s, r.first, r.end, encoding);
-	f->decoded = false;
-	if (it->type == VX_ITEM_BINARY) {
-		write_text(f, it, out);
-	} else {
-		name_section(f, it, out);
-		vx_buf_printf(out, "%zu", f->text.len);
+	if (!f->measured)
+		return fetch_cold(s, r.first, r.end, &f->transfer);
+	name_section(f, it, out);
+	if (it->type == VX_ITEM_BINARY_SIZE) {
+		f->measured = false;
+		vx_buf_add_number(out, f->decoded);
+		return VX_OK;
 	}
-	return VX_OK;
+	end = f->decoded;
+	clip(it, &first, &end);
+	if (f->has_nul)
+		vx_buf_add_char(out, '~');
+	vx_buf_printf(out, "{%" PRIu64 "}\r\n", end - first);
+	f->skip = first;
+	f->left = end - first;
+	f->stream = r.first;
+	f->stream_end = r.end;
+	f->streaming = true;
+	return VX_DATA;
 }
 
 static void write_flags(
@@ -488,9 +541,10 @@ static int write_described(
 	before = out->len;
 	if (rc == VX_OK)
 		rc = it->type == VX_ITEM_ENVELOPE
-			 ? vx_imap_write_envelope(out, &f->descriptor, s->rev2)
+			 ? vx_imap_write_envelope(
+			       out, &f->descriptor, s->enabled[IMAP_REV2])
 			 : vx_imap_write_structure(
-			       out, &f->descriptor, extensible, s->rev2);
+			       out, &f->descriptor, extensible, s->enabled[IMAP_REV2]);
 	if (rc !=
 	    VX_OK) { /* the item's name stands there: NIL keeps the answer readable */
 		vx_buf_truncate(out, before);
@@ -555,9 +609,7 @@ static void write_nil(
 		return;
 	f->failed = rc;
 	if (rc != VX_EUNSUP)
-		vx_log(s->service->o.log, VX_LOG_ERROR, "message not read",
-		    VX_KV_U("account", s->view.account),
-		    VX_KV_U("uid", f->records[f->at].uid), VX_KV_ERR(rc));
+		log_unread(s, rc);
 }
 
 /* --- messages -------------------------------------------------------------------- */
@@ -583,7 +635,8 @@ static void write_extras(
 	}
 }
 
-/* VX_OK: the message is written; VX_DATA: its body streams; VX_WAIT; below 0: close. */
+/* VX_OK: the message is written; VX_DATA: there is more of it; VX_WAIT; below 0: close.
+ */
 static int write_message(struct imap_session *s, struct vx_buf *out)
 {
 	struct imap_fetch *f = s->fetch;
@@ -604,8 +657,11 @@ static int write_message(struct imap_session *s, struct vx_buf *out)
 	}
 	while (f->item < f->what.count) {
 		const struct vx_imap_item *it = &f->what.items[f->item];
-		int rc = write_item(s, it, out);
+		int rc;
 
+		if (imap_full(s, out))
+			return VX_DATA;
+		rc = write_item(s, it, out);
 		if (rc == VX_WAIT && !f->streaming)
 			return rc; /* the item again when the octets are there */
 		if (rc < 0 && f->streaming)
@@ -648,18 +704,15 @@ static int load_batch(struct imap_session *s)
 	return rc == VX_OK && f->count == 0 ? VX_DONE : rc;
 }
 
-static int finish(struct imap_session *s, struct vx_buf *out, int rc)
+static int tell_result(struct imap_session *s, struct vx_buf *out)
 {
-	struct imap_fetch *f = s->fetch;
+	const struct imap_fetch *f = s->fetch;
 	const bool gone =
-	    !s->by_uid && f->what.changed_since == 0 && f->written < f->expected;
+	    !s->by_uid && !f->what.has_changed_since && f->written < f->expected;
+	const int rc = f->failed;
 
-	if (rc == VX_DONE)
-		rc = f->failed;
-	imap_fetch_free(f);
+	imap_fetch_free(s->fetch);
 	s->fetch = NULL;
-	s->busy = IMAP_IDLE_NOT;
-	imap_view_sync(s, out, s->by_uid);
 	if (rc == VX_EUNSUP)
 		return imap_no(
 		    s, out, "[UNKNOWN-CTE] a part has an unknown transfer encoding");
@@ -668,34 +721,42 @@ static int finish(struct imap_session *s, struct vx_buf *out, int rc)
 	return imap_result(s, out, rc, "done");
 }
 
+/* Messages until the step is over: VX_OK: all are written. */
 static int step(struct imap_session *s, struct vx_buf *out)
 {
 	struct imap_fetch *f = s->fetch;
 	int rc = VX_OK;
 
-	while (out->len < VX_SESSION_HIGH_WATER) {
+	while (!imap_full(s, out)) {
 		if (f->at == f->count) {
 			rc = load_batch(s);
 			if (rc != VX_OK) {
-				end_view(f);
-				return finish(s, out, rc);
+				f->failed = rc == VX_DONE ? f->failed : rc;
+				return VX_OK;
 			}
 		}
 		rc = write_message(s, out);
 		if (rc != VX_OK)
-			return rc == VX_DATA ? VX_OK : rc;
+			return rc;
 		leave_message(f);
 		f->at++;
 	}
-	return VX_OK;
+	return VX_DATA;
 }
 
-int imap_fetch_step(struct imap_session *s, struct vx_buf *out)
-{
-	const int rc = step(s, out);
+static int look_for_unseen(struct imap_session *s, struct vx_buf *out);
 
-	if (s->fetch != NULL)
-		end_view(s->fetch);
+static int fetch_body(struct imap_session *s, struct vx_buf *out)
+{
+	int rc;
+
+	if (s->fetch->looking) {
+		rc = look_for_unseen(s, out);
+		if (rc != VX_OK)
+			return rc;
+	}
+	rc = step(s, out);
+	end_view(s->fetch);
 	return rc;
 }
 
@@ -725,41 +786,36 @@ static bool sets_seen(const struct imap_session *s)
 	return false;
 }
 
-/* Is there a message without \Seen among them? */
-static bool any_unseen(struct imap_session *s)
+static int set_seen(struct imap_session *s);
+
+/* Is there a message without \Seen among them?  Then that is set first. */
+static int look_for_unseen(struct imap_session *s, struct vx_buf *out)
 {
 	struct imap_fetch *f = s->fetch;
 	bool found = false;
+	int rc = VX_OK;
 
-	while (!found && load_batch(s) == VX_OK)
-		for (size_t i = 0; i < f->count; i++)
+	while (!found && rc == VX_OK) {
+		if (imap_full(s, out)) {
+			end_view(f);
+			return VX_DATA;
+		}
+		rc = load_batch(s);
+		for (size_t i = 0; rc == VX_OK && i < f->count; i++)
 			found = found || (f->records[i].flags & VX_FLAG_SEEN) == 0;
+	}
 	end_view(f);
 	f->range = f->count = f->at = 0;
 	f->next_uid = 0;
-	return found;
-}
-
-static void give_up(struct imap_session *s)
-{
-	imap_fetch_free(s->fetch);
-	s->fetch = NULL;
-	s->busy = IMAP_IDLE_NOT;
-}
-
-static int submit_seen(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
-{
-	const int rc = imap_submit(s, t, out);
-
-	if (rc != VX_WAIT) /* and the tagged NO was written */
-		give_up(s);
-	return rc;
+	f->looking = false;
+	return found ? set_seen(s) : VX_OK;
 }
 
 static int seen_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
 	struct imap_fetch *f = s->fetch;
 
+	(void)out;
 	if (t->result != VX_OK && t->result != VX_ENOENT)
 		vx_log(s->service->o.log, VX_LOG_WARN, "\\Seen not set",
 		    VX_KV_U("account", s->view.account), VX_KV_ERR(t->result));
@@ -768,39 +824,34 @@ static int seen_finish(struct imap_session *s, struct imap_task *t, struct vx_bu
 	imap_view_silence(s, t->u.flags.modseq); /* the answers have FLAGS */
 	if (t->result == VX_OK && t->u.flags.next_uid != 0) {
 		t->u.flags.from_uid = t->u.flags.next_uid;
-		return submit_seen(s, t, out);
+		if (imap_submit_quiet(s, t) == VX_WAIT)
+			return VX_WAIT;
 	}
-	s->busy = IMAP_FETCHING;
+	s->busy = IMAP_ANSWERING;
 	return VX_OK;
 }
 
 /* \Seen first, so that what is answered is what is there (RFC 9051 6.4.5). */
-static int set_seen(struct imap_session *s, struct vx_buf *out)
+static int set_seen(struct imap_session *s)
 {
 	struct imap_fetch *f = s->fetch;
 	struct imap_task *t = imap_task_new(s, seen_finish);
+	struct vx_uid_range *uids =
+	    t == NULL ? NULL : vx_arena_array(&t->arena, f->range_count, sizeof(*uids));
 
-	struct vx_uid_range *uids;
-
-	if (t == NULL) {
-		give_up(s);
-		return imap_result(s, out, VX_ENOMEM, "");
+	if (uids == NULL) {
+		imap_task_free(t);
+		return VX_OK; /* no reason not to show the messages */
 	}
 	vx_flags_op_init(&t->u.flags);
 	t->u.flags.account = s->view.account;
 	t->u.flags.mailbox = s->view.mailbox;
-	uids = vx_arena_array(&t->arena, f->range_count, sizeof(*uids));
-	if (uids == NULL) {
-		imap_task_free(t);
-		give_up(s);
-		return imap_result(s, out, VX_ENOMEM, "");
-	}
 	memcpy(uids, f->ranges, f->range_count * sizeof(*uids));
 	t->u.flags.uids = uids;
 	t->u.flags.range_count = f->range_count;
 	t->u.flags.change = VX_FLAGS_ADD;
 	t->u.flags.flags = VX_FLAG_SEEN;
-	return submit_seen(s, t, out);
+	return imap_submit_quiet(s, t) == VX_WAIT ? VX_WAIT : VX_OK;
 }
 
 int imap_cmd_fetch(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
@@ -815,7 +866,7 @@ int imap_cmd_fetch(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 	if (f == NULL)
 		return imap_result(s, out, VX_ENOMEM, "");
 	vx_buf_init(&f->raw, VX_HEADER_OCTETS_MAX * 4);
-	vx_buf_init(&f->text, IMAP_TEXT_MAX);
+	vx_buf_init(&f->text, VX_HEADER_OCTETS_MAX * 4);
 	if (!vx_imap_sp(c) || !vx_imap_fetch_items(c, &s->arena, &f->what)) {
 		imap_fetch_free(f);
 		return imap_bad(s, out, "the items of FETCH are not understood");
@@ -824,10 +875,13 @@ int imap_cmd_fetch(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 	f->range_count = count;
 	f->expected = count_in(s, ranges, count);
 	f->want_uid = s->by_uid && !asks(f, VX_ITEM_UID);
-	s->condstore =
-	    s->condstore || f->what.changed_since > 0 || asks(f, VX_ITEM_MODSEQ);
-	f->want_modseq = f->what.changed_since > 0 && !asks(f, VX_ITEM_MODSEQ);
+	if (f->what.has_changed_since || asks(f, VX_ITEM_MODSEQ))
+		s->enabled[IMAP_CONDSTORE] = true;
+	f->want_modseq = f->what.has_changed_since && !asks(f, VX_ITEM_MODSEQ);
 	s->fetch = f;
-	s->busy = IMAP_FETCHING;
-	return sets_seen(s) && any_unseen(s) ? set_seen(s, out) : VX_OK;
+	f->looking = sets_seen(s);
+	return imap_answer(s, &(struct imap_answer){ .body = fetch_body,
+				  .sync = true,
+				  .expunges = s->by_uid,
+				  .tail = tell_result });
 }

@@ -8,15 +8,27 @@
 #include "vectis/imap_service.h"
 #include "vectis/sasl.h"
 
-#define IMAP_ARENA_MAX ((size_t)8 << 20)
-#define IMAP_BATCH 128 /* records read at a time */
-#define IMAP_REPLY_MAX                                                                   \
-	((size_t)64 << 20) /* what one command may write before it is sent */
-#define IMAP_TEXT_MAX                                                                    \
-	((size_t)256 << 20) /* a part that is decoded for BINARY or SEARCH */
+/*
+ * Memory of one connection.  Whatever a client asks, what its session owns stays below
+ * IMAP_SESSION_MAX: answers are written in steps (see imap_part_fn), never piled up.
+ */
+#define IMAP_ARENA_MAX ((size_t)2 << 20) /* a parsed command */
+#define IMAP_TASK_MAX ((size_t)8 << 20)  /* what an op or a SEARCH needs and answers */
+#define IMAP_REPLY_MAX ((size_t)4 << 20) /* one step: the high-water mark and one item   \
+					  */
+#define IMAP_SAVED_MAX 65536             /* ranges that "$" stands for (RFC 5182) */
+#define IMAP_SESSION_MAX ((size_t)20 << 20)
+
+#define IMAP_STEP_MS 2 /* so long a session works before it lets others have the loop */
+#define IMAP_SEARCH_MS 20 /* so long a SEARCH has a thread before others have it */
+#define IMAP_BATCH 128    /* records read at a time */
+#define IMAP_TEXT_MAX ((size_t)256 << 20) /* a message that SEARCH decodes, in its job   \
+					   */
 #define IMAP_INLINE_MAX                                                                  \
 	((size_t)32 * 1024) /* bodies up to here are written with the rest */
 #define IMAP_SILENT_MAX 32  /* own changes in one STORE .SILENT that are not told */
+#define IMAP_PATTERNS_MAX 32
+#define IMAP_PATTERN_OCTETS_MAX 4096 /* of all patterns of a LIST together */
 
 struct vx_imap_service {
 	struct vx_imap_service_options o;
@@ -29,12 +41,20 @@ enum imap_state {
 	IMAP_LOGOUT
 };
 
+/* What ENABLE, or a command that implies it, switched on. */
+enum imap_enable {
+	IMAP_ENABLE_NONE,
+	IMAP_REV2,
+	IMAP_CONDSTORE,
+	IMAP_ENABLES
+};
+
 /* What the session does instead of reading commands. */
 enum imap_busy {
 	IMAP_IDLE_NOT,  /* nothing: the next command */
 	IMAP_OP,        /* a store op is under way: see op_done */
 	IMAP_JOB,       /* a job is under way */
-	IMAP_FETCHING,  /* the iterator has more */
+	IMAP_ANSWERING, /* an answer is being written: see imap_answer */
 	IMAP_IDLING,    /* IDLE: waits for DONE */
 	IMAP_SASL,      /* waits for a response line */
 	IMAP_APPENDING, /* the message's octets come */
@@ -66,6 +86,27 @@ struct imap_task {
 	void *data;
 };
 
+/* Untagged FETCH (FLAGS) of records in ranges, in steps. */
+struct imap_flag_walk {
+	const struct vx_uid_range *ranges; /* borrowed */
+	size_t count, at;
+	uint32_t next_uid; /* where to go on in ranges[at]; 0: at its beginning */
+	uint64_t since;    /* changed after it; 0: all */
+	bool with_uid;
+	bool modseq_only; /* of own silent changes: what they did to MODSEQ (RFC
+			     7162 3.1.3) */
+};
+
+/* Telling what changed, in steps: EXPUNGEs, EXISTS, flags. */
+struct imap_sync {
+	bool active;
+	struct vx_snapshot *fresh; /* own, until it takes the old one's place */
+	uint32_t gone;             /* messages whose EXPUNGE is still to be told */
+	uint32_t below;            /* all of them have at most this sequence number */
+	struct vx_uid_range known;
+	struct imap_flag_walk flags;
+};
+
 struct imap_view { /* the selected mailbox as the client knows it */
 	uint32_t account, mailbox;
 	struct vx_snapshot *snapshot; /* own reference */
@@ -77,9 +118,31 @@ struct imap_view { /* the selected mailbox as the client knows it */
 	bool changed;               /* the watch said so */
 	struct vx_uid_range *saved; /* own: SEARCH RETURN (SAVE) */
 	size_t saved_count;
+	struct imap_sync sync;
 };
 
 struct imap_fetch; /* imap_fetch.c */
+
+/*
+ * A part of an answer that may be long: called until all is written, and returns when
+ * imap_full says so.  VX_OK: all of it is written.  VX_DATA: there is more.  VX_WAIT: a
+ * task is under way, call again when it is done.  Below 0: close the connection.
+ */
+typedef int imap_part_fn(struct imap_session *s, struct vx_buf *out);
+
+/*
+ * The answer to a command: its own data (body), then what changed in the mailbox (sync),
+ * then the tagged line (tail, or what result means).
+ */
+struct imap_answer {
+	imap_part_fn *body, *tail; /* NULL: none; the line for result */
+	bool sync, expunges;       /* tell changes; EXPUNGEs, too */
+	int result;
+	const char *ok;         /* static */
+	struct imap_task *task; /* own: what body and tail look at */
+	void *state;            /* the same without a task; in the session's arena */
+	void (*release)(void *state); /* may be NULL */
+};
 
 struct imap_session {
 	struct vx_session base;
@@ -87,7 +150,9 @@ struct imap_session {
 	struct vx_peer peer;
 	enum imap_state state;
 	enum imap_busy busy;
-	bool greeted, closing, rev2, condstore, stop_said;
+	bool greeted, closing, stop_said, secure, starting_tls;
+	bool enabled[IMAP_ENABLES];
+	uint64_t turn_ms; /* when drive was called */
 	unsigned bad;
 	uint64_t opened_ms;
 	struct vx_imap_frame frame;
@@ -103,7 +168,8 @@ struct imap_session {
 	struct imap_task *finishing;
 	bool task_done;
 	struct imap_view view;
-	struct imap_fetch *fetch; /* own, while FETCHING */
+	struct imap_answer answer; /* while ANSWERING */
+	struct imap_fetch *fetch;  /* own, while a FETCH is answered */
 	/* APPEND */
 	struct vx_blob_writer *writer; /* own */
 	uint32_t append_mailbox;
@@ -112,6 +178,7 @@ struct imap_session {
 	size_t append_prefix; /* octets of the command before the message */
 	bool append_utf8;
 	int append_failed;
+	bool append_binary; /* the message comes as literal8 */
 	bool append_waits;
 };
 
@@ -122,12 +189,23 @@ int imap_no(struct imap_session *s, struct vx_buf *out, const char *text);
 int imap_bad(struct imap_session *s, struct vx_buf *out, const char *text);
 /* The NO (or OK) that a result of the store means. */
 int imap_result(struct imap_session *s, struct vx_buf *out, int rc, const char *ok);
-/* Tell what changed, then the tagged line. */
-int imap_done(struct imap_session *s, struct vx_buf *out, int rc, const char *ok);
+/* Write an answer in steps; VX_OK.  answer is copied, and its task and state are taken.
+ */
+int imap_answer(struct imap_session *s, const struct imap_answer *answer);
+/* Tell what changed, then the tagged line: the end of most commands. */
+int imap_done(struct imap_session *s, int rc, const char *ok);
 /* The same for FETCH, STORE, SEARCH: no EXPUNGE unless by UID (RFC 9051 7.5.1). */
-int imap_done_no_expunge(
-    struct imap_session *s, struct vx_buf *out, int rc, const char *ok);
+int imap_done_no_expunge(struct imap_session *s, int rc, const char *ok);
+int imap_answer_step(struct imap_session *s, struct vx_buf *out);
+void imap_answer_drop(struct imap_session *s);
+/* Time or room of this step is used up. */
+bool imap_full(const struct imap_session *s, const struct vx_buf *out);
+bool imap_tired(const struct imap_session *s);
 
+/* Run the command of a complete line. */
+int imap_run_command(struct imap_session *s, vx_slice line, struct vx_buf *out);
+/* "DONE" while IDLE is under way. */
+int imap_end_idle(struct imap_session *s, vx_slice line, struct vx_buf *out);
 void imap_write_capability(const struct imap_session *s, struct vx_buf *out);
 /* A line while AUTHENTICATE is under way. */
 int imap_sasl_response(struct imap_session *s, vx_slice line, struct vx_buf *out);
@@ -139,8 +217,13 @@ struct imap_task *imap_task_new(struct imap_session *s,
 void imap_task_free(struct imap_task *t);
 /* VX_WAIT, or the tagged NO when it cannot be submitted.  finish may submit its own. */
 int imap_submit(struct imap_session *s, struct imap_task *t, struct vx_buf *out);
+int imap_finish_task(struct imap_session *s, struct vx_buf *out);
 int imap_submit_job(struct imap_session *s, struct imap_task *t, struct vx_buf *out,
     void (*run)(struct vx_job *job));
+/* The same without an answer: below 0 when it cannot be submitted. */
+int imap_submit_quiet(struct imap_session *s, struct imap_task *t);
+int imap_submit_job_quiet(
+    struct imap_session *s, struct imap_task *t, void (*run)(struct vx_job *job));
 struct imap_task *imap_task_of(struct vx_job *job);
 
 /* --- commands: VX_OK answered, VX_WAIT something is under way -------------------- */
@@ -151,38 +234,50 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_list, imap_cmd_lsub, imap_cmd_status, imap_cmd_create, imap_cmd_delete,
     imap_cmd_rename, imap_cmd_subscribe, imap_cmd_unsubscribe, imap_cmd_namespace,
     imap_cmd_fetch, imap_cmd_store, imap_cmd_copy, imap_cmd_move, imap_cmd_expunge,
-    imap_cmd_search, imap_cmd_check, imap_cmd_login, imap_cmd_authenticate;
+    imap_cmd_search, imap_cmd_append, imap_cmd_check, imap_cmd_login,
+    imap_cmd_authenticate;
 
 bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out);
-/* The mailbox of a name: VX_OK or VX_ENOENT. */
-int imap_find_mailbox(struct imap_session *s, vx_slice name, uint32_t *mailbox);
+/*
+ * The mailbox of a name: VX_OK or VX_ENOENT.  *canonical (may be NULL) is the name as the
+ * store has it, in the session's arena.
+ */
+int imap_find_mailbox(
+    struct imap_session *s, vx_slice name, uint32_t *mailbox, vx_slice *canonical);
+/* NO: the mailbox to copy or append to is not there. */
+int imap_no_target(struct imap_session *s, struct vx_buf *out, vx_slice name);
+/* " \Sent \Junk" */
+void imap_write_uses(unsigned use, struct vx_buf *out);
+/* "(MESSAGES UNSEEN ...)" as bits; its answer; that it enables CONDSTORE. */
+bool imap_status_items(struct vx_cursor *c, unsigned *items);
+void imap_write_status(struct imap_session *s, struct vx_buf *out, vx_slice name,
+    const struct vx_mailbox_status *st, unsigned items);
+void imap_status_enables(struct imap_session *s, unsigned items);
+/* The LIST response that tells what was selected, asked for as `asked`. */
+void imap_list_selected(
+    struct imap_session *s, vx_slice name, vx_slice asked, struct vx_buf *out);
 
 /* --- the view -------------------------------------------------------------------- */
 
 void imap_view_close(struct imap_session *s);
-/* Untagged EXPUNGE, EXISTS, FETCH for what changed; expunges only when they may be told.
- */
-void imap_view_sync(struct imap_session *s, struct vx_buf *out, bool expunges);
+/* Begin to tell what changed; expunges only when they may be told. */
+void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges);
+int imap_sync_step(struct imap_session *s, struct vx_buf *out);
+int imap_flag_walk(struct imap_session *s, struct imap_flag_walk *w, struct vx_buf *out);
 /* The UIDs of a set, in the arena.  VX_EINVAL: numbers of messages that are not there. */
 int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set, bool by_uid,
     struct vx_arena *arena, struct vx_uid_range **out, size_t *count);
 /* "SP set" of a command as UIDs: VX_OK, or BAD was answered (VX_DONE). */
 int imap_view_set(struct imap_session *s, struct vx_cursor *c, struct vx_arena *arena,
     struct vx_buf *out, struct vx_uid_range **ranges, size_t *count);
-/* Untagged FETCH (FLAGS) of records in ranges, changed after since (0: all). */
-void imap_write_flag_changes(struct imap_session *s, struct vx_buf *out, uint64_t since,
-    const struct vx_uid_range *ranges, size_t count, bool with_uid);
 /* A change of our own that the answer to its command tells, or that is not to be told. */
 void imap_view_silence(struct imap_session *s, uint64_t modseq);
-/* The numbers a client gave: UIDs as they are, or their sequence numbers, as a set. */
-void imap_write_numbers(struct imap_session *s, struct vx_buf *out,
-    const struct vx_uid_range *ranges, size_t count);
+/* "1:3,5" of ranges from *at on, as sequence numbers or UIDs: VX_OK or VX_DATA. */
+int imap_write_uids(struct imap_session *s, struct vx_buf *out,
+    const struct vx_uid_range *ranges, size_t count, size_t *at, bool as_uids);
 
 /* --- FETCH, APPEND --------------------------------------------------------------- */
 
-/* Write more: VX_OK (call again, or the command was answered), VX_WAIT, below 0: close.
- */
-int imap_fetch_step(struct imap_session *s, struct vx_buf *out);
 /* Octets of a body are to be written straight to out: VX_OK all, VX_DATA, VX_WAIT. */
 bool imap_fetch_streaming(const struct imap_fetch *f);
 int imap_fetch_stream(struct imap_session *s, struct vx_buf *out);

@@ -21,6 +21,7 @@ void imap_view_close(struct imap_session *s)
 		return;
 	vx_watch_remove(s->service->o.store, &s->view.watch);
 	vx_snapshot_free(s->view.snapshot);
+	vx_snapshot_free(s->view.sync.fresh);
 	vx_free(s->view.saved);
 	s->view = (struct imap_view){ 0 };
 	if (s->state == IMAP_SELECTED)
@@ -34,13 +35,17 @@ static void write_flag_lists(struct imap_session *s, struct vx_buf *out)
 	vx_slice names[VX_KEYWORDS_MAX];
 	struct vx_view *v;
 	uint64_t known = VX_FLAG_SYSTEM;
+	bool room = false;
 
 	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
 		return;
 	if (vx_mailbox_keywords(v, s->view.account, s->view.mailbox, names) == VX_OK)
-		for (unsigned i = 0; i < VX_KEYWORDS_MAX; i++)
-			known |=
-			    names[i].len > 0 ? (uint64_t)1 << (VX_KEYWORD_FIRST + i) : 0;
+		for (unsigned i = 0; i < VX_KEYWORDS_MAX; i++) {
+			if (names[i].len > 0)
+				known |= (uint64_t)1 << (VX_KEYWORD_FIRST + i);
+			else
+				room = true;
+		}
 	vx_buf_add_str(out, "* FLAGS ");
 	vx_imap_write_flags(out, known, names);
 	vx_buf_add_str(out, "\r\n* OK [PERMANENTFLAGS ");
@@ -49,47 +54,83 @@ static void write_flag_lists(struct imap_session *s, struct vx_buf *out)
 	} else {
 		vx_imap_write_flags(out, known, names);
 		vx_buf_truncate(out, out->len - 1);
-		vx_buf_add_str(out, " \\*)");
+		vx_buf_add_str(out, room ? " \\*)" : ")");
 	}
 	vx_buf_add_str(out, "] these can be set\r\n");
 	vx_view_end(v);
 }
 
-/* The first message without \Seen, for RFC 3501's UNSEEN. */
-static uint32_t first_unseen(struct imap_session *s)
+/* What SELECT still has to write. */
+struct opening {
+	vx_slice name, asked; /* as the store has it, as the client wrote it */
+	uint32_t next;        /* UID from where the first unseen message is looked for */
+	uint32_t unseen;      /* its number, for RFC 3501's UNSEEN */
+};
+
+/* Look on for the first message without \Seen: VX_OK, or VX_DATA. */
+static int find_unseen(struct imap_session *s, struct opening *o, struct vx_buf *out)
 {
 	struct vx_record records[IMAP_BATCH];
-	uint32_t next = 1, found = 0;
 
-	while (next != 0 && found == 0) {
+	while (o->next != 0 && o->unseen == 0) {
 		const struct vx_record_query q = { .account = s->view.account,
 			.mailbox = s->view.mailbox,
-			.first_uid = next,
+			.first_uid = o->next,
 			.last_uid = UINT32_MAX };
 		struct vx_view *v;
 		size_t count = 0;
-		int rc = vx_view_begin(s->service->o.store, &v);
+		int rc;
 
+		if (imap_full(s, out))
+			return VX_DATA;
+		rc = vx_view_begin(s->service->o.store, &v);
 		if (rc == VX_OK) {
-			rc = vx_records_read(v, &q, records, IMAP_BATCH, &count, &next);
+			rc =
+			    vx_records_read(v, &q, records, IMAP_BATCH, &count, &o->next);
 			vx_view_end(v);
 		}
 		if (rc != VX_OK)
-			return 0;
-		for (size_t i = 0; i < count && found == 0; i++)
+			return VX_OK; /* it is a hint only */
+		for (size_t i = 0; i < count && o->unseen == 0; i++)
 			if ((records[i].flags & VX_FLAG_SEEN) == 0)
-				found = vx_snapshot_seq(s->view.snapshot, records[i].uid);
+				o->unseen =
+				    vx_snapshot_seq(s->view.snapshot, records[i].uid);
 	}
-	return found;
+	return VX_OK;
+}
+
+static int write_opening(struct imap_session *s, struct vx_buf *out)
+{
+	const struct vx_mailbox_status *st = vx_snapshot_status(s->view.snapshot);
+	struct opening *o = s->answer.state;
+	const bool rev2 = s->enabled[IMAP_REV2];
+
+	if (find_unseen(s, o, out) != VX_OK)
+		return VX_DATA;
+	vx_buf_printf(out, "* %u EXISTS\r\n", vx_snapshot_count(s->view.snapshot));
+	if (!rev2)
+		vx_buf_add_str(out, "* 0 RECENT\r\n");
+	if (o->unseen > 0)
+		vx_buf_printf(out, "* OK [UNSEEN %u] the first unseen\r\n", o->unseen);
+	write_flag_lists(s, out);
+	vx_buf_printf(out,
+	    "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] the next UID\r\n"
+	    "* OK [HIGHESTMODSEQ %llu] the newest change\r\n",
+	    st->uidvalidity, st->uidnext, (unsigned long long)st->highestmodseq);
+	if (rev2)
+		imap_list_selected(s, o->name, o->asked, out);
+	return VX_OK;
 }
 
 static int select_mailbox(
     struct imap_session *s, vx_slice name, bool read_only, struct vx_buf *out)
 {
+	struct opening *o = vx_arena_alloc(&s->arena, sizeof(*o));
 	const struct vx_mailbox_status *st;
 	struct vx_snapshot *snapshot;
-	uint32_t mailbox, unseen;
-	int rc = imap_find_mailbox(s, name, &mailbox);
+	uint32_t mailbox;
+	vx_slice found = { 0 };
+	int rc = o == NULL ? VX_ENOMEM : imap_find_mailbox(s, name, &mailbox, &found);
 
 	if (s->view.snapshot != NULL) {
 		imap_view_close(s);
@@ -109,26 +150,13 @@ static int select_mailbox(
 	s->view.watch.changed = on_change;
 	(void)vx_watch_add(s->service->o.store, &s->view.watch, s->view.account, mailbox);
 	s->state = IMAP_SELECTED;
-	vx_buf_printf(out, "* %u EXISTS\r\n", vx_snapshot_count(snapshot));
-	if (!s->rev2) {
-		vx_buf_add_str(out, "* 0 RECENT\r\n");
-		unseen = st->unseen == 0 ? 0 : first_unseen(s);
-		if (unseen > 0)
-			vx_buf_printf(
-			    out, "* OK [UNSEEN %u] the first unseen\r\n", unseen);
-	}
-	write_flag_lists(s, out);
-	vx_buf_printf(out,
-	    "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] the next UID\r\n"
-	    "* OK [HIGHESTMODSEQ %llu] the newest change\r\n",
-	    st->uidvalidity, st->uidnext, (unsigned long long)st->highestmodseq);
-	if (s->rev2) {
-		vx_buf_add_str(out, "* LIST () \"/\" ");
-		vx_imap_write_mailbox(out, name, true);
-		vx_buf_add_str(out, "\r\n");
-	}
-	return imap_ok(
-	    s, out, read_only ? "[READ-ONLY] selected" : "[READ-WRITE] selected");
+	o->name = found;
+	o->asked = name;
+	o->next = s->enabled[IMAP_REV2] || st->unseen == 0 ? 0 : 1;
+	return imap_answer(
+	    s, &(struct imap_answer){ .body = write_opening,
+		   .state = o,
+		   .ok = read_only ? "[READ-ONLY] selected" : "[READ-WRITE] selected" });
 }
 
 static int cmd_open(
@@ -139,7 +167,7 @@ static int cmd_open(
 	if (!vx_imap_sp(c) || !imap_mailbox_name(s, c, &name))
 		return imap_bad(s, out, "a mailbox is expected");
 	if (vx_cur_text(c, VX_S(" (CONDSTORE)")))
-		s->condstore = true;
+		s->enabled[IMAP_CONDSTORE] = true;
 	if (!vx_cur_end(c))
 		return imap_bad(s, out, "nothing is expected after the mailbox");
 	return select_mailbox(s, name, read_only, out);
@@ -165,158 +193,8 @@ int imap_cmd_unselect(struct imap_session *s, struct vx_cursor *c, struct vx_buf
 int imap_cmd_check(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
 	(void)c;
-	return imap_done(s, out, VX_OK, "done");
-}
-
-/* --- what changed ---------------------------------------------------------------- */
-
-/* Sequence numbers of the old snapshot that are gone, highest first. */
-static void write_expunges(struct imap_session *s, struct vx_buf *out,
-    const struct vx_uid_range *gone, size_t count)
-{
-	const struct vx_snapshot *old = s->view.snapshot;
-
-	for (size_t i = count; i-- > 0;) {
-		const uint32_t low = vx_snapshot_rank(old, gone[i].first - 1);
-
-		for (uint32_t seq = vx_snapshot_rank(old, gone[i].last); seq > low; seq--)
-			vx_buf_printf(out, "* %u EXPUNGE\r\n", seq);
-	}
-}
-
-static void write_one_change(struct imap_session *s, struct vx_buf *out,
-    const struct vx_record *r, const vx_slice *names, bool with_uid)
-{
-	const uint32_t seq = vx_snapshot_seq(s->view.snapshot, r->uid);
-
-	if (seq == 0)
-		return; /* not told yet that it exists */
-	vx_buf_printf(out, "* %u FETCH (", seq);
-	if (with_uid)
-		vx_buf_printf(out, "UID %u ", r->uid);
-	vx_buf_add_str(out, "FLAGS ");
-	vx_imap_write_flags(out, r->flags, names);
-	if (s->condstore)
-		vx_buf_printf(out, " MODSEQ (%llu)", (unsigned long long)r->modseq);
-	vx_buf_add_str(out, ")\r\n");
-}
-
-void imap_view_silence(struct imap_session *s, uint64_t modseq)
-{
-	if (modseq > 0 && s->view.silent_count < IMAP_SILENT_MAX)
-		s->view.silent[s->view.silent_count++] = modseq;
-}
-
-static bool is_silent(const struct imap_view *v, uint64_t modseq)
-{
-	for (size_t i = 0; i < v->silent_count; i++)
-		if (v->silent[i] == modseq)
-			return true;
-	return false;
-}
-
-static void write_changes_in(struct imap_session *s, struct vx_view *v,
-    struct vx_buf *out, struct vx_record_query *q, const vx_slice *names, bool with_uid)
-{
-	struct vx_record records[IMAP_BATCH];
-	uint32_t next = q->first_uid;
-
-	while (next != 0) {
-		size_t n = 0;
-
-		q->first_uid = next;
-		if (vx_records_read(v, q, records, IMAP_BATCH, &n, &next) != VX_OK)
-			return;
-		for (size_t k = 0; k < n; k++)
-			if (q->changed_since == 0 ||
-			    !is_silent(&s->view, records[k].modseq))
-				write_one_change(s, out, &records[k], names, with_uid);
-	}
-}
-
-void imap_write_flag_changes(struct imap_session *s, struct vx_buf *out, uint64_t since,
-    const struct vx_uid_range *ranges, size_t count, bool with_uid)
-{
-	vx_slice names[VX_KEYWORDS_MAX];
-	struct vx_view *v;
-
-	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
-		return;
-	if (vx_mailbox_keywords(v, s->view.account, s->view.mailbox, names) == VX_OK) {
-		for (size_t i = 0; i < count; i++) {
-			struct vx_record_query q = { .account = s->view.account,
-				.mailbox = s->view.mailbox,
-				.first_uid = ranges[i].first,
-				.last_uid = ranges[i].last,
-				.changed_since = since };
-
-			write_changes_in(s, v, out, &q, names, with_uid);
-		}
-	}
-	vx_view_end(v);
-}
-
-static int find_vanished(struct imap_session *s, struct vx_arena *arena,
-    struct vx_uid_range **gone, size_t *count)
-{
-	struct vx_view *v;
-	int rc = vx_view_begin(s->service->o.store, &v);
-
-	if (rc != VX_OK)
-		return rc;
-	rc = vx_mailbox_vanished(
-	    v, s->view.account, s->view.mailbox, s->view.seen_modseq, arena, gone, count);
-	vx_view_end(v);
-	return rc;
-}
-
-/* The new snapshot takes the old one's place; what is new and what changed is told. */
-static void advance(struct imap_session *s, struct vx_buf *out, struct vx_snapshot *fresh)
-{
-	const struct vx_mailbox_status *st = vx_snapshot_status(fresh);
-	const uint32_t old_next = vx_snapshot_status(s->view.snapshot)->uidnext;
-
-	vx_snapshot_free(s->view.snapshot);
-	s->view.snapshot = fresh;
-	if (st->uidnext != old_next)
-		vx_buf_printf(out, "* %u EXISTS\r\n", vx_snapshot_count(fresh));
-	/* what is new has not been fetched: only flags of what was known are told */
-	if (old_next > 1)
-		imap_write_flag_changes(s, out, s->view.seen_modseq,
-		    &(struct vx_uid_range){ 1, old_next - 1 }, 1,
-		    s->by_uid || s->rev2 || s->condstore);
-	s->view.seen_modseq = st->highestmodseq;
-	s->view.silent_count = 0;
-}
-
-void imap_view_sync(struct imap_session *s, struct vx_buf *out, bool expunges)
-{
-	struct vx_arena arena = { .limit = IMAP_ARENA_MAX };
-	struct vx_uid_range *gone = NULL;
-	struct vx_snapshot *fresh;
-	size_t count = 0;
-	int rc;
-
-	if (s->view.snapshot == NULL)
-		return;
-	rc = vx_snapshot_take(
-	    s->service->o.store, s->view.account, s->view.mailbox, &fresh);
-	if (rc == VX_ENOENT && !s->closing) {
-		vx_buf_add_str(out, "* BYE the selected mailbox was deleted\r\n");
-		s->closing = true;
-	}
-	if (rc != VX_OK)
-		return;
-	s->view.changed = false;
-	if (vx_snapshot_status(fresh)->highestmodseq == s->view.seen_modseq ||
-	    find_vanished(s, &arena, &gone, &count) != VX_OK ||
-	    (count > 0 && !expunges)) {
-		vx_snapshot_free(fresh);
-	} else {
-		write_expunges(s, out, gone, count);
-		advance(s, out, fresh);
-	}
-	vx_arena_done(&arena);
+	(void)out;
+	return imap_done(s, VX_OK, "done");
 }
 
 /* --- sets ------------------------------------------------------------------------ */
@@ -354,7 +232,7 @@ static size_t merge(struct vx_uid_range *r, size_t n)
 	return merged;
 }
 
-/* One range of the set; VX_ENOENT: it names nothing. */
+/* One range of the set; VX_ENOENT: it names nothing; VX_EINVAL: no such message. */
 static int resolve_range(struct imap_session *s, const struct vx_imap_range *in,
     bool by_uid, struct vx_uid_range *out)
 {
@@ -365,12 +243,14 @@ static int resolve_range(struct imap_session *s, const struct vx_imap_range *in,
 	const uint32_t b = number_of(s, in->last, by_uid);
 	const uint32_t low = a < b ? a : b, high = a < b ? b : a;
 
+	if (!by_uid && (low == 0 || high > last))
+		return VX_EINVAL; /* RFC 9051 9: seq-number */
 	if (low == 0 || low > last)
-		return by_uid ? VX_ENOENT : VX_EINVAL;
+		return VX_ENOENT;
 	/* what came after the client was told is not there for it */
 	*out = by_uid ? (struct vx_uid_range){ low, high < last ? high : last }
 		      : (struct vx_uid_range){ vx_snapshot_uid(snap, low),
-				vx_snapshot_uid(snap, high < last ? high : last) };
+				vx_snapshot_uid(snap, high) };
 	return VX_OK;
 }
 
@@ -418,24 +298,24 @@ int imap_view_set(struct imap_session *s, struct vx_cursor *c, struct vx_arena *
 	return rc == VX_OK ? VX_OK : VX_DONE;
 }
 
-void imap_write_numbers(struct imap_session *s, struct vx_buf *out,
-    const struct vx_uid_range *ranges, size_t count)
+int imap_write_uids(struct imap_session *s, struct vx_buf *out,
+    const struct vx_uid_range *ranges, size_t count, size_t *at, bool as_uids)
 {
 	const struct vx_snapshot *snap = s->view.snapshot;
-	const char *separator = "";
 
-	if (s->by_uid) {
-		vx_imap_write_ranges(out, ranges, count);
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		const uint32_t first = vx_snapshot_rank(snap, ranges[i].first - 1) + 1;
-		const uint32_t last = vx_snapshot_rank(snap, ranges[i].last);
+	for (; *at < count; (*at)++) {
+		const struct vx_uid_range *r = &ranges[*at];
+		const uint32_t first =
+		    as_uids ? r->first : vx_snapshot_rank(snap, r->first - 1) + 1;
+		const uint32_t last = as_uids ? r->last : vx_snapshot_rank(snap, r->last);
 
+		if (imap_full(s, out))
+			return VX_DATA;
 		if (last < first)
 			continue;
-		vx_buf_printf(
-		    out, first == last ? "%s%u" : "%s%u:%u", separator, first, last);
-		separator = ",";
+		if (*at > 0)
+			vx_buf_add_char(out, ',');
+		vx_imap_write_ranges(out, &(struct vx_uid_range){ first, last }, 1);
 	}
+	return VX_OK;
 }

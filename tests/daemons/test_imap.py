@@ -144,7 +144,7 @@ class Imap(unittest.TestCase):
         self.refused(c, f'LOGIN alice@{DOMAIN} {PASSWORD}', 'BAD')
         self.refused(c, 'FETCH 1 FLAGS', 'BAD')
         for word in ('IDLE', 'NAMESPACE', 'UIDPLUS', 'MOVE', 'SPECIAL-USE', 'ENABLE', 'ID',
-                     'LITERAL-', 'SASL-IR', 'UNSELECT', 'ESEARCH', 'STATUS=SIZE'):
+                     'LITERAL-', 'UNSELECT', 'ESEARCH', 'STATUS=SIZE'):
             self.assertRegex(self.ok(c, 'CAPABILITY'), rf' {word}[ \r]')
         self.assertIn('* BYE', self.ok(c, 'LOGOUT'))
         self.assertEqual(c.response(), b'')
@@ -239,7 +239,7 @@ class Imap(unittest.TestCase):
         self.ok(c, 'SUBSCRIBE Done/2026')
         self.assertIn('Done/2026', self.ok(c, 'LSUB "" *'))
         self.assertIn('(\\HasChildren \\Noselect) "/" "Done"', self.ok(c, 'LSUB "" %'))
-        self.assertIn('CHILDINFO ("SUBSCRIBED")',
+        self.assertIn('"CHILDINFO" ("SUBSCRIBED")',
                       self.ok(c, 'LIST (SUBSCRIBED RECURSIVEMATCH) "" %'))
         text = self.ok(c, 'LIST (SPECIAL-USE) "" * RETURN (STATUS (MESSAGES SIZE))')
         self.assertEqual(text.count('* LIST'), 5)
@@ -263,7 +263,7 @@ class Imap(unittest.TestCase):
         self.assertIn('&ANw-bersicht &-', self.ok(self.connect('bob'), 'LIST "" "*sicht*"'))
         text = self.ok(c, 'SELECT INBOX')
         self.assertNotIn('RECENT', text)
-        self.assertIn('* LIST () "/" "INBOX"', text)
+        self.assertIn('* LIST (\\HasNoChildren) "/" "INBOX"', text)
 
     def fill(self, c):
         self.assertRegex(c.append('INBOX', MULTI, '(\\Seen $Work) "01-Nov-2026 10:00:00 +0100" ')[0],
@@ -352,7 +352,7 @@ class Imap(unittest.TestCase):
         self.ok(c, 'EXAMINE INBOX')
         self.refused(c, 'STORE 1 FLAGS ()', 'NO [READ-ONLY]')
         self.refused(c, 'EXPUNGE', 'NO [READ-ONLY]')
-        for bad in ('1', '1 FLAGS', '1 +FLAGS (\\Recent)', '1 FLAGS (\\Nonsense)', '9 FLAGS ()'):
+        for bad in ('1', '1 FLAGS', '1 +FLAGS (\\)', '9 FLAGS ()'):
             self.refused(d, f'STORE {bad}', 'BAD')
         for i in range(40):
             status, _ = d.say(f'STORE 1 +FLAGS (k{i})')
@@ -431,7 +431,7 @@ class Imap(unittest.TestCase):
         self.assertTrue(c.append('INBOX', b'')[0].startswith('NO'))
         c.send('b APPEND INBOX {99999999999}\r\n')
         self.assertIn(b'[TOOBIG]', c.response())
-        c.send('c APPEND INBOX (\\Nonsense) {5}\r\n')
+        c.send('c APPEND INBOX (\\) {5}\r\n')
         self.assertIn(b'BAD', c.response())
         # a literal that does not wait is swallowed when it is refused
         c.send(b'd APPEND nowhere {5+}\r\nhello\r\ne NOOP\r\n')

@@ -64,7 +64,7 @@ START_TEST(strings)
 		{ VX_SLICE_INIT("{0}\r\n"), "", "" },
 		{ VX_SLICE_INIT("{3}\r\na\r\nb"), "a\r\n", "b" },
 		{ VX_SLICE_INIT("{3+}\r\nabc d"), "abc", " d" },
-		{ VX_SLICE_INIT("~{3}\r\nabc"), "abc", "" },
+		{ VX_SLICE_INIT("~{3}\r\nabc"), NULL, NULL },
 		{ VX_SLICE_INIT("{4}\r\nabc"), NULL, NULL },
 		{ VX_SLICE_INIT("{3}\nabc"), NULL, NULL },
 		{ VX_SLICE_INIT("{3}abc"), NULL, NULL },
@@ -97,7 +97,7 @@ START_TEST(astrings)
 		{ VX_SLICE_INIT("\xc3\xa4"), "\xc3\xa4", "" },
 		{ VX_SLICE_INIT("\"a%\""), "a%", "" },
 		{ VX_SLICE_INIT("{1+}\r\n%"), "%", "" },
-		{ VX_SLICE_INIT("~{1}\r\nx"), "x", "" },
+		{ VX_SLICE_INIT("~{1}\r\nx"), "~", "{1}\r\nx" },
 		{ VX_SLICE_INIT(""), NULL, NULL },
 		{ VX_SLICE_INIT(" a"), NULL, NULL },
 		{ VX_SLICE_INIT("%"), NULL, NULL },
@@ -149,8 +149,9 @@ START_TEST(tags)
 	static const struct {
 		const char *in, *tag; /* NULL: none */
 	} t[] = { { "a1 NOOP", "a1" }, { "A.b-c$ x", "A.b-c$" }, { "+ x", NULL },
-		{ "a+b x", NULL }, { "* x", NULL }, { "", NULL }, { " a x", NULL },
-		{ "(a x", NULL }, { "{3} x", NULL }, { "\"a\" x", NULL } };
+		{ "a+b x", "a" }, { "a]b x", "a]b" }, { "* x", NULL }, { "", NULL },
+		{ " a x", NULL }, { "(a x", NULL }, { "{3} x", NULL },
+		{ "\"a\" x", NULL } };
 	char text[258];
 	struct vx_cursor c;
 	vx_slice tag;
@@ -248,7 +249,7 @@ START_TEST(flags)
 	} t[] = { { "()", true, "0", "" }, { "(\\Seen)", true, "1", "" },
 		{ "(\\seen \\ANSWERED \\Flagged \\Deleted \\Draft)", true, "31", "" },
 		{ "($Junk NonJunk $Junk) x", true, "0 $Junk NonJunk $Junk", " x" },
-		{ "(\\Recent)", true, NULL, NULL }, { "(\\X-unknown)", true, NULL, NULL },
+		{ "(\\Recent)", true, "0", "" }, { "(\\X-unknown a)", true, "0 a", "" },
 		{ "\\Seen x", false, "1 x", "" }, { "\\Seen", false, "1", "" },
 		{ "()", false, "0", "" }, { "(a b)", false, "0 a b", "" },
 		{ "\\Seen", true, NULL, NULL }, { "", false, NULL, NULL },

@@ -17,3 +17,11 @@ check_pop3_service_CPPFLAGS = $(test_cppflags)
 check_pop3_service_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 check_pop3_service_LDADD = $(service_test_libs) $(CHECK_LIBS)
 EXTRA_DIST += tests/data/pop3_service
+# Real sessions over a real store, without sockets; whole conversations as data files.
+check_PROGRAMS += check_imap_service
+TESTS += check_imap_service
+check_imap_service_SOURCES = %D%/check_imap_service.c %D%/host.c %D%/host.h \
+	%D%/test_limits.c %D%/test_transcripts.c %D%/imap_play.c %D%/imap_play.h
+check_imap_service_CPPFLAGS = $(test_cppflags) -I$(srcdir)/%D%
+check_imap_service_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+check_imap_service_LDADD = $(service_test_libs) $(CHECK_LIBS)

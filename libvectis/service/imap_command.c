@@ -1,0 +1,259 @@
+/* The tables of commands and capabilities, and the commands that need no mailbox. */
+#include "service/imap_int.h"
+
+/* --- states ---------------------------------------------------------------------- */
+
+enum {                   /* where a command or a capability works: bits */
+	IN_CLEAR = 1,    /* not logged in, before TLS */
+	IN_EARLY = 2,    /* not logged in, with TLS */
+	IN_AUTH = 4,     /* logged in */
+	IN_SELECTED = 8, /* the same, with a mailbox */
+	LOGGED_IN = IN_AUTH | IN_SELECTED,
+	ANY = IN_CLEAR | IN_EARLY | LOGGED_IN
+};
+
+static unsigned state_bit(const struct imap_session *s)
+{
+	if (s->state == IMAP_EARLY)
+		return s->secure ? IN_EARLY : IN_CLEAR;
+	return s->state == IMAP_AUTH ? IN_AUTH : IN_SELECTED;
+}
+
+/* --- capabilities ---------------------------------------------------------------- */
+
+/* In the order in which they are told; enables: what ENABLE of it switches on. */
+static const struct capability {
+	const char *name;
+	unsigned states;
+	enum imap_enable enables;
+} capabilities[] = {
+	{ "IMAP4rev1", ANY, IMAP_ENABLE_NONE },
+	{ "IMAP4rev2", ANY, IMAP_REV2 },
+	{ "LITERAL-", ANY, IMAP_ENABLE_NONE },
+	{ "ID", ANY, IMAP_ENABLE_NONE },
+	{ "STARTTLS", IN_CLEAR, IMAP_ENABLE_NONE },
+	{ "LOGINDISABLED", IN_CLEAR, IMAP_ENABLE_NONE },
+	{ "SASL-IR", IN_EARLY, IMAP_ENABLE_NONE },
+	{ "ENABLE", IN_EARLY | LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "IDLE", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "NAMESPACE", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "UIDPLUS", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "MOVE", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "SPECIAL-USE", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "CREATE-SPECIAL-USE", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "UNSELECT", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "ESEARCH", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "SEARCHRES", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "STATUS=SIZE", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "LIST-EXTENDED", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "LIST-STATUS", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "CONDSTORE", LOGGED_IN, IMAP_CONDSTORE },
+	{ "CHILDREN", LOGGED_IN, IMAP_ENABLE_NONE },
+};
+#define CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
+
+void imap_write_capability(const struct imap_session *s, struct vx_buf *out)
+{
+	const unsigned state = state_bit(s);
+
+	vx_buf_add_str(out, "CAPABILITY");
+	for (size_t i = 0; i < CAPABILITIES; i++)
+		if ((capabilities[i].states & state) != 0)
+			vx_buf_printf(out, " %s", capabilities[i].name);
+	if (state == IN_EARLY)
+		vx_sasl_write_offer(out, " AUTH=", &s->binding);
+}
+
+static int cmd_capability(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	(void)c;
+	vx_buf_add_str(out, "* ");
+	imap_write_capability(s, out);
+	vx_buf_add_str(out, "\r\n");
+	return imap_ok(s, out, "done");
+}
+
+/* What is new is told once; names that are not known are passed over (RFC 5161 3.1). */
+static void enable(struct imap_session *s, vx_slice name, struct vx_buf *out)
+{
+	for (size_t i = 0; i < CAPABILITIES; i++) {
+		const struct capability *p = &capabilities[i];
+
+		if (p->enables == IMAP_ENABLE_NONE || s->enabled[p->enables] ||
+		    !vx_slice_eq_nocase(name, vx_slice_str(p->name)))
+			continue;
+		s->enabled[p->enables] = true;
+		vx_buf_printf(out, " %s", p->name);
+	}
+}
+
+static int cmd_enable(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	struct vx_cursor look = *c;
+	vx_slice name;
+
+	do {
+		if (!vx_imap_sp(&look) || !vx_imap_atom(&look, &name))
+			return imap_bad(s, out, "ENABLE names is expected");
+	} while (!vx_cur_end(&look));
+	vx_buf_add_str(out, "* ENABLED");
+	while (vx_imap_sp(c) && vx_imap_atom(c, &name))
+		enable(s, name, out);
+	vx_buf_add_str(out, "\r\n");
+	return imap_ok(s, out, "done");
+}
+
+/* --- at any time ----------------------------------------------------------------- */
+
+static int cmd_noop(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	(void)c;
+	(void)out;
+	return imap_done(s, VX_OK, "done");
+}
+
+static int cmd_logout(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	(void)c;
+	vx_buf_add_str(out, "* BYE logging out\r\n");
+	s->closing = true;
+	return imap_ok(s, out, "bye");
+}
+
+static int cmd_id(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	if (!vx_imap_sp(c) || !vx_imap_id(c, &s->arena) || !vx_cur_end(c))
+		return imap_bad(s, out, "ID (name value) or ID NIL is expected");
+	vx_buf_add_str(out, "* ID (\"name\" \"Vectis\")\r\n");
+	return imap_ok(s, out, "done");
+}
+
+static int cmd_starttls(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	(void)c;
+	s->starting_tls = true;
+	return imap_ok(s, out, "begin TLS now");
+}
+
+/* --- IDLE ------------------------------------------------------------------------ */
+
+static int idling(struct imap_session *s, struct vx_buf *out)
+{
+	vx_buf_add_str(out, "+ idling\r\n");
+	s->busy = IMAP_IDLING;
+	return VX_OK;
+}
+
+static int cmd_idle(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	(void)c;
+	(void)out;
+	return imap_answer(
+	    s, &(struct imap_answer){ .sync = true, .expunges = true, .tail = idling });
+}
+
+int imap_end_idle(struct imap_session *s, vx_slice line, struct vx_buf *out)
+{
+	s->busy = IMAP_IDLE_NOT;
+	if (!vx_slice_eq_nocase(line, VX_S("DONE")))
+		return imap_bad(s, out, "DONE was expected");
+	return imap_done(s, VX_OK, "idle ended");
+}
+
+/* --- the table ------------------------------------------------------------------- */
+
+enum {
+	ARGS = 1,    /* something follows; without it nothing may */
+	UID_TOO = 2, /* "UID name" is there, with a set */
+};
+
+static const struct command {
+	const char *name;
+	imap_command_fn *run;
+	unsigned states, rules;
+} commands[] = {
+	{ "CAPABILITY", cmd_capability, ANY, 0 },
+	{ "NOOP", cmd_noop, ANY, 0 },
+	{ "LOGOUT", cmd_logout, ANY, 0 },
+	{ "ID", cmd_id, ANY, ARGS },
+	{ "STARTTLS", cmd_starttls, IN_CLEAR, 0 },
+	{ "LOGIN", imap_cmd_login, IN_CLEAR | IN_EARLY, ARGS },
+	{ "AUTHENTICATE", imap_cmd_authenticate, IN_CLEAR | IN_EARLY, ARGS },
+	{ "ENABLE", cmd_enable, LOGGED_IN, ARGS },
+	{ "SELECT", imap_cmd_select, LOGGED_IN, ARGS },
+	{ "EXAMINE", imap_cmd_examine, LOGGED_IN, ARGS },
+	{ "CREATE", imap_cmd_create, LOGGED_IN, ARGS },
+	{ "DELETE", imap_cmd_delete, LOGGED_IN, ARGS },
+	{ "RENAME", imap_cmd_rename, LOGGED_IN, ARGS },
+	{ "SUBSCRIBE", imap_cmd_subscribe, LOGGED_IN, ARGS },
+	{ "UNSUBSCRIBE", imap_cmd_unsubscribe, LOGGED_IN, ARGS },
+	{ "LIST", imap_cmd_list, LOGGED_IN, ARGS },
+	{ "LSUB", imap_cmd_lsub, LOGGED_IN, ARGS },
+	{ "STATUS", imap_cmd_status, LOGGED_IN, ARGS },
+	{ "APPEND", imap_cmd_append, LOGGED_IN, ARGS },
+	{ "NAMESPACE", imap_cmd_namespace, LOGGED_IN, 0 },
+	{ "IDLE", cmd_idle, LOGGED_IN, 0 },
+	{ "CHECK", imap_cmd_check, IN_SELECTED, 0 },
+	{ "CLOSE", imap_cmd_close, IN_SELECTED, 0 },
+	{ "UNSELECT", imap_cmd_unselect, IN_SELECTED, 0 },
+	{ "EXPUNGE", imap_cmd_expunge, IN_SELECTED, UID_TOO },
+	{ "FETCH", imap_cmd_fetch, IN_SELECTED, ARGS | UID_TOO },
+	{ "STORE", imap_cmd_store, IN_SELECTED, ARGS | UID_TOO },
+	{ "COPY", imap_cmd_copy, IN_SELECTED, ARGS | UID_TOO },
+	{ "MOVE", imap_cmd_move, IN_SELECTED, ARGS | UID_TOO },
+	{ "SEARCH", imap_cmd_search, IN_SELECTED, ARGS | UID_TOO },
+};
+
+static const struct command *find_command(vx_slice name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (vx_slice_eq_nocase(name, vx_slice_str(commands[i].name)))
+			return &commands[i];
+	return NULL;
+}
+
+/* Why not in this state? */
+static const char *why_not(const struct imap_session *s, const struct command *cmd)
+{
+	if (s->state == IMAP_EARLY && (cmd->states & LOGGED_IN) != 0)
+		return "log in first";
+	if (s->state == IMAP_AUTH && (cmd->states & IN_SELECTED) != 0)
+		return "select a mailbox first";
+	return "not in this state";
+}
+
+static int run(struct imap_session *s, const struct command *cmd, struct vx_cursor *c,
+    struct vx_buf *out)
+{
+	if (cmd == NULL || (s->by_uid && (cmd->rules & UID_TOO) == 0))
+		return imap_bad(s, out, "there is no such command");
+	if ((cmd->states & state_bit(s)) == 0)
+		return imap_bad(s, out, why_not(s, cmd));
+	if ((cmd->rules & ARGS) == 0 && !s->by_uid && !vx_cur_end(c))
+		return imap_bad(s, out, "nothing is expected after this command");
+	return cmd->run(s, c, out);
+}
+
+int imap_run_command(struct imap_session *s, vx_slice line, struct vx_buf *out)
+{
+	struct vx_cursor c;
+	vx_slice name, tag;
+
+	vx_arena_reset(&s->arena);
+	s->tag = vx_slice_of("", 0);
+	s->by_uid = false;
+	if (vx_arena_copy(&s->arena, line, &line) != VX_OK)
+		return VX_ENOMEM;
+	c = vx_cursor_of(line);
+	if (!vx_imap_tag(&c, &tag) || !vx_imap_sp(&c))
+		return imap_bad(s, out, "a tag and a command are expected");
+	s->tag = tag;
+	if (!vx_imap_atom(&c, &name))
+		return imap_bad(s, out, "a command is expected after the tag");
+	if (vx_slice_eq_nocase(name, VX_S("UID"))) {
+		s->by_uid = true;
+		if (!vx_imap_sp(&c) || !vx_imap_atom(&c, &name))
+			return imap_bad(s, out, "a command is expected after UID");
+	}
+	return run(s, find_command(name), &c, out);
+}

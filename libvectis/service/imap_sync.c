@@ -1,0 +1,214 @@
+/* How a client learns what changed in its mailbox: EXPUNGEs, EXISTS, flags; in steps. */
+#include "service/imap_int.h"
+
+/* --- flags ----------------------------------------------------------------------- */
+
+static void write_one_change(struct imap_session *s, struct vx_buf *out,
+    const struct imap_flag_walk *w, const struct vx_record *r, const vx_slice *names)
+{
+	const uint32_t seq = vx_snapshot_seq(s->view.snapshot, r->uid);
+	const char *separator = "";
+
+	if (seq == 0)
+		return; /* not told yet that it exists */
+	vx_buf_printf(out, "* %u FETCH (", seq);
+	if (w->with_uid) {
+		vx_buf_printf(out, "UID %u", r->uid);
+		separator = " ";
+	}
+	if (!w->modseq_only) {
+		vx_buf_printf(out, "%sFLAGS ", separator);
+		vx_imap_write_flags(out, r->flags, names);
+		separator = " ";
+	}
+	if (s->enabled[IMAP_CONDSTORE])
+		vx_buf_printf(
+		    out, "%sMODSEQ (%llu)", separator, (unsigned long long)r->modseq);
+	vx_buf_add_str(out, ")\r\n");
+}
+
+void imap_view_silence(struct imap_session *s, uint64_t modseq)
+{
+	if (modseq > 0 && s->view.silent_count < IMAP_SILENT_MAX)
+		s->view.silent[s->view.silent_count++] = modseq;
+}
+
+static bool is_silent(const struct imap_view *v, uint64_t modseq)
+{
+	for (size_t i = 0; i < v->silent_count; i++)
+		if (v->silent[i] == modseq)
+			return true;
+	return false;
+}
+
+static bool is_told(const struct imap_session *s, const struct imap_flag_walk *w,
+    const struct vx_record *r)
+{
+	if (w->modseq_only)
+		return is_silent(&s->view, r->modseq);
+	return w->since == 0 || !is_silent(&s->view, r->modseq);
+}
+
+/* The next records of the walk: VX_OK, or below 0 when it cannot go on. */
+static int walk_batch(struct imap_session *s, struct imap_flag_walk *w, struct vx_view *v,
+    const vx_slice *names, struct vx_buf *out)
+{
+	const struct vx_uid_range *range = &w->ranges[w->at];
+	const struct vx_record_query q = { .account = s->view.account,
+		.mailbox = s->view.mailbox,
+		.first_uid = w->next_uid != 0 ? w->next_uid : range->first,
+		.last_uid = range->last,
+		.changed_since = w->since };
+	struct vx_record records[IMAP_BATCH];
+	size_t n = 0;
+	const int rc = vx_records_read(v, &q, records, IMAP_BATCH, &n, &w->next_uid);
+
+	if (rc != VX_OK)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		if (is_told(s, w, &records[i]))
+			write_one_change(s, out, w, &records[i], names);
+	if (w->next_uid == 0)
+		w->at++;
+	return VX_OK;
+}
+
+int imap_flag_walk(struct imap_session *s, struct imap_flag_walk *w, struct vx_buf *out)
+{
+	vx_slice names[VX_KEYWORDS_MAX];
+	struct vx_view *v;
+	int rc = vx_view_begin(s->service->o.store, &v);
+
+	if (rc != VX_OK)
+		return VX_OK;
+	rc = vx_mailbox_keywords(v, s->view.account, s->view.mailbox, names);
+	while (rc == VX_OK && w->at < w->count) {
+		if (imap_full(s, out))
+			rc = VX_DATA;
+		else
+			rc = walk_batch(s, w, v, names, out);
+	}
+	vx_view_end(v);
+	return rc == VX_DATA ? VX_DATA : VX_OK; /* the mailbox may have gone */
+}
+
+/* --- EXPUNGE --------------------------------------------------------------------- */
+
+/* How many of the first i messages of the old snapshot are not in the fresh one. */
+static uint32_t gone_up_to(const struct imap_session *s, uint32_t i)
+{
+	if (i == 0)
+		return 0;
+	return i -
+	       vx_snapshot_rank(s->view.sync.fresh, vx_snapshot_uid(s->view.snapshot, i));
+}
+
+/* The highest of the messages that are gone and not told yet. */
+static uint32_t last_gone(const struct imap_session *s)
+{
+	const struct imap_sync *y = &s->view.sync;
+	uint32_t low = 0, high = y->below;
+
+	/* in a row, as most are */
+	if (gone_up_to(s, high - 1) < y->gone)
+		return high;
+	while (high - low > 1) { /* gone_up_to(low) < gone <= gone_up_to(high) */
+		const uint32_t mid = low + (high - low) / 2;
+
+		if (gone_up_to(s, mid) < y->gone)
+			low = mid;
+		else
+			high = mid;
+	}
+	return high;
+}
+
+/* Highest first, so that each number is right when it is told: VX_OK or VX_DATA. */
+static int write_expunges(struct imap_session *s, struct vx_buf *out)
+{
+	struct imap_sync *y = &s->view.sync;
+
+	while (y->gone > 0) {
+		uint32_t seq;
+
+		if (imap_full(s, out))
+			return VX_DATA;
+		seq = last_gone(s);
+		vx_buf_printf(out, "* %u EXPUNGE\r\n", seq);
+		y->below = seq - 1;
+		y->gone--;
+	}
+	return VX_OK;
+}
+
+/* --- all of it ------------------------------------------------------------------- */
+
+/* The fresh snapshot takes the old one's place. */
+static void advance(struct imap_session *s, struct vx_buf *out)
+{
+	struct imap_sync *y = &s->view.sync;
+	const struct vx_mailbox_status *st = vx_snapshot_status(y->fresh);
+	const uint32_t old_next = vx_snapshot_status(s->view.snapshot)->uidnext;
+
+	vx_snapshot_free(s->view.snapshot);
+	s->view.snapshot = y->fresh;
+	y->fresh = NULL;
+	if (st->uidnext != old_next)
+		vx_buf_printf(
+		    out, "* %u EXISTS\r\n", vx_snapshot_count(s->view.snapshot));
+	/* what is new has not been fetched: only flags of what was known are told */
+	y->known = (struct vx_uid_range){ 1, old_next - 1 };
+	y->flags = (struct imap_flag_walk){ .ranges = &y->known,
+		.count = old_next > 1,
+		.since = s->view.seen_modseq,
+		.with_uid =
+		    s->by_uid || s->enabled[IMAP_REV2] || s->enabled[IMAP_CONDSTORE] };
+	s->view.seen_modseq = st->highestmodseq;
+}
+
+void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges)
+{
+	struct imap_sync *y = &s->view.sync;
+	struct vx_snapshot *fresh;
+	uint32_t count;
+	int rc;
+
+	if (s->view.snapshot == NULL || y->active)
+		return;
+	rc = vx_snapshot_take(
+	    s->service->o.store, s->view.account, s->view.mailbox, &fresh);
+	if (rc == VX_ENOENT && !s->closing) {
+		vx_buf_add_str(out, "* BYE the selected mailbox was deleted\r\n");
+		s->closing = true;
+	}
+	if (rc != VX_OK)
+		return;
+	s->view.changed = false;
+	count = vx_snapshot_count(s->view.snapshot);
+	*y = (struct imap_sync){ .fresh = fresh, .below = count };
+	y->gone = gone_up_to(s, count);
+	if (vx_snapshot_status(fresh)->highestmodseq == s->view.seen_modseq ||
+	    (y->gone > 0 && !expunges)) {
+		vx_snapshot_free(fresh);
+		y->fresh = NULL;
+		return;
+	}
+	y->active = true;
+}
+
+int imap_sync_step(struct imap_session *s, struct vx_buf *out)
+{
+	struct imap_sync *y = &s->view.sync;
+	int rc = y->fresh == NULL ? VX_OK : write_expunges(s, out);
+
+	if (rc != VX_OK)
+		return rc;
+	if (y->fresh != NULL)
+		advance(s, out);
+	rc = imap_flag_walk(s, &y->flags, out);
+	if (rc != VX_OK)
+		return rc;
+	s->view.silent_count = 0;
+	y->active = false;
+	return VX_OK;
+}

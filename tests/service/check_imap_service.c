@@ -1,0 +1,6 @@
+#include "lib/vxt.h"
+
+Suite *test_limits(void);
+Suite *test_transcripts(void);
+
+VXT_MAIN(test_transcripts, test_limits)

@@ -1,0 +1,30 @@
+/*
+ * imap_play.h - IMAP as it goes over the wire, written down.
+ *
+ *     # a comment; empty lines are passed over
+ *     C: a LOGIN alice@example.org secret-4-tests     a line to the server
+ *     S: a OK [<*>] welcome                           the next line from it
+ *     C2: b NOOP                                      the same on connection 2
+ *     S2: ...                                         any number of lines
+ *     C~ text                                         octets without CRLF at their end
+ *     @open 3 [clear]          connect (as the first C does); clear: without TLS
+ *     @login 2 alice [INBOX]   connect, log in, perhaps select; nothing of it is compared
+ *     @mail INBOX 3            file so many small messages for alice (m1, m2, ...)
+ *     @file INBOX name.eml     file a message of tests/data/imap
+ *     @tls 1                   the handshake is done
+ *     @closed 1                the server has closed the connection
+ *
+ * In C lines \r \n \0 \\ and \xNN stand for octets.  In S lines <*> is any text, <n> a
+ * number, and <name> a text without blanks, brackets and parentheses that is the same
+ * wherever it is named again, in C lines, too.  Before a C line, and at the end, every
+ * line that the server wrote must have been compared.
+ *
+ * A transcript is played several times: in whole lines, octet by octet, and in pieces.
+ */
+#ifndef VXT_SERVICE_IMAP_PLAY_H
+#define VXT_SERVICE_IMAP_PLAY_H
+
+/* The path of the file; fails the test with file and line. */
+void imap_play(const char *path);
+
+#endif
