@@ -1,6 +1,6 @@
 # Programs that measure; `make bench` builds and runs them, each prints rows of
 # name, value, unit, and the ratio to what the machine could do at that moment.
-EXTRA_PROGRAMS += bench_store bench_session bench_load
+EXTRA_PROGRAMS += bench_store bench_session bench_load bench_thread
 EXTRA_DIST += %D%/bench_mail.py
 
 bench_store_SOURCES = %D%/bench_store.c
@@ -16,8 +16,13 @@ bench_load_SOURCES = %D%/load.c
 bench_load_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
 bench_load_LDADD = $(GNUTLS_LIBS) -lpthread
 
-bench: all bench_store bench_session bench_load
+bench_thread_SOURCES = %D%/bench_thread.c
+bench_thread_CPPFLAGS = $(test_cppflags)
+bench_thread_LDADD = libvx_imap.la libvx_mime.la libvx_base.la
+
+bench: all bench_store bench_session bench_load bench_thread
 	./bench_store
 	./bench_session
+	./bench_thread
 	python3 $(srcdir)/bench/bench_mail.py .
 .PHONY: bench

@@ -48,7 +48,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (vx_imap_search(&c, &a, &s)) {
 		must(vx_cur_end(&c) && s.key->type == VX_KEY_AND && s.key->next == NULL);
 		must(walk(s.key, 0) <= VX_IMAP_SEARCH_KEYS_MAX);
-		must(!s.has_return || s.min || s.max || s.count || s.all || s.save);
+		must(!s.has_return || s.min || s.max || s.count || s.all || s.save ||
+		     s.partial);
+		must(!s.partial ||
+		     (!s.all && s.partial_low >= 1 && s.partial_low <= s.partial_high));
 	}
 	vx_arena_done(&a);
 	return 0;

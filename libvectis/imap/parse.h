@@ -135,13 +135,20 @@ enum vx_imap_key_type {
 	VX_KEY_BODY,
 	VX_KEY_TEXT,
 	VX_KEY_MODSEQ, /* number */
-	VX_KEY_NONE,   /* matches nothing: NEW, RECENT */
+	VX_KEY_OLDER,
+	VX_KEY_YOUNGER, /* number: seconds (RFC 5032) */
+	VX_KEY_SAVEDBEFORE,
+	VX_KEY_SAVEDON,
+	VX_KEY_SAVEDSINCE, /* number: day (RFC 8514) */
+	VX_KEY_EMAILID,    /* blob (RFC 8474) */
+	VX_KEY_NONE,       /* matches nothing: NEW, RECENT */
 };
 
 struct vx_imap_key {
 	enum vx_imap_key_type type;
 	uint64_t flags;
 	int64_t number;
+	uint64_t blob;
 	vx_slice name, text;
 	struct vx_imap_set set;
 	struct vx_imap_key *child, *next;
@@ -150,10 +157,20 @@ struct vx_imap_key {
 struct vx_imap_search {
 	bool has_return, min, max, count, all, save;
 	bool bad_charset;
-	bool modseq;             /* MODSEQ was used */
+	bool modseq;      /* MODSEQ was used */
+	bool saved_dates; /* SAVEDON or the like were used */
+	/* PARTIAL (RFC 9394): places low to high, counted from 1, perhaps from the end */
+	bool partial, partial_from_end;
+	uint32_t partial_low, partial_high;
+	vx_slice partial_text;   /* as it was written; borrowed from the command */
 	struct vx_imap_key *key; /* VX_KEY_AND of what was asked */
 };
 bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out);
+/* The parts of SORT and THREAD: "RETURN (...) " or nothing; "charset keys" to the end. */
+bool vx_imap_search_returns(struct vx_cursor *c, struct vx_imap_search *out);
+bool vx_imap_search_criteria(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out);
+#define VX_IMAP_OBJECT_ID_MAX 255
 
 /* --- names ----------------------------------------------------------------------- */
 

@@ -15,7 +15,10 @@ enum arg {
 	UID_ARG,
 	NOT_ARG,
 	OR_ARG,
-	MODSEQ_ARG
+	MODSEQ_ARG,
+	SECONDS_ARG,
+	SAVED_ARG,
+	OBJECT_ARG
 };
 
 static const struct word {
@@ -33,6 +36,7 @@ static const struct word {
 	{ "CC", TEXT_ARG, VX_KEY_HEADER, 0, "cc" },
 	{ "DELETED", FLAG_ARG, VX_KEY_FLAG, VX_FLAG_DELETED, NULL },
 	{ "DRAFT", FLAG_ARG, VX_KEY_FLAG, VX_FLAG_DRAFT, NULL },
+	{ "EMAILID", OBJECT_ARG, VX_KEY_EMAILID, 0, NULL },
 	{ "FLAGGED", FLAG_ARG, VX_KEY_FLAG, VX_FLAG_FLAGGED, NULL },
 	{ "FROM", TEXT_ARG, VX_KEY_HEADER, 0, "from" },
 	{ "HEADER", HEADER_ARG, VX_KEY_HEADER, 0, NULL },
@@ -42,9 +46,14 @@ static const struct word {
 	{ "NEW", NO_ARG, VX_KEY_NONE, 0, NULL },
 	{ "NOT", NOT_ARG, VX_KEY_NOT, 0, NULL },
 	{ "OLD", NO_ARG, VX_KEY_ALL, 0, NULL },
+	{ "OLDER", SECONDS_ARG, VX_KEY_OLDER, 0, NULL },
 	{ "ON", DATE_ARG, VX_KEY_ON, 0, NULL },
 	{ "OR", OR_ARG, VX_KEY_OR, 0, NULL },
 	{ "RECENT", NO_ARG, VX_KEY_NONE, 0, NULL },
+	{ "SAVEDATESUPPORTED", NO_ARG, VX_KEY_ALL, 0, NULL },
+	{ "SAVEDBEFORE", SAVED_ARG, VX_KEY_SAVEDBEFORE, 0, NULL },
+	{ "SAVEDON", SAVED_ARG, VX_KEY_SAVEDON, 0, NULL },
+	{ "SAVEDSINCE", SAVED_ARG, VX_KEY_SAVEDSINCE, 0, NULL },
 	{ "SEEN", FLAG_ARG, VX_KEY_FLAG, VX_FLAG_SEEN, NULL },
 	{ "SENTBEFORE", DATE_ARG, VX_KEY_SENTBEFORE, 0, NULL },
 	{ "SENTON", DATE_ARG, VX_KEY_SENTON, 0, NULL },
@@ -53,6 +62,7 @@ static const struct word {
 	{ "SMALLER", SIZE_ARG, VX_KEY_SMALLER, 0, NULL },
 	{ "SUBJECT", TEXT_ARG, VX_KEY_HEADER, 0, "subject" },
 	{ "TEXT", TEXT_ARG, VX_KEY_TEXT, 0, NULL },
+	{ "THREADID", OBJECT_ARG, VX_KEY_NONE, 0, NULL }, /* no message has one */
 	{ "TO", TEXT_ARG, VX_KEY_HEADER, 0, "to" },
 	{ "UID", UID_ARG, VX_KEY_UID, 0, NULL },
 	{ "UNANSWERED", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_ANSWERED, NULL },
@@ -61,6 +71,7 @@ static const struct word {
 	{ "UNFLAGGED", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_FLAGGED, NULL },
 	{ "UNKEYWORD", KEYWORD_ARG, VX_KEY_NO_KEYWORD, 0, NULL },
 	{ "UNSEEN", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_SEEN, NULL },
+	{ "YOUNGER", SECONDS_ARG, VX_KEY_YOUNGER, 0, NULL },
 };
 
 struct parser {
@@ -112,6 +123,31 @@ static bool modseq(struct parser *p, struct vx_imap_key *k)
 	return true;
 }
 
+/* "M" and 16 hexadecimal digits, as vx_imap_write_email_id has it; others match nothing.
+ */
+static bool object_id(struct parser *p, struct vx_imap_key *k)
+{
+	const char *const start = p->c->p;
+	uint64_t id = 0;
+	vx_slice s;
+	bool own;
+
+	while (!vx_cur_end(p->c) && (vx_is(*p->c->p, VX_C_ALPHA | VX_C_DIGIT) ||
+					*p->c->p == '_' || *p->c->p == '-'))
+		p->c->p++;
+	s = vx_slice_range(start, p->c->p);
+	own = s.len == 17 && s.ptr[0] == 'M';
+	for (size_t i = 1; own && i < s.len; i++) {
+		own = vx_is(s.ptr[i], VX_C_DIGIT) || (s.ptr[i] >= 'a' && s.ptr[i] <= 'f');
+		id = id << 4 |
+		     (uint64_t)(s.ptr[i] <= '9' ? s.ptr[i] - '0' : s.ptr[i] - 'a' + 10);
+	}
+	k->blob = id;
+	if (!own)
+		k->type = VX_KEY_NONE;
+	return s.len > 0 && s.len <= VX_IMAP_OBJECT_ID_MAX;
+}
+
 static bool argument(
     struct parser *p, const struct word *w, unsigned depth, struct vx_imap_key *k)
 {
@@ -146,6 +182,16 @@ static bool argument(
 		       key(p, depth + 1, &k->child->next);
 	case MODSEQ_ARG:
 		return modseq(p, k);
+	case SECONDS_ARG:
+		if (!vx_cur_number(p->c, UINT32_MAX, &n) || n == 0)
+			return false;
+		k->number = (int64_t)n;
+		return true;
+	case SAVED_ARG:
+		p->out->saved_dates = true;
+		return date(p, &k->number);
+	case OBJECT_ARG:
+		return object_id(p, k);
 	case NO_ARG:
 	case FLAG_ARG:
 		break;
@@ -202,45 +248,84 @@ static bool key(struct parser *p, unsigned depth, struct vx_imap_key **out)
 	return false;
 }
 
-static bool returns(struct vx_cursor *c, struct vx_imap_search *out)
+/* nz-number ":" nz-number, or both with "-" (RFC 9394 4) */
+static bool partial_range(struct vx_cursor *c, struct vx_imap_search *out)
 {
+	const char *const start = c->p;
+	const bool from_end = vx_cur_char(c, '-');
+	uint64_t a, b;
+
+	if (!vx_cur_number(c, UINT32_MAX, &a) || !vx_cur_char(c, ':') ||
+	    (from_end && !vx_cur_char(c, '-')) || !vx_cur_number(c, UINT32_MAX, &b) ||
+	    a == 0 || b == 0)
+		return false;
+	out->partial = true;
+	out->partial_from_end = from_end;
+	out->partial_low = (uint32_t)(a < b ? a : b);
+	out->partial_high = (uint32_t)(a < b ? b : a);
+	out->partial_text = vx_slice_range(start, c->p);
+	return true;
+}
+
+static bool one_return(struct vx_cursor *c, struct vx_imap_search *out)
+{
+	bool *const flags[] = { &out->min, &out->max, &out->count, &out->all,
+		&out->save };
+	static const char *const names[] = { "MIN", "MAX", "COUNT", "ALL", "SAVE" };
+	vx_slice name;
+
+	if (!vx_cur_some(c, VX_C_ALPHA, &name))
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (vx_slice_eq_nocase(name, vx_slice_str(names[i]))) {
+			*flags[i] = true;
+			return true;
+		}
+	}
+	return vx_slice_eq_nocase(name, VX_S("PARTIAL")) && !out->partial &&
+	       vx_imap_sp(c) && partial_range(c, out);
+}
+
+bool vx_imap_search_returns(struct vx_cursor *c, struct vx_imap_search *out)
+{
+	*out = (struct vx_imap_search){ 0 };
 	if (!vx_cur_text(c, VX_S("RETURN (")))
 		return true;
 	out->has_return = true;
-	for (bool first = true; !vx_cur_char(c, ')'); first = false) {
-		if (!first && !vx_imap_sp(c))
+	for (bool first = true; !vx_cur_char(c, ')'); first = false)
+		if ((!first && !vx_imap_sp(c)) || !one_return(c, out))
 			return false;
-		if (vx_cur_text(c, VX_S("MIN")))
-			out->min = true;
-		else if (vx_cur_text(c, VX_S("MAX")))
-			out->max = true;
-		else if (vx_cur_text(c, VX_S("COUNT")))
-			out->count = true;
-		else if (vx_cur_text(c, VX_S("ALL")))
-			out->all = true;
-		else if (vx_cur_text(c, VX_S("SAVE")))
-			out->save = true;
-		else
-			return false;
-	}
-	if (!out->min && !out->max && !out->count && !out->save)
+	if (out->partial && out->all) /* RFC 9394 3.1 */
+		return false;
+	if (!out->min && !out->max && !out->count && !out->save && !out->partial)
 		out->all = true;
 	return vx_imap_sp(c);
+}
+
+static bool charset(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out)
+{
+	vx_slice name;
+
+	if (!vx_imap_astring(c, a, &name) || !vx_imap_sp(c))
+		return false;
+	out->bad_charset = !vx_slice_eq_nocase(name, VX_S("UTF-8")) &&
+			   !vx_slice_eq_nocase(name, VX_S("US-ASCII"));
+	return true;
+}
+
+bool vx_imap_search_criteria(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out)
+{
+	struct parser p = { .c = c, .a = a, .out = out };
+
+	return charset(c, a, out) && keys(&p, 0, &out->key) && vx_cur_end(c);
 }
 
 bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out)
 {
 	struct parser p = { .c = c, .a = a, .out = out };
-	vx_slice charset;
 
-	*out = (struct vx_imap_search){ 0 };
-	if (!returns(c, out))
-		return false;
-	if (vx_cur_text(c, VX_S("CHARSET "))) {
-		if (!vx_imap_astring(c, a, &charset) || !vx_imap_sp(c))
-			return false;
-		out->bad_charset = !vx_slice_eq_nocase(charset, VX_S("UTF-8")) &&
-				   !vx_slice_eq_nocase(charset, VX_S("US-ASCII"));
-	}
-	return keys(&p, 0, &out->key) && vx_cur_end(c);
+	return vx_imap_search_returns(c, out) &&
+	       (!vx_cur_text(c, VX_S("CHARSET ")) || charset(c, a, out)) &&
+	       keys(&p, 0, &out->key) && vx_cur_end(c);
 }

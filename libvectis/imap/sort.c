@@ -252,6 +252,15 @@ int vx_sorter_end(struct vx_sorter *s, const uint32_t **numbers, size_t *count)
 	for (size_t i = 0; rc == VX_OK && i < s->count; i++)
 		s->sorted[i] = s->numbers[s->sorted[i]];
 	vx_free(scratch);
+	/* what is not handed out goes here, on the thread of a job */
+	for (size_t i = 0; i < VX_SORT_KEYS; i++) {
+		vx_free(s->columns[i]);
+		s->columns[i] = NULL;
+	}
+	vx_free(s->numbers);
+	s->numbers = NULL;
+	vx_buf_done(&s->text);
+	vx_buf_done(&s->folded);
 	if (rc == VX_OK) {
 		*numbers = s->sorted;
 		*count = s->count;

@@ -606,6 +606,24 @@ static int group_by_subject(struct vx_threader *t)
 	return VX_OK;
 }
 
+/* What writing does not need goes here, on the thread of a job. */
+static void forget(struct vx_threader *t)
+{
+	struct trees *r = &t->r;
+	uint32_t **const arrays[] = { &t->slots, &r->last, &r->other, &r->order,
+		&r->scratch };
+
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
+		vx_free(*arrays[i]);
+		*arrays[i] = NULL;
+	}
+	vx_free(r->keys);
+	r->keys = NULL;
+	vx_forest_done(&t->forest);
+	vx_intern_done(&t->subjects);
+	vx_buf_done(&t->folded);
+}
+
 int vx_threader_end(struct vx_threader *t)
 {
 	int rc = make_room(t);
@@ -625,7 +643,7 @@ int vx_threader_end(struct vx_threader *t)
 	if (t->algorithm == VX_THREAD_REFS)
 		order_by_arrival(t);
 	t->at = t->r.top_first;
-	t->leaving = false;
+	forget(t);
 	return VX_OK;
 }
 

@@ -115,6 +115,12 @@ static int ready_key(struct imap_matcher *m, struct imap_session *s,
 		return ready_set(s, k, t);
 	if (k->type == VX_KEY_KEYWORD || k->type == VX_KEY_NO_KEYWORD)
 		return ready_keyword(s, k);
+	if (k->type == VX_KEY_OLDER || k->type == VX_KEY_YOUNGER) { /* RFC 5032 2 */
+		struct vx_loop *loop = s->base.host->loop;
+
+		k->number = loop->now_s(loop) - k->number;
+		return VX_OK;
+	}
 	rc = k->text.len > 0 ? ready_text(t, &k->text) : VX_OK;
 	return rc == VX_OK && is_costly(k) ? ready_question(m, k, t) : rc;
 }
@@ -449,6 +455,18 @@ static int match(struct imap_matcher *m, const struct vx_imap_key *k)
 	case VX_KEY_BODY:
 	case VX_KEY_TEXT:
 		return match_costly(m, k);
+	case VX_KEY_OLDER: /* were made times */
+		return (int64_t)r->internal_date <= k->number;
+	case VX_KEY_YOUNGER:
+		return (int64_t)r->internal_date >= k->number;
+	case VX_KEY_SAVEDBEFORE:
+		return r->saved_date / DAY < k->number;
+	case VX_KEY_SAVEDON:
+		return r->saved_date / DAY == k->number;
+	case VX_KEY_SAVEDSINCE:
+		return r->saved_date / DAY >= k->number;
+	case VX_KEY_EMAILID:
+		return r->blob == k->blob;
 	case VX_KEY_MODSEQ:
 		return r->modseq >= (uint64_t)k->number;
 	}

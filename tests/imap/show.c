@@ -135,7 +135,15 @@ static void show_args(struct vx_buf *out, const struct vx_imap_key *k)
 	case VX_KEY_SENTON:
 	case VX_KEY_SENTSINCE:
 	case VX_KEY_MODSEQ:
+	case VX_KEY_OLDER:
+	case VX_KEY_YOUNGER:
+	case VX_KEY_SAVEDBEFORE:
+	case VX_KEY_SAVEDON:
+	case VX_KEY_SAVEDSINCE:
 		vx_buf_printf(out, " %lld", (long long)k->number);
+		break;
+	case VX_KEY_EMAILID:
+		vx_buf_printf(out, " %llx", (unsigned long long)k->blob);
 		break;
 	}
 }
@@ -145,7 +153,8 @@ static void show_key(struct vx_buf *out, const struct vx_imap_key *k)
 	static const char *const types[] = { "all", "and", "or", "not", "flag", "no-flag",
 		"keyword", "no-keyword", "seq", "uid", "larger", "smaller", "before",
 		"on", "since", "sentbefore", "senton", "sentsince", "header", "body",
-		"text", "modseq", "none" };
+		"text", "modseq", "older", "younger", "savedbefore", "savedon",
+		"savedsince", "emailid", "none" };
 
 	vx_buf_printf(out, "(%s", types[k->type]);
 	show_args(out, k);
@@ -159,12 +168,20 @@ static void show_key(struct vx_buf *out, const struct vx_imap_key *k)
 void show_search(struct vx_buf *out, const struct vx_imap_search *s)
 {
 	if (s->has_return)
-		vx_buf_printf(out, "return:%s%s%s%s%s ", s->min ? " min" : "",
+		vx_buf_printf(out, "return:%s%s%s%s%s", s->min ? " min" : "",
 		    s->max ? " max" : "", s->count ? " count" : "", s->all ? " all" : "",
 		    s->save ? " save" : "");
+	if (s->partial)
+		vx_buf_printf(out, " partial %s%u to %u (%.*s)",
+		    s->partial_from_end ? "from the end " : "", s->partial_low,
+		    s->partial_high, (int)s->partial_text.len, s->partial_text.ptr);
+	if (s->has_return)
+		vx_buf_add_char(out, ' ');
 	if (s->bad_charset)
 		vx_buf_add_str(out, "charset? ");
 	if (s->modseq)
 		vx_buf_add_str(out, "modseq! ");
+	if (s->saved_dates)
+		vx_buf_add_str(out, "saved! ");
 	show_key(out, s->key);
 }
