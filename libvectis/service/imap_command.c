@@ -49,6 +49,14 @@ static const struct capability {
 	{ "LIST-STATUS", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "CONDSTORE", LOGGED_IN, IMAP_CONDSTORE },
 	{ "CHILDREN", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "SORT", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "SORT=DISPLAY", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "ESORT", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "THREAD=REFERENCES", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "THREAD=ORDEREDSUBJECT", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "THREAD=REFS", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "I18NLEVEL=1", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "WITHIN", LOGGED_IN, IMAP_ENABLE_NONE },
 };
 #define CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
 
@@ -202,6 +210,8 @@ static const struct command {
 	{ "COPY", imap_cmd_copy, IN_SELECTED, ARGS | UID_TOO },
 	{ "MOVE", imap_cmd_move, IN_SELECTED, ARGS | UID_TOO },
 	{ "SEARCH", imap_cmd_search, IN_SELECTED, ARGS | UID_TOO },
+	{ "SORT", imap_cmd_sort, IN_SELECTED, ARGS | UID_TOO },
+	{ "THREAD", imap_cmd_thread, IN_SELECTED, ARGS | UID_TOO },
 };
 
 static const struct command *find_command(vx_slice name)

@@ -30,8 +30,11 @@
 #define IMAP_PATTERNS_MAX 32
 #define IMAP_PATTERN_OCTETS_MAX 4096 /* of all patterns of a LIST together */
 
+#define IMAP_SORT_BUDGET ((size_t)1 << 30) /* of all SORT and THREAD in a process */
+
 struct vx_imap_service {
 	struct vx_imap_service_options o;
+	size_t sort_reserved; /* octets of the budget */
 };
 
 enum imap_state {
@@ -234,7 +237,7 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_list, imap_cmd_lsub, imap_cmd_status, imap_cmd_create, imap_cmd_delete,
     imap_cmd_rename, imap_cmd_subscribe, imap_cmd_unsubscribe, imap_cmd_namespace,
     imap_cmd_fetch, imap_cmd_store, imap_cmd_copy, imap_cmd_move, imap_cmd_expunge,
-    imap_cmd_search, imap_cmd_append, imap_cmd_check, imap_cmd_login,
+    imap_cmd_search, imap_cmd_sort, imap_cmd_thread, imap_cmd_append, imap_cmd_check, imap_cmd_login,
     imap_cmd_authenticate;
 
 bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out);

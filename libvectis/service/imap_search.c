@@ -1,43 +1,62 @@
 /* SEARCH: the command, and what it answers.  imap_match.c decides which messages. */
-#include "service/imap_match.h"
+#include "service/imap_search.h"
 
 #include "base/mem.h"
 #include "vectis/memory.h"
 
 #include <inttypes.h>
 
+/* The search, and the answer under way. */
 struct search {
-	struct vx_imap_search what; /* in the task's arena */
-	struct imap_matcher matcher;
-	struct vx_snapshot *snapshot; /* own reference */
-	unsigned char
-	    *bits; /* own: bit seq - 1 of each message of snapshot that matches */
-	uint32_t found, first, last; /* how many; sequence numbers */
-	uint32_t next;               /* the UID where the search goes on; 0: it is over */
-	uint64_t modseq_first, modseq_last, modseq_max;
-	/* the answer under way */
-	bool begun, any;
-	uint32_t at; /* the sequence number to look at */
+	struct imap_search q;
+	enum {
+		BEGIN,
+		LIST,
+		PART,
+		END
+	} part;
+	bool any;
+	uint32_t at, end; /* sequence numbers to look at: [at, end) */
 };
 
-static bool matched(const struct search *q, uint32_t seq)
+bool imap_search_matched(const struct imap_search *q, uint32_t seq)
 {
 	return (q->bits[(seq - 1) / 8] >> ((seq - 1) % 8) & 1) != 0;
+}
+
+uint32_t imap_search_from(const struct imap_search *q, uint32_t seq)
+{
+	while (seq <= q->last && !imap_search_matched(q, seq))
+		seq++;
+	return seq;
+}
+
+int imap_search_init(struct imap_search *q, struct imap_session *s)
+{
+	q->snapshot = vx_snapshot_ref(s->view.snapshot);
+	q->next = vx_snapshot_count(q->snapshot) == 0 ? 0 : 1;
+	q->bits = vx_alloc((size_t)vx_snapshot_count(q->snapshot) / 8 + 1);
+	return q->bits == NULL ? VX_ENOMEM : VX_OK;
+}
+
+void imap_search_done(struct imap_search *q)
+{
+	imap_matcher_done(&q->matcher);
+	vx_snapshot_free(q->snapshot);
+	vx_free(q->bits);
 }
 
 static void release(struct imap_task *t)
 {
 	struct search *q = t->data;
 
-	imap_matcher_done(&q->matcher);
-	vx_snapshot_free(q->snapshot);
-	vx_free(q->bits);
+	imap_search_done(&q->q);
 	vx_free(q);
 }
 
 /* --- on the job's thread --------------------------------------------------------- */
 
-static void add(struct search *q, uint32_t seq, const struct vx_record *r)
+static void add(struct imap_search *q, uint32_t seq, const struct vx_record *r)
 {
 	if (q->found == 0) {
 		q->first = seq;
@@ -52,7 +71,7 @@ static void add(struct search *q, uint32_t seq, const struct vx_record *r)
 }
 
 /* The records of the snapshot from uid on; *next as vx_records_read has it. */
-static int read_batch(struct search *q, uint32_t from, struct vx_record *records,
+static int read_batch(struct imap_search *q, uint32_t from, struct vx_record *records,
     size_t *count, uint32_t *next)
 {
 	const uint32_t last =
@@ -67,12 +86,14 @@ static int read_batch(struct search *q, uint32_t from, struct vx_record *records
 	if (rc != VX_OK)
 		return rc;
 	rc = vx_records_read(v, &query, records, IMAP_BATCH, count, next);
+	if (rc == VX_OK && q->what.saved_dates)
+		rc = vx_records_saved(v, query.account, query.mailbox, records, *count);
 	vx_view_end(v);
 	return rc;
 }
 
-static int match_batch(
-    struct search *q, const struct imap_task *t, const struct vx_record *r, size_t count)
+static int match_batch(struct imap_search *q, const struct imap_task *t,
+    const struct vx_record *r, size_t count)
 {
 	for (size_t i = 0; i < count && !t->abandoned; i++) {
 		const uint32_t seq = vx_snapshot_seq(q->snapshot, r[i].uid);
@@ -90,15 +111,11 @@ static int match_batch(
 	return VX_OK;
 }
 
-/* As far as the thread may be used in one go; then finish submits the job again. */
-static void run(struct vx_job *job)
+int imap_search_slice(struct imap_search *q, const struct imap_task *t)
 {
-	struct imap_task *t = imap_task_of(job);
-	struct search *q = t->data;
 	struct vx_record records[IMAP_BATCH];
 	int rc = VX_OK;
 
-	q->matcher.until_ms = vx_now_ms() + IMAP_SEARCH_MS;
 	while (q->next != 0 && rc == VX_OK && !t->abandoned &&
 	       vx_now_ms() < q->matcher.until_ms) {
 		size_t count = 0;
@@ -107,29 +124,57 @@ static void run(struct vx_job *job)
 		if (rc == VX_OK)
 			rc = match_batch(q, t, records, count);
 	}
-	t->result = rc == VX_MORE ? VX_OK : rc;
+	return rc == VX_MORE ? VX_OK : rc;
+}
+
+/* As far as the thread may be used in one go; then finish submits the job again. */
+static void run(struct vx_job *job)
+{
+	struct imap_task *t = imap_task_of(job);
+	struct search *q = t->data;
+
+	q->q.matcher.until_ms = vx_now_ms() + IMAP_SEARCH_MS;
+	t->result = imap_search_slice(&q->q, t);
 }
 
 /* --- the answer ------------------------------------------------------------------ */
 
+bool imap_search_partial(
+    const struct vx_imap_search *w, uint32_t count, uint32_t *low, uint32_t *high)
+{
+	const uint32_t end = w->partial_high < count ? w->partial_high : count;
+
+	if (w->partial_low > count)
+		return false;
+	*low = w->partial_from_end ? count - end + 1 : w->partial_low;
+	*high = w->partial_from_end ? count - w->partial_low + 1 : end;
+	return true;
+}
+
 static uint32_t number(const struct imap_session *s, const struct search *q, uint32_t seq)
 {
-	return s->by_uid ? vx_snapshot_uid(q->snapshot, seq) : seq;
+	return s->by_uid ? vx_snapshot_uid(q->q.snapshot, seq) : seq;
 }
 
 /* RFC 3501's "* SEARCH 2 3 6 (MODSEQ 917)". */
 static int write_plain(struct imap_session *s, struct search *q, struct vx_buf *out)
 {
-	for (; q->found > 0 && q->at <= q->last; q->at++) {
+	if (q->part == BEGIN) {
+		vx_buf_add_str(out, "* SEARCH");
+		q->at = q->q.first;
+		q->part = LIST;
+	}
+	for (; q->q.found > 0 && q->at <= q->q.last; q->at++) {
 		if ((q->at & 63) == 0 && imap_full(s, out))
 			return VX_DATA;
-		if (!matched(q, q->at))
+		if (!imap_search_matched(&q->q, q->at))
 			continue;
 		vx_buf_add_char(out, ' ');
 		vx_buf_add_number(out, number(s, q, q->at));
 	}
-	if (q->what.modseq && q->found > 0)
-		vx_buf_printf(out, " (MODSEQ %" PRIu64 ")", q->modseq_max);
+	if (q->q.what.modseq && q->q.found > 0)
+		vx_buf_printf(out, " (MODSEQ %" PRIu64 ")", q->q.modseq_max);
+	vx_buf_add_str(out, "\r\n");
 	return VX_OK;
 }
 
@@ -139,7 +184,7 @@ static void write_run(struct imap_session *s, struct search *q, struct vx_buf *o
 	const uint32_t first = number(s, q, q->at);
 	uint32_t last = first;
 
-	while (q->at < q->last && matched(q, q->at + 1) &&
+	while (q->at + 1 < q->end && imap_search_matched(&q->q, q->at + 1) &&
 	       number(s, q, q->at + 1) == last + 1) {
 		q->at++;
 		last++;
@@ -149,23 +194,24 @@ static void write_run(struct imap_session *s, struct search *q, struct vx_buf *o
 	vx_imap_write_ranges(out, &(struct vx_uid_range){ first, last }, 1);
 }
 
-static int write_all(struct imap_session *s, struct search *q, struct vx_buf *out)
+/* " 2,4:5": what matches in [at, end) */
+static int write_set(struct imap_session *s, struct search *q, struct vx_buf *out)
 {
-	for (; q->at <= q->last; q->at++) {
+	for (; q->at < q->end; q->at++) {
 		if (imap_full(s, out))
 			return VX_DATA;
-		if (matched(q, q->at))
+		if (imap_search_matched(&q->q, q->at))
 			write_run(s, q, out);
 	}
 	return VX_OK;
 }
 
 /* Of what was returned (RFC 7162 3.1.10). */
-static uint64_t modseq_of(const struct search *q)
+static uint64_t modseq_of(const struct imap_search *q)
 {
 	const struct vx_imap_search *w = &q->what;
 
-	if (w->all || w->count || !(w->min || w->max))
+	if (w->all || w->count || w->partial || !(w->min || w->max))
 		return q->modseq_max;
 	if (w->min && w->max)
 		return q->modseq_first > q->modseq_last ? q->modseq_first
@@ -173,75 +219,87 @@ static uint64_t modseq_of(const struct search *q)
 	return w->min ? q->modseq_first : q->modseq_last;
 }
 
-/* "* ESEARCH (TAG "a") UID MIN 2 COUNT 3" without ALL and what follows it. */
-static void begin_extended(
-    struct imap_session *s, const struct search *q, struct vx_buf *out)
+void imap_search_begin_extended(struct imap_session *s, struct vx_buf *out)
 {
-	const struct vx_imap_search *w = &q->what;
-
 	vx_buf_add_str(out, "* ESEARCH (TAG ");
 	vx_imap_write_string(out, s->tag, false);
 	vx_buf_add_str(out, s->by_uid ? ") UID" : ")");
-	if (w->min && q->found > 0)
-		vx_buf_printf(out, " MIN %" PRIu32, number(s, q, q->first));
-	if (w->max && q->found > 0)
-		vx_buf_printf(out, " MAX %" PRIu32, number(s, q, q->last));
-	if (w->count)
-		vx_buf_printf(out, " COUNT %" PRIu32, q->found);
-	if (w->all && q->found > 0)
-		vx_buf_add_str(out, " ALL");
 }
 
-/* RFC 9051 7.3.4: nothing is said of ALL, MIN and MAX when nothing was found. */
+/* The sequence number of the match at a place, counted from 1. */
+static uint32_t at_place(const struct imap_search *q, uint32_t place)
+{
+	uint32_t seq = q->first;
+
+	while (--place > 0)
+		seq = imap_search_from(q, seq + 1);
+	return seq;
+}
+
+/* "MIN 2 COUNT 3", and the beginning of ALL or PARTIAL (RFC 9051 7.3.4, RFC 9394). */
+static void begin_extended(struct imap_session *s, struct search *q, struct vx_buf *out)
+{
+	const struct vx_imap_search *w = &q->q.what;
+	uint32_t low, high;
+
+	imap_search_begin_extended(s, out);
+	if (w->min && q->q.found > 0)
+		vx_buf_printf(out, " MIN %" PRIu32, number(s, q, q->q.first));
+	if (w->max && q->q.found > 0)
+		vx_buf_printf(out, " MAX %" PRIu32, number(s, q, q->q.last));
+	if (w->count)
+		vx_buf_printf(out, " COUNT %" PRIu32, q->q.found);
+	q->part = LIST;
+	if (w->all && q->q.found > 0) {
+		vx_buf_add_str(out, " ALL");
+		q->at = q->q.first;
+		q->end = q->q.last + 1;
+	} else if (w->partial) {
+		vx_buf_add_str(out, " PARTIAL (");
+		vx_buf_add(out, w->partial_text);
+		if (imap_search_partial(w, q->q.found, &low, &high)) {
+			q->at = at_place(&q->q, low);
+			q->end = at_place(&q->q, high) + 1;
+		} else {
+			vx_buf_add_str(out, " NIL");
+		}
+	}
+}
+
 static int write_extended(struct imap_session *s, struct search *q, struct vx_buf *out)
 {
-	if (q->what.all && q->found > 0 && write_all(s, q, out) != VX_OK)
+	if (q->part == BEGIN)
+		begin_extended(s, q, out);
+	if (write_set(s, q, out) != VX_OK)
 		return VX_DATA;
-	if (q->what.modseq && q->found > 0)
-		vx_buf_printf(out, " MODSEQ %" PRIu64, modseq_of(q));
+	if (q->q.what.partial)
+		vx_buf_add_char(out, ')');
+	if (q->q.what.modseq && q->q.found > 0)
+		vx_buf_printf(out, " MODSEQ %" PRIu64, modseq_of(&q->q));
+	vx_buf_add_str(out, "\r\n");
 	return VX_OK;
 }
 
 static int write_found(struct imap_session *s, struct vx_buf *out)
 {
 	struct search *q = s->answer.task->data;
-	const bool extended = q->what.has_return || s->enabled[IMAP_REV2];
 
-	if (!q->begun && extended)
-		begin_extended(s, q, out);
-	else if (!q->begun)
-		vx_buf_add_str(out, "* SEARCH");
-	if (!q->begun)
-		q->at = q->first;
-	q->begun = true;
-	if ((extended ? write_extended : write_plain)(s, q, out) != VX_OK)
-		return VX_DATA;
-	vx_buf_add_str(out, "\r\n");
-	return VX_OK;
+	return q->q.what.has_return || s->enabled[IMAP_REV2] ? write_extended(s, q, out)
+							     : write_plain(s, q, out);
 }
 
-static uint32_t next_match(const struct search *q, uint32_t seq)
-{
-	while (seq <= q->last && !matched(q, seq))
-		seq++;
-	return seq;
-}
+/* --- "$" ------------------------------------------------------------------------- */
 
-/*
- * What "$" stands for from now on (RFC 5182 2.4): only MIN and MAX when only they were
- * asked for.  VX_ELIMIT: too many ranges.
- */
-static int save_ranges(const struct search *q, struct vx_buf *out)
+/* Bits as UIDs.  VX_ELIMIT: too many ranges. */
+static int save_ranges(
+    const struct imap_search *q, const unsigned char *bits, struct vx_buf *out)
 {
-	const struct vx_imap_search *w = &q->what;
-	const bool ends = (w->min || w->max) && !w->all && !w->count;
 	struct vx_uid_range r = { 0 };
 
-	for (uint32_t seq = q->first; q->found > 0 && seq <= q->last;
-	     seq = next_match(q, seq + 1)) {
+	for (uint32_t seq = q->first; q->found > 0 && seq <= q->last; seq++) {
 		const uint32_t uid = vx_snapshot_uid(q->snapshot, seq);
 
-		if (ends && !(w->min && seq == q->first) && !(w->max && seq == q->last))
+		if ((bits[(seq - 1) / 8] >> ((seq - 1) % 8) & 1) == 0)
 			continue;
 		if (r.first != 0 && r.last == uid - 1) {
 			r.last = uid;
@@ -256,10 +314,11 @@ static int save_ranges(const struct search *q, struct vx_buf *out)
 	return out->failed ? VX_ELIMIT : VX_OK;
 }
 
-static int save(struct imap_session *s, const struct search *q)
+int imap_search_save(
+    struct imap_session *s, const struct imap_search *q, const unsigned char *bits)
 {
 	struct vx_buf ranges = { .max = IMAP_SAVED_MAX * sizeof(struct vx_uid_range) };
-	int rc = save_ranges(q, &ranges);
+	int rc = save_ranges(q, bits, &ranges);
 	void *own = rc == VX_OK ? vx_alloc(ranges.len + 1) : NULL;
 
 	if (rc == VX_OK && own == NULL)
@@ -275,14 +334,48 @@ static int save(struct imap_session *s, const struct search *q)
 	return rc;
 }
 
-static void forget_saved(struct imap_session *s)
+static void set_bit(unsigned char *bits, uint32_t seq)
+{
+	bits[(seq - 1) / 8] |= (unsigned char)(1u << ((seq - 1) % 8));
+}
+
+/* Only what was returned, when that was MIN, MAX and PARTIAL (RFC 5182 2.4, 9394 3.2). */
+static int save(struct imap_session *s, const struct imap_search *q)
+{
+	const struct vx_imap_search *w = &q->what;
+	uint32_t low = 1, high = 0, seq;
+	unsigned char *bits;
+	int rc;
+
+	if (w->all || w->count || !(w->min || w->max || w->partial) || q->found == 0)
+		return imap_search_save(s, q, q->bits);
+	bits = vx_alloc((size_t)vx_snapshot_count(q->snapshot) / 8 + 1);
+	if (bits == NULL)
+		return VX_ENOMEM;
+	if (w->partial && imap_search_partial(w, q->found, &low, &high)) {
+		seq = at_place(q, low);
+		for (uint32_t place = low; place <= high; place++) {
+			set_bit(bits, seq);
+			seq = imap_search_from(q, seq + 1);
+		}
+	}
+	if (w->min)
+		set_bit(bits, q->first);
+	if (w->max)
+		set_bit(bits, q->last);
+	rc = imap_search_save(s, q, bits);
+	vx_free(bits);
+	return rc;
+}
+
+void imap_search_forget(struct imap_session *s)
 {
 	vx_free(s->view.saved);
 	s->view.saved = NULL;
 	s->view.saved_count = 0;
 }
 
-static int not_saved(struct imap_session *s, struct vx_buf *out)
+int imap_search_not_saved(struct imap_session *s, struct vx_buf *out)
 {
 	return imap_no(s, out, "[NOTSAVED] the result is too large to be saved");
 }
@@ -290,21 +383,21 @@ static int not_saved(struct imap_session *s, struct vx_buf *out)
 static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
 	const struct search *q = t->data;
-	const struct vx_imap_search *w = &q->what;
+	const struct vx_imap_search *w = &q->q.what;
 	struct imap_answer a = { .sync = true, .expunges = s->by_uid, .ok = "done" };
 
-	if (t->result == VX_OK && q->next != 0)
+	if (t->result == VX_OK && q->q.next != 0)
 		return imap_submit_job(s, t, out, run);
 	a.result = t->result;
 	if (a.result == VX_OK && w->save) {
-		a.result = save(s, q);
+		a.result = save(s, &q->q);
 		if (a.result == VX_ELIMIT)
-			a.tail = not_saved;
+			a.tail = imap_search_not_saved;
 	}
 	if (a.result != VX_OK && w->save)
-		forget_saved(s);
+		imap_search_forget(s);
 	if (a.result == VX_OK &&
-	    (!w->has_return || w->min || w->max || w->count || w->all)) {
+	    (!w->has_return || w->min || w->max || w->count || w->all || w->partial)) {
 		a.body = write_found;
 		a.task = t;
 	}
@@ -313,28 +406,14 @@ static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *ou
 
 /* --- the command ----------------------------------------------------------------- */
 
-/* VX_OK: ready to run; VX_DONE: it was answered. */
-static int prepare(
-    struct imap_session *s, struct vx_cursor *c, struct imap_task *t, struct vx_buf *out)
+int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap_task *t,
+    struct vx_buf *out)
 {
-	struct search *q = t->data;
-	struct vx_cursor own;
-	vx_slice text;
 	int rc;
 
-	/* the job may outlive the session's arena: all it needs is in the task's */
-	if (vx_arena_copy(&t->arena, vx_cur_rest(c), &text) != VX_OK) {
-		(void)imap_result(s, out, VX_ELIMIT, "");
-		return VX_DONE;
-	}
-	own = vx_cursor_of(text);
-	if (!vx_imap_sp(&own) || !vx_imap_search(&own, &t->arena, &q->what)) {
-		(void)imap_bad(s, out, "the SEARCH program is not understood");
-		return VX_DONE;
-	}
 	if (q->what.bad_charset) {
 		if (q->what.save) /* RFC 5182 2.1 */
-			forget_saved(s);
+			imap_search_forget(s);
 		(void)imap_no(
 		    s, out, "[BADCHARSET (US-ASCII UTF-8)] this charset is not known");
 		return VX_DONE;
@@ -343,32 +422,51 @@ static int prepare(
 		q->what.all = true;
 	s->enabled[IMAP_CONDSTORE] = s->enabled[IMAP_CONDSTORE] || q->what.modseq;
 	rc = imap_matcher_init(&q->matcher, s, q->what.key, t);
-	if (rc != VX_OK) {
-		if (rc == VX_EINVAL)
-			(void)imap_bad(s, out, "there are not so many messages");
-		else
-			(void)imap_result(s, out, rc, "");
+	if (rc == VX_OK)
+		return VX_OK;
+	if (rc == VX_EINVAL)
+		(void)imap_bad(s, out, "there are not so many messages");
+	else
+		(void)imap_result(s, out, rc, "");
+	return VX_DONE;
+}
+
+/* VX_OK: ready to run; VX_DONE: it was answered. */
+static int prepare(
+    struct imap_session *s, struct vx_cursor *c, struct imap_task *t, struct vx_buf *out)
+{
+	struct search *q = t->data;
+	struct vx_cursor own;
+	vx_slice text;
+
+	/* the job may outlive the session's arena: all it needs is in the task's */
+	if (vx_arena_copy(&t->arena, vx_cur_rest(c), &text) != VX_OK) {
+		(void)imap_result(s, out, VX_ELIMIT, "");
 		return VX_DONE;
 	}
-	return VX_OK;
+	own = vx_cursor_of(text);
+	if (!vx_imap_sp(&own) || !vx_imap_search(&own, &t->arena, &q->q.what)) {
+		(void)imap_bad(s, out, "the SEARCH program is not understood");
+		return VX_DONE;
+	}
+	return imap_search_ready(&q->q, s, t, out);
 }
 
 int imap_cmd_search(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
 	struct imap_task *t = imap_task_new(s, finish);
 	struct search *q = t == NULL ? NULL : vx_alloc(sizeof(*q));
+	int rc;
 
 	if (q == NULL) {
 		imap_task_free(t);
 		return imap_result(s, out, VX_ENOMEM, "");
 	}
-	q->snapshot = vx_snapshot_ref(s->view.snapshot);
-	q->next = vx_snapshot_count(q->snapshot) == 0 ? 0 : 1;
-	q->bits = vx_alloc((size_t)vx_snapshot_count(q->snapshot) / 8 + 1);
+	rc = imap_search_init(&q->q, s);
 	t->data = q;
 	t->release = release;
-	if (q->bits == NULL)
-		(void)imap_result(s, out, VX_ENOMEM, "");
+	if (rc != VX_OK)
+		(void)imap_result(s, out, rc, "");
 	else if (prepare(s, c, t, out) == VX_OK)
 		return imap_submit_job(s, t, out, run);
 	imap_task_free(t);

@@ -1,0 +1,52 @@
+/*
+ * imap_search.h - a SEARCH program at work: for SEARCH itself, SORT and THREAD.
+ *
+ * The matches are bits by sequence number.  A job runs a slice of IMAP_SEARCH_MS at a
+ * time and is submitted again until next is 0.
+ */
+#ifndef VX_SERVICE_IMAP_SEARCH_H
+#define VX_SERVICE_IMAP_SEARCH_H
+
+#include "service/imap_match.h"
+
+struct imap_search {
+	struct vx_imap_search what; /* in the task's arena */
+	struct imap_matcher matcher;
+	struct vx_snapshot *snapshot; /* own reference */
+	unsigned char
+	    *bits; /* own: bit seq - 1 of each message of snapshot that matches */
+	uint32_t found, first, last; /* how many; sequence numbers */
+	uint32_t next;               /* the UID where the search goes on; 0: it is over */
+	uint64_t modseq_first, modseq_last, modseq_max;
+};
+
+/* Of the selected mailbox.  VX_OK, VX_ENOMEM; done in both cases. */
+int imap_search_init(struct imap_search *q, struct imap_session *s);
+void imap_search_done(struct imap_search *q);
+/*
+ * what was parsed: make it ready to run.  VX_OK, or VX_DONE: it was refused and that was
+ * answered.
+ */
+int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap_task *t,
+    struct vx_buf *out);
+/* A slice, on the job's thread, until the matcher's until_ms.  VX_OK or below 0. */
+int imap_search_slice(struct imap_search *q, const struct imap_task *t);
+
+bool imap_search_matched(const struct imap_search *q, uint32_t seq);
+/* The first match from seq on; beyond last: none. */
+uint32_t imap_search_from(const struct imap_search *q, uint32_t seq);
+/* Places [*low, *high] (from 1) of what PARTIAL asks, of count; false: there are none. */
+bool imap_search_partial(
+    const struct vx_imap_search *w, uint32_t count, uint32_t *low, uint32_t *high);
+/* "* ESEARCH (TAG "a") UID" */
+void imap_search_begin_extended(struct imap_session *s, struct vx_buf *out);
+/*
+ * The messages of bits are what "$" stands for from now on.  VX_OK, VX_ENOMEM; VX_ELIMIT:
+ * too many ranges: say imap_search_not_saved.
+ */
+int imap_search_save(
+    struct imap_session *s, const struct imap_search *q, const unsigned char *bits);
+void imap_search_forget(struct imap_session *s);
+imap_part_fn imap_search_not_saved;
+
+#endif
