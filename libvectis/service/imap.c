@@ -107,6 +107,8 @@ static int step(struct imap_session *s, vx_slice *in, struct vx_buf *out)
 		return VX_DONE;
 	if (s->starting_tls)
 		return VX_TLS;
+	if (s->zip_next != NULL)
+		return VX_MORE;
 	if (s->busy == IMAP_IDLING)
 		return idle_step(s, in, out);
 	return next_event(s, in, out);
@@ -154,7 +156,8 @@ static int yield(struct imap_session *s)
 	return VX_WAIT;
 }
 
-static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
+/* One turn, in plain text. */
+static int talk(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 {
 	struct imap_session *s = (struct imap_session *)base;
 	int rc = VX_OK, flushed;
@@ -179,6 +182,40 @@ static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 		return rc;
 	flushed = flush(s, out);
 	return flushed < 0 || s->reply.len > 0 ? flushed : rc;
+}
+
+/* Say something out of turn. */
+static void say(struct imap_session *s, struct vx_buf *out, const char *text)
+{
+	if (s->zip == NULL)
+		vx_buf_add_str(out, text);
+	else
+		(void)vx_zip_say(s->zip, vx_slice_str(text), out);
+}
+
+/*
+ * With COMPRESS a zip stands between the loop and talk.  It begins right after the line
+ * that says so (RFC 4978 3): what the client sent behind the command is taken as
+ * compressed already.
+ */
+static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
+{
+	struct imap_session *s = (struct imap_session *)base;
+	int rc;
+
+	if (s->zip == NULL) {
+		rc = talk(base, in, out);
+		if (rc != VX_MORE || s->zip_next == NULL)
+			return rc;
+		s->zip = s->zip_next;
+		s->zip_next = NULL;
+	}
+	rc = vx_zip_drive(s->zip, base, talk, in, out);
+	if (rc == VX_DONE && vx_zip_broken(s->zip))
+		say(s, out, "* BYE the compressed data ends, or is damaged\r\n");
+	if (rc == VX_MORE && s->busy == IMAP_IDLING)
+		vx_zip_rest(s->zip);
+	return rc;
 }
 
 static void tls_ready(struct vx_session *base, const struct vx_session_tls *tls)
@@ -206,18 +243,18 @@ static void bye(struct imap_session *s, struct vx_buf *out, const char *text)
 
 	/* not into the middle of an answer */
 	if (!s->stop_said && quiet && s->fetch == NULL)
-		vx_buf_printf(out, "* BYE %s\r\n", text);
+		say(s, out, text);
 	s->stop_said = true;
 }
 
 static void timeout(struct vx_session *base, struct vx_buf *out)
 {
-	bye((struct imap_session *)base, out, "silent for too long");
+	bye((struct imap_session *)base, out, "* BYE silent for too long\r\n");
 }
 
 static void stop(struct vx_session *base, struct vx_buf *out)
 {
-	bye((struct imap_session *)base, out, "the server stops");
+	bye((struct imap_session *)base, out, "* BYE the server stops\r\n");
 }
 
 static void free_session(struct vx_session *base)
@@ -232,6 +269,8 @@ static void free_session(struct vx_session *base)
 		vx_blob_writer_on_wake(s->writer, NULL, NULL);
 	vx_blob_writer_free(s->writer);
 	vx_sasl_done(&s->sasl);
+	vx_zip_free(s->zip);
+	vx_zip_free(s->zip_next);
 	vx_imap_frame_done(&s->frame);
 	vx_buf_done(&s->reply);
 	vx_arena_done(&s->arena);

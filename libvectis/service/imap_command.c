@@ -8,6 +8,7 @@ enum {                   /* where a command or a capability works: bits */
 	IN_EARLY = 2,    /* not logged in, with TLS */
 	IN_AUTH = 4,     /* logged in */
 	IN_SELECTED = 8, /* the same, with a mailbox */
+	NOT_ZIPPED = 16, /* of a capability: only without COMPRESS */
 	LOGGED_IN = IN_AUTH | IN_SELECTED,
 	ANY = IN_CLEAR | IN_EARLY | LOGGED_IN
 };
@@ -57,6 +58,7 @@ static const struct capability {
 	{ "THREAD=REFS", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "I18NLEVEL=1", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "WITHIN", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "COMPRESS=DEFLATE", LOGGED_IN | NOT_ZIPPED, IMAP_ENABLE_NONE },
 };
 #define CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
 
@@ -66,7 +68,8 @@ void imap_write_capability(const struct imap_session *s, struct vx_buf *out)
 
 	vx_buf_add_str(out, "CAPABILITY");
 	for (size_t i = 0; i < CAPABILITIES; i++)
-		if ((capabilities[i].states & state) != 0)
+		if ((capabilities[i].states & state) != 0 &&
+		    ((capabilities[i].states & NOT_ZIPPED) == 0 || s->zip == NULL))
 			vx_buf_printf(out, " %s", capabilities[i].name);
 	if (state == IN_EARLY)
 		vx_sasl_write_offer(out, " AUTH=", &s->binding);
@@ -143,6 +146,21 @@ static int cmd_starttls(struct imap_session *s, struct vx_cursor *c, struct vx_b
 	return imap_ok(s, out, "begin TLS now");
 }
 
+/* RFC 4978 3; drive begins with it when the answer is out. */
+static int cmd_compress(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	vx_slice name;
+
+	if (!vx_imap_sp(c) || !vx_imap_atom(c, &name) || !vx_cur_end(c) ||
+	    !vx_slice_eq_nocase(name, VX_S("DEFLATE")))
+		return imap_bad(s, out, "COMPRESS DEFLATE is expected");
+	if (s->zip != NULL)
+		return imap_bad(s, out, "DEFLATE is active already");
+	if (vx_zip_new(&s->zip_next) != VX_OK)
+		return imap_result(s, out, VX_ENOMEM, "");
+	return imap_ok(s, out, "DEFLATE active");
+}
+
 /* --- IDLE ------------------------------------------------------------------------ */
 
 static int idling(struct imap_session *s, struct vx_buf *out)
@@ -188,6 +206,7 @@ static const struct command {
 	{ "LOGIN", imap_cmd_login, IN_CLEAR | IN_EARLY, ARGS },
 	{ "AUTHENTICATE", imap_cmd_authenticate, IN_CLEAR | IN_EARLY, ARGS },
 	{ "ENABLE", cmd_enable, LOGGED_IN, ARGS },
+	{ "COMPRESS", cmd_compress, LOGGED_IN, ARGS },
 	{ "SELECT", imap_cmd_select, LOGGED_IN, ARGS },
 	{ "EXAMINE", imap_cmd_examine, LOGGED_IN, ARGS },
 	{ "CREATE", imap_cmd_create, LOGGED_IN, ARGS },

@@ -7,6 +7,7 @@
 #include "imap/respond.h"
 #include "vectis/imap_service.h"
 #include "vectis/sasl.h"
+#include "zip/zip.h"
 
 /*
  * Memory of one connection.  Whatever a client asks, what its session owns stays below
@@ -14,16 +15,18 @@
  */
 #define IMAP_ARENA_MAX ((size_t)2 << 20) /* a parsed command */
 #define IMAP_TASK_MAX ((size_t)8 << 20)  /* what an op or a SEARCH needs and answers */
-#define IMAP_REPLY_MAX ((size_t)4 << 20) /* one step: the high-water mark and one item   \
-					  */
-#define IMAP_SAVED_MAX 65536             /* ranges that "$" stands for (RFC 5182) */
+#define IMAP_REPLY_MAX                                                                   \
+	((size_t)4 << 20)    /* one step: the high-water mark and one item               \
+			      */
+#define IMAP_SAVED_MAX 65536 /* ranges that "$" stands for (RFC 5182) */
 #define IMAP_SESSION_MAX ((size_t)20 << 20)
 
 #define IMAP_STEP_MS 2 /* so long a session works before it lets others have the loop */
 #define IMAP_SEARCH_MS 20 /* so long a SEARCH has a thread before others have it */
 #define IMAP_BATCH 128    /* records read at a time */
-#define IMAP_TEXT_MAX ((size_t)256 << 20) /* a message that SEARCH decodes, in its job   \
-					   */
+#define IMAP_TEXT_MAX                                                                    \
+	((size_t)256 << 20) /* a message that SEARCH decodes, in its job                 \
+			     */
 #define IMAP_INLINE_MAX                                                                  \
 	((size_t)32 * 1024) /* bodies up to here are written with the rest */
 #define IMAP_SILENT_MAX 32  /* own changes in one STORE .SILENT that are not told */
@@ -158,6 +161,8 @@ struct imap_session {
 	uint64_t turn_ms; /* when drive was called */
 	unsigned bad;
 	uint64_t opened_ms;
+	struct vx_zip *zip;      /* own: COMPRESS is active */
+	struct vx_zip *zip_next; /* own: it is from the end of this answer on */
 	struct vx_imap_frame frame;
 	struct vx_buf reply;   /* written, not yet given to the loop */
 	size_t reply_at;       /* so much of it was given */
@@ -237,8 +242,8 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_list, imap_cmd_lsub, imap_cmd_status, imap_cmd_create, imap_cmd_delete,
     imap_cmd_rename, imap_cmd_subscribe, imap_cmd_unsubscribe, imap_cmd_namespace,
     imap_cmd_fetch, imap_cmd_store, imap_cmd_copy, imap_cmd_move, imap_cmd_expunge,
-    imap_cmd_search, imap_cmd_sort, imap_cmd_thread, imap_cmd_append, imap_cmd_check, imap_cmd_login,
-    imap_cmd_authenticate;
+    imap_cmd_search, imap_cmd_sort, imap_cmd_thread, imap_cmd_append, imap_cmd_check,
+    imap_cmd_login, imap_cmd_authenticate;
 
 bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out);
 /*

@@ -1,3 +1,4 @@
+#define ZLIB_CONST
 #include "host.h"
 
 #include "vectis/crypto.h"
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 static int submit(struct vx_loop *loop, struct vx_job *job)
 {
@@ -198,6 +200,67 @@ uint32_t host_deliver(struct host *h, uint32_t account, const char *mailbox,
 	return rc == VX_OK ? t.uid : 0;
 }
 
+/* --- COMPRESS -------------------------------------------------------------------- */
+
+struct link_zip {
+	z_stream in, out; /* what it hears, what it says */
+};
+
+void link_zip(struct link *l)
+{
+	l->zip = calloc(1, sizeof(*l->zip));
+	if (l->zip == NULL || inflateInit2(&l->zip->in, -15) != Z_OK ||
+	    deflateInit2(&l->zip->out, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		abort();
+}
+
+static void zip_free(struct link_zip *z)
+{
+	if (z == NULL)
+		return;
+	(void)inflateEnd(&z->in);
+	(void)deflateEnd(&z->out);
+	free(z);
+}
+
+/* Call work until the stream has given all it has. */
+static int zip_all(
+    z_stream *z, int (*work)(z_streamp z, int flush), vx_slice octets, struct vx_buf *out)
+{
+	int rc;
+
+	z->next_in = (const Bytef *)octets.ptr;
+	z->avail_in = (uInt)octets.len;
+	do {
+		char *p = vx_buf_reserve(out, 4096);
+
+		if (p == NULL)
+			abort();
+		z->next_out = (Bytef *)p;
+		z->avail_out = 4096;
+		rc = work(z, Z_SYNC_FLUSH);
+		vx_buf_truncate(out, out->len += 4096 - z->avail_out);
+	} while (z->avail_out == 0);
+	return rc;
+}
+
+void link_deflate(struct link *l, vx_slice text, struct vx_buf *out)
+{
+	(void)zip_all(&l->zip->out, deflate, text, out);
+}
+
+static void hear(struct link *l, vx_slice octets)
+{
+	int rc = Z_OK;
+
+	if (l->zip == NULL)
+		vx_buf_add(&l->out, octets);
+	else if (octets.len > 0)
+		rc = zip_all(&l->zip->in, inflate, octets, &l->out);
+	if (rc != Z_OK && rc != Z_BUF_ERROR)
+		abort();
+}
+
 /* --- connections ----------------------------------------------------------------- */
 
 static void wake(struct vx_session_host *base)
@@ -224,6 +287,8 @@ void link_close(struct link *l)
 	if (l->session != NULL)
 		l->session->ops->free(l->session);
 	l->session = NULL;
+	zip_free(l->zip);
+	l->zip = NULL;
 	vx_buf_done(&l->in);
 	vx_buf_done(&l->out);
 }
@@ -251,7 +316,7 @@ static void drive(struct link *l)
 		l->host->longest_ms = took;
 	l->host->turns++;
 	vx_buf_consume(&l->in, had - in.len);
-	vx_buf_add(&l->out, vx_buf_slice(&out));
+	hear(l, vx_buf_slice(&out));
 	if (rc == VX_DATA)
 		l->awake = true;
 	l->waits = rc == VX_WAIT;

@@ -32,6 +32,7 @@ struct link { /* one connection */
 	struct vx_buf in, out;      /* not yet taken; written and not yet read */
 	bool awake, waits;          /* waits: for an op or a job */
 	bool stalled;               /* the peer does not read */
+	struct link_zip *zip;       /* own: the peer's side of COMPRESS */
 	int end;                    /* VX_DONE, VX_TLS, or below 0: it was closed */
 };
 
@@ -50,6 +51,9 @@ void link_close(struct link *l);
 /* Octets from the peer; one turn; turns until all that can be done is done. */
 void host_turn(struct link *l);
 void link_send(struct link *l, vx_slice octets);
+/* From now on the peer inflates what it hears, and can deflate what it says. */
+void link_zip(struct link *l);
+void link_deflate(struct link *l, vx_slice text, struct vx_buf *out);
 void host_settle(struct host *h, struct link *const links[], size_t count);
 
 #endif

@@ -143,7 +143,7 @@ static void check_quiet(struct play *p, unsigned n)
 static void client(struct play *p, unsigned n, vx_slice text, bool line)
 {
 	struct link *l = link_of(p, n, true);
-	struct vx_buf octets = { .max = 1 << 20 };
+	struct vx_buf octets = { .max = 1 << 20 }, zipped = { .max = 1 << 20 };
 
 	check_quiet(p, n);
 	if (l->session == NULL)
@@ -151,8 +151,11 @@ static void client(struct play *p, unsigned n, vx_slice text, bool line)
 	add_words(p, text, &octets);
 	if (line)
 		vx_buf_add_str(&octets, "\r\n");
-	give(p, l, vx_buf_slice(&octets));
+	if (l->zip != NULL)
+		link_deflate(l, vx_buf_slice(&octets), &zipped);
+	give(p, l, l->zip != NULL ? vx_buf_slice(&zipped) : vx_buf_slice(&octets));
 	vx_buf_done(&octets);
+	vx_buf_done(&zipped);
 }
 
 /* --- what the server says -------------------------------------------------------- */
@@ -351,6 +354,10 @@ static void directive(struct play *p, vx_slice text)
 			broken(p, "no handshake was asked for");
 		l->end = 0;
 		l->session->ops->tls_ready(l->session, &tls);
+	} else if (vx_slice_eq(word, VX_S("@zip"))) {
+		link_zip(link_of(p, (unsigned)n, true));
+	} else if (vx_slice_eq(word, VX_S("@raw"))) {
+		link_send(link_of(p, (unsigned)n, true), VX_S("\x07 no deflate"));
 	} else if (vx_slice_eq(word, VX_S("@closed"))) {
 		if (link_of(p, (unsigned)n, true)->session != NULL)
 			broken(p, "the connection is open");

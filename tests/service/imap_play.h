@@ -12,6 +12,8 @@
  *     @mail INBOX 3            file so many small messages for alice (m1, m2, ...)
  *     @file INBOX name.eml     file a message of tests/data/imap
  *     @tls 1                   the handshake is done
+ *     @raw 1                   octets that are no compressed data
+ *     @zip 1                   COMPRESS was answered: from now on it is compressed
  *     @closed 1                the server has closed the connection
  *
  * In C lines \r \n \0 \\ and \xNN stand for octets.  In S lines <*> is any text, <n> a

@@ -1,6 +1,6 @@
 # world.c is linked by fuzz targets too
 service_test_libs = libvxt.la libvx_service.la libvx_auth.la libvx_directory.la libvx_store.la \
-	libvx_pop3.la libvx_imap.la libvx_smtp.la libvx_sasl.la libvx_mime.la libvx_crypto.la \
+	libvx_pop3.la libvx_imap.la libvx_smtp.la libvx_zip.la libvx_sasl.la libvx_mime.la libvx_crypto.la \
 	libvx_base.la
 check_PROGRAMS += check_smtp_service
 TESTS += check_smtp_service
@@ -23,5 +23,5 @@ TESTS += check_imap_service
 check_imap_service_SOURCES = %D%/check_imap_service.c %D%/host.c %D%/host.h \
 	%D%/test_limits.c %D%/test_transcripts.c %D%/imap_play.c %D%/imap_play.h
 check_imap_service_CPPFLAGS = $(test_cppflags) -I$(srcdir)/%D%
-check_imap_service_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-check_imap_service_LDADD = $(service_test_libs) $(CHECK_LIBS)
+check_imap_service_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS)
+check_imap_service_LDADD = $(service_test_libs) $(CHECK_LIBS) $(ZLIB_LIBS)
