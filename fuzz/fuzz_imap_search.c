@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(!s.has_return || s.min || s.max || s.count || s.all || s.save ||
 		     s.partial);
 		must(!s.partial ||
-		     (!s.all && s.partial_low >= 1 && s.partial_low <= s.partial_high));
+		     (!s.all && s.places.low >= 1 && s.places.low <= s.places.high));
 	}
 	vx_arena_done(&a);
 	return 0;

@@ -24,7 +24,7 @@ VX_BEGIN_DECLS
 #define VX_PART_PARAMS_MAX (16 * 1024)    /* of the parameters of one field */
 #define VX_DESCRIPTOR_MAX (512 * 1024)
 #define VX_REFERENCES_MAX 100 /* of more, the first and the last ones */
-#define VX_PREVIEW_MAX 200    /* octets of UTF-8 (RFC 8970: characters) */
+#define VX_PREVIEW_MAX 200    /* characters (RFC 8970 3.3) */
 
 enum vx_defect {                          /* bits */
 	VX_DEFECT_HEADER_LINE = 1 << 0,   /* a header line that is no field */

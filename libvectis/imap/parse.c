@@ -252,6 +252,35 @@ bool vx_imap_flags(
 	return !open || vx_cur_char(c, ')');
 }
 
+bool vx_imap_partial(struct vx_cursor *c, struct vx_imap_partial *out)
+{
+	const char *const start = c->p;
+	const bool from_end = vx_cur_char(c, '-');
+	uint64_t a, b;
+
+	if (!vx_cur_number(c, UINT32_MAX, &a) || !vx_cur_char(c, ':') ||
+	    (from_end && !vx_cur_char(c, '-')) || !vx_cur_number(c, UINT32_MAX, &b) ||
+	    a == 0 || b == 0)
+		return false;
+	*out = (struct vx_imap_partial){ .from_end = from_end,
+		.low = (uint32_t)(a < b ? a : b),
+		.high = (uint32_t)(a < b ? b : a),
+		.text = vx_slice_range(start, c->p) };
+	return true;
+}
+
+bool vx_imap_partial_of(
+    const struct vx_imap_partial *p, uint32_t count, uint32_t *first, uint32_t *last)
+{
+	const uint32_t end = p->high < count ? p->high : count;
+
+	if (p->low > count)
+		return false;
+	*first = p->from_end ? count - end + 1 : p->low;
+	*last = p->from_end ? count - p->low + 1 : end;
+	return true;
+}
+
 /* --- FETCH ----------------------------------------------------------------------- */
 
 /* Told again in the answer, outside of literals: what cannot be quoted is none. */
@@ -425,7 +454,22 @@ static const struct fetch_word {
 	{ "BINARY.SIZE[", VX_ITEM_BINARY_SIZE, true, true, 0, false },
 	{ "BINARY[", VX_ITEM_BINARY, false, true, 0, false },
 	{ "MODSEQ", VX_ITEM_MODSEQ, false, false, 0, false },
+	{ "PREVIEW", VX_ITEM_PREVIEW, false, false, 0, false },
+	{ "SAVEDATE", VX_ITEM_SAVEDATE, false, false, 0, false },
+	{ "EMAILID", VX_ITEM_EMAILID, false, false, 0, false },
+	{ "THREADID", VX_ITEM_THREADID, false, false, 0, false },
 };
+
+/* "(LAZY)" of PREVIEW (RFC 8970 4): all are at hand always, so that it changes nothing.
+ */
+static bool lazy(struct vx_cursor *c)
+{
+	if (!vx_cur_text(c, VX_S(" (LAZY")))
+		return true;
+	while (vx_cur_text(c, VX_S(" LAZY")))
+		;
+	return vx_cur_char(c, ')');
+}
 
 static bool fetch_item(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_item *out)
 {
@@ -439,7 +483,7 @@ static bool fetch_item(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_i
 			.legacy = w->legacy ? w->word : NULL,
 			.section = { .text = w->text } };
 		if (!w->section)
-			return true;
+			return w->type != VX_ITEM_PREVIEW || lazy(c);
 		c->p--; /* the '[' belongs to the section */
 		return section(c, a, out);
 	}
@@ -469,13 +513,29 @@ static bool fetch_macro(struct vx_cursor *c, struct vx_imap_fetch *out)
 	return true;
 }
 
+static bool fetch_modifier(struct vx_cursor *c, struct vx_imap_fetch *out)
+{
+	if (!out->has_changed_since && vx_cur_text(c, VX_S("CHANGEDSINCE "))) {
+		out->has_changed_since = true;
+		return vx_cur_number(c, INT64_MAX, &out->changed_since);
+	}
+	if (out->partial || !vx_cur_text(c, VX_S("PARTIAL ")))
+		return false;
+	out->partial = true;
+	return vx_imap_partial(c, &out->places);
+}
+
 static bool fetch_modifiers(struct vx_cursor *c, struct vx_imap_fetch *out)
 {
-	if (!vx_cur_text(c, VX_S(" (CHANGEDSINCE ")))
-		return vx_cur_end(c);
-	out->has_changed_since = true;
-	return vx_cur_number(c, INT64_MAX, &out->changed_since) && vx_cur_char(c, ')') &&
-	       vx_cur_end(c);
+	if (vx_cur_end(c))
+		return true;
+	if (!vx_cur_text(c, VX_S(" (")))
+		return false;
+	do
+		if (!fetch_modifier(c, out))
+			return false;
+	while (vx_imap_sp(c));
+	return vx_cur_char(c, ')') && vx_cur_end(c);
 }
 
 bool vx_imap_fetch_items(

@@ -56,6 +56,20 @@ struct vx_imap_flags {
 bool vx_imap_flags(
     struct vx_cursor *c, struct vx_arena *a, bool parentheses, struct vx_imap_flags *out);
 
+/*
+ * "1:500" or "-1:-100" (RFC 9394 4): places from low to high, counted from 1, perhaps
+ * from the end.
+ */
+struct vx_imap_partial {
+	bool from_end;
+	uint32_t low, high;
+	vx_slice text; /* as it was written; borrowed from the command */
+};
+bool vx_imap_partial(struct vx_cursor *c, struct vx_imap_partial *out);
+/* Of count things, the places [*first, *last] from the beginning; false: none. */
+bool vx_imap_partial_of(
+    const struct vx_imap_partial *p, uint32_t count, uint32_t *first, uint32_t *last);
+
 /* --- FETCH ----------------------------------------------------------------------- */
 
 enum vx_imap_item_type {
@@ -70,6 +84,10 @@ enum vx_imap_item_type {
 	VX_ITEM_BINARY,  /* BINARY[...], BINARY.PEEK[...] */
 	VX_ITEM_BINARY_SIZE,
 	VX_ITEM_MODSEQ,
+	VX_ITEM_PREVIEW,  /* RFC 8970 */
+	VX_ITEM_SAVEDATE, /* RFC 8514 */
+	VX_ITEM_EMAILID,
+	VX_ITEM_THREADID, /* RFC 8474 */
 };
 
 enum vx_imap_section_text {
@@ -106,6 +124,8 @@ struct vx_imap_fetch {
 	size_t count;
 	bool has_changed_since;
 	uint64_t changed_since; /* RFC 7162 */
+	bool partial;
+	struct vx_imap_partial places; /* RFC 9394: of UID FETCH only */
 };
 bool vx_imap_fetch_items(
     struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out);
@@ -159,10 +179,8 @@ struct vx_imap_search {
 	bool bad_charset;
 	bool modseq;      /* MODSEQ was used */
 	bool saved_dates; /* SAVEDON or the like were used */
-	/* PARTIAL (RFC 9394): places low to high, counted from 1, perhaps from the end */
-	bool partial, partial_from_end;
-	uint32_t partial_low, partial_high;
-	vx_slice partial_text;   /* as it was written; borrowed from the command */
+	bool partial;
+	struct vx_imap_partial places;
 	struct vx_imap_key *key; /* VX_KEY_AND of what was asked */
 };
 bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out);

@@ -65,6 +65,16 @@ void vx_imap_write_mailbox(struct vx_buf *out, vx_slice name, bool utf8)
 	vx_buf_done(&wire);
 }
 
+void vx_imap_write_email_id(struct vx_buf *out, uint64_t blob)
+{
+	vx_buf_printf(out, "M%016llx", (unsigned long long)blob);
+}
+
+void vx_imap_write_mailbox_id(struct vx_buf *out, uint32_t account, uint32_t mailbox)
+{
+	vx_buf_printf(out, "F%08x%08x", account, mailbox);
+}
+
 void vx_imap_write_flags(
     struct vx_buf *out, uint64_t flags, const vx_slice names[VX_KEYWORDS_MAX])
 {

@@ -16,6 +16,10 @@ void vx_imap_write_flags(
 /* "1:3,5" */
 void vx_imap_write_ranges(struct vx_buf *out, const struct vx_uid_range *r, size_t count);
 
+/* Object ids (RFC 8474): of an email by its blob, of a mailbox. */
+void vx_imap_write_email_id(struct vx_buf *out, uint64_t blob);
+void vx_imap_write_mailbox_id(struct vx_buf *out, uint32_t account, uint32_t mailbox);
+
 /* What a descriptor says; VX_ECORRUPT. */
 int vx_imap_write_envelope(struct vx_buf *out, const struct vx_descriptor *d, bool utf8);
 int vx_imap_write_structure(

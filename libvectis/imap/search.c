@@ -248,25 +248,6 @@ static bool key(struct parser *p, unsigned depth, struct vx_imap_key **out)
 	return false;
 }
 
-/* nz-number ":" nz-number, or both with "-" (RFC 9394 4) */
-static bool partial_range(struct vx_cursor *c, struct vx_imap_search *out)
-{
-	const char *const start = c->p;
-	const bool from_end = vx_cur_char(c, '-');
-	uint64_t a, b;
-
-	if (!vx_cur_number(c, UINT32_MAX, &a) || !vx_cur_char(c, ':') ||
-	    (from_end && !vx_cur_char(c, '-')) || !vx_cur_number(c, UINT32_MAX, &b) ||
-	    a == 0 || b == 0)
-		return false;
-	out->partial = true;
-	out->partial_from_end = from_end;
-	out->partial_low = (uint32_t)(a < b ? a : b);
-	out->partial_high = (uint32_t)(a < b ? b : a);
-	out->partial_text = vx_slice_range(start, c->p);
-	return true;
-}
-
 static bool one_return(struct vx_cursor *c, struct vx_imap_search *out)
 {
 	bool *const flags[] = { &out->min, &out->max, &out->count, &out->all,
@@ -283,7 +264,7 @@ static bool one_return(struct vx_cursor *c, struct vx_imap_search *out)
 		}
 	}
 	return vx_slice_eq_nocase(name, VX_S("PARTIAL")) && !out->partial &&
-	       vx_imap_sp(c) && partial_range(c, out);
+	       vx_imap_sp(c) && (out->partial = vx_imap_partial(c, &out->places));
 }
 
 bool vx_imap_search_returns(struct vx_cursor *c, struct vx_imap_search *out)

@@ -568,9 +568,10 @@ static vx_slice charset_of(const struct vx_desc_part *p, const struct vx_buf *st
 	return VX_S("us-ascii");
 }
 
-/* At most VX_PREVIEW_MAX octets of whole characters, runs of blanks as one. */
+/* At most VX_PREVIEW_MAX characters, runs of blanks as one. */
 static void shorten(vx_slice text, struct vx_buf *out)
 {
+	size_t count = 0;
 	bool gap = false;
 
 	while (text.len > 0) {
@@ -580,7 +581,8 @@ static void shorten(vx_slice text, struct vx_buf *out)
 		if (vx_is(text.ptr[0], VX_C_CTL | VX_C_WSP)) {
 			gap = out->len > 0;
 		} else {
-			if (out->len + gap + n > VX_PREVIEW_MAX)
+			count += gap + 1u;
+			if (count > VX_PREVIEW_MAX)
 				return;
 			if (gap)
 				vx_buf_add_char(out, ' ');
@@ -595,7 +597,7 @@ uint32_t vx_desc_preview(
     const struct vx_desc_part *p, vx_slice captured, struct vx_buf *strings)
 {
 	struct vx_buf raw = { .max = 65536 }, text = { .max = 262144 },
-		      plain = { .max = 262144 }, brief = { .max = VX_PREVIEW_MAX };
+		      plain = { .max = 262144 }, brief = { .max = 4 * VX_PREVIEW_MAX };
 	uint32_t at = VX_STR_NONE;
 
 	/* what was captured may run into the delimiter that ended the part */

@@ -554,6 +554,42 @@ static int write_described(
 	return VX_OK;
 }
 
+static int write_preview(struct imap_session *s, struct vx_buf *out)
+{
+	struct imap_fetch *f = s->fetch;
+	const int rc = need_descriptor(s);
+
+	name_item(f, out, "PREVIEW ");
+	if (rc != VX_OK)
+		f->failed = rc;
+	/* never NIL: it is at hand (RFC 8970 3.2) */
+	vx_imap_write_string(out,
+	    rc == VX_OK && f->descriptor.preview.ptr != NULL ? f->descriptor.preview
+							     : VX_S(""),
+	    s->enabled[IMAP_REV2]);
+	return VX_OK;
+}
+
+/* Of RFC 8514 and 8474.  Threads of more than one mailbox are not known. */
+static int write_facts(struct imap_session *s, const struct vx_imap_item *it,
+    const struct vx_record *r, struct vx_buf *out)
+{
+	struct imap_fetch *f = s->fetch;
+
+	if (it->type == VX_ITEM_SAVEDATE) {
+		name_item(f, out, "SAVEDATE \"");
+		vx_date_imap_write(out, r->saved_date);
+		vx_buf_add_char(out, '"');
+	} else if (it->type == VX_ITEM_EMAILID) {
+		name_item(f, out, "EMAILID (");
+		vx_imap_write_email_id(out, r->blob);
+		vx_buf_add_char(out, ')');
+	} else {
+		name_item(f, out, "THREADID NIL");
+	}
+	return VX_OK;
+}
+
 static int write_item(
     struct imap_session *s, const struct vx_imap_item *it, struct vx_buf *out)
 {
@@ -584,6 +620,12 @@ static int write_item(
 		name_item(f, out, "MODSEQ ");
 		vx_buf_printf(out, "(%" PRIu64 ")", r->modseq);
 		return VX_OK;
+	case VX_ITEM_PREVIEW:
+		return write_preview(s, out);
+	case VX_ITEM_SAVEDATE:
+	case VX_ITEM_EMAILID:
+	case VX_ITEM_THREADID:
+		return write_facts(s, it, r, out);
 	case VX_ITEM_ENVELOPE:
 	case VX_ITEM_BODY:
 	case VX_ITEM_BODYSTRUCTURE:
@@ -698,6 +740,9 @@ static int load_batch(struct imap_session *s)
 
 		rc = vx_records_read(
 		    f->view, &q, f->records, IMAP_BATCH, &f->count, &f->next_uid);
+		if (rc == VX_OK && asks(f, VX_ITEM_SAVEDATE))
+			rc = vx_records_saved(
+			    f->view, q.account, q.mailbox, f->records, f->count);
 		if (f->next_uid == 0)
 			f->range++;
 	}
@@ -770,6 +815,31 @@ static uint32_t count_in(struct imap_session *s, const struct vx_uid_range *r, s
 		sum += vx_snapshot_rank(s->view.snapshot, r[i].last) -
 		       vx_snapshot_rank(s->view.snapshot, r[i].first - 1);
 	return sum;
+}
+
+/* Keep only the messages at these places of ranges (RFC 9394 3.3); how many ranges. */
+static size_t keep_places(const struct imap_session *s, const struct vx_imap_partial *p,
+    struct vx_uid_range *r, size_t count, uint32_t total)
+{
+	const struct vx_snapshot *snap = s->view.snapshot;
+	uint32_t low = 1, high = 0, passed = 0;
+	size_t kept = 0;
+
+	if (!vx_imap_partial_of(p, total, &low, &high))
+		return 0;
+	for (size_t i = 0; i < count && passed < high; i++) {
+		const uint32_t before = vx_snapshot_rank(snap, r[i].first - 1);
+		const uint32_t n = vx_snapshot_rank(snap, r[i].last) - before;
+		const uint32_t first = low > passed ? low - passed : 1;
+		const uint32_t last = high - passed < n ? high - passed : n;
+
+		if (first <= last)
+			r[kept++] =
+			    (struct vx_uid_range){ vx_snapshot_uid(snap, before + first),
+				    vx_snapshot_uid(snap, before + last) };
+		passed += n;
+	}
+	return kept;
 }
 
 static bool sets_seen(const struct imap_session *s)
@@ -867,13 +937,17 @@ int imap_cmd_fetch(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 		return imap_result(s, out, VX_ENOMEM, "");
 	vx_buf_init(&f->raw, VX_HEADER_OCTETS_MAX * 4);
 	vx_buf_init(&f->text, VX_HEADER_OCTETS_MAX * 4);
-	if (!vx_imap_sp(c) || !vx_imap_fetch_items(c, &s->arena, &f->what)) {
+	if (!vx_imap_sp(c) || !vx_imap_fetch_items(c, &s->arena, &f->what) ||
+	    (f->what.partial && !s->by_uid)) {
 		imap_fetch_free(f);
 		return imap_bad(s, out, "the items of FETCH are not understood");
 	}
 	f->ranges = ranges;
 	f->range_count = count;
 	f->expected = count_in(s, ranges, count);
+	if (f->what.partial)
+		f->range_count =
+		    keep_places(s, &f->what.places, ranges, count, f->expected);
 	f->want_uid = s->by_uid && !asks(f, VX_ITEM_UID);
 	if (f->what.has_changed_since || asks(f, VX_ITEM_MODSEQ))
 		s->enabled[IMAP_CONDSTORE] = true;

@@ -23,6 +23,7 @@
 
 #define IMAP_STEP_MS 2 /* so long a session works before it lets others have the loop */
 #define IMAP_SEARCH_MS 20 /* so long a SEARCH has a thread before others have it */
+#define IMAP_PROGRESS_MS 10000
 #define IMAP_BATCH 128    /* records read at a time */
 #define IMAP_TEXT_MAX                                                                    \
 	((size_t)256 << 20) /* a message that SEARCH decodes, in its job                 \
@@ -85,6 +86,7 @@ struct imap_task {
 	_Atomic bool abandoned;       /* the same, for the job's thread */
 	bool under_way;
 	int result;
+	uint64_t told_ms; /* when imap_progress said something, or was first called */
 	/* takes the result, in the session's drive */
 	int (*finish)(struct imap_session *s, struct imap_task *t, struct vx_buf *out);
 	void (*release)(struct imap_task *t); /* what data holds; may be NULL */
@@ -233,6 +235,9 @@ int imap_submit_quiet(struct imap_session *s, struct imap_task *t);
 int imap_submit_job_quiet(
     struct imap_session *s, struct imap_task *t, void (*run)(struct vx_job *job));
 struct imap_task *imap_task_of(struct vx_job *job);
+/* How far a command is that takes long (RFC 9585): said every IMAP_PROGRESS_MS. */
+void imap_progress(struct imap_session *s, struct imap_task *t, struct vx_buf *out,
+    uint64_t done, uint64_t goal);
 
 /* --- commands: VX_OK answered, VX_WAIT something is under way -------------------- */
 
@@ -258,8 +263,8 @@ int imap_no_target(struct imap_session *s, struct vx_buf *out, vx_slice name);
 void imap_write_uses(unsigned use, struct vx_buf *out);
 /* "(MESSAGES UNSEEN ...)" as bits; its answer; that it enables CONDSTORE. */
 bool imap_status_items(struct vx_cursor *c, unsigned *items);
-void imap_write_status(struct imap_session *s, struct vx_buf *out, vx_slice name,
-    const struct vx_mailbox_status *st, unsigned items);
+void imap_write_status(struct imap_session *s, struct vx_buf *out,
+    const struct vx_mailbox_info *m, const struct vx_mailbox_status *st, unsigned items);
 void imap_status_enables(struct imap_session *s, unsigned items);
 /* The LIST response that tells what was selected, asked for as `asked`. */
 void imap_list_selected(

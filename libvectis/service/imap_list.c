@@ -84,7 +84,7 @@ static void write_list(struct imap_session *s, struct vx_view *v, const struct l
 	vx_buf_add_str(out, "\r\n");
 	if (l->status != 0 && m->exists &&
 	    vx_mailbox_status(v, m->account, m->mailbox, &st) == VX_OK)
-		imap_write_status(s, out, m->name, &st, l->status);
+		imap_write_status(s, out, m, &st, l->status);
 }
 
 static void list_one(struct imap_session *s, struct vx_view *v, const struct list *l,

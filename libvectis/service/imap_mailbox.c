@@ -49,9 +49,28 @@ int imap_no_target(struct imap_session *s, struct vx_buf *out, vx_slice name)
 
 /* --- changing -------------------------------------------------------------------- */
 
+/* RFC 8474 4.1 */
+static int created(struct imap_session *s, struct vx_buf *out)
+{
+	const struct vx_mailbox_op *op = &s->answer.task->u.mailbox;
+	struct vx_buf text = { .max = 100 };
+	int rc;
+
+	vx_buf_add_str(&text, "[MAILBOXID (");
+	vx_imap_write_mailbox_id(&text, op->account, op->mailbox);
+	vx_buf_add_str(&text, ")] done");
+	rc = text.failed ? VX_ENOMEM : imap_ok(s, out, text.ptr);
+	vx_buf_done(&text);
+	return rc;
+}
+
 static int verb_done(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
 	(void)out;
+	if (t->result == VX_OK && t->u.mailbox.verb == VX_MAILBOX_CREATE)
+		return imap_answer(
+		    s, &(struct imap_answer){
+			   .sync = true, .expunges = true, .tail = created, .task = t });
 	return imap_done(s, t->result, "done");
 }
 
@@ -181,10 +200,11 @@ enum {
 	ST_DELETED,
 	ST_SIZE,
 	ST_MODSEQ,
+	ST_MAILBOXID, /* RFC 8474: no number */
 	ST_ITEMS
 };
 static const char *const status_names[ST_ITEMS] = { "MESSAGES", "RECENT", "UIDNEXT",
-	"UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ" };
+	"UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ", "MAILBOXID" };
 
 /* "(MESSAGES UNSEEN ...)" as bits. */
 bool imap_status_items(struct vx_cursor *c, unsigned *items)
@@ -208,22 +228,28 @@ bool imap_status_items(struct vx_cursor *c, unsigned *items)
 	return vx_cur_char(c, ')');
 }
 
-void imap_write_status(struct imap_session *s, struct vx_buf *out, vx_slice name,
-    const struct vx_mailbox_status *st, unsigned items)
+void imap_write_status(struct imap_session *s, struct vx_buf *out,
+    const struct vx_mailbox_info *m, const struct vx_mailbox_status *st, unsigned items)
 {
 	const uint64_t values[ST_ITEMS] = { st->messages, 0, st->uidnext, st->uidvalidity,
-		st->unseen, st->deleted, st->size, st->highestmodseq };
+		st->unseen, st->deleted, st->size, st->highestmodseq, 0 };
 	const char *separator = "";
 
 	vx_buf_add_str(out, "* STATUS ");
-	vx_imap_write_mailbox(out, name, s->enabled[IMAP_REV2]);
+	vx_imap_write_mailbox(out, m->name, s->enabled[IMAP_REV2]);
 	vx_buf_add_str(out, " (");
 	for (unsigned i = 0; i < ST_ITEMS; i++) {
 		if ((items >> i & 1) == 0)
 			continue;
-		vx_buf_printf(out, "%s%s %llu", separator, status_names[i],
-		    (unsigned long long)values[i]);
+		vx_buf_printf(out, "%s%s ", separator, status_names[i]);
 		separator = " ";
+		if (i != ST_MAILBOXID) {
+			vx_buf_add_number(out, values[i]);
+			continue;
+		}
+		vx_buf_add_char(out, '(');
+		vx_imap_write_mailbox_id(out, m->account, m->mailbox);
+		vx_buf_add_char(out, ')');
 	}
 	vx_buf_add_str(out, ")\r\n");
 }
@@ -254,7 +280,7 @@ int imap_cmd_status(struct imap_session *s, struct vx_cursor *c, struct vx_buf *
 	if (rc == VX_OK)
 		rc = vx_mailbox_status(v, s->who.account, info.mailbox, &st);
 	if (rc == VX_OK)
-		imap_write_status(s, out, info.name, &st, items);
+		imap_write_status(s, out, &info, &st, items);
 	vx_view_end(v);
 	imap_status_enables(s, items);
 	return imap_done(s, rc, "done");

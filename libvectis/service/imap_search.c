@@ -139,18 +139,6 @@ static void run(struct vx_job *job)
 
 /* --- the answer ------------------------------------------------------------------ */
 
-bool imap_search_partial(
-    const struct vx_imap_search *w, uint32_t count, uint32_t *low, uint32_t *high)
-{
-	const uint32_t end = w->partial_high < count ? w->partial_high : count;
-
-	if (w->partial_low > count)
-		return false;
-	*low = w->partial_from_end ? count - end + 1 : w->partial_low;
-	*high = w->partial_from_end ? count - w->partial_low + 1 : end;
-	return true;
-}
-
 static uint32_t number(const struct imap_session *s, const struct search *q, uint32_t seq)
 {
 	return s->by_uid ? vx_snapshot_uid(q->q.snapshot, seq) : seq;
@@ -256,8 +244,8 @@ static void begin_extended(struct imap_session *s, struct search *q, struct vx_b
 		q->end = q->q.last + 1;
 	} else if (w->partial) {
 		vx_buf_add_str(out, " PARTIAL (");
-		vx_buf_add(out, w->partial_text);
-		if (imap_search_partial(w, q->q.found, &low, &high)) {
+		vx_buf_add(out, w->places.text);
+		if (vx_imap_partial_of(&w->places, q->q.found, &low, &high)) {
 			q->at = at_place(&q->q, low);
 			q->end = at_place(&q->q, high) + 1;
 		} else {
@@ -352,7 +340,7 @@ static int save(struct imap_session *s, const struct imap_search *q)
 	bits = vx_alloc((size_t)vx_snapshot_count(q->snapshot) / 8 + 1);
 	if (bits == NULL)
 		return VX_ENOMEM;
-	if (w->partial && imap_search_partial(w, q->found, &low, &high)) {
+	if (w->partial && vx_imap_partial_of(&w->places, q->found, &low, &high)) {
 		seq = at_place(q, low);
 		for (uint32_t place = low; place <= high; place++) {
 			set_bit(bits, seq);
@@ -386,8 +374,11 @@ static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *ou
 	const struct vx_imap_search *w = &q->q.what;
 	struct imap_answer a = { .sync = true, .expunges = s->by_uid, .ok = "done" };
 
-	if (t->result == VX_OK && q->q.next != 0)
+	if (t->result == VX_OK && q->q.next != 0) {
+		imap_progress(s, t, out, vx_snapshot_rank(q->q.snapshot, q->q.next - 1),
+		    vx_snapshot_count(q->q.snapshot));
 		return imap_submit_job(s, t, out, run);
+	}
 	a.result = t->result;
 	if (a.result == VX_OK && w->save) {
 		a.result = save(s, &q->q);

@@ -35,9 +35,6 @@ int imap_search_slice(struct imap_search *q, const struct imap_task *t);
 bool imap_search_matched(const struct imap_search *q, uint32_t seq);
 /* The first match from seq on; beyond last: none. */
 uint32_t imap_search_from(const struct imap_search *q, uint32_t seq);
-/* Places [*low, *high] (from 1) of what PARTIAL asks, of count; false: there are none. */
-bool imap_search_partial(
-    const struct vx_imap_search *w, uint32_t count, uint32_t *low, uint32_t *high);
 /* "* ESEARCH (TAG "a") UID" */
 void imap_search_begin_extended(struct imap_session *s, struct vx_buf *out);
 /*

@@ -202,11 +202,11 @@ static int write_partial(
 {
 	const struct vx_imap_search *w = &a->q.what;
 	uint32_t low = 1, high = 0;
-	const bool some = imap_search_partial(w, (uint32_t)a->count, &low, &high);
+	const bool some = vx_imap_partial_of(&w->places, (uint32_t)a->count, &low, &high);
 
 	if (a->part == ALL) {
 		vx_buf_add_str(out, " PARTIAL (");
-		vx_buf_add(out, w->partial_text);
+		vx_buf_add(out, w->places.text);
 		vx_buf_add_str(out, some ? " " : " NIL");
 		a->at = low - 1;
 		a->part = PARTIAL;
@@ -272,7 +272,7 @@ static int save(struct imap_session *s, const struct arrangement *a)
 	if (bits == NULL)
 		return VX_ENOMEM;
 	if (w->partial)
-		(void)imap_search_partial(w, (uint32_t)a->count, &low, &high);
+		(void)vx_imap_partial_of(&w->places, (uint32_t)a->count, &low, &high);
 	for (size_t i = 0; i < a->count; i++)
 		if ((i + 1 >= low && i + 1 <= high) || (w->min && i == 0) ||
 		    (w->max && i + 1 == a->count))
@@ -283,14 +283,28 @@ static int save(struct imap_session *s, const struct arrangement *a)
 	return rc;
 }
 
+/* Each message is passed twice: searched, and put in order. */
+static uint64_t progress(const struct arrangement *a)
+{
+	const struct vx_snapshot *snap = a->q.snapshot;
+
+	if (a->q.next != 0)
+		return vx_snapshot_rank(snap, a->q.next - 1);
+	return (uint64_t)vx_snapshot_count(snap) +
+	       (a->collect == 0 ? 0 : vx_snapshot_rank(snap, a->collect - 1));
+}
+
 static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
 	struct arrangement *a = t->data;
 	const struct vx_imap_search *w = &a->q.what;
 	struct imap_answer answer = { .sync = true, .expunges = s->by_uid, .ok = "done" };
 
-	if (t->result == VX_OK && !a->ended)
+	if (t->result == VX_OK && !a->ended) {
+		imap_progress(s, t, out, progress(a),
+		    2 * (uint64_t)vx_snapshot_count(a->q.snapshot));
 		return imap_submit_job(s, t, out, run);
+	}
 	answer.result = t->result;
 	if (answer.result == VX_OK && w->save) {
 		answer.result = save(s, a);

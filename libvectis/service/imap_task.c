@@ -122,3 +122,20 @@ int imap_finish_task(struct imap_session *s, struct vx_buf *out)
 		imap_task_free(t);
 	return rc;
 }
+
+void imap_progress(struct imap_session *s, struct imap_task *t, struct vx_buf *out,
+    uint64_t done, uint64_t goal)
+{
+	struct vx_loop *loop = s->base.host->loop;
+	const uint64_t now = loop->now_ms(loop);
+
+	if (t->told_ms == 0)
+		t->told_ms = now;
+	if (now - t->told_ms < IMAP_PROGRESS_MS)
+		return;
+	t->told_ms = now;
+	vx_buf_add_str(out, "* OK [INPROGRESS (");
+	vx_imap_write_string(out, s->tag, false);
+	vx_buf_printf(out, " %llu %llu)] still at work\r\n", (unsigned long long)done,
+	    (unsigned long long)goal);
+}

@@ -117,6 +117,9 @@ static int write_opening(struct imap_session *s, struct vx_buf *out)
 	    "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] the next UID\r\n"
 	    "* OK [HIGHESTMODSEQ %llu] the newest change\r\n",
 	    st->uidvalidity, st->uidnext, (unsigned long long)st->highestmodseq);
+	vx_buf_add_str(out, "* OK [MAILBOXID (");
+	vx_imap_write_mailbox_id(out, s->view.account, s->view.mailbox);
+	vx_buf_add_str(out, ")] the mailbox\r\n");
 	if (rev2)
 		imap_list_selected(s, o->name, o->asked, out);
 	return VX_OK;

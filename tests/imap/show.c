@@ -67,7 +67,7 @@ static void show_item(struct vx_buf *out, const struct vx_imap_item *item)
 {
 	static const char *const types[] = { "flags", "uid", "internaldate", "size",
 		"envelope", "body", "bodystructure", "section", "binary", "binary-size",
-		"modseq" };
+		"modseq", "preview", "savedate", "emailid", "threadid" };
 
 	vx_buf_add_str(out, types[item->type]);
 	if (item->peek && item->type != VX_ITEM_BINARY_SIZE)
@@ -91,6 +91,9 @@ void show_fetch(struct vx_buf *out, const struct vx_imap_fetch *f)
 	}
 	if (f->changed_since > 0)
 		vx_buf_printf(out, " since=%llu", (unsigned long long)f->changed_since);
+	if (f->partial)
+		vx_buf_printf(out, " partial=%s%u-%u", f->places.from_end ? "end-" : "",
+		    f->places.low, f->places.high);
 }
 
 /* --- SEARCH ------------------------------------------------------------------------ */
@@ -173,8 +176,8 @@ void show_search(struct vx_buf *out, const struct vx_imap_search *s)
 		    s->save ? " save" : "");
 	if (s->partial)
 		vx_buf_printf(out, " partial %s%u to %u (%.*s)",
-		    s->partial_from_end ? "from the end " : "", s->partial_low,
-		    s->partial_high, (int)s->partial_text.len, s->partial_text.ptr);
+		    s->places.from_end ? "from the end " : "", s->places.low,
+		    s->places.high, (int)s->places.text.len, s->places.text.ptr);
 	if (s->has_return)
 		vx_buf_add_char(out, ' ');
 	if (s->bad_charset)

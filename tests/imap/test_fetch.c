@@ -49,6 +49,15 @@ static const struct {
 	{ "(UID FLAGS) (CHANGEDSINCE 9223372036854775807)",
 	    "uid flags since=9223372036854775807" },
 	{ "ALL (CHANGEDSINCE 1)", "flags internaldate size envelope since=1" },
+	/* RFC 8970, 8514, 8474, 9394 */
+	{ "PREVIEW", "preview" },
+	{ "PREVIEW (LAZY)", "preview" },
+	{ "PREVIEW (CHANGEDSINCE 1)", "preview since=1" },
+	{ "PREVIEW (LAZY LAZY) (CHANGEDSINCE 1)", "preview since=1" },
+	{ "(UID preview (lazy) SAVEDATE)", "uid preview savedate" },
+	{ "(EMAILID THREADID)", "emailid threadid" },
+	{ "FLAGS (PARTIAL -1:-30 CHANGEDSINCE 5)", "flags since=5 partial=end-1-30" },
+	{ "FLAGS (CHANGEDSINCE 5 PARTIAL 9:4)", "flags since=5 partial=4-9" },
 
 	{ "", NULL },
 	{ "()", NULL },
@@ -113,6 +122,15 @@ static const struct {
 	{ "FLAGS (CHANGEDSINCE 1) x", NULL },
 	{ "FLAGS (UNKNOWN)", NULL },
 	{ "FLAGS(CHANGEDSINCE 1)", NULL },
+	{ "PREVIEW (LAZY", NULL },
+	{ "PREVIEW ()", NULL },
+	{ "PREVIEW (EAGER)", NULL },
+	{ "PREVIEWS", NULL },
+	{ "FLAGS (PARTIAL 1)", NULL },
+	{ "FLAGS (PARTIAL 1:2 PARTIAL 1:2)", NULL },
+	{ "FLAGS (CHANGEDSINCE 1 CHANGEDSINCE 1)", NULL },
+	{ "FLAGS (PARTIAL 1:2) (CHANGEDSINCE 1)", NULL },
+	{ "FLAGS ()", NULL },
 };
 
 START_TEST(attributes)

@@ -1,6 +1,7 @@
 #include "lib/vxt.h"
 
 Suite *test_limits(void);
+Suite *test_progress(void);
 Suite *test_transcripts(void);
 
-VXT_MAIN(test_transcripts, test_limits)
+VXT_MAIN(test_transcripts, test_limits, test_progress)
