@@ -91,8 +91,11 @@ static void close_conn(struct vx_conn *c)
 	if (c->awake) {
 		struct vx_conn **p = &c->server->awake;
 
-		while (*p != c)
+		while (*p != NULL && *p != c)
 			p = &(*p)->next_awake;
+		if (*p == NULL)
+			for (p = &c->server->turn; *p != c;)
+				p = &(*p)->next_awake;
 		*p = c->next_awake;
 	}
 	uv_close((uv_handle_t *)&c->handle, on_closed);
@@ -377,15 +380,16 @@ static void drive(struct vx_conn *c)
 		   (c->handshaking || (c->wants_input && c->input.len < INPUT_MAX / 2)));
 }
 
-/* So many in a row: a session that wakes itself must not starve the sockets. */
-#define AWAKE_MAX 1000
-
+/* Each once: a session that wakes itself has its next turn after the sockets had theirs.
+ */
 void vx_conn_drive_awake(struct vx_server *s)
 {
-	for (unsigned n = 0; n < AWAKE_MAX && s->awake != NULL; n++) {
-		struct vx_conn *c = s->awake;
+	s->turn = s->awake;
+	s->awake = NULL;
+	while (s->turn != NULL) {
+		struct vx_conn *c = s->turn;
 
-		s->awake = c->next_awake;
+		s->turn = c->next_awake;
 		c->awake = false;
 		drive(c);
 	}

@@ -42,6 +42,7 @@ struct vx_server {
 	struct vx_listener *listeners;
 	struct vx_conn *conns; /* all */
 	struct vx_conn *awake; /* to be driven */
+	struct vx_conn *turn;  /* of these, what is left of the turn under way */
 	size_t conn_count, conn_max;
 	struct vx_conn *near[VX_NEAR_BUCKETS]; /* by network, to count those of one */
 	uint64_t seed;                         /* of that table */

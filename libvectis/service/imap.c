@@ -166,7 +166,6 @@ static int talk(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 		greet(s);
 	if (too_late(s)) /* one octet a minute does not keep it open */
 		return VX_DONE;
-	s->turn_ms = s->base.host->loop->now_ms(s->base.host->loop);
 	while (rc == VX_OK) {
 		flushed = flush(s, out);
 		if (flushed != VX_OK)
@@ -203,6 +202,7 @@ static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 	struct imap_session *s = (struct imap_session *)base;
 	int rc;
 
+	s->turn_ms = s->base.host->loop->now_ms(s->base.host->loop);
 	if (s->zip == NULL) {
 		rc = talk(base, in, out);
 		if (rc != VX_MORE || s->zip_next == NULL)
