@@ -26,6 +26,7 @@ libvx_store_la_SOURCES = \
 	%D%/search_doc.c \
 	%D%/search_env.c \
 	%D%/search_format.c %D%/search_format.h \
+	%D%/search_guard.c \
 	%D%/search_index.c %D%/search_int.h \
 	%D%/search_merge.c \
 	%D%/search_status.c \

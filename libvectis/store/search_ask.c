@@ -150,7 +150,7 @@ static int mark_posting(
 	vx_key_add_u32(&k, p.number);
 	rc = get_part(q, &k, &value);
 	if (rc == VX_OK)
-		rc = vx_posting_read(value, &p);
+		rc = vx_posting_read(vx_key_slice(&k), value, &p);
 	return rc == VX_OK ? vx_posting_mark(&p, q->docs, set) : rc;
 }
 
@@ -196,7 +196,7 @@ static int ask_dict(struct asking *q, enum vx_zone zone, uint32_t block,
 	    &k, q->account, VX_SEARCH_DICT, q->segment->number, zone, block);
 	rc = get_part(q, &k, &value);
 	if (rc == VX_OK)
-		rc = vx_dict_read(value, &d);
+		rc = vx_dict_read(vx_key_slice(&k), value, &d);
 	return rc == VX_OK ? ask_block(q, &d, p, set) : rc;
 }
 
@@ -219,7 +219,7 @@ static int ask_zone(
 		    zone, first / VX_FILTER_BLOCKS);
 		rc = get_part(q, &k, &filter);
 		if (rc == VX_OK)
-			rc = vx_filter_read(filter, &count);
+			rc = vx_filter_read(vx_key_slice(&k), filter, &count);
 		if (rc == VX_OK && count != here)
 			rc = VX_ECORRUPT;
 		for (size_t i = 0; i < count && rc == VX_OK; i++)
@@ -311,7 +311,7 @@ static int add_segment(struct asking *q, const struct vx_search_listed *s)
 	vx_key_add_u32(&k, s->number);
 	rc = get_part(q, &k, &value);
 	if (rc == VX_OK)
-		rc = vx_docs_read(value, &part->docs);
+		rc = vx_docs_read(vx_key_slice(&k), value, &part->docs);
 	if (rc == VX_OK && part->docs.count != s->s.docs)
 		rc = VX_ECORRUPT;
 	if (rc == VX_OK)
@@ -345,16 +345,16 @@ static bool list_has(const vx_slice zones[VX_ZONES], const struct question *w)
 }
 
 static int take_list(
-    struct asking *q, struct part *part, uint64_t blob, vx_slice value, uint32_t cap)
+    struct asking *q, struct part *part, vx_slice key, vx_slice value, uint32_t cap)
 {
 	vx_slice zones[VX_ZONES];
 	bool wild;
 	const uint32_t doc = part->docs.count;
-	int rc = vx_list_read(value, zones, &wild);
+	int rc = vx_list_read(key, value, zones, &wild);
 
 	if (rc != VX_OK || doc == cap)
 		return rc == VX_OK ? VX_ECORRUPT : rc;
-	part->docs.blobs[part->docs.count++] = blob;
+	part->docs.blobs[part->docs.count++] = vx_get_be64(key.ptr + 5);
 	if (wild)
 		part->docs.wild[doc / 64] |= (uint64_t)1 << doc % 64;
 	for (size_t i = 0; i < q->a->question_count; i++)
@@ -388,7 +388,7 @@ static int add_lists(struct asking *q)
 	for (rc = vx_kv_seek(c, vx_key_slice(&prefix), &key, &value);
 	     rc == VX_OK && vx_key_is(key, &prefix, 8);
 	     rc = vx_kv_next(c, &key, &value)) {
-		rc = take_list(q, part, vx_get_be64(key.ptr + prefix.len), value, cap);
+		rc = take_list(q, part, key, value, cap);
 		if (rc != VX_OK)
 			break;
 	}

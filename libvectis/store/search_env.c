@@ -67,13 +67,16 @@ int vx_search_unlink(const struct vx_store *s)
 /* --- whose index it is ---------------------------------------------------------------
  */
 
-/* Made of the installation's secret: an index of another store is none. */
+/*
+ * Made of the installation's secret and the program's version: an index of another store
+ * is none, and another version may decode mail in another way.
+ */
 static uint64_t store_id(const struct vx_store *s)
 {
 	const struct vx_siphash_key key = { vx_get_le64(s->secret),
 		vx_get_le64(s->secret + 8) };
 
-	return vx_siphash(&key, VX_S("search.mdb"));
+	return vx_siphash(&key, VX_S("search.mdb " VX_VERSION));
 }
 
 static uint64_t state_txn(const struct vx_store *s)
@@ -96,7 +99,7 @@ static int check_meta(const struct vx_store *s, struct vx_kv_env *kv)
 	vx_search_key(&k, 0, VX_SEARCH_META);
 	rc = vx_kv_get(txn, VX_TREE_BODY, vx_key_slice(&k), &v);
 	if (rc == VX_OK)
-		rc = vx_value_check(v, VX_SEARCH_META, META_OCTETS);
+		rc = vx_search_check(vx_key_slice(&k), v, VX_SEARCH_META, META_OCTETS);
 	if (rc == VX_OK && (vx_get_le64(v.ptr + VX_VALUE_HEADER) != VX_SEARCH_FORMAT ||
 			       vx_get_le64(v.ptr + VX_VALUE_HEADER + 8) != store_id(s) ||
 			       vx_get_le64(v.ptr + VX_VALUE_HEADER + 16) > state_txn(s)))
@@ -113,8 +116,8 @@ static int put_meta(const struct vx_store *s, struct vx_kv_txn *txn, uint64_t at
 	vx_put_le64(value + VX_VALUE_HEADER, VX_SEARCH_FORMAT);
 	vx_put_le64(value + VX_VALUE_HEADER + 8, store_id(s));
 	vx_put_le64(value + VX_VALUE_HEADER + 16, at);
-	vx_value_seal(value, sizeof(value), VX_SEARCH_META);
 	vx_search_key(&k, 0, VX_SEARCH_META);
+	vx_search_seal(vx_key_slice(&k), value, sizeof(value));
 	return vx_kv_put(
 	    txn, VX_TREE_BODY, vx_key_slice(&k), vx_slice_of(value, sizeof(value)));
 }
@@ -217,6 +220,13 @@ static void give_up(struct vx_search *s)
 	drop(s, e);
 }
 
+void vx_search_drop(struct vx_search *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	give_up(s);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
 static void open_for_reading(struct vx_search *s)
 {
 	struct vx_kv_env *kv;
@@ -241,8 +251,10 @@ struct vx_search_env *vx_search_take(struct vx_search *s)
 	if (s->env == NULL)
 		open_for_reading(s);
 	e = s->env;
-	if (e != NULL)
+	if (e != NULL) {
 		e->refs++;
+		vx_search_guard_inside(s, 1);
+	}
 	(void)pthread_mutex_unlock(&s->lock);
 	return e;
 }
@@ -252,6 +264,7 @@ void vx_search_give(struct vx_search *s, struct vx_search_env *e)
 	if (e == NULL)
 		return;
 	(void)pthread_mutex_lock(&s->lock);
+	vx_search_guard_inside(s, -1);
 	drop(s, e);
 	(void)pthread_mutex_unlock(&s->lock);
 }
@@ -337,6 +350,7 @@ int vx_search_take_writable(struct vx_search *s, struct vx_search_env **out)
 	}
 	if (rc == VX_OK) {
 		s->env->refs++;
+		vx_search_guard_inside(s, 1);
 		*out = s->env;
 	}
 	(void)pthread_mutex_unlock(&s->lock);

@@ -1,6 +1,7 @@
 #include "store/search_format.h"
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 enum {
@@ -28,6 +29,34 @@ void vx_search_key_zone(struct vx_key *k, uint32_t account, enum vx_search_kind 
 	vx_key_add_u32(k, segment);
 	vx_key_add(k, vx_slice_of(&octet, 1));
 	vx_key_add_u32(k, number);
+}
+
+enum {
+	KIND_AT = 4,
+	VERSION = 1
+};
+
+static uint32_t crc_of(vx_slice key, vx_slice value)
+{
+	const uint32_t crc = vx_crc32c(vx_crc32c(0, key), vx_slice_head(value, 4));
+
+	return vx_crc32c(crc, vx_slice_from(value, VX_VALUE_HEADER));
+}
+
+void vx_search_seal(vx_slice key, char *value, size_t len)
+{
+	value[0] = key.ptr[KIND_AT];
+	value[1] = VERSION;
+	vx_put_le32(value + 4, crc_of(key, vx_slice_of(value, len)));
+}
+
+int vx_search_check(vx_slice key, vx_slice value, enum vx_search_kind kind, size_t min)
+{
+	if (key.len <= KIND_AT || key.ptr[KIND_AT] != (char)kind || value.len < min ||
+	    value.len < VX_VALUE_HEADER || value.ptr[0] != (char)kind ||
+	    value.ptr[1] != VERSION)
+		return VX_ECORRUPT;
+	return vx_get_le32(value.ptr + 4) == crc_of(key, value) ? VX_OK : VX_ECORRUPT;
 }
 
 void vx_varint_add(struct vx_buf *out, uint64_t n)
@@ -63,7 +92,7 @@ bool vx_varint_take(vx_slice *s, uint64_t *out)
 /* --- writes ------------------------------------------------------------------------- */
 
 void vx_writes_add(
-    struct vx_search_writes *w, const struct vx_key *k, char type, struct vx_buf *value)
+    struct vx_search_writes *w, const struct vx_key *k, struct vx_buf *value)
 {
 	char sizes[6];
 
@@ -71,7 +100,7 @@ void vx_writes_add(
 		w->octets.failed = true;
 		return;
 	}
-	vx_value_seal(value->ptr, value->len, type);
+	vx_search_seal(vx_key_slice(k), value->ptr, value->len);
 	vx_put_le16(sizes, (uint16_t)k->len);
 	vx_put_le32(sizes + 2, (uint32_t)value->len);
 	vx_buf_add(&w->octets, vx_slice_of(sizes, sizeof(sizes)));
@@ -130,9 +159,9 @@ static void sign_terms(vx_slice terms, char signature[VX_SIGNATURE_OCTETS])
 	}
 }
 
-int vx_filter_read(vx_slice value, size_t *count)
+int vx_filter_read(vx_slice key, vx_slice value, size_t *count)
 {
-	const int rc = vx_value_check(value, VX_SEARCH_FILTER, VX_VALUE_HEADER);
+	const int rc = vx_search_check(key, value, VX_SEARCH_FILTER, VX_VALUE_HEADER);
 	const size_t len = value.len - VX_VALUE_HEADER;
 
 	if (rc != VX_OK)
@@ -207,9 +236,9 @@ bool vx_posting_next(vx_slice *postings, struct vx_posting *out)
 	}
 }
 
-int vx_posting_read(vx_slice value, struct vx_posting *out)
+int vx_posting_read(vx_slice key, vx_slice value, struct vx_posting *out)
 {
-	const int rc = vx_value_check(value, VX_SEARCH_POSTING, VX_VALUE_HEADER);
+	const int rc = vx_search_check(key, value, VX_SEARCH_POSTING, VX_VALUE_HEADER);
 
 	if (rc != VX_OK)
 		return rc;
@@ -310,10 +339,10 @@ void vx_dict_writer_done(struct vx_dict_writer *w)
 }
 
 static void write_value(
-    struct vx_dict_writer *w, const struct vx_key *k, char type, struct vx_buf *value)
+    struct vx_dict_writer *w, const struct vx_key *k, struct vx_buf *value)
 {
 	w->s.octets += value->len;
-	vx_writes_add(w->to, k, type, value);
+	vx_writes_add(w->to, k, value);
 }
 
 static void write_filter(struct vx_dict_writer *w)
@@ -324,7 +353,7 @@ static void write_filter(struct vx_dict_writer *w)
 		return;
 	vx_search_key_zone(&k, w->account, VX_SEARCH_FILTER, w->segment, w->zone,
 	    (w->s.blocks[w->zone] - 1) / VX_FILTER_BLOCKS);
-	write_value(w, &k, VX_SEARCH_FILTER, &w->filter);
+	write_value(w, &k, &w->filter);
 	vx_buf_reset(&w->filter);
 }
 
@@ -344,7 +373,7 @@ static void write_block(struct vx_dict_writer *w)
 	vx_buf_add(&w->value, vx_buf_slice(&w->postings));
 	if (!w->value.failed)
 		vx_put_le16(w->value.ptr + 2, (uint16_t)w->count);
-	write_value(w, &k, VX_SEARCH_DICT, &w->value);
+	write_value(w, &k, &w->value);
 	if (w->filter.len == 0)
 		begin_value(&w->filter, VX_VALUE_HEADER);
 	sign_terms(vx_buf_slice(&w->terms), w->signature);
@@ -382,7 +411,7 @@ static uint64_t put_apart(struct vx_dict_writer *w, enum vx_posting_form form)
 	vx_search_key(&k, w->account, VX_SEARCH_POSTING);
 	vx_key_add_u32(&k, w->segment);
 	vx_key_add_u32(&k, w->s.postings);
-	write_value(w, &k, VX_SEARCH_POSTING, &w->posting);
+	write_value(w, &k, &w->posting);
 	return (uint64_t)w->s.postings++ << 2 | VX_POSTING_APART;
 }
 
@@ -437,7 +466,7 @@ static void write_docs(struct vx_dict_writer *w, const uint64_t *blobs, const bo
 	}
 	vx_search_key(&k, w->account, VX_SEARCH_DOCS);
 	vx_key_add_u32(&k, w->segment);
-	write_value(w, &k, VX_SEARCH_DOCS, &w->value);
+	write_value(w, &k, &w->value);
 }
 
 static void write_segment(struct vx_dict_writer *w)
@@ -459,7 +488,7 @@ static void write_segment(struct vx_dict_writer *w)
 	}
 	vx_search_key(&k, w->account, VX_SEARCH_SEGMENT);
 	vx_key_add_u32(&k, w->segment);
-	vx_writes_add(w->to, &k, VX_SEARCH_SEGMENT, &w->value);
+	vx_writes_add(w->to, &k, &w->value);
 }
 
 void vx_dict_end(struct vx_dict_writer *w, const uint64_t *blobs, const bool *wild)
@@ -478,9 +507,9 @@ int vx_dict_result(const struct vx_dict_writer *w)
 		   : VX_OK;
 }
 
-int vx_segment_read(vx_slice value, struct vx_search_segment *out)
+int vx_segment_read(vx_slice key, vx_slice value, struct vx_search_segment *out)
 {
-	const int rc = vx_value_check(value, VX_SEARCH_SEGMENT, SEGMENT_OCTETS);
+	const int rc = vx_search_check(key, value, VX_SEARCH_SEGMENT, SEGMENT_OCTETS);
 
 	if (rc != VX_OK)
 		return rc;
@@ -494,9 +523,9 @@ int vx_segment_read(vx_slice value, struct vx_search_segment *out)
 	return out->docs > 0 && out->docs <= VX_SEGMENT_DOCS_MAX ? VX_OK : VX_ECORRUPT;
 }
 
-int vx_dict_read(vx_slice value, struct vx_dict *out)
+int vx_dict_read(vx_slice key, vx_slice value, struct vx_dict *out)
 {
-	const int rc = vx_value_check(value, VX_SEARCH_DICT, DICT_HEADER + 2);
+	const int rc = vx_search_check(key, value, VX_SEARCH_DICT, DICT_HEADER + 2);
 	vx_slice rest;
 	size_t len;
 
@@ -537,9 +566,9 @@ void vx_list_write(const vx_slice zones[VX_ZONES], bool wild, struct vx_buf *val
 	}
 }
 
-int vx_list_read(vx_slice value, vx_slice zones[VX_ZONES], bool *wild)
+int vx_list_read(vx_slice key, vx_slice value, vx_slice zones[VX_ZONES], bool *wild)
 {
-	const int rc = vx_value_check(value, VX_SEARCH_LIST, VX_VALUE_HEADER);
+	const int rc = vx_search_check(key, value, VX_SEARCH_LIST, VX_VALUE_HEADER);
 	vx_slice rest = vx_slice_from(value, VX_VALUE_HEADER);
 	uint64_t len;
 
@@ -589,11 +618,11 @@ static int read_wild(vx_slice *rest, struct vx_search_docs *d, uint32_t count)
 	return VX_OK;
 }
 
-int vx_docs_read(vx_slice value, struct vx_search_docs *out)
+int vx_docs_read(vx_slice key, vx_slice value, struct vx_search_docs *out)
 {
 	struct vx_search_docs d = { 0 };
 	vx_slice rest = vx_slice_from(value, DOCS_HEADER);
-	int rc = vx_value_check(value, VX_SEARCH_DOCS, DOCS_HEADER);
+	int rc = vx_search_check(key, value, VX_SEARCH_DOCS, DOCS_HEADER);
 
 	if (rc != VX_OK)
 		return rc;

@@ -2,8 +2,9 @@
  * search_format.h - the octets of search.mdb (STORE.md 8), written and read.
  *
  * One tree.  A key is account u32 | kind u8 | rest, big-endian; a value is sealed like
- * those of the state (keys.h: type, version, CRC-32C), and is looked at only when its
- * seal is right.  Whatever reads takes any octets and says VX_ECORRUPT.
+ * those of the state (keys.h: type, version, CRC-32C, here of the key as well), and is
+ * looked at only when its seal is right.  Whatever reads takes any octets and says
+ * VX_ECORRUPT.
  *
  * An account's messages are documents, named by their blobs.  A new one is a list of its
  * terms; many are a segment, whose parts are numbered from 0 in each zone:
@@ -58,6 +59,13 @@ void vx_search_key(struct vx_key *k, uint32_t account, enum vx_search_kind kind)
 void vx_search_key_zone(struct vx_key *k, uint32_t account, enum vx_search_kind kind,
     uint32_t segment, enum vx_zone zone, uint32_t number);
 
+/*
+ * Like vx_value_seal and vx_value_check, but the CRC covers the key, too: a damaged page
+ * may have the right value of another key.  The type is the key's kind.
+ */
+void vx_search_seal(vx_slice key, char *value, size_t len);
+int vx_search_check(vx_slice key, vx_slice value, enum vx_search_kind kind, size_t min);
+
 /* Numbers of 1 to 10 octets, 7 bits each, low ones first. */
 void vx_varint_add(struct vx_buf *out, uint64_t n);
 bool vx_varint_take(vx_slice *s, uint64_t *out);
@@ -71,7 +79,7 @@ struct vx_search_writes {
 };
 /* value begins with VX_VALUE_HEADER octets, which are filled in. */
 void vx_writes_add(
-    struct vx_search_writes *w, const struct vx_key *k, char type, struct vx_buf *value);
+    struct vx_search_writes *w, const struct vx_key *k, struct vx_buf *value);
 int vx_writes_put(const struct vx_search_writes *w, struct vx_kv_txn *txn);
 
 struct vx_search_segment {
@@ -107,27 +115,27 @@ void vx_list_write(const vx_slice zones[VX_ZONES], bool wild, struct vx_buf *val
 
 /* --- reading ------------------------------------------------------------------------ */
 
-int vx_list_read(vx_slice value, vx_slice zones[VX_ZONES], bool *wild);
+int vx_list_read(vx_slice key, vx_slice value, vx_slice zones[VX_ZONES], bool *wild);
 
-int vx_segment_read(vx_slice value, struct vx_search_segment *out);
+int vx_segment_read(vx_slice key, vx_slice value, struct vx_search_segment *out);
 
 struct vx_search_docs {
 	uint64_t *blobs; /* own, ascending */
 	uint64_t *wild;  /* own, a bit each: not indexed, always looked at; NULL: none */
 	uint32_t count;
 };
-int vx_docs_read(vx_slice value, struct vx_search_docs *out);
+int vx_docs_read(vx_slice key, vx_slice value, struct vx_search_docs *out);
 void vx_docs_done(struct vx_search_docs *d);
 
 /* How many signatures the filter has; signature i. */
-int vx_filter_read(vx_slice value, size_t *count);
+int vx_filter_read(vx_slice key, vx_slice value, size_t *count);
 bool vx_filter_may_have(vx_slice value, size_t i, const struct vx_pattern *p);
 
 struct vx_dict {
 	vx_slice terms, postings;
 	unsigned count;
 };
-int vx_dict_read(vx_slice value, struct vx_dict *out);
+int vx_dict_read(vx_slice key, vx_slice value, struct vx_dict *out);
 /* Where pattern is in terms from octet from on; terms.len: nowhere. */
 size_t vx_pattern_find(vx_slice terms, size_t from, const struct vx_pattern *p);
 
@@ -144,7 +152,7 @@ struct vx_posting {
 /* Take the next posting off a block's; false: damaged. */
 bool vx_posting_next(vx_slice *postings, struct vx_posting *out);
 /* The value of one that is apart. */
-int vx_posting_read(vx_slice value, struct vx_posting *out);
+int vx_posting_read(vx_slice key, vx_slice value, struct vx_posting *out);
 /* Set the bits of its documents, of which there are docs. */
 int vx_posting_mark(const struct vx_posting *p, uint32_t docs, uint64_t *bits);
 /* Its documents; room for docs of them. */

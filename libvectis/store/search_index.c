@@ -142,7 +142,7 @@ static int load_segment(
 	vx_search_key(&k, x->account, VX_SEARCH_DOCS);
 	vx_key_add_u32(&k, s->number);
 	rc = vx_kv_get(txn, VX_TREE_BODY, vx_key_slice(&k), &value);
-	rc = rc == VX_OK ? vx_docs_read(value, &docs) : VX_ECORRUPT;
+	rc = rc == VX_OK ? vx_docs_read(vx_key_slice(&k), value, &docs) : VX_ECORRUPT;
 	if (rc != VX_OK)
 		return rc;
 	rc = add_known(x, docs.blobs, docs.count);
@@ -215,7 +215,8 @@ static int read_mark(struct vx_indexer *x, struct vx_kv_txn *txn, struct mailbox
 	if (rc == VX_ENOENT)
 		return VX_OK;
 	if (rc == VX_OK)
-		rc = vx_value_check(value, VX_SEARCH_MARK, VX_VALUE_HEADER + 4);
+		rc = vx_search_check(
+		    vx_key_slice(&k), value, VX_SEARCH_MARK, VX_VALUE_HEADER + 4);
 	if (rc == VX_OK)
 		m->uid = vx_get_le32(value.ptr + VX_VALUE_HEADER);
 	return rc;
@@ -337,7 +338,7 @@ static void add_marks(struct vx_indexer *x)
 		vx_buf_add(&value, vx_slice_of(octets, sizeof(octets)));
 		vx_search_key(&k, x->account, VX_SEARCH_MARK);
 		vx_key_add_u32(&k, x->marks[i].mailbox);
-		vx_writes_add(&x->writes, &k, VX_SEARCH_MARK, &value);
+		vx_writes_add(&x->writes, &k, &value);
 		vx_buf_done(&value);
 	}
 }
@@ -401,7 +402,7 @@ static int write_lists(struct vx_indexer *x)
 		vx_list_write(zones_of(&x->doc, zones), x->doc.wild, &value);
 		vx_search_key(&k, x->account, VX_SEARCH_LIST);
 		vx_key_add_u64(&k, x->fresh[i]);
-		vx_writes_add(&x->writes, &k, VX_SEARCH_LIST, &value);
+		vx_writes_add(&x->writes, &k, &value);
 		if (!breathe(x))
 			rc = VX_ECLOSED;
 	}
@@ -449,7 +450,8 @@ static int build_one(struct vx_indexer *x, uint64_t blob, bool listed)
 	vx_search_key(&k, x->account, VX_SEARCH_LIST);
 	vx_key_add_u64(&k, blob);
 	rc = vx_kv_get(txn, VX_TREE_BODY, vx_key_slice(&k), &value);
-	rc = rc == VX_OK ? vx_list_read(value, zones, &wild) : VX_ECORRUPT;
+	rc = rc == VX_OK ? vx_list_read(vx_key_slice(&k), value, zones, &wild)
+			 : VX_ECORRUPT;
 	if (rc == VX_OK)
 		rc = vx_search_build_add(x->build, blob, zones, wild);
 	vx_kv_abort(txn);
@@ -568,7 +570,7 @@ static int count_dead(
 	vx_search_key(&k, x->account, VX_SEARCH_DOCS);
 	vx_key_add_u32(&k, s->number);
 	rc = vx_kv_get(txn, VX_TREE_BODY, vx_key_slice(&k), &value);
-	rc = rc == VX_OK ? vx_docs_read(value, &docs) : VX_ECORRUPT;
+	rc = rc == VX_OK ? vx_docs_read(vx_key_slice(&k), value, &docs) : VX_ECORRUPT;
 	vx_kv_abort(txn);
 	if (rc == VX_OK)
 		rc = vx_kv_begin(x->search->store->state, false, &state);
@@ -879,6 +881,7 @@ int vx_search_open(struct vx_store *store)
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_cond_init(&s->wake, NULL);
 	store->search = s;
+	vx_search_guard_open(s);
 	return store->o.search == VX_STORE_SEARCH_KEEP ? start_thread(s) : VX_OK;
 }
 
@@ -895,8 +898,8 @@ void vx_search_close(struct vx_store *store)
 	if (s->thread_runs)
 		(void)pthread_join(s->thread, NULL);
 	free_indexer(s->indexer);
-	if (s->env != NULL)
-		vx_search_give(s, s->env);
+	vx_search_drop(s);
+	vx_search_guard_close(s);
 	(void)pthread_mutex_destroy(&s->lock);
 	(void)pthread_cond_destroy(&s->wake);
 	vx_free(s);

@@ -102,12 +102,16 @@ struct vx_search {
 	bool stopping;
 	pthread_t thread;
 	bool thread_runs;
-	struct vx_indexer *indexer; /* own; of one thread */
+	struct vx_indexer *indexer;    /* own; of one thread */
+	struct vx_search_guard *guard; /* mapped; NULL: there is none */
+	size_t slot;                   /* this process's */
 };
 
 /* For reading: NULL when there is none.  Give it back. */
 struct vx_search_env *vx_search_take(struct vx_search *s);
 void vx_search_give(struct vx_search *s, struct vx_search_env *env);
+/* The one in use is not used any more. */
+void vx_search_drop(struct vx_search *s);
 /* What was read is damaged: the file goes. */
 void vx_search_damaged(struct vx_search *s, struct vx_search_env *env, const char *what);
 /* For the process that holds search.lock: the file, made when it is not there. */
@@ -120,6 +124,15 @@ int vx_search_unlink(const struct vx_store *store);
 /* One transaction; fn may be called again.  Also notes how far the state had come. */
 int vx_search_write(
     struct vx_search_env *env, int (*fn)(void *ctx, struct vx_kv_txn *txn), void *ctx);
+
+/* --- deaths (search_guard.c) -----------------------------------------------------------
+ */
+
+/* On opening: drops the index when too many died inside it. */
+void vx_search_guard_open(struct vx_search *s);
+void vx_search_guard_close(struct vx_search *s);
+/* This process is inside the index once more, or once less. */
+void vx_search_guard_inside(struct vx_search *s, int by);
 
 /* --- the indexer (search_index.c)
  * --------------------------------------------------------- */

@@ -56,7 +56,7 @@ static int read_docs(struct merge *m, struct input *in)
 	vx_key_add_u32(&k, in->from->number);
 	rc = vx_kv_get(m->txn, VX_TREE_BODY, vx_key_slice(&k), &value);
 	if (rc == VX_OK)
-		rc = vx_docs_read(value, &in->docs);
+		rc = vx_docs_read(vx_key_slice(&k), value, &in->docs);
 	if (rc == VX_OK && in->docs.count != in->from->s.docs)
 		rc = VX_ECORRUPT;
 	if (rc != VX_OK)
@@ -156,7 +156,7 @@ static int load_block(struct merge *m, struct input *in)
 	if (rc == VX_OK)
 		vx_buf_add(&in->value, value);
 	if (rc == VX_OK && !in->value.failed)
-		rc = vx_dict_read(vx_buf_slice(&in->value), &in->dict);
+		rc = vx_dict_read(vx_key_slice(&k), vx_buf_slice(&in->value), &in->dict);
 	in->at = 0;
 	in->have_block = rc == VX_OK;
 	return rc == VX_ENOENT || in->value.failed ? VX_ECORRUPT : rc;
@@ -214,7 +214,8 @@ static int take_posting(struct merge *m, struct input *in, size_t *count)
 		vx_key_add_u32(&k, in->from->number);
 		vx_key_add_u32(&k, p.number);
 		rc = vx_kv_get(m->txn, VX_TREE_BODY, vx_key_slice(&k), &value);
-		rc = rc == VX_OK ? vx_posting_read(value, &p) : VX_ECORRUPT;
+		rc = rc == VX_OK ? vx_posting_read(vx_key_slice(&k), value, &p)
+				 : VX_ECORRUPT;
 	}
 	if (rc == VX_OK)
 		rc = vx_posting_list(&p, in->docs.count, in->list, &n);
@@ -323,7 +324,7 @@ static int mark(struct merge *m, struct vx_kv_txn *txn, enum vx_search_kind kind
 	vx_search_key(&k, m->account, kind);
 	vx_key_add_u32(&k, segment);
 	if (there) {
-		vx_value_seal(value, sizeof(value), (char)kind);
+		vx_search_seal(vx_key_slice(&k), value, sizeof(value));
 		return vx_kv_put(txn, VX_TREE_BODY, vx_key_slice(&k),
 		    vx_slice_of(value, sizeof(value)));
 	}
@@ -438,13 +439,14 @@ static int reserve_step(void *ctx, struct vx_kv_txn *txn)
 	rc = vx_kv_get(txn, VX_TREE_BODY, vx_key_slice(&k), &found);
 	r->segment = 1;
 	if (rc == VX_OK)
-		rc = vx_value_check(found, VX_SEARCH_ACCOUNT, sizeof(value));
+		rc = vx_search_check(
+		    vx_key_slice(&k), found, VX_SEARCH_ACCOUNT, sizeof(value));
 	if (rc == VX_OK)
 		r->segment = vx_get_le32(found.ptr + VX_VALUE_HEADER);
 	else if (rc != VX_ENOENT)
 		return rc;
 	vx_put_le32(value + VX_VALUE_HEADER, r->segment + 1);
-	vx_value_seal(value, sizeof(value), VX_SEARCH_ACCOUNT);
+	vx_search_seal(vx_key_slice(&k), value, sizeof(value));
 	rc = vx_kv_put(
 	    txn, VX_TREE_BODY, vx_key_slice(&k), vx_slice_of(value, sizeof(value)));
 	if (rc != VX_OK)
@@ -452,7 +454,7 @@ static int reserve_step(void *ctx, struct vx_kv_txn *txn)
 	vx_search_key(&k, r->account, VX_SEARCH_BUILDING);
 	vx_key_add_u32(&k, r->segment);
 	memset(value, 0, sizeof(value));
-	vx_value_seal(value, VX_VALUE_HEADER, VX_SEARCH_BUILDING);
+	vx_search_seal(vx_key_slice(&k), value, VX_VALUE_HEADER);
 	return vx_kv_put(
 	    txn, VX_TREE_BODY, vx_key_slice(&k), vx_slice_of(value, VX_VALUE_HEADER));
 }
@@ -493,7 +495,7 @@ int vx_search_segments(
 			list = grown;
 		}
 		list[n].number = vx_get_be32(key.ptr + 5);
-		rc = vx_segment_read(value, &list[n].s);
+		rc = vx_segment_read(key, value, &list[n].s);
 		if (rc != VX_OK)
 			break;
 		n++;

@@ -53,7 +53,8 @@ static uint32_t mark_of(struct sum *s, uint32_t account, uint32_t mailbox)
 	vx_search_key(&k, account, VX_SEARCH_MARK);
 	vx_key_add_u32(&k, mailbox);
 	if (vx_kv_get(s->txn, VX_TREE_BODY, vx_key_slice(&k), &value) != VX_OK ||
-	    vx_value_check(value, VX_SEARCH_MARK, VX_VALUE_HEADER + 4) != VX_OK)
+	    vx_search_check(
+		vx_key_slice(&k), value, VX_SEARCH_MARK, VX_VALUE_HEADER + 4) != VX_OK)
 		return 0;
 	return vx_get_le32(value.ptr + VX_VALUE_HEADER);
 }

@@ -7,6 +7,7 @@
 
 #include "base/encode.h"
 #include "base/mem.h"
+#include "store/account.h"
 #include "store/search_int.h"
 
 #include <fcntl.h>
@@ -412,7 +413,7 @@ static void ask_some(struct fixture *f, unsigned questions, struct tally *t)
 /* --- the store
  * ------------------------------------------------------------------------------ */
 
-static void reopen(struct fixture *f, enum vx_store_search search)
+static void open_with(struct fixture *f, enum vx_store_search search)
 {
 	const struct vx_store_options o = { .struct_size = sizeof(o),
 		.dir = f->dir,
@@ -422,8 +423,13 @@ static void reopen(struct fixture *f, enum vx_store_search search)
 		.search = search };
 	struct vx_error err;
 
-	vx_store_close(f->store);
 	ck_assert_msg(vx_store_open(&o, &f->store, &err) == VX_OK, "%s", err.text);
+}
+
+static void reopen(struct fixture *f, enum vx_store_search search)
+{
+	vx_store_close(f->store);
+	open_with(f, search);
 }
 
 #define TOGETHER 64
@@ -682,4 +688,222 @@ START_TEST(merges_keep_everything)
 }
 END_TEST
 
-VXT_SUITE(test_search, "search", answers_are_those_of_a_scan, merges_keep_everything)
+/* A message of more terms than are kept is looked at by whoever asks. */
+START_TEST(what_is_too_much_is_never_denied)
+{
+	const struct vx_search_question q = { .field = VX_SEARCH_IN_BODY,
+		.needle = VX_S("NOWHERE") };
+	struct vx_buf m = { .max = 4 << 20 };
+	struct vx_record r[1000];
+	struct vx_search_answer *a;
+	struct fixture f;
+	size_t count, maybe = 0;
+
+	fixture_open(&f);
+	reopen(&f, VX_STORE_SEARCH_ASK);
+	vx_buf_add_str(&m, "Subject: wild\r\n\r\n");
+	for (unsigned i = 0; i < 100000; i++)
+		vx_buf_printf(&m, "w%x%s", i * 7919, i % 10 == 9 ? "\r\n" : " ");
+	(void)fixture_add(&f, f.inbox, vx_buf_slice(&m), 0);
+	for (unsigned turn = 0; turn < 2; turn++) { /* as a list, then in a segment */
+		index_all(&f);
+		count = fixture_records(&f, f.inbox, r, 1000);
+		vxt_assert_ok(vx_search_ask(f.store, 1, &q, 1, NULL, NULL, &a));
+		ck_assert_uint_eq(vx_search_known(a), turn == 0 ? 1 : 301);
+		ck_assert_int_eq(vx_search_verdict(a, 0, r[0].blob), VX_SEARCH_MAYBE);
+		for (size_t i = 1; i < count; i++)
+			maybe += vx_search_verdict(a, 0, r[i].blob) == VX_SEARCH_MAYBE;
+		ck_assert_uint_eq(maybe, 0);
+		vx_search_answer_free(a);
+		if (turn == 0)
+			add_messages(&f, 300);
+	}
+	ck_assert_uint_eq(status_of(&f).segments, 1);
+	vx_buf_done(&m);
+	fixture_close(&f);
+}
+END_TEST
+
+static bool go_on(struct vx_store *s)
+{
+	(void)s;
+	return true;
+}
+
+/* What was reaped leaves with the next segment; an account that is gone leaves at once.
+ */
+START_TEST(what_is_gone_leaves_the_index)
+{
+	struct vx_record r[1000];
+	struct vx_search_env *env;
+	struct vx_kv_txn *txn;
+	struct fixture f;
+	struct vx_key k;
+	size_t count;
+	uint32_t account = 1;
+
+	fixture_open(&f);
+	reopen(&f, VX_STORE_SEARCH_ASK);
+	add_messages(&f, 300);
+	index_all(&f);
+	ck_assert_uint_eq(status_of(&f).messages, 300);
+	count = fixture_records(&f, f.inbox, r, 1000);
+	/* as reaping does, which waits for an hour at least */
+	vxt_assert_ok(vx_kv_begin(f.store->state, true, &txn));
+	for (size_t i = 0; i < count; i++) {
+		vx_key_blob(&k, r[i].blob);
+		vxt_assert_ok(vx_kv_delete(txn, VX_TREE_DESC, vx_key_slice(&k)));
+	}
+	vxt_assert_ok(vx_kv_commit(txn));
+	reopen(&f, VX_STORE_SEARCH_ASK); /* looks through all accounts again */
+	index_all(&f);
+	ck_assert_uint_eq(status_of(&f).messages, 300 - count);
+	ck_assert_uint_eq(status_of(&f).segments, 1);
+
+	vxt_assert_ok(vx_kv_begin(f.store->state, true, &txn));
+	vxt_assert_ok(vx_account_remove(txn, account));
+	vxt_assert_ok(vx_kv_commit(txn));
+	vxt_assert_ok(vx_state_reap(f.store, go_on));
+	reopen(&f, VX_STORE_SEARCH_ASK);
+	index_all(&f);
+	vxt_assert_ok(vx_search_take_writable(f.store->search, &env));
+	vxt_assert_ok(vx_kv_begin(env->kv, false, &txn));
+	for (const char *kind = "ABDFLMNPST"; *kind != '\0'; kind++) {
+		struct vx_kv_cursor *c;
+		vx_slice key, value;
+
+		vx_search_key(&k, account, (enum vx_search_kind) * kind);
+		vxt_assert_ok(vx_kv_cursor_open(txn, VX_TREE_BODY, &c));
+		ck_assert(vx_kv_seek(c, vx_key_slice(&k), &key, &value) != VX_OK ||
+			  !vx_slice_has_prefix(key, vx_key_slice(&k)));
+		vx_kv_cursor_close(c);
+	}
+	vx_kv_abort(txn);
+	vx_search_give(f.store->search, env);
+	/* the store was changed behind its back, so it is not checked */
+	vx_store_close(f.store);
+	vxt_rmdir(f.dir);
+	free((void *)(uintptr_t)f.dir);
+}
+END_TEST
+
+/* An index of another store, or of a later state than the store has, is none. */
+START_TEST(an_index_belongs_to_its_store)
+{
+	struct fixture f, other;
+	char from[PATH_MAX], to[PATH_MAX], command[3 * PATH_MAX];
+
+	fixture_open(&f);
+	fixture_open(&other);
+	reopen(&f, VX_STORE_SEARCH_ASK);
+	add_messages(&f, 5);
+	index_all(&f);
+	ck_assert(status_of(&f).present);
+	(void)snprintf(from, sizeof(from), "%s/search.mdb", f.dir);
+	(void)snprintf(to, sizeof(to), "%s/search.mdb", other.dir);
+	(void)snprintf(command, sizeof(command), "cp '%s' '%s'", from, to);
+	ck_assert_int_eq(system(command), 0);
+	reopen(&other, VX_STORE_SEARCH_ASK);
+	ck_assert(!status_of(&other).present);
+	index_all(&other);
+	ck_assert(status_of(&other).present);
+	ck_assert_uint_eq(status_of(&other).messages, 0);
+	reopen(&f, VX_STORE_SEARCH_OFF);
+	ck_assert_int_ne(access(from, F_OK), 0);
+	ck_assert(!status_of(&f).present);
+	fixture_close(&f);
+	fixture_close(&other);
+}
+END_TEST
+
+START_TEST(without_memory_nothing_is_denied)
+{
+	struct vx_search_question q[2] = { { .field = VX_SEARCH_IN_TEXT,
+					       .needle = VX_S("INVOICE") },
+		{ .field = VX_SEARCH_IN_FIELD,
+		    .name = VX_S("X-Spam-Flag"),
+		    .needle = VX_S("Y") } };
+	struct vx_search_answer *a;
+	struct fixture f;
+	struct tally t = { 0 };
+	bool failed = true;
+
+	fixture_open(&f);
+	reopen(&f, VX_STORE_SEARCH_ASK);
+	add_messages(&f, 270);
+	index_all(&f);
+	add_messages(&f, 10);
+	index_all(&f);
+	ask_some(&f, 1, &t);
+	for (size_t n = 1; failed; n++) {
+		int rc;
+
+		vx_mem_fail_at(n);
+		rc = vx_search_ask(f.store, 1, q, 2, NULL, NULL, &a);
+		failed = vx_mem_failed();
+		vx_mem_fail_at(0);
+		ck_assert(rc == VX_OK || (failed && rc == VX_ENOMEM));
+		if (rc != VX_OK)
+			continue;
+		for (size_t i = 0; i < 2; i++)
+			compare(&f, &q[i], a, i, f.inbox, &t);
+		vx_search_answer_free(a);
+	}
+	ck_assert_uint_eq(status_of(&f).messages, 280);
+	for (size_t n = 1; n < 400; n += 7) { /* the indexer goes on when there is some */
+		add_messages(&f, 1);
+		vx_mem_fail_at(n);
+		(void)vx_search_work(f.store->search);
+		vx_mem_fail_at(0);
+	}
+	index_all(&f);
+	ck_assert_uint_eq(status_of(&f).pending, 0);
+	ask_some(&f, 30, &t);
+	forget_seen();
+	fixture_close(&f);
+}
+END_TEST
+
+/* An indexer that is killed at any moment leaves an index that is right. */
+START_TEST(a_killed_indexer_leaves_no_lies)
+{
+	struct fixture f;
+	struct tally t = { 0 };
+
+	fixture_open(&f);
+	reopen(&f, VX_STORE_SEARCH_ASK);
+	for (unsigned turn = 0; turn < 8; turn++) {
+		pid_t child;
+
+		add_messages(&f, 130);
+		vx_store_close(f.store); /* never fork with a store open */
+		f.store = NULL;
+		child = fork();
+		ck_assert_int_ge(child, 0);
+		if (child == 0) {
+			vxt_child(-1);
+			open_with(&f, VX_STORE_SEARCH_KEEP);
+			for (;;)
+				(void)pause();
+		}
+		(void)usleep(20000 + random_below(400000));
+		(void)kill(child, SIGKILL);
+		(void)waitpid(child, NULL, 0);
+		open_with(&f, VX_STORE_SEARCH_ASK);
+		ask_some(&f, 5, &t);
+		if (turn % 3 == 2)
+			index_all(&f);
+		ask_some(&f, 5, &t);
+	}
+	index_all(&f);
+	ck_assert_uint_eq(status_of(&f).messages, 8 * 130);
+	ask_some(&f, 20, &t);
+	forget_seen();
+	fixture_close(&f);
+}
+END_TEST
+
+VXT_SUITE(test_search, "search", answers_are_those_of_a_scan, merges_keep_everything,
+    what_is_too_much_is_never_denied, what_is_gone_leaves_the_index,
+    an_index_belongs_to_its_store, without_memory_nothing_is_denied,
+    a_killed_indexer_leaves_no_lies)
