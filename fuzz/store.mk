@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 fuzz_targets += fuzz_store fuzz_search
-=======
-fuzz_targets += fuzz_store
->>>>>>> 62662e2 (bench: the search index)
 fuzz_store_SOURCES = %D%/fuzz_store.c
 fuzz_store_CPPFLAGS = $(fuzz_cppflags)
 fuzz_store_LDFLAGS = $(fuzz_ldflags)
