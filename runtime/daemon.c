@@ -75,6 +75,8 @@ static int load(struct parent *p)
 	for (size_t i = 0; i < errors.count; i++) {
 		struct vx_buf text = { .max = 2048 };
 
+		if (i < errors.warnings)
+			vx_buf_add_str(&text, "warning: ");
 		vx_config_error_write(&errors.items[i], &text);
 		say(p, text.ptr);
 		vx_buf_done(&text);

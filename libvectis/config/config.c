@@ -146,9 +146,8 @@ static void warn(struct vx_config_errors *errors, const char *file,
 	for (; values != NULL; values = values->next)
 		if (strcmp(values->path, "tls.minimum") == 0)
 			add_error(errors, file, values->line, values->column,
-			    "warning: TLS before 1.2 is broken: whoever can change what "
-			    "is "
-			    "on the way may read it; set 1.2 when the last old peer is "
+			    "TLS before 1.2 is broken: whoever can change what is on "
+			    "the way may read it; set 1.2 when the last old peer is "
 			    "gone");
 	errors->warnings = errors->count;
 }

@@ -123,7 +123,7 @@ START_TEST(warnings)
 	ck_assert_uint_eq(errors.count, 1);
 	vx_config_error_write(&errors.items[0], &text);
 	ck_assert(
-	    vx_slice_has_prefix(vx_buf_slice(&text), VX_S("f:3:12: warning: TLS ")));
+	    vx_slice_has_prefix(vx_buf_slice(&text), VX_S("f:3:12: TLS ")));
 	vx_config_free(c);
 	vx_buf_reset(&text);
 	vx_buf_printf(&text, "%sworkers: many\n", file);
