@@ -1,5 +1,7 @@
 /* SEARCH programs: the tree keeps to its limits, whatever was written. */
 #include "imap/parse.h"
+#include "imap/sort.h"
+#include "imap/thread.h"
 
 #include <stdlib.h>
 
@@ -39,12 +41,33 @@ static size_t walk(const struct vx_imap_key *k, unsigned depth)
 	return n;
 }
 
+/* What stands before the keys of SORT and THREAD. */
+static void orders(vx_slice text)
+{
+	struct vx_cursor c = vx_cursor_of(text);
+	enum vx_thread_algorithm algorithm;
+	struct vx_sort_program p;
+	unsigned seen = 0;
+
+	if (vx_thread_algorithm(&c, &algorithm))
+		must(algorithm <= VX_THREAD_REFS);
+	c = vx_cursor_of(text);
+	if (!vx_sort_program(&c, &p))
+		return;
+	must(p.count >= 1 && p.count <= VX_SORT_KEYS);
+	for (size_t i = 0; i < p.count; i++) {
+		must((seen & 1u << p.criteria[i].key) == 0);
+		seen |= 1u << p.criteria[i].key;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vx_arena a = { .limit = 1u << 20 };
 	struct vx_cursor c = vx_cursor_of(vx_slice_of(data, size));
 	struct vx_imap_search s;
 
+	orders(vx_slice_of(data, size));
 	if (vx_imap_search(&c, &a, &s)) {
 		must(vx_cur_end(&c) && s.key->type == VX_KEY_AND && s.key->next == NULL);
 		must(walk(s.key, 0) <= VX_IMAP_SEARCH_KEYS_MAX);

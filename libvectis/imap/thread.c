@@ -624,6 +624,14 @@ static void forget(struct vx_threader *t)
 	vx_buf_done(&t->folded);
 }
 
+size_t vx_threader_held(const struct vx_threader *t)
+{
+	const size_t trees = t->node_count + t->message_count / 2;
+
+	return t->node_cap * sizeof(*t->nodes) + trees * 3 * sizeof(uint32_t) +
+	       t->message_cap * sizeof(*t->messages);
+}
+
 int vx_threader_end(struct vx_threader *t)
 {
 	int rc = make_room(t);

@@ -38,6 +38,8 @@ int vx_threader_add(struct vx_threader *t, uint32_t number, int64_t arrival,
     const struct vx_descriptor *d);
 /* All are added: make the threads.  VX_OK, VX_ENOMEM. */
 int vx_threader_end(struct vx_threader *t);
+/* Octets that it holds after that, until it is freed. */
+size_t vx_threader_held(const struct vx_threader *t);
 /*
  * Append the next of "(2)(3 6 (4 23)(44 7 96))", until out has about max octets: VX_DATA
  * when there is more, else VX_OK.

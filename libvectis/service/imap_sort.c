@@ -283,6 +283,17 @@ static int save(struct imap_session *s, const struct arrangement *a)
 	return rc;
 }
 
+/* The work is over: what the answer needs is kept until the client has read it. */
+static void give_back(struct arrangement *a)
+{
+	size_t held =
+	    a->threads ? vx_threader_held(a->threader) : a->count * sizeof(*a->order);
+
+	held = held < a->reserved ? held : a->reserved;
+	a->service->sort_reserved -= a->reserved - held;
+	a->reserved = held;
+}
+
 /* Each message is passed twice: searched, and put in order. */
 static uint64_t progress(const struct arrangement *a)
 {
@@ -306,6 +317,7 @@ static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *ou
 		return imap_submit_job(s, t, out, run);
 	}
 	answer.result = t->result;
+	give_back(a);
 	if (answer.result == VX_OK && w->save) {
 		answer.result = save(s, a);
 		if (answer.result == VX_ELIMIT)

@@ -525,6 +525,9 @@ START_TEST(deep_thread)
 		add(t, depth + i, &m);
 	}
 	vxt_assert_ok(vx_threader_end(t));
+	/* 100,000 messages, as many ids, and what doubling leaves over */
+	ck_assert_uint_gt(vx_threader_held(t), 2 * depth * 50);
+	ck_assert_uint_lt(vx_threader_held(t), 2 * depth * 100);
 	vxt_assert_ok(vx_threader_write(t, &out, SIZE_MAX));
 	ck_assert_uint_gt(out.len, 5 * depth);
 	vx_buf_done(&out);
