@@ -85,6 +85,14 @@ static int store_answer(struct imap_session *s, struct imap_task *t)
 	return imap_answer(s, &a);
 }
 
+/* Messages before uid are done. */
+static void tell_progress(
+    struct imap_session *s, struct imap_task *t, struct vx_buf *out, uint32_t uid)
+{
+	imap_progress(s, t, out, vx_snapshot_rank(s->view.snapshot, uid - 1),
+	    vx_snapshot_count(s->view.snapshot));
+}
+
 static int store_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
 	struct change *ch = t->data;
@@ -96,6 +104,7 @@ static int store_finish(struct imap_session *s, struct imap_task *t, struct vx_b
 	if (t->result != VX_OK || t->u.flags.next_uid == 0)
 		return store_answer(s, t);
 	t->u.flags.from_uid = t->u.flags.next_uid;
+	tell_progress(s, t, out, t->u.flags.from_uid);
 	return imap_submit(s, t, out);
 }
 
@@ -322,6 +331,7 @@ static int expunge_finish(struct imap_session *s, struct imap_task *t, struct vx
 {
 	if (t->result == VX_OK && t->u.expunge.next_uid != 0) {
 		t->u.expunge.from_uid = t->u.expunge.next_uid;
+		tell_progress(s, t, out, t->u.expunge.from_uid);
 		return imap_submit(s, t, out);
 	}
 	return imap_done(s, t->result, "done");
