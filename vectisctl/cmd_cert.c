@@ -87,16 +87,15 @@ static void served(struct ctl *c, json_t *list)
 	const size_t n = ctl_workers(c, workers);
 
 	for (size_t i = 0; i < n; i++) {
-		char name[40];
+		json_t *name = json_sprintf("%s.%d", workers[i].daemon, workers[i].pid);
 		json_t *item = json_object();
 
-		(void)snprintf(
-		    name, sizeof(name), "%s.%d", workers[i].daemon, workers[i].pid);
-		(void)json_object_set_new(item, "worker", json_string(name));
+		ctl_say(
+		    c, "  %-20s serves %s", json_string_value(name), workers[i].serial);
+		(void)json_object_set_new(item, "worker", name);
 		(void)json_object_set_new(
 		    item, "serial", ctl_text(vx_slice_str(workers[i].serial)));
 		(void)json_array_append_new(list, item);
-		ctl_say(c, "  %-20s serves %s", name, workers[i].serial);
 	}
 	if (n == 0)
 		ctl_say(c, "no daemon runs");

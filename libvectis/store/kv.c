@@ -305,13 +305,13 @@ static void remap_end(struct vx_kv_env *env)
 /* Change the size of the map; 0: what others made it. */
 static void resize(struct vx_kv_env *env, uint64_t octets)
 {
-	MDB_envinfo info;
+	MDB_envinfo info = { .me_mapsize = env->map_octets };
 
 	if (!remap_begin(env))
 		return;
 	(void)mdb_env_set_mapsize(env->mdb, (size_t)octets);
-	if (mdb_env_info(env->mdb, &info) == MDB_SUCCESS)
-		env->map_octets = info.me_mapsize;
+	(void)mdb_env_info(env->mdb, &info);
+	env->map_octets = info.me_mapsize;
 	env->grow = false;
 	remap_end(env);
 }

@@ -301,8 +301,18 @@ static int add_volume(struct volumes *v, uint32_t number, uint64_t octets)
 
 static bool is_in_dead_queue(uint64_t blob, const uint64_t *dead, size_t dead_count)
 {
-	return dead_count > 0 &&
-	       bsearch(&blob, dead, dead_count, sizeof(*dead), cmp_u64) != NULL;
+	size_t low = 0;
+	size_t high = dead_count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (dead[middle] < blob)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < dead_count && dead[low] == blob;
 }
 
 /* The blobs of the new dead queue, sorted.  Own. */

@@ -75,6 +75,19 @@ class CertificateAuthority:
         return chain, key
 
 
+def group_lives(group):
+    """Whether a process of the group runs: the last of a killed daemon's workers may still
+    be giving its memory, and its port, back when the daemon itself is gone."""
+    for name in os.listdir('/proc'):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                with open(f'/proc/{name}/stat') as f:
+                    state, _, its = f.read().rpartition(')')[2].split()[:3]
+                if int(its) == group and state != 'Z':
+                    return True
+    return False
+
+
 class Instance:
     """with Instance() as mail: ... starts everything and takes it down again."""
 
@@ -143,11 +156,14 @@ auth:
         log.close()
 
     def kill(self, name, how=signal.SIGKILL):
-        """End a daemon and its workers at once."""
+        """End a daemon and its workers at once; the ports are free afterwards."""
         process = self.processes.pop(name)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, how)
         process.wait()
+        until = time.monotonic() + 30
+        while group_lives(process.pid) and time.monotonic() < until:
+            time.sleep(0.01)
 
     def wait_ready(self, timeout=30):
         wanted = {'smtpd': ('smtp', 'submission', 'submissions'), 'imapd': ('imaps',),

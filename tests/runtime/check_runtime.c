@@ -82,8 +82,7 @@ static int executing(void)
 
 static int becoming_root(void)
 {
-	(void)setuid(0);
-	return 1;
+	return setuid(0) == 0 ? 2 : 1;
 }
 
 static int status_line(const char *line)
