@@ -478,13 +478,12 @@ static int begin(struct vx_conn *c)
 	return begin_session(c);
 }
 
-void vx_conn_accept(
-    struct vx_server *s, const struct vx_listener *l, uv_stream_t *listener)
+int vx_conn_accept(struct vx_server *s, struct vx_listener *l)
 {
 	struct vx_conn *c = vx_memory_alloc(sizeof(*c));
 
 	if (c == NULL)
-		return;
+		return VX_ENOMEM;
 	c->server = s;
 	c->def = l->def;
 	c->host = (struct vx_session_host){ .loop = &s->host, .wake = wake };
@@ -501,9 +500,10 @@ void vx_conn_accept(
 	s->conns = c;
 	s->conn_count++;
 	c->since_ms = vx_now_ms();
-	if (uv_accept(listener, (uv_stream_t *)&c->handle) < 0 || s->stopping) {
+	if (uv_accept((uv_stream_t *)&l->handle, (uv_stream_t *)&c->handle) < 0 ||
+	    s->stopping) {
 		close_conn(c);
-		return;
+		return VX_OK;
 	}
 	(void)uv_tcp_nodelay(&c->handle, 1);
 	(void)uv_tcp_keepalive(&c->handle, 1, 300);
@@ -521,6 +521,7 @@ void vx_conn_accept(
 		close_conn(c);
 	}
 	drive(c);
+	return VX_OK;
 }
 
 /* --- time

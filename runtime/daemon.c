@@ -546,10 +546,27 @@ static int usage(const struct parent *p, int status)
 	return status;
 }
 
-static void prepare_dirs(const struct parent *p)
+static int prepare_dir(const struct parent *p, const char *key, const char *path)
 {
-	(void)mkdir(p->config->state_dir, 0700);
-	(void)mkdir(p->config->run_dir, 0700);
+	char text[400];
+
+	(void)mkdir(path, 0700);
+	if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) == 0)
+		return VX_OK;
+	(void)snprintf(text, sizeof(text),
+	    "the %s %.200s cannot be used by the user we run as: %s; give it to that "
+	    "user "
+	    "(vectisctl setup does), or change the key %s",
+	    key, path, vx_errno_text(errno), key);
+	say(p, text);
+	return VX_EPERM;
+}
+
+static int prepare_dirs(const struct parent *p)
+{
+	const int rc = prepare_dir(p, "state_dir", p->config->state_dir);
+
+	return rc == VX_OK ? prepare_dir(p, "run_dir", p->config->run_dir) : rc;
 }
 
 /* Signals are blocked and read from a descriptor, beside what the workers say. */
@@ -587,9 +604,8 @@ static void set_watchdog(struct parent *p)
 
 static int run(struct parent *p)
 {
-	if (open_sockets(p) != VX_OK || drop_root(p) != VX_OK)
+	if (open_sockets(p) != VX_OK || drop_root(p) != VX_OK || prepare_dirs(p) != VX_OK)
 		return 1;
-	prepare_dirs(p);
 	raise_limits();
 	(void)umask(077);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

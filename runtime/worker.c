@@ -119,6 +119,13 @@ static void beat(struct vx_server *s)
 		return; /* it is full: the parent is late, not we */
 }
 
+static void accept_again(struct vx_server *s)
+{
+	for (struct vx_listener *l = s->listeners; l != NULL; l = l->next)
+		if (l->waiting)
+			l->waiting = vx_conn_accept(s, l) != VX_OK;
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
 	struct vx_server *s = timer->data;
@@ -134,6 +141,7 @@ static void on_sweep(uv_timer_t *timer)
 	if (s->stopping)
 		return;
 	beat(s);
+	accept_again(s);
 	if (s->def->tick != NULL)
 		s->def->tick(s->service);
 	if (s->ticks % 60 == 0 && vx_certs_dispatch(s->worker.certs))
@@ -153,7 +161,7 @@ static void on_connection(uv_stream_t *stream, int status)
 	struct vx_listener *l = stream->data;
 
 	if (status == 0)
-		vx_conn_accept(l->server, l, stream);
+		l->waiting = vx_conn_accept(l->server, l) != VX_OK;
 }
 
 static int open_listener(struct vx_server *s, const struct vx_listener_def *def, int fd)

@@ -25,6 +25,7 @@ struct vx_listener {
 	uv_tcp_t handle;
 	const struct vx_listener_def *def;
 	struct vx_server *server;
+	bool waiting; /* a connection that there was no memory for is still to be taken */
 	struct vx_listener *next;
 };
 
@@ -60,8 +61,8 @@ struct vx_server {
 	char input[65536]; /* shared by all connections: one reads at a time */
 };
 
-void vx_conn_accept(
-    struct vx_server *s, const struct vx_listener *l, uv_stream_t *listener);
+/* VX_ENOMEM: it has to be called again, for the loop does not say it a second time. */
+int vx_conn_accept(struct vx_server *s, struct vx_listener *l);
 void vx_conn_sweep(struct vx_server *s);
 void vx_conn_drive_awake(struct vx_server *s);
 void vx_conn_stop_all(struct vx_server *s);

@@ -160,6 +160,25 @@ class Rights(unittest.TestCase):
                 self.assertEqual(status['NoNewPrivs'], '1')
             mail.deliver(message('unprivileged'))
 
+    @unittest.skipIf(os.geteuid() != 0, 'only root can drop root')
+    def test_directories_that_its_user_cannot_use_are_named(self):
+        who = pwd.getpwnam('nobody')
+        for key, path in (('state_dir', 'state'), ('run_dir', 'run')):
+            with Lab() as mail:
+                with open(mail.config) as f:
+                    text = f.read()
+                with open(mail.config, 'w') as f:
+                    f.write(text.replace('user: ""', 'user: nobody'))
+                os.chmod(mail.folder, 0o755)
+                run('chown', '-R', f'{who.pw_uid}:{who.pw_gid}', mail.state,
+                    mail.folder + '/run')
+                os.chown(os.path.join(mail.folder, path), 0, 0)
+                p = mail.launch('smtpd')
+                self.assertEqual(p.wait(20), 1)
+                self.assertIn(f'the {key} {mail.folder}/{path} cannot be used',
+                              mail.log('smtpd'))
+                mail.processes.clear()
+
     def test_workers_are_locked_in(self):
         with Lab() as mail:
             for name in ('smtpd', 'pop3d', 'imapd'):
