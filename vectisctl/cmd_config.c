@@ -291,11 +291,12 @@ static int config_apply(struct ctl *c)
 		    ctl_import_cert(c, c->config->tls_cert_path, c->config->tls_key_path);
 	if (status == CTL_OK)
 		status = ctl_check_store(c);
+	if (finish_restart(c, &r, status == CTL_OK) != CTL_OK)
+		status = CTL_FAILED;
+	/* last: until the daemons have it, it still differs from what was applied */
 	ctl_state_path(c, "applied.yaml", path);
 	if (status == CTL_OK)
 		status = ctl_write_file(c, path, 0600, vx_buf_slice(&text));
-	if (finish_restart(c, &r, status == CTL_OK) != CTL_OK)
-		status = CTL_FAILED;
 	if (status == CTL_OK)
 		say_applied(c, &ch, r.pid > 0);
 	vx_buf_done(&text);

@@ -547,6 +547,7 @@ struct job {
 
 #define SALVAGED "state.salvaged"
 #define REPAIRED "state.repaired"
+#define OLD_NAMES_MAX 100 /* of one second */
 
 /* dir/name of a file of the repair. */
 static void file_of(const char *dir, const char *name, char path[PATH_MAX])
@@ -620,6 +621,26 @@ static int build_guarded(
 	}
 }
 
+/* Another name for the old state, by the second and, in the same second, a number. */
+static int keep_old(const char *dir, const char *path, char old[PATH_MAX])
+{
+	const long long now = (long long)vx_clock_s();
+	int rc = -1;
+
+	for (unsigned n = 0; rc < 0 && n < OLD_NAMES_MAX; n++) {
+		char number[16] = "";
+
+		if (n > 0)
+			(void)snprintf(number, sizeof(number), ".%u", n);
+		(void)snprintf(
+		    old, PATH_MAX, "%.4000s/state.damaged-%lld%s", dir, now, number);
+		rc = link(path, old);
+		if (rc < 0 && errno != EEXIST)
+			break;
+	}
+	return rc;
+}
+
 /* The new state takes the place of the old one, which stays beside it. */
 static int swap(
     const char *dir, vx_store_report_fn *report, void *ctx, struct vx_error *err)
@@ -628,10 +649,8 @@ static int swap(
 
 	file_of(dir, REPAIRED, fresh);
 	file_of(dir, "state.mdb", path);
-	(void)snprintf(
-	    old, sizeof(old), "%.4000s/state.damaged-%lld", dir, (long long)vx_clock_s());
 	/* Until the last step the old state is in its place. */
-	if (link(path, old) < 0 || rename(fresh, path) < 0)
+	if (keep_old(dir, path, old) < 0 || rename(fresh, path) < 0)
 		return vx_error_set(err, vx_errno_result(errno), "cannot replace %s: %s",
 		    path, vx_errno_text(errno));
 	(void)snprintf(text, sizeof(text), "the old state is kept as %s", old);

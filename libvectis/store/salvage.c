@@ -24,6 +24,7 @@ struct progress { /* shared with the child */
 	unsigned tree, way;
 	struct vx_key low, high; /* copied: up to low, from high on; empty: nothing */
 	uint64_t copied;
+	bool opened; /* what is damaged leads somewhere at least */
 };
 
 struct salvage {
@@ -133,6 +134,7 @@ static int walk(struct vx_guard *g, void *ctx)
 	int rc =
 	    vx_kv_open(s->from, VX_KV_READ_ONLY | VX_KV_NO_LOCK, 0, &s->source, &err);
 
+	s->p->opened = s->p->opened || rc == VX_OK;
 	if (rc == VX_OK)
 		rc = vx_kv_open(
 		    s->to, VX_KV_NO_METASYNC, (uint64_t)1 << 30, &s->target, &err);
@@ -166,6 +168,8 @@ static int try_all_ways(
 				      rc == VX_ENOENT || rc == VX_EUNSUP))
 			return vx_error_set(
 			    err, rc, "cannot copy the state: %s", vx_strerror(rc));
+		if (!g.crashed && !s->p->opened)
+			break;
 		if (s->p->way == FORWARD) {
 			(void)snprintf(text, sizeof(text),
 			    "%s has a damaged page: what lay on it is lost", g.where);
