@@ -62,19 +62,11 @@ struct vx_indexer {
 
 bool vx_search_rest(struct vx_search *s, long ms)
 {
-	struct timespec until;
 	bool go_on;
 
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	(void)pthread_mutex_lock(&s->lock);
 	if (!s->stopping)
-		(void)pthread_cond_timedwait(&s->wake, &s->lock, &until);
+		vx_clock_wait(&s->wake, &s->lock, ms);
 	go_on = !s->stopping;
 	(void)pthread_mutex_unlock(&s->lock);
 	return go_on;

@@ -121,19 +121,11 @@ void vx_store_check_readers(struct vx_store *s, struct vx_old_reader *old, uint6
 /* Sleep; false when the store closes. */
 static bool rest(struct vx_store *s, long ms)
 {
-	struct timespec until;
 	bool go_on;
 
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->upkeep_runs)
-		(void)pthread_cond_timedwait(&s->upkeep_wake, &s->lock, &until);
+		vx_clock_wait(&s->upkeep_wake, &s->lock, ms);
 	go_on = s->upkeep_runs;
 	(void)pthread_mutex_unlock(&s->lock);
 	return go_on;
