@@ -171,6 +171,33 @@ static void dates(vx_slice in)
 /* --- fields ---------------------------------------------------------------------------
  */
 
+static size_t count_fields(vx_slice block)
+{
+	struct vx_field f;
+	size_t n = 0;
+
+	while (vx_field_next(&block, &f))
+		n++;
+	must(block.len == 0);
+	return n;
+}
+
+/* A header with its blank line: ASCII, no field more, and the same a second time. */
+static void downgrade(vx_slice header)
+{
+	struct vx_buf out = { .max = OUT_MAX }, again = { .max = OUT_MAX };
+
+	vx_header_downgrade(header, &out);
+	must(vx_is_ascii(vx_buf_slice(&out)));
+	if (!out.failed) {
+		must(count_fields(vx_buf_slice(&out)) <= count_fields(header));
+		vx_header_downgrade(vx_buf_slice(&out), &again);
+		must(vx_slice_eq(vx_buf_slice(&out), vx_buf_slice(&again)));
+	}
+	vx_buf_done(&out);
+	vx_buf_done(&again);
+}
+
 static void fields(vx_slice in)
 {
 	const char *at = in.ptr;
@@ -190,6 +217,7 @@ static void fields(vx_slice in)
 		vx_buf_done(&out);
 	}
 	must(block.ptr >= at && vx_slice_end(block) == vx_slice_end(in));
+	downgrade(vx_slice_head(in, in.len - block.len));
 }
 
 /* Text as encoded words, cut anywhere. */

@@ -46,6 +46,18 @@ VX_API int vx_params_parse(
 #define VX_ENCODED_WORD_MAX 2000 /* octets of one word; longer ones stay as they are */
 VX_API void vx_text_decode(vx_slice value, struct vx_buf *out);
 /*
+ * Append UTF-8 as encoded words of at most 75 octets, folded (RFC 2047 2); what is not
+ * UTF-8 is not allowed.
+ */
+VX_API void vx_text_encode(vx_slice utf8, struct vx_buf *out);
+/*
+ * Append the header of a message or of a part, with its blank line if it has one, for a
+ * client that takes no UTF-8 in it (RFC 6858 2): addresses that cannot be written become
+ * an invalid one with the name, a subject gets encoded, parameters and other fields with
+ * octets beyond ASCII are left out; what is ASCII stays as it is.
+ */
+VX_API void vx_header_downgrade(vx_slice header, struct vx_buf *out);
+/*
  * Append text of a charset as UTF-8, what is wrong in it as U+FFFD.  False: the charset
  * is unknown, and the text was taken as UTF-8.
  */

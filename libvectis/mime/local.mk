@@ -6,6 +6,7 @@ libvx_mime_la_SOURCES = \
 	%D%/date.c \
 	%D%/describe.c \
 	%D%/descriptor.c \
+	%D%/downgrade.c \
 	%D%/fields.c %D%/fields.h \
 	%D%/header.c \
 	%D%/layout.h \

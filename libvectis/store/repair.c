@@ -383,8 +383,8 @@ static int settle_descriptors(struct repair *r, struct volumes *v)
 	struct vx_kv_cursor *c;
 	struct vx_key at = { .len = 0 };
 	vx_slice key, value;
-	uint64_t *dead, orphans = 0;
-	size_t dead_count;
+	uint64_t *dead = NULL, orphans = 0;
+	size_t dead_count = 0;
 	int rc = list_dead(r, &dead, &dead_count);
 
 	vx_key_blob(&at, 0);
