@@ -24,6 +24,8 @@
 enum {
 	MESSAGES = 4000,
 	MEAN_OCTETS = 35000,
+	SYNC_MESSAGES = 50000,
+	SYNC_CHANGES = 1000,
 	RUNS = 5
 };
 
@@ -232,6 +234,65 @@ static void fill(struct vx_store *store)
 	vx_free(text);
 }
 
+/* --- coming back ----------------------------------------------------------------------
+ */
+
+static struct vx_mailbox_status sync_status(struct vx_store *store)
+{
+	struct vx_mailbox_info info;
+	struct vx_mailbox_status st;
+	struct vx_view *v;
+
+	must(vx_view_begin(store, &v) == VX_OK &&
+		 vx_mailbox_find(v, 1, VX_S("sync"), &info) == VX_OK &&
+		 vx_mailbox_status(v, 1, info.mailbox, &st) == VX_OK,
+	    "the status");
+	vx_view_end(v);
+	return st;
+}
+
+/* Half of the changes are flags, half are expunges; each is a change of its own. */
+static void resync(struct client *c, const char *name, unsigned changes)
+{
+	const struct vx_mailbox_status st = sync_status(c->store);
+	char text[200];
+
+	(void)command(c, "a SELECT sync\r\n");
+	for (unsigned i = 0; i < changes; i++) {
+		const unsigned seq = 1 + i * 47 % (SYNC_MESSAGES - SYNC_CHANGES);
+
+		(void)snprintf(text, sizeof(text), "a STORE %u +FLAGS.SILENT (%s)\r\n",
+		    seq, i % 2 == 0 ? "\\Answered" : "\\Deleted");
+		(void)command(c, text);
+		if (i % 2 == 1)
+			(void)command(c, "a EXPUNGE\r\n");
+	}
+	(void)command(c, "a UNSELECT\r\n");
+	(void)snprintf(text, sizeof(text), "a SELECT sync (QRESYNC (%u %llu))\r\n",
+	    st.uidvalidity, (unsigned long long)st.highestmodseq);
+	timed(c, name, text, false);
+}
+
+static void sync_rows(struct client *c)
+{
+	char text[40];
+
+	(void)command(c, "a ENABLE QRESYNC\r\n");
+	(void)command(c, "a CREATE sync\r\n");
+	for (unsigned n = 0; n < SYNC_MESSAGES; n += MESSAGES) {
+		const unsigned left = SYNC_MESSAGES - n;
+
+		(void)snprintf(text, sizeof(text), "a COPY 1:%u sync\r\n",
+		    left < MESSAGES ? left : MESSAGES);
+		(void)command(c, text);
+	}
+	(void)command(c, "a SELECT sync\r\n");
+	(void)command(c, "a STORE 1:* +FLAGS.SILENT (\\Seen)\r\n");
+	timed(c, "SELECT of 50,000", "a SELECT sync\r\n", false);
+	resync(c, "QRESYNC after 10 changes in 50,000", 10);
+	resync(c, "QRESYNC after 1,000 changes in 50,000", SYNC_CHANGES);
+}
+
 static void run(struct vx_store *store)
 {
 	const struct vx_auth_options a = { .struct_size = sizeof(a), .store = store };
@@ -260,6 +321,8 @@ static void run(struct vx_store *store)
 	timed(&c, "bodies rendered, no connection", "a FETCH 1:* BODY.PEEK[]\r\n", true);
 	timed(&c, "all items rendered",
 	    "a FETCH 1:* (FLAGS UID RFC822.SIZE ENVELOPE BODYSTRUCTURE)\r\n", false);
+	sync_rows(&c);
+	(void)command(&c, "a SELECT INBOX\r\n");
 	connect_loopback(ends);
 	c.fd = ends[0];
 	must(pthread_create(&reader, NULL, throw_away, &ends[1]) == 0, "a thread");

@@ -102,6 +102,39 @@ static void fetch(vx_slice in)
 	vx_arena_done(&a);
 }
 
+static void check_known(const struct vx_imap_set *s)
+{
+	must(!s->saved && s->count <= VX_IMAP_RANGES_MAX);
+	for (size_t i = 0; i < s->count; i++)
+		must(s->ranges[i].first > 0 && s->ranges[i].last > 0);
+}
+
+static uint64_t numbers(const struct vx_imap_set *s)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		n += (uint64_t)s->ranges[i].last - s->ranges[i].first + 1;
+	return n;
+}
+
+static void select_params(vx_slice in)
+{
+	struct vx_arena a = { .limit = ARENA_MAX };
+	struct vx_cursor c = vx_cursor_of(in);
+	struct vx_imap_select s;
+
+	if (vx_imap_select_params(&c, &a, &s)) {
+		must(vx_cur_end(&c) && s.qresync == (s.uidvalidity != 0));
+		check_known(&s.known);
+		check_known(&s.match[0]);
+		check_known(&s.match[1]);
+		must(s.has_match == (s.match[0].count > 0));
+		must(numbers(&s.match[0]) == numbers(&s.match[1]));
+	}
+	vx_arena_done(&a);
+}
+
 /* What is taken is canonical: encoding gives it back. */
 static void name(vx_slice in)
 {
@@ -169,6 +202,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	set(in);
 	flags(in);
 	fetch(in);
+	select_params(in);
 	name(in);
 	match(in);
 	return 0;

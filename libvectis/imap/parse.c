@@ -519,6 +519,8 @@ static bool fetch_modifier(struct vx_cursor *c, struct vx_imap_fetch *out)
 		out->has_changed_since = true;
 		return vx_cur_number(c, INT64_MAX, &out->changed_since);
 	}
+	if (!out->vanished && vx_cur_text(c, VX_S("VANISHED")))
+		return out->vanished = true;
 	if (out->partial || !vx_cur_text(c, VX_S("PARTIAL ")))
 		return false;
 	out->partial = true;
@@ -535,7 +537,8 @@ static bool fetch_modifiers(struct vx_cursor *c, struct vx_imap_fetch *out)
 		if (!fetch_modifier(c, out))
 			return false;
 	while (vx_imap_sp(c));
-	return vx_cur_char(c, ')') && vx_cur_end(c);
+	return vx_cur_char(c, ')') && vx_cur_end(c) &&
+	       (!out->vanished || out->has_changed_since);
 }
 
 bool vx_imap_fetch_items(

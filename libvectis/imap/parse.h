@@ -43,6 +43,22 @@ struct vx_imap_set {
 bool vx_imap_sequence_set(
     struct vx_cursor *c, struct vx_arena *a, struct vx_imap_set *out);
 
+/* UIDs or numbers that a client knows: neither "*" nor "$" (RFC 7162 7: known-uids). */
+bool vx_imap_known_set(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_set *out);
+
+/* The parameters of SELECT and EXAMINE: " (CONDSTORE QRESYNC (1 2 3:4 (5 6)))" or none.
+ */
+struct vx_imap_select {
+	bool condstore, qresync;
+	uint32_t uidvalidity;
+	uint64_t modseq;
+	bool has_known, has_match;
+	struct vx_imap_set known;    /* UIDs */
+	struct vx_imap_set match[2]; /* ascending: numbers, and as many UIDs */
+};
+bool vx_imap_select_params(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_select *out);
+
 /*
  * "(\Seen $Junk)" or without parentheses: system flags as bits, keywords by name.  Other
  * flags with a backslash are passed over (RFC 3501 7.1: those that cannot be kept are).
@@ -124,6 +140,7 @@ struct vx_imap_fetch {
 	size_t count;
 	bool has_changed_since;
 	uint64_t changed_since; /* RFC 7162 */
+	bool vanished;          /* of UID FETCH only, with changed_since */
 	bool partial;
 	struct vx_imap_partial places; /* RFC 9394: of UID FETCH only */
 };

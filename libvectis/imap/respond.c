@@ -111,6 +111,16 @@ void vx_imap_write_ranges(struct vx_buf *out, const struct vx_uid_range *r, size
 	}
 }
 
+void vx_imap_write_vanished(
+    struct vx_buf *out, bool earlier, const struct vx_uid_range *r, size_t count)
+{
+	if (count == 0)
+		return;
+	vx_buf_add_str(out, earlier ? "* VANISHED (EARLIER) " : "* VANISHED ");
+	vx_imap_write_ranges(out, r, count);
+	vx_buf_add_str(out, "\r\n");
+}
+
 static void add_number(struct vx_buf *out, uint64_t n)
 {
 	vx_buf_add_char(out, ' ');

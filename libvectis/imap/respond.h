@@ -15,6 +15,9 @@ void vx_imap_write_flags(
     struct vx_buf *out, uint64_t flags, const vx_slice names[VX_KEYWORDS_MAX]);
 /* "1:3,5" */
 void vx_imap_write_ranges(struct vx_buf *out, const struct vx_uid_range *r, size_t count);
+/* "* VANISHED 1:3,5" (RFC 7162 3.2.10), a whole line; nothing for no range. */
+void vx_imap_write_vanished(
+    struct vx_buf *out, bool earlier, const struct vx_uid_range *r, size_t count);
 
 /* Object ids (RFC 8474): of an email by its blob, of a mailbox. */
 void vx_imap_write_email_id(struct vx_buf *out, uint64_t blob);

@@ -112,9 +112,15 @@ static bool modseq(struct parser *p, struct vx_imap_key *k)
 	uint64_t n;
 	vx_slice name, type;
 
+	/* one MODSEQ stands for all items of a message: which is asked for is no matter
+	 */
 	if (vx_cur_peek(p->c) == '"' &&
-	    (!vx_imap_string(p->c, p->a, &name) || !vx_imap_sp(p->c) ||
-		!vx_imap_atom(p->c, &type) || !vx_imap_sp(p->c)))
+	    (!vx_imap_string(p->c, p->a, &name) ||
+		!vx_slice_has_prefix_nocase(name, VX_S("/flags/")) || name.len == 7 ||
+		!vx_imap_sp(p->c) || !vx_imap_atom(p->c, &type) || !vx_imap_sp(p->c) ||
+		!(vx_slice_eq_nocase(type, VX_S("all")) ||
+		    vx_slice_eq_nocase(type, VX_S("priv")) ||
+		    vx_slice_eq_nocase(type, VX_S("shared")))))
 		return false;
 	if (!vx_cur_number(p->c, INT64_MAX, &n))
 		return false;

@@ -16,6 +16,11 @@ struct change { /* in the task's arena */
 	size_t at; /* in refused */
 };
 
+/* The same of EXPUNGE: more than one op may be needed. */
+struct expunged {
+	uint32_t count;
+};
+
 /* What the op refused, after what earlier ones did. */
 static int add_refused(struct imap_task *t, struct change *ch)
 {
@@ -73,8 +78,11 @@ static int store_answer(struct imap_session *s, struct imap_task *t)
 	/* .SILENT does not silence MODSEQ (RFC 7162 3.1.3) */
 	ch->walk = (struct imap_flag_walk){ .ranges = ch->ranges,
 		.count = ch->count,
-		.since = ch->silent ? s->view.seen_modseq : 0,
+		.since = ch->silent && !ch->conditional ? s->view.seen_modseq : 0,
 		.modseq_only = ch->silent,
+		.every = ch->silent && ch->conditional,
+		.but = ch->refused,
+		.but_count = ch->refused_count,
 		.with_uid =
 		    s->by_uid || s->enabled[IMAP_CONDSTORE] || s->enabled[IMAP_REV2] };
 	if (!ch->silent || s->enabled[IMAP_CONDSTORE])
@@ -109,8 +117,7 @@ static int store_finish(struct imap_session *s, struct imap_task *t, struct vx_b
 }
 
 /* "[(UNCHANGEDSINCE n)] [+-]FLAGS[.SILENT] flags" */
-static bool store_what(
-    struct imap_session *s, struct vx_cursor *c, struct imap_task *t, struct change *ch)
+static bool store_what(struct vx_cursor *c, struct imap_task *t, struct change *ch)
 {
 	struct vx_flags_op *op = &t->u.flags;
 	struct vx_imap_flags flags;
@@ -121,7 +128,7 @@ static bool store_what(
 		if (!vx_cur_number(c, INT64_MAX, &op->unchanged_since) ||
 		    !vx_cur_char(c, ')') || !vx_imap_sp(c))
 			return false;
-		ch->conditional = s->enabled[IMAP_CONDSTORE] = true;
+		ch->conditional = true;
 	}
 	op->change = vx_cur_char(c, '+')   ? VX_FLAGS_ADD
 		     : vx_cur_char(c, '-') ? VX_FLAGS_REMOVE
@@ -167,9 +174,14 @@ int imap_cmd_store(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 		imap_task_free(t);
 		return VX_OK;
 	}
-	if (!store_what(s, c, t, ch))
+	if (!store_what(c, t, ch)) {
 		rc = imap_bad(s, out, "STORE set FLAGS (flags) is expected");
-	else if (s->view.read_only)
+		imap_task_free(t);
+		return rc;
+	}
+	if (ch->conditional)
+		imap_enable_condstore(s, out);
+	if (s->view.read_only)
 		rc = imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
 	else if (ch->count == 0)
 		rc = imap_done_no_expunge(s, VX_OK, "nothing to change");
@@ -327,14 +339,32 @@ int imap_cmd_move(struct imap_session *s, struct vx_cursor *c, struct vx_buf *ou
 
 /* --- EXPUNGE, CLOSE -------------------------------------------------------------- */
 
+/* "a OK [HIGHESTMODSEQ 20] ..." (RFC 7162 3.2.7) */
+static int expunged_tail(struct imap_session *s, struct vx_buf *out)
+{
+	vx_buf_add(out, s->tag);
+	vx_buf_printf(
+	    out, " OK [HIGHESTMODSEQ %" PRIu64 "] done\r\n", s->view.seen_modseq);
+	return VX_OK;
+}
+
 static int expunge_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
+	struct imap_answer a = { .sync = true, .expunges = true, .ok = "done" };
+	struct expunged *e = t->data;
+
+	e->count += t->result == VX_OK ? t->u.expunge.expunged : 0;
 	if (t->result == VX_OK && t->u.expunge.next_uid != 0) {
 		t->u.expunge.from_uid = t->u.expunge.next_uid;
 		tell_progress(s, t, out, t->u.expunge.from_uid);
 		return imap_submit(s, t, out);
 	}
-	return imap_done(s, t->result, "done");
+	a.result = t->result;
+	if (t->result == VX_OK && e->count > 0 && s->enabled[IMAP_CONDSTORE]) {
+		a.has_modseq = true;
+		a.tail = expunged_tail;
+	}
+	return imap_answer(s, &a);
 }
 
 static int close_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
@@ -357,6 +387,11 @@ static struct imap_task *expunge_task(struct imap_session *s,
 
 	if (t == NULL)
 		return NULL;
+	t->data = vx_arena_alloc(&t->arena, sizeof(struct expunged));
+	if (t->data == NULL) {
+		imap_task_free(t);
+		return NULL;
+	}
 	vx_expunge_op_init(&t->u.expunge);
 	t->u.expunge.account = s->view.account;
 	t->u.expunge.mailbox = s->view.mailbox;

@@ -49,6 +49,7 @@ static const struct capability {
 	{ "LIST-EXTENDED", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "LIST-STATUS", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "CONDSTORE", LOGGED_IN, IMAP_CONDSTORE },
+	{ "QRESYNC", LOGGED_IN, IMAP_QRESYNC },
 	{ "CHILDREN", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "SORT", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "SORT=DISPLAY", LOGGED_IN, IMAP_ENABLE_NONE },
@@ -105,6 +106,7 @@ static void enable(struct imap_session *s, vx_slice name, struct vx_buf *out)
 
 static int cmd_enable(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
+	const bool before = s->enabled[IMAP_CONDSTORE];
 	struct vx_cursor look = *c;
 	vx_slice name;
 
@@ -116,6 +118,10 @@ static int cmd_enable(struct imap_session *s, struct vx_cursor *c, struct vx_buf
 	while (vx_imap_sp(c) && vx_imap_atom(c, &name))
 		enable(s, name, out);
 	vx_buf_add_str(out, "\r\n");
+	if (s->enabled[IMAP_CONDSTORE] || s->enabled[IMAP_QRESYNC]) {
+		s->enabled[IMAP_CONDSTORE] = before;
+		imap_enable_condstore(s, out);
+	}
 	return imap_ok(s, out, "done");
 }
 

@@ -21,6 +21,8 @@ struct imap_fetch {
 	size_t range_count, range;
 	uint32_t next_uid; /* where to go on in the range; 0: at its beginning */
 	bool want_uid, want_modseq;
+	bool telling; /* of what went: VANISHED */
+	struct imap_vanished vanished;
 	bool looking; /* for messages without \Seen, which is set first */
 	uint64_t
 	    seen_modseq; /* changes from here on were made by \Seen: FLAGS are told */
@@ -71,6 +73,7 @@ void imap_fetch_free(struct imap_fetch *f)
 	if (f == NULL)
 		return;
 	leave_message(f);
+	imap_vanished_done(&f->vanished);
 	vx_buf_done(&f->raw);
 	vx_buf_done(&f->text);
 	vx_free(f);
@@ -669,9 +672,16 @@ static void write_extras(
 {
 	struct imap_fetch *f = s->fetch;
 
-	if (f->seen_modseq > 0 && r->modseq >= f->seen_modseq && !asks(f, VX_ITEM_FLAGS))
+	const bool seen = f->seen_modseq > 0 && r->modseq >= f->seen_modseq;
+	const bool aware = seen && s->enabled[IMAP_CONDSTORE]; /* RFC 7162 3.2.4 */
+
+	if (seen && !asks(f, VX_ITEM_FLAGS))
 		write_flags(s, r, out);
-	if (f->want_modseq) {
+	if (aware && !f->want_uid && !asks(f, VX_ITEM_UID)) {
+		name_item(f, out, "UID ");
+		vx_buf_add_number(out, r->uid);
+	}
+	if (f->want_modseq || (aware && !asks(f, VX_ITEM_MODSEQ))) {
 		name_item(f, out, "MODSEQ ");
 		vx_buf_printf(out, "(%" PRIu64 ")", r->modseq);
 	}
@@ -795,6 +805,12 @@ static int fetch_body(struct imap_session *s, struct vx_buf *out)
 {
 	int rc;
 
+	if (s->fetch->telling) {
+		rc = imap_vanished_write(s, &s->fetch->vanished, out);
+		if (rc != VX_OK)
+			return rc;
+		s->fetch->telling = false;
+	}
 	if (s->fetch->looking) {
 		rc = look_for_unseen(s, out);
 		if (rc != VX_OK)
@@ -926,9 +942,11 @@ static int set_seen(struct imap_session *s)
 
 int imap_cmd_fetch(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
+	const struct vx_cursor set = *c;
 	struct vx_uid_range *ranges;
 	size_t count;
 	struct imap_fetch *f;
+	int rc = VX_OK;
 
 	if (imap_view_set(s, c, &s->arena, out, &ranges, &count) != VX_OK)
 		return VX_OK;
@@ -938,9 +956,17 @@ int imap_cmd_fetch(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 	vx_buf_init(&f->raw, VX_HEADER_OCTETS_MAX * 4);
 	vx_buf_init(&f->text, VX_HEADER_OCTETS_MAX * 4);
 	if (!vx_imap_sp(c) || !vx_imap_fetch_items(c, &s->arena, &f->what) ||
-	    (f->what.partial && !s->by_uid)) {
+	    (f->what.partial && !s->by_uid) ||
+	    (f->what.vanished && (!s->by_uid || !s->enabled[IMAP_QRESYNC]))) {
 		imap_fetch_free(f);
 		return imap_bad(s, out, "the items of FETCH are not understood");
+	}
+	f->telling = f->what.vanished;
+	if (f->telling)
+		rc = imap_vanished_fetch(s, &f->vanished, set, f->what.changed_since);
+	if (rc != VX_OK) {
+		imap_fetch_free(f);
+		return imap_result(s, out, rc, "");
 	}
 	f->ranges = ranges;
 	f->range_count = count;
@@ -950,7 +976,7 @@ int imap_cmd_fetch(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 		    keep_places(s, &f->what.places, ranges, count, f->expected);
 	f->want_uid = s->by_uid && !asks(f, VX_ITEM_UID);
 	if (f->what.has_changed_since || asks(f, VX_ITEM_MODSEQ))
-		s->enabled[IMAP_CONDSTORE] = true;
+		imap_enable_condstore(s, out);
 	f->want_modseq = f->what.has_changed_since && !asks(f, VX_ITEM_MODSEQ);
 	s->fetch = f;
 	f->looking = sets_seen(s);

@@ -24,7 +24,7 @@
 #define IMAP_STEP_MS 2 /* so long a session works before it lets others have the loop */
 #define IMAP_SEARCH_MS 20 /* so long a SEARCH has a thread before others have it */
 #define IMAP_PROGRESS_MS 10000
-#define IMAP_BATCH 128    /* records read at a time */
+#define IMAP_BATCH 128 /* records read at a time */
 #define IMAP_TEXT_MAX                                                                    \
 	((size_t)256 << 20) /* a message that SEARCH decodes, in its job                 \
 			     */
@@ -53,6 +53,7 @@ enum imap_enable {
 	IMAP_ENABLE_NONE,
 	IMAP_REV2,
 	IMAP_CONDSTORE,
+	IMAP_QRESYNC,
 	IMAP_ENABLES
 };
 
@@ -103,6 +104,21 @@ struct imap_flag_walk {
 	bool with_uid;
 	bool modseq_only; /* of own silent changes: what they did to MODSEQ (RFC
 			     7162 3.1.3) */
+	/* of a conditional STORE .SILENT: every message but these, ascending */
+	bool every;
+	const struct vx_uid_range *but;
+	size_t but_count, but_at;
+};
+
+/* UIDs that are gone, in steps (imap_vanished.c). */
+struct imap_vanished {
+	const struct vx_uid_range *known; /* in the arena: those that are asked for */
+	size_t known_count, known_at;
+	bool none;                 /* nothing went */
+	struct vx_uid_range *gone; /* in the arena: those that went since; NULL: all */
+	size_t gone_count, gone_at;
+	uint32_t next;
+	struct vx_arena arena;
 };
 
 /* Telling what changed, in steps: EXPUNGEs, EXISTS, flags. */
@@ -111,6 +127,8 @@ struct imap_sync {
 	struct vx_snapshot *fresh; /* own, until it takes the old one's place */
 	uint32_t gone;             /* messages whose EXPUNGE is still to be told */
 	uint32_t below;            /* all of them have at most this sequence number */
+	uint32_t from;             /* as UIDs, upwards: what is below was told */
+	bool told;                 /* that any went */
 	struct vx_uid_range known;
 	struct imap_flag_walk flags;
 };
@@ -145,6 +163,7 @@ typedef int imap_part_fn(struct imap_session *s, struct vx_buf *out);
 struct imap_answer {
 	imap_part_fn *body, *tail; /* NULL: none; the line for result */
 	bool sync, expunges;       /* tell changes; EXPUNGEs, too */
+	bool has_modseq;           /* tail says HIGHESTMODSEQ */
 	int result;
 	const char *ok;         /* static */
 	struct imap_task *task; /* own: what body and tail look at */
@@ -265,7 +284,7 @@ void imap_write_uses(unsigned use, struct vx_buf *out);
 bool imap_status_items(struct vx_cursor *c, unsigned *items);
 void imap_write_status(struct imap_session *s, struct vx_buf *out,
     const struct vx_mailbox_info *m, const struct vx_mailbox_status *st, unsigned items);
-void imap_status_enables(struct imap_session *s, unsigned items);
+void imap_status_enables(struct imap_session *s, struct vx_buf *out, unsigned items);
 /* The LIST response that tells what was selected, asked for as `asked`. */
 void imap_list_selected(
     struct imap_session *s, vx_slice name, vx_slice asked, struct vx_buf *out);
@@ -277,6 +296,26 @@ void imap_view_close(struct imap_session *s);
 void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges);
 int imap_sync_step(struct imap_session *s, struct vx_buf *out);
 int imap_flag_walk(struct imap_session *s, struct imap_flag_walk *w, struct vx_buf *out);
+/* A CONDSTORE enabling command: the first one tells HIGHESTMODSEQ (RFC 7162 3.1). */
+void imap_enable_condstore(struct imap_session *s, struct vx_buf *out);
+void imap_write_highestmodseq(struct imap_session *s, struct vx_buf *out);
+/*
+ * VANISHED (EARLIER): which of the UIDs of set (NULL: all) went since a MODSEQ; those up
+ * to floor are not told.  begin: VX_OK, or below 0; then write until it is VX_OK, done.
+ */
+int imap_vanished_begin(struct imap_session *s, struct imap_vanished *v,
+    const struct vx_imap_set *set, uint64_t since, uint32_t floor);
+/* The same for UID FETCH (VANISHED): c is at " set". */
+int imap_vanished_fetch(
+    struct imap_session *s, struct imap_vanished *v, struct vx_cursor c, uint64_t since);
+int imap_vanished_write(
+    struct imap_session *s, struct imap_vanished *v, struct vx_buf *out);
+void imap_vanished_done(struct imap_vanished *v);
+/* Up to which UID a client knows all that went (RFC 7162 3.2.5.2). */
+uint32_t imap_vanished_floor(
+    const struct imap_session *s, const struct vx_imap_set match[2]);
+/* Ascending, merged; *count is how many then. */
+void imap_merge_ranges(struct vx_uid_range *ranges, size_t *count);
 /* The UIDs of a set, in the arena.  VX_EINVAL: numbers of messages that are not there. */
 int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set, bool by_uid,
     struct vx_arena *arena, struct vx_uid_range **out, size_t *count);

@@ -303,7 +303,7 @@ static int list(
 					 : "* LIST (\\Noselect) \"/\" \"\"\r\n");
 		return imap_ok(s, out, "done");
 	}
-	imap_status_enables(s, l->status);
+	imap_status_enables(s, out, l->status);
 	return imap_answer(s, &(struct imap_answer){ .body = list_step,
 				  .state = l,
 				  .sync = true,

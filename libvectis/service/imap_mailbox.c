@@ -255,10 +255,10 @@ void imap_write_status(struct imap_session *s, struct vx_buf *out,
 }
 
 /* Asking for HIGHESTMODSEQ tells that the client knows CONDSTORE (RFC 7162 3.1). */
-void imap_status_enables(struct imap_session *s, unsigned items)
+void imap_status_enables(struct imap_session *s, struct vx_buf *out, unsigned items)
 {
 	if ((items >> ST_MODSEQ & 1) != 0)
-		s->enabled[IMAP_CONDSTORE] = true;
+		imap_enable_condstore(s, out);
 }
 
 int imap_cmd_status(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
@@ -282,6 +282,6 @@ int imap_cmd_status(struct imap_session *s, struct vx_cursor *c, struct vx_buf *
 	if (rc == VX_OK)
 		imap_write_status(s, out, &info, &st, items);
 	vx_view_end(v);
-	imap_status_enables(s, items);
+	imap_status_enables(s, out, items);
 	return imap_done(s, rc, "done");
 }

@@ -411,7 +411,8 @@ int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap
 	}
 	if (!q->what.has_return)
 		q->what.all = true;
-	s->enabled[IMAP_CONDSTORE] = s->enabled[IMAP_CONDSTORE] || q->what.modseq;
+	if (q->what.modseq)
+		imap_enable_condstore(s, out);
 	rc = imap_matcher_init(&q->matcher, s, q->what.key, t);
 	if (rc == VX_OK)
 		return VX_OK;

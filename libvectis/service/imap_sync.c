@@ -1,6 +1,21 @@
 /* How a client learns what changed in its mailbox: EXPUNGEs, EXISTS, flags; in steps. */
 #include "service/imap_int.h"
 
+#define VANISHED_RANGES 500 /* in one response: its line stays below 11,000 octets */
+
+void imap_write_highestmodseq(struct imap_session *s, struct vx_buf *out)
+{
+	vx_buf_printf(out, "* OK [HIGHESTMODSEQ %llu] all up to here was told\r\n",
+	    (unsigned long long)s->view.seen_modseq);
+}
+
+void imap_enable_condstore(struct imap_session *s, struct vx_buf *out)
+{
+	if (!s->enabled[IMAP_CONDSTORE] && s->view.snapshot != NULL)
+		imap_write_highestmodseq(s, out);
+	s->enabled[IMAP_CONDSTORE] = true;
+}
+
 /* --- flags ----------------------------------------------------------------------- */
 
 static void write_one_change(struct imap_session *s, struct vx_buf *out,
@@ -41,9 +56,18 @@ static bool is_silent(const struct imap_view *v, uint64_t modseq)
 	return false;
 }
 
-static bool is_told(const struct imap_session *s, const struct imap_flag_walk *w,
-    const struct vx_record *r)
+static bool is_but(struct imap_flag_walk *w, uint32_t uid)
 {
+	while (w->but_at < w->but_count && w->but[w->but_at].last < uid)
+		w->but_at++;
+	return w->but_at < w->but_count && w->but[w->but_at].first <= uid;
+}
+
+static bool is_told(
+    const struct imap_session *s, struct imap_flag_walk *w, const struct vx_record *r)
+{
+	if (w->every)
+		return !is_but(w, r->uid);
 	if (w->modseq_only)
 		return is_silent(&s->view, r->modseq);
 	return w->since == 0 || !is_silent(&s->view, r->modseq);
@@ -123,6 +147,51 @@ static uint32_t last_gone(const struct imap_session *s)
 	return high;
 }
 
+/* The next of the messages that are gone from sequence number y->from on, and its row. */
+static struct vx_uid_range next_gone(struct imap_session *s)
+{
+	struct imap_sync *y = &s->view.sync;
+	const uint32_t told = gone_up_to(s, y->from - 1);
+	uint32_t low = y->from - 1, high = y->below, uid;
+	struct vx_uid_range r;
+
+	while (high - low > 1) { /* gone_up_to(low) <= told < gone_up_to(high) */
+		const uint32_t mid = low + (high - low) / 2;
+
+		if (gone_up_to(s, mid) > told)
+			high = mid;
+		else
+			low = mid;
+	}
+	r.first = r.last = vx_snapshot_uid(s->view.snapshot, high);
+	for (y->gone--; y->gone > 0; y->gone--, r.last = uid) {
+		uid = vx_snapshot_uid(s->view.snapshot, high + 1);
+		if (uid != r.last + 1 || vx_snapshot_seq(y->fresh, uid) != 0)
+			break;
+		high++;
+	}
+	y->from = high + 1;
+	return r;
+}
+
+/* Only what the client was told of: not the UIDs between (RFC 7162 3.2.10.2). */
+static int write_vanished(struct imap_session *s, struct vx_buf *out)
+{
+	struct vx_uid_range ranges[VANISHED_RANGES];
+	struct imap_sync *y = &s->view.sync;
+
+	while (y->gone > 0) {
+		size_t n = 0;
+
+		if (imap_full(s, out))
+			return VX_DATA;
+		while (y->gone > 0 && n < VANISHED_RANGES)
+			ranges[n++] = next_gone(s);
+		vx_imap_write_vanished(out, false, ranges, n);
+	}
+	return VX_OK;
+}
+
 /* Highest first, so that each number is right when it is told: VX_OK or VX_DATA. */
 static int write_expunges(struct imap_session *s, struct vx_buf *out)
 {
@@ -185,8 +254,12 @@ void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges)
 		return;
 	s->view.changed = false;
 	count = vx_snapshot_count(s->view.snapshot);
-	*y = (struct imap_sync){ .fresh = fresh, .below = count };
+	*y = (struct imap_sync){ .fresh = fresh, .below = count, .from = 1 };
 	y->gone = gone_up_to(s, count);
+	/* MODSEQs above those of EXPUNGEs that have to wait may have been told: a client
+	 * that is cut off now must not take them for all (RFC 7162 3.2) */
+	if (y->gone > 0 && !expunges && s->enabled[IMAP_CONDSTORE])
+		imap_write_highestmodseq(s, out);
 	if (vx_snapshot_status(fresh)->highestmodseq == s->view.seen_modseq ||
 	    (y->gone > 0 && !expunges)) {
 		vx_snapshot_free(fresh);
@@ -194,13 +267,17 @@ void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges)
 		return;
 	}
 	y->active = true;
+	y->told = y->gone > 0;
 }
 
 int imap_sync_step(struct imap_session *s, struct vx_buf *out)
 {
 	struct imap_sync *y = &s->view.sync;
-	int rc = y->fresh == NULL ? VX_OK : write_expunges(s, out);
+	int rc = VX_OK;
 
+	if (y->fresh != NULL)
+		rc = s->enabled[IMAP_QRESYNC] ? write_vanished(s, out)
+					      : write_expunges(s, out);
 	if (rc != VX_OK)
 		return rc;
 	if (y->fresh != NULL)
@@ -208,6 +285,8 @@ int imap_sync_step(struct imap_session *s, struct vx_buf *out)
 	rc = imap_flag_walk(s, &y->flags, out);
 	if (rc != VX_OK)
 		return rc;
+	if (y->told && s->enabled[IMAP_CONDSTORE] && !s->answer.has_modseq)
+		imap_write_highestmodseq(s, out);
 	s->view.silent_count = 0;
 	y->active = false;
 	return VX_OK;

@@ -65,6 +65,10 @@ struct opening {
 	vx_slice name, asked; /* as the store has it, as the client wrote it */
 	uint32_t next;        /* UID from where the first unseen message is looked for */
 	uint32_t unseen;      /* its number, for RFC 3501's UNSEEN */
+	struct vx_imap_select how;
+	bool told; /* all but what QRESYNC asks for */
+	struct imap_vanished vanished;
+	struct imap_flag_walk flags;
 };
 
 /* Look on for the first message without \Seen: VX_OK, or VX_DATA. */
@@ -99,12 +103,43 @@ static int find_unseen(struct imap_session *s, struct opening *o, struct vx_buf 
 	return VX_OK;
 }
 
+/* QRESYNC: what went, then what changed, of the UIDs that the client knows. */
+static int resync_begin(struct imap_session *s, struct opening *o)
+{
+	const struct vx_imap_select *h = &o->how;
+	const uint32_t floor = h->has_match ? imap_vanished_floor(s, h->match) : 0;
+	const int rc = imap_vanished_begin(
+	    s, &o->vanished, h->has_known ? &h->known : NULL, h->modseq, floor);
+
+	o->flags = (struct imap_flag_walk){ .ranges = o->vanished.known,
+		.count = o->vanished.known_count,
+		.since = h->modseq,
+		.with_uid = true };
+	return rc;
+}
+
+static int resync(struct imap_session *s, struct opening *o, struct vx_buf *out)
+{
+	const int rc = imap_vanished_write(s, &o->vanished, out);
+
+	return rc == VX_OK ? imap_flag_walk(s, &o->flags, out) : rc;
+}
+
+static void opening_release(void *state)
+{
+	struct opening *o = state;
+
+	imap_vanished_done(&o->vanished);
+}
+
 static int write_opening(struct imap_session *s, struct vx_buf *out)
 {
 	const struct vx_mailbox_status *st = vx_snapshot_status(s->view.snapshot);
 	struct opening *o = s->answer.state;
 	const bool rev2 = s->enabled[IMAP_REV2];
 
+	if (o->told)
+		return resync(s, o, out);
 	if (find_unseen(s, o, out) != VX_OK)
 		return VX_DATA;
 	vx_buf_printf(out, "* %u EXISTS\r\n", vx_snapshot_count(s->view.snapshot));
@@ -122,18 +157,21 @@ static int write_opening(struct imap_session *s, struct vx_buf *out)
 	vx_buf_add_str(out, ")] the mailbox\r\n");
 	if (rev2)
 		imap_list_selected(s, o->name, o->asked, out);
-	return VX_OK;
+	if (!o->how.qresync || o->how.uidvalidity != st->uidvalidity)
+		return VX_OK;
+	o->told = true;
+	s->answer.result = resync_begin(s, o);
+	return s->answer.result == VX_OK ? resync(s, o, out) : VX_OK;
 }
 
-static int select_mailbox(
-    struct imap_session *s, vx_slice name, bool read_only, struct vx_buf *out)
+static int select_mailbox(struct imap_session *s, vx_slice name, bool read_only,
+    struct opening *o, struct vx_buf *out)
 {
-	struct opening *o = vx_arena_alloc(&s->arena, sizeof(*o));
 	const struct vx_mailbox_status *st;
 	struct vx_snapshot *snapshot;
 	uint32_t mailbox;
 	vx_slice found = { 0 };
-	int rc = o == NULL ? VX_ENOMEM : imap_find_mailbox(s, name, &mailbox, &found);
+	int rc = imap_find_mailbox(s, name, &mailbox, &found);
 
 	if (s->view.snapshot != NULL) {
 		imap_view_close(s);
@@ -159,21 +197,26 @@ static int select_mailbox(
 	return imap_answer(
 	    s, &(struct imap_answer){ .body = write_opening,
 		   .state = o,
+		   .release = opening_release,
 		   .ok = read_only ? "[READ-ONLY] selected" : "[READ-WRITE] selected" });
 }
 
 static int cmd_open(
     struct imap_session *s, struct vx_cursor *c, struct vx_buf *out, bool read_only)
 {
+	struct opening *o = vx_arena_alloc(&s->arena, sizeof(*o));
 	vx_slice name;
 
+	if (o == NULL)
+		return imap_result(s, out, VX_ENOMEM, "");
 	if (!vx_imap_sp(c) || !imap_mailbox_name(s, c, &name))
 		return imap_bad(s, out, "a mailbox is expected");
-	if (vx_cur_text(c, VX_S(" (CONDSTORE)")))
-		s->enabled[IMAP_CONDSTORE] = true;
-	if (!vx_cur_end(c))
-		return imap_bad(s, out, "nothing is expected after the mailbox");
-	return select_mailbox(s, name, read_only, out);
+	if (!vx_imap_select_params(c, &s->arena, &o->how))
+		return imap_bad(s, out, "the parameters are not understood");
+	if (o->how.qresync && !s->enabled[IMAP_QRESYNC])
+		return imap_bad(s, out, "QRESYNC has to be enabled first");
+	s->enabled[IMAP_CONDSTORE] = s->enabled[IMAP_CONDSTORE] || o->how.condstore;
+	return select_mailbox(s, name, read_only, o, out);
 }
 
 int imap_cmd_select(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
@@ -220,8 +263,9 @@ static int cmp_range(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static size_t merge(struct vx_uid_range *r, size_t n)
+void imap_merge_ranges(struct vx_uid_range *r, size_t *count)
 {
+	const size_t n = *count;
 	size_t merged = 0;
 
 	if (n > 0)
@@ -232,7 +276,7 @@ static size_t merge(struct vx_uid_range *r, size_t n)
 		else if (r[i].last > r[merged - 1].last)
 			r[merged - 1].last = r[i].last;
 	}
-	return merged;
+	*count = merged;
 }
 
 /* One range of the set; VX_ENOENT: it names nothing; VX_EINVAL: no such message. */
@@ -278,7 +322,8 @@ int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set, boo
 			return rc;
 		n += rc == VX_OK;
 	}
-	*count = merge(r, n);
+	imap_merge_ranges(r, &n);
+	*count = n;
 	*out = r;
 	return VX_OK;
 }

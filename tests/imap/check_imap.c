@@ -6,8 +6,9 @@ Suite *test_names(void);
 Suite *test_parse(void);
 Suite *test_respond(void);
 Suite *test_search(void);
+Suite *test_select(void);
 Suite *test_sort(void);
 Suite *test_thread(void);
 
 VXT_MAIN(test_frame, test_parse, test_fetch, test_search, test_names, test_respond,
-    test_sort, test_thread)
+    test_select, test_sort, test_thread)
