@@ -1,4 +1,5 @@
 /* Every production of IMAP over the input; what can be written again comes back. */
+#include "imap/notify.h"
 #include "imap/respond.h"
 
 #include <stdlib.h>
@@ -135,6 +136,23 @@ static void select_params(vx_slice in)
 	vx_arena_done(&a);
 }
 
+static void notify(vx_slice in)
+{
+	struct vx_arena a = { .limit = ARENA_MAX };
+	struct vx_cursor c = vx_cursor_of(in);
+	struct vx_notify n;
+	size_t names = 0;
+
+	if (vx_imap_notify(&c, &a, &n)) {
+		must(vx_cur_end(&c) && n.set == (n.count > 0));
+		must(n.count <= VX_NOTIFY_GROUPS_MAX);
+		for (size_t i = 0; i < n.count; i++)
+			names += n.groups[i].count;
+		must(names <= VX_NOTIFY_NAMES_MAX);
+	}
+	vx_arena_done(&a);
+}
+
 /* What is taken is canonical: encoding gives it back. */
 static void name(vx_slice in)
 {
@@ -203,6 +221,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	flags(in);
 	fetch(in);
 	select_params(in);
+	notify(in);
 	name(in);
 	match(in);
 	return 0;

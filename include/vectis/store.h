@@ -288,6 +288,7 @@ VX_API int vx_descriptor_get(struct vx_view *v, uint64_t blob, vx_slice *out);
 struct vx_watch {
 	void (*changed)(struct vx_watch *w);
 	uint32_t account, mailbox;
+	uint32_t which; /* while changed is called: the mailbox; 0: any, or its names */
 	struct vx_watch *next, **prev;
 };
 VX_API int vx_watch_add(
@@ -309,6 +310,7 @@ struct vx_delivery_target {
 	struct vx_keyword_list keywords;
 	int result;                /* out: VX_OK, VX_ENOENT, VX_EQUOTA, VX_ELIMIT */
 	uint32_t uid, uidvalidity; /* out */
+	uint64_t before, modseq;   /* out: the mailbox's, before and after */
 };
 
 /* The message of op.blob into all targets, atomically. */
@@ -378,6 +380,7 @@ struct vx_copy_op {
 	struct vx_uid_range *from_uids, *to_uids; /* out: COPYUID, in step */
 	size_t from_count, to_count;
 	uint32_t uidvalidity; /* out: of the target */
+	uint64_t before, modseq; /* out: the target's, before and after */
 };
 VX_API void vx_copy_op_init(struct vx_copy_op *op);
 

@@ -541,6 +541,18 @@ static bool fetch_modifiers(struct vx_cursor *c, struct vx_imap_fetch *out)
 	       (!out->vanished || out->has_changed_since);
 }
 
+static bool fetch_list(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out)
+{
+	if (!vx_cur_char(c, '('))
+		return false;
+	do {
+		if (out->count == VX_IMAP_FETCH_ITEMS_MAX ||
+		    !fetch_item(c, a, &out->items[out->count++]))
+			return false;
+	} while (vx_cur_char(c, ' '));
+	return vx_cur_char(c, ')');
+}
+
 bool vx_imap_fetch_items(
     struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out)
 {
@@ -550,15 +562,22 @@ bool vx_imap_fetch_items(
 		return false;
 	if (fetch_macro(c, out))
 		return fetch_modifiers(c, out);
-	if (!vx_cur_char(c, '(')) {
+	if (vx_cur_peek(c) != '(') {
 		if (!fetch_item(c, a, &out->items[out->count++]))
 			return false;
 		return fetch_modifiers(c, out);
 	}
-	do {
-		if (out->count == VX_IMAP_FETCH_ITEMS_MAX ||
-		    !fetch_item(c, a, &out->items[out->count++]))
-			return false;
-	} while (vx_cur_char(c, ' '));
-	return vx_cur_char(c, ')') && fetch_modifiers(c, out);
+	return fetch_list(c, a, out) && fetch_modifiers(c, out);
+}
+
+bool vx_imap_fetch_atts(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out)
+{
+	*out = (struct vx_imap_fetch){ 0 };
+	out->items = vx_arena_array(a, VX_IMAP_FETCH_ITEMS_MAX, sizeof(*out->items));
+	if (out->items == NULL || !fetch_list(c, a, out))
+		return false;
+	for (size_t i = 0; i < out->count; i++)
+		out->items[i].peek = true; /* nobody has read what is pushed */
+	return true;
 }

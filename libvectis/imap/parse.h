@@ -146,6 +146,9 @@ struct vx_imap_fetch {
 };
 bool vx_imap_fetch_items(
     struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out);
+/* "(item item ...)" alone, of NOTIFY and UPDATE; all of them peek. */
+bool vx_imap_fetch_atts(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_fetch *out);
 
 /* --- SEARCH ---------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* The session: greeting, what its octets mean, whose turn it is, the end. */
 #include "base/mem.h"
-#include "service/imap_int.h"
+#include "service/imap_notify.h"
 
 #define REPLY_KEEP 512 /* octets that an idle session keeps */
 
@@ -85,14 +85,9 @@ static int next_event(struct imap_session *s, vx_slice *in, struct vx_buf *out)
 
 static int idle_step(struct imap_session *s, vx_slice *in, struct vx_buf *out)
 {
-	int rc;
-
-	if (s->view.changed && !s->view.sync.active)
-		imap_sync_begin(s, out, true);
-	if (!s->view.sync.active)
-		return next_event(s, in, out);
-	rc = imap_sync_step(s, out);
-	return rc == VX_DATA ? VX_OK : rc;
+	if (imap_notify_pending(s) || (s->view.changed && imap_notify_selected(s)))
+		return imap_notify_tell(s);
+	return next_event(s, in, out);
 }
 
 static int step(struct imap_session *s, vx_slice *in, struct vx_buf *out)
@@ -111,6 +106,8 @@ static int step(struct imap_session *s, vx_slice *in, struct vx_buf *out)
 		return VX_MORE;
 	if (s->busy == IMAP_IDLING)
 		return idle_step(s, in, out);
+	if (s->busy == IMAP_IDLE_NOT && imap_notify_pending(s))
+		return imap_notify_tell(s);
 	return next_event(s, in, out);
 }
 
@@ -263,6 +260,7 @@ static void free_session(struct vx_session *base)
 
 	imap_answer_drop(s);
 	imap_view_close(s);
+	imap_notify_free(s->notify);
 	imap_fetch_free(s->fetch);
 	imap_task_free(s->task);
 	if (s->writer != NULL)

@@ -1,5 +1,5 @@
 /* Answers: the tagged line, and what comes before it, in steps. */
-#include "service/imap_int.h"
+#include "service/imap_notify.h"
 
 static int tagged(
     struct imap_session *s, struct vx_buf *out, const char *word, const char *text)
@@ -110,7 +110,7 @@ static int before_tail(struct imap_session *s, struct vx_buf *out)
 	if (rc != VX_OK)
 		return rc;
 	a->body = NULL;
-	if (a->sync)
+	if (a->sync && (a->own || imap_notify_selected(s)))
 		imap_sync_begin(s, out, a->expunges);
 	a->sync = false;
 	return s->view.sync.active ? imap_sync_step(s, out) : VX_OK;

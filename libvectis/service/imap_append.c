@@ -1,5 +1,5 @@
 /* APPEND: the message goes into a blob while it comes, one op files it. */
-#include "service/imap_int.h"
+#include "service/imap_notify.h"
 
 #include "vectis/date.h"
 
@@ -148,7 +148,14 @@ static int tell_uid(struct imap_session *s, struct vx_buf *out)
 
 static int appended(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
+	const struct vx_delivery_target *to = t->u.deliver.targets;
+
 	(void)out;
+	if (t->result == VX_OK) {
+		imap_view_own(s, to->account, to->mailbox,
+		    (struct vx_uid_range){ to->uid, to->uid });
+		imap_notify_own(s, to->account, to->mailbox, to->before, to->modseq);
+	}
 	return imap_answer(s, &(struct imap_answer){ .sync = true,
 				  .expunges = true,
 				  .result = t->result,

@@ -1,5 +1,5 @@
 /* STORE, COPY, MOVE, EXPUNGE, CLOSE: what changes the selected mailbox. */
-#include "service/imap_int.h"
+#include "service/imap_notify.h"
 
 #include <inttypes.h>
 
@@ -268,6 +268,13 @@ static int copy_finish(struct imap_session *s, struct imap_task *t, struct vx_bu
 	(void)out;
 	if (t->result == VX_ENOENT)
 		a.tail = target_went;
+	a.own = op->move;
+	if (t->result == VX_OK) {
+		for (size_t i = 0; i < op->to_count; i++)
+			imap_view_own(s, op->to_account, op->to_mailbox, op->to_uids[i]);
+		imap_notify_own(
+		    s, op->to_account, op->to_mailbox, op->before, op->modseq);
+	}
 	if (t->result == VX_OK && op->from_count > 0) {
 		t->data = vx_arena_alloc(&t->arena, sizeof(struct copied));
 		a.task = t->data == NULL ? NULL : t;
@@ -344,13 +351,15 @@ static int expunged_tail(struct imap_session *s, struct vx_buf *out)
 {
 	vx_buf_add(out, s->tag);
 	vx_buf_printf(
-	    out, " OK [HIGHESTMODSEQ %" PRIu64 "] done\r\n", s->view.seen_modseq);
+	    out, " OK [HIGHESTMODSEQ %" PRIu64 "] done\r\n", s->view.told_modseq);
 	return VX_OK;
 }
 
 static int expunge_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
-	struct imap_answer a = { .sync = true, .expunges = true, .ok = "done" };
+	struct imap_answer a = {
+		.sync = true, .expunges = true, .own = true, .ok = "done"
+	};
 	struct expunged *e = t->data;
 
 	e->count += t->result == VX_OK ? t->u.expunge.expunged : 0;

@@ -4,9 +4,9 @@
  * What is in memory is written at once; octets that are not are brought by a job, and the
  * iterator goes on where it stood.
  */
+#include "service/imap_fetch.h"
 #include "base/mem.h"
 #include "mime/transfer.h"
-#include "service/imap_int.h"
 #include "vectis/date.h"
 #include "vectis/header.h"
 
@@ -14,44 +14,6 @@
 #include <stdio.h>
 
 #define PIECE ((size_t)64 * 1024)
-
-struct imap_fetch {
-	struct vx_imap_fetch what; /* in the session's arena, like ranges */
-	struct vx_uid_range *ranges;
-	size_t range_count, range;
-	uint32_t next_uid; /* where to go on in the range; 0: at its beginning */
-	bool want_uid, want_modseq;
-	bool telling; /* of what went: VANISHED */
-	struct imap_vanished vanished;
-	bool looking; /* for messages without \Seen, which is set first */
-	uint64_t
-	    seen_modseq; /* changes from here on were made by \Seen: FLAGS are told */
-	uint32_t expected, written;
-	int failed;                      /* a message could not be read */
-	struct vx_view *view;            /* of the step under way, or NULL */
-	vx_slice names[VX_KEYWORDS_MAX]; /* borrowed from view */
-	bool have_names;
-	struct vx_record records[IMAP_BATCH];
-	size_t count, at;
-	/* inside a message */
-	bool open;                       /* "* n FETCH (" was written */
-	bool first;                      /* nothing was written after it */
-	size_t item;                     /* the next item */
-	struct vx_descriptor descriptor; /* borrowed from view */
-	bool have_descriptor;
-	struct vx_blob_reader *reader; /* own; a job has it while it is under way */
-	struct vx_buf raw;  /* octets of a header or part that are gathered first */
-	struct vx_buf text; /* what was made of them */
-	struct vx_transfer
-	    transfer;     /* how a BINARY part is decoded while it is written */
-	bool measured;    /* octets and has_nul tell of the decoded part */
-	uint64_t decoded; /* octets */
-	bool has_nul;
-	uint64_t skip, left; /* decoded octets to pass over, and then to write */
-	int cold_failed;     /* what a job said: not asked again */
-	bool streaming; /* octets [stream, stream_end) of the body are being written */
-	uint64_t stream, stream_end;
-};
 
 bool imap_fetch_streaming(const struct imap_fetch *f)
 {
@@ -93,7 +55,7 @@ static int need_view(struct imap_session *s)
 	return rc;
 }
 
-static void end_view(struct imap_fetch *f)
+void imap_fetch_end_view(struct imap_fetch *f)
 {
 	if (f->view != NULL)
 		vx_view_end(f->view);
@@ -659,7 +621,7 @@ static void write_nil(
 
 /* --- messages -------------------------------------------------------------------- */
 
-static bool asks(const struct imap_fetch *f, enum vx_imap_item_type type)
+bool imap_fetch_asks(const struct imap_fetch *f, enum vx_imap_item_type type)
 {
 	for (size_t i = 0; i < f->what.count; i++)
 		if (f->what.items[i].type == type)
@@ -675,13 +637,13 @@ static void write_extras(
 	const bool seen = f->seen_modseq > 0 && r->modseq >= f->seen_modseq;
 	const bool aware = seen && s->enabled[IMAP_CONDSTORE]; /* RFC 7162 3.2.4 */
 
-	if (seen && !asks(f, VX_ITEM_FLAGS))
+	if (seen && !imap_fetch_asks(f, VX_ITEM_FLAGS))
 		write_flags(s, r, out);
-	if (aware && !f->want_uid && !asks(f, VX_ITEM_UID)) {
+	if (aware && !f->want_uid && !imap_fetch_asks(f, VX_ITEM_UID)) {
 		name_item(f, out, "UID ");
 		vx_buf_add_number(out, r->uid);
 	}
-	if (f->want_modseq || (aware && !asks(f, VX_ITEM_MODSEQ))) {
+	if (f->want_modseq || (aware && !imap_fetch_asks(f, VX_ITEM_MODSEQ))) {
 		name_item(f, out, "MODSEQ ");
 		vx_buf_printf(out, "(%" PRIu64 ")", r->modseq);
 	}
@@ -734,7 +696,7 @@ static int write_message(struct imap_session *s, struct vx_buf *out)
 }
 
 /* The next records: VX_OK, or VX_DONE. */
-static int load_batch(struct imap_session *s)
+int imap_fetch_load(struct imap_session *s)
 {
 	struct imap_fetch *f = s->fetch;
 	int rc = need_view(s);
@@ -750,7 +712,7 @@ static int load_batch(struct imap_session *s)
 
 		rc = vx_records_read(
 		    f->view, &q, f->records, IMAP_BATCH, &f->count, &f->next_uid);
-		if (rc == VX_OK && asks(f, VX_ITEM_SAVEDATE))
+		if (rc == VX_OK && imap_fetch_asks(f, VX_ITEM_SAVEDATE))
 			rc = vx_records_saved(
 			    f->view, q.account, q.mailbox, f->records, f->count);
 		if (f->next_uid == 0)
@@ -759,32 +721,15 @@ static int load_batch(struct imap_session *s)
 	return rc == VX_OK && f->count == 0 ? VX_DONE : rc;
 }
 
-static int tell_result(struct imap_session *s, struct vx_buf *out)
-{
-	const struct imap_fetch *f = s->fetch;
-	const bool gone =
-	    !s->by_uid && !f->what.has_changed_since && f->written < f->expected;
-	const int rc = f->failed;
-
-	imap_fetch_free(s->fetch);
-	s->fetch = NULL;
-	if (rc == VX_EUNSUP)
-		return imap_no(
-		    s, out, "[UNKNOWN-CTE] a part has an unknown transfer encoding");
-	if (rc == VX_OK && gone)
-		return imap_no(s, out, "[EXPUNGEISSUED] some of the messages are gone");
-	return imap_result(s, out, rc, "done");
-}
-
 /* Messages until the step is over: VX_OK: all are written. */
-static int step(struct imap_session *s, struct vx_buf *out)
+int imap_fetch_messages(struct imap_session *s, struct vx_buf *out)
 {
 	struct imap_fetch *f = s->fetch;
 	int rc = VX_OK;
 
 	while (!imap_full(s, out)) {
 		if (f->at == f->count) {
-			rc = load_batch(s);
+			rc = imap_fetch_load(s);
 			if (rc != VX_OK) {
 				f->failed = rc == VX_DONE ? f->failed : rc;
 				return VX_OK;
@@ -799,189 +744,44 @@ static int step(struct imap_session *s, struct vx_buf *out)
 	return VX_DATA;
 }
 
-static int look_for_unseen(struct imap_session *s, struct vx_buf *out);
+/* --- without the command --------------------------------------------------------- */
 
-static int fetch_body(struct imap_session *s, struct vx_buf *out)
+struct imap_fetch *imap_fetch_new(void)
 {
-	int rc;
+	struct imap_fetch *f = vx_alloc(sizeof(*f));
 
-	if (s->fetch->telling) {
-		rc = imap_vanished_write(s, &s->fetch->vanished, out);
-		if (rc != VX_OK)
-			return rc;
-		s->fetch->telling = false;
-	}
-	if (s->fetch->looking) {
-		rc = look_for_unseen(s, out);
-		if (rc != VX_OK)
-			return rc;
-	}
-	rc = step(s, out);
-	end_view(s->fetch);
-	return rc;
+	if (f == NULL)
+		return NULL;
+	vx_buf_init(&f->raw, VX_HEADER_OCTETS_MAX * 4);
+	vx_buf_init(&f->text, VX_HEADER_OCTETS_MAX * 4);
+	return f;
 }
 
-/* --- the command ----------------------------------------------------------------- */
-
-static uint32_t count_in(struct imap_session *s, const struct vx_uid_range *r, size_t n)
+int imap_fetch_begin(struct imap_session *s, const struct vx_imap_fetch *what,
+    const struct vx_uid_range *ranges, size_t count)
 {
-	uint32_t sum = 0;
+	struct imap_fetch *f = imap_fetch_new();
 
-	for (size_t i = 0; i < n; i++)
-		sum += vx_snapshot_rank(s->view.snapshot, r[i].last) -
-		       vx_snapshot_rank(s->view.snapshot, r[i].first - 1);
-	return sum;
-}
-
-/* Keep only the messages at these places of ranges (RFC 9394 3.3); how many ranges. */
-static size_t keep_places(const struct imap_session *s, const struct vx_imap_partial *p,
-    struct vx_uid_range *r, size_t count, uint32_t total)
-{
-	const struct vx_snapshot *snap = s->view.snapshot;
-	uint32_t low = 1, high = 0, passed = 0;
-	size_t kept = 0;
-
-	if (!vx_imap_partial_of(p, total, &low, &high))
-		return 0;
-	for (size_t i = 0; i < count && passed < high; i++) {
-		const uint32_t before = vx_snapshot_rank(snap, r[i].first - 1);
-		const uint32_t n = vx_snapshot_rank(snap, r[i].last) - before;
-		const uint32_t first = low > passed ? low - passed : 1;
-		const uint32_t last = high - passed < n ? high - passed : n;
-
-		if (first <= last)
-			r[kept++] =
-			    (struct vx_uid_range){ vx_snapshot_uid(snap, before + first),
-				    vx_snapshot_uid(snap, before + last) };
-		passed += n;
-	}
-	return kept;
-}
-
-static bool sets_seen(const struct imap_session *s)
-{
-	const struct imap_fetch *f = s->fetch;
-
-	for (size_t i = 0; i < f->what.count; i++) {
-		const struct vx_imap_item *it = &f->what.items[i];
-
-		if ((it->type == VX_ITEM_SECTION || it->type == VX_ITEM_BINARY) &&
-		    !it->peek)
-			return !s->view.read_only;
-	}
-	return false;
-}
-
-static int set_seen(struct imap_session *s);
-
-/* Is there a message without \Seen among them?  Then that is set first. */
-static int look_for_unseen(struct imap_session *s, struct vx_buf *out)
-{
-	struct imap_fetch *f = s->fetch;
-	bool found = false;
-	int rc = VX_OK;
-
-	while (!found && rc == VX_OK) {
-		if (imap_full(s, out)) {
-			end_view(f);
-			return VX_DATA;
-		}
-		rc = load_batch(s);
-		for (size_t i = 0; rc == VX_OK && i < f->count; i++)
-			found = found || (f->records[i].flags & VX_FLAG_SEEN) == 0;
-	}
-	end_view(f);
-	f->range = f->count = f->at = 0;
-	f->next_uid = 0;
-	f->looking = false;
-	return found ? set_seen(s) : VX_OK;
-}
-
-static int seen_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
-{
-	struct imap_fetch *f = s->fetch;
-
-	(void)out;
-	if (t->result != VX_OK && t->result != VX_ENOENT)
-		vx_log(s->service->o.log, VX_LOG_WARN, "\\Seen not set",
-		    VX_KV_U("account", s->view.account), VX_KV_ERR(t->result));
-	if (f->seen_modseq == 0)
-		f->seen_modseq = t->u.flags.modseq;
-	imap_view_silence(s, t->u.flags.modseq); /* the answers have FLAGS */
-	if (t->result == VX_OK && t->u.flags.next_uid != 0) {
-		t->u.flags.from_uid = t->u.flags.next_uid;
-		if (imap_submit_quiet(s, t) == VX_WAIT)
-			return VX_WAIT;
-	}
-	s->busy = IMAP_ANSWERING;
+	if (f == NULL)
+		return VX_ENOMEM;
+	f->what = *what;
+	f->ranges = ranges;
+	f->range_count = count;
+	f->want_uid = s->enabled[IMAP_CONDSTORE] && !imap_fetch_asks(f, VX_ITEM_UID);
+	f->want_modseq =
+	    s->enabled[IMAP_CONDSTORE] && !imap_fetch_asks(f, VX_ITEM_MODSEQ);
+	s->fetch = f;
 	return VX_OK;
 }
 
-/* \Seen first, so that what is answered is what is there (RFC 9051 6.4.5). */
-static int set_seen(struct imap_session *s)
+int imap_fetch_step(struct imap_session *s, struct vx_buf *out)
 {
-	struct imap_fetch *f = s->fetch;
-	struct imap_task *t = imap_task_new(s, seen_finish);
-	struct vx_uid_range *uids =
-	    t == NULL ? NULL : vx_arena_array(&t->arena, f->range_count, sizeof(*uids));
+	const int rc = imap_fetch_messages(s, out);
 
-	if (uids == NULL) {
-		imap_task_free(t);
-		return VX_OK; /* no reason not to show the messages */
+	imap_fetch_end_view(s->fetch);
+	if (rc == VX_OK) {
+		imap_fetch_free(s->fetch);
+		s->fetch = NULL;
 	}
-	vx_flags_op_init(&t->u.flags);
-	t->u.flags.account = s->view.account;
-	t->u.flags.mailbox = s->view.mailbox;
-	memcpy(uids, f->ranges, f->range_count * sizeof(*uids));
-	t->u.flags.uids = uids;
-	t->u.flags.range_count = f->range_count;
-	t->u.flags.change = VX_FLAGS_ADD;
-	t->u.flags.flags = VX_FLAG_SEEN;
-	return imap_submit_quiet(s, t) == VX_WAIT ? VX_WAIT : VX_OK;
-}
-
-int imap_cmd_fetch(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
-{
-	const struct vx_cursor set = *c;
-	struct vx_uid_range *ranges;
-	size_t count;
-	struct imap_fetch *f;
-	int rc = VX_OK;
-
-	if (imap_view_set(s, c, &s->arena, out, &ranges, &count) != VX_OK)
-		return VX_OK;
-	f = vx_alloc(sizeof(*f));
-	if (f == NULL)
-		return imap_result(s, out, VX_ENOMEM, "");
-	vx_buf_init(&f->raw, VX_HEADER_OCTETS_MAX * 4);
-	vx_buf_init(&f->text, VX_HEADER_OCTETS_MAX * 4);
-	if (!vx_imap_sp(c) || !vx_imap_fetch_items(c, &s->arena, &f->what) ||
-	    (f->what.partial && !s->by_uid) ||
-	    (f->what.vanished && (!s->by_uid || !s->enabled[IMAP_QRESYNC]))) {
-		imap_fetch_free(f);
-		return imap_bad(s, out, "the items of FETCH are not understood");
-	}
-	f->telling = f->what.vanished;
-	if (f->telling)
-		rc = imap_vanished_fetch(s, &f->vanished, set, f->what.changed_since);
-	if (rc != VX_OK) {
-		imap_fetch_free(f);
-		return imap_result(s, out, rc, "");
-	}
-	f->ranges = ranges;
-	f->range_count = count;
-	f->expected = count_in(s, ranges, count);
-	if (f->what.partial)
-		f->range_count =
-		    keep_places(s, &f->what.places, ranges, count, f->expected);
-	f->want_uid = s->by_uid && !asks(f, VX_ITEM_UID);
-	if (f->what.has_changed_since || asks(f, VX_ITEM_MODSEQ))
-		imap_enable_condstore(s, out);
-	f->want_modseq = f->what.has_changed_since && !asks(f, VX_ITEM_MODSEQ);
-	s->fetch = f;
-	f->looking = sets_seen(s);
-	return imap_answer(s, &(struct imap_answer){ .body = fetch_body,
-				  .sync = true,
-				  .expunges = s->by_uid,
-				  .tail = tell_result });
+	return rc;
 }

@@ -31,6 +31,7 @@
 #define IMAP_INLINE_MAX                                                                  \
 	((size_t)32 * 1024) /* bodies up to here are written with the rest */
 #define IMAP_SILENT_MAX 32  /* own changes in one STORE .SILENT that are not told */
+#define IMAP_OWN_MAX 8      /* own new messages, of which NOTIFY tells nothing */
 #define IMAP_PATTERNS_MAX 32
 #define IMAP_PATTERN_OCTETS_MAX 4096 /* of all patterns of a LIST together */
 
@@ -129,6 +130,10 @@ struct imap_sync {
 	uint32_t below;            /* all of them have at most this sequence number */
 	uint32_t from;             /* as UIDs, upwards: what is below was told */
 	bool told;                 /* that any went */
+	bool news;                 /* new messages are being told: s->fetch */
+	/* those that NOTIFY tells of, without the session's own */
+	struct vx_uid_range fresh_uids[IMAP_OWN_MAX + 1];
+	size_t fresh_count;
 	struct vx_uid_range known;
 	struct imap_flag_walk flags;
 };
@@ -137,17 +142,21 @@ struct imap_view { /* the selected mailbox as the client knows it */
 	uint32_t account, mailbox;
 	struct vx_snapshot *snapshot; /* own reference */
 	bool read_only;
-	uint64_t seen_modseq;             /* changes up to here were told */
+	uint64_t seen_modseq;             /* what came and went up to here was told */
+	uint64_t told_modseq;             /* and what changed up to here */
 	uint64_t silent[IMAP_SILENT_MAX]; /* own changes that are not told (.SILENT) */
 	size_t silent_count;
 	struct vx_watch watch;
-	bool changed;               /* the watch said so */
+	bool changed;                          /* the watch said so */
+	struct vx_uid_range own[IMAP_OWN_MAX]; /* filed by this session, not told yet */
+	size_t own_count;
 	struct vx_uid_range *saved; /* own: SEARCH RETURN (SAVE) */
 	size_t saved_count;
 	struct imap_sync sync;
 };
 
-struct imap_fetch; /* imap_fetch.c */
+struct imap_fetch;  /* imap_fetch.c */
+struct imap_notify; /* imap_notify.c */
 
 /*
  * A part of an answer that may be long: called until all is written, and returns when
@@ -164,6 +173,7 @@ struct imap_answer {
 	imap_part_fn *body, *tail; /* NULL: none; the line for result */
 	bool sync, expunges;       /* tell changes; EXPUNGEs, too */
 	bool has_modseq;           /* tail says HIGHESTMODSEQ */
+	bool own;                  /* tell them even if NOTIFY does not want them */
 	int result;
 	const char *ok;         /* static */
 	struct imap_task *task; /* own: what body and tail look at */
@@ -197,8 +207,9 @@ struct imap_session {
 	struct imap_task *finishing;
 	bool task_done;
 	struct imap_view view;
-	struct imap_answer answer; /* while ANSWERING */
-	struct imap_fetch *fetch;  /* own, while a FETCH is answered */
+	struct imap_answer answer;  /* while ANSWERING */
+	struct imap_fetch *fetch;   /* own, while a FETCH is answered */
+	struct imap_notify *notify; /* own: NULL: there was no NOTIFY */
 	/* APPEND */
 	struct vx_blob_writer *writer; /* own */
 	uint32_t append_mailbox;
@@ -267,9 +278,12 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_rename, imap_cmd_subscribe, imap_cmd_unsubscribe, imap_cmd_namespace,
     imap_cmd_fetch, imap_cmd_store, imap_cmd_copy, imap_cmd_move, imap_cmd_expunge,
     imap_cmd_search, imap_cmd_sort, imap_cmd_thread, imap_cmd_append, imap_cmd_check,
-    imap_cmd_login, imap_cmd_authenticate;
+    imap_cmd_login, imap_cmd_authenticate, imap_cmd_notify;
 
 bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out);
+/* The same of a name that was read already, into an arena; INBOX in capitals. */
+bool imap_decode_name(
+    const struct imap_session *s, struct vx_arena *arena, vx_slice *name);
 /*
  * The mailbox of a name: VX_OK or VX_ENOENT.  *canonical (may be NULL) is the name as the
  * store has it, in the session's arena.
@@ -280,6 +294,13 @@ int imap_find_mailbox(
 int imap_no_target(struct imap_session *s, struct vx_buf *out, vx_slice name);
 /* " \Sent \Junk" */
 void imap_write_uses(unsigned use, struct vx_buf *out);
+enum { /* some of those bits */
+	IMAP_STATUS_MESSAGES = 1 << 0,
+	IMAP_STATUS_UIDNEXT = 1 << 2,
+	IMAP_STATUS_UIDVALIDITY = 1 << 3,
+	IMAP_STATUS_UNSEEN = 1 << 4,
+	IMAP_STATUS_MODSEQ = 1 << 7
+};
 /* "(MESSAGES UNSEEN ...)" as bits; its answer; that it enables CONDSTORE. */
 bool imap_status_items(struct vx_cursor *c, unsigned *items);
 void imap_write_status(struct imap_session *s, struct vx_buf *out,
@@ -288,6 +309,9 @@ void imap_status_enables(struct imap_session *s, struct vx_buf *out, unsigned it
 /* The LIST response that tells what was selected, asked for as `asked`. */
 void imap_list_selected(
     struct imap_session *s, vx_slice name, vx_slice asked, struct vx_buf *out);
+/* The one that tells that a mailbox came, went (exists is false), or was called `was`. */
+void imap_list_event(struct imap_session *s, struct vx_view *v,
+    const struct vx_mailbox_info *m, vx_slice was, struct vx_buf *out);
 
 /* --- the view -------------------------------------------------------------------- */
 
@@ -322,6 +346,9 @@ int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set, boo
 /* "SP set" of a command as UIDs: VX_OK, or BAD was answered (VX_DONE). */
 int imap_view_set(struct imap_session *s, struct vx_cursor *c, struct vx_arena *arena,
     struct vx_buf *out, struct vx_uid_range **ranges, size_t *count);
+/* This session filed these messages in a mailbox. */
+void imap_view_own(
+    struct imap_session *s, uint32_t account, uint32_t mailbox, struct vx_uid_range uids);
 /* A change of our own that the answer to its command tells, or that is not to be told. */
 void imap_view_silence(struct imap_session *s, uint64_t modseq);
 /* "1:3,5" of ranges from *at on, as sequence numbers or UIDs: VX_OK or VX_DATA. */
@@ -332,6 +359,13 @@ int imap_write_uids(struct imap_session *s, struct vx_buf *out,
 
 /* Octets of a body are to be written straight to out: VX_OK all, VX_DATA, VX_WAIT. */
 bool imap_fetch_streaming(const struct imap_fetch *f);
+/*
+ * Items of messages outside of a FETCH: begin (VX_OK, VX_ENOMEM; what and ranges are
+ * borrowed), then step as an imap_part_fn, which frees it at the end.
+ */
+int imap_fetch_begin(struct imap_session *s, const struct vx_imap_fetch *what,
+    const struct vx_uid_range *ranges, size_t count);
+int imap_fetch_step(struct imap_session *s, struct vx_buf *out);
 int imap_fetch_stream(struct imap_session *s, struct vx_buf *out);
 void imap_fetch_free(struct imap_fetch *f);
 int imap_append_begin(struct imap_session *s, struct vx_buf *out, uint64_t size);

@@ -179,6 +179,14 @@ void imap_list_selected(
 	vx_view_end(v);
 }
 
+void imap_list_event(struct imap_session *s, struct vx_view *v,
+    const struct vx_mailbox_info *m, vx_slice was, struct vx_buf *out)
+{
+	const struct list plain = { .show_subscribed = true };
+
+	write_list(s, v, &plain, m, false, was, out);
+}
+
 /* --- the command ----------------------------------------------------------------- */
 
 /* The next word of "(a b)", which may be empty; *first: none was read. */

@@ -1,24 +1,53 @@
 /* Mailboxes by name: LIST, STATUS, CREATE and the like. */
-#include "service/imap_int.h"
+#include "service/imap_notify.h"
 
-bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out)
+/* wire is in the arena already. */
+static void decode(
+    const struct imap_session *s, struct vx_arena *arena, vx_slice wire, vx_slice *out)
 {
 	struct vx_buf utf8 = { .max = VX_MAILBOX_NAME_MAX };
-	vx_slice wire;
 	bool good;
 
-	if (!vx_imap_astring(c, &s->arena, &wire))
-		return false;
 	/* what is no modified UTF-7 is taken as UTF-8: RFC 9051 allows it, clients do it
 	 */
 	good = !s->enabled[IMAP_REV2] && vx_imap_utf7_decode(wire, &utf8) == VX_OK &&
-	       vx_arena_copy(&s->arena, vx_buf_slice(&utf8), out) == VX_OK;
+	       vx_arena_copy(arena, vx_buf_slice(&utf8), out) == VX_OK;
 	vx_buf_done(&utf8);
 	if (!good)
 		*out = wire;
 	/* "name/" asks for a mailbox that will have children */
 	if (out->len > 1 && out->ptr[out->len - 1] == '/')
 		out->len--;
+}
+
+bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out)
+{
+	vx_slice wire;
+
+	if (!vx_imap_astring(c, &s->arena, &wire))
+		return false;
+	decode(s, &s->arena, wire, out);
+	return true;
+}
+
+bool imap_decode_name(
+    const struct imap_session *s, struct vx_arena *arena, vx_slice *name)
+{
+	const vx_slice inbox = VX_S("INBOX");
+	vx_slice own;
+	char *p;
+
+	decode(s, arena, *name, name);
+	if (!vx_slice_has_prefix_nocase(*name, inbox) ||
+	    (name->len > inbox.len && name->ptr[inbox.len] != '/'))
+		return true;
+	p = vx_arena_alloc(arena, name->len);
+	if (p == NULL)
+		return false;
+	memcpy(p, name->ptr, name->len);
+	memcpy(p, inbox.ptr, inbox.len);
+	own = vx_slice_of(p, name->len);
+	*name = own;
 	return true;
 }
 
@@ -67,6 +96,8 @@ static int created(struct imap_session *s, struct vx_buf *out)
 static int verb_done(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
 	(void)out;
+	if (t->result == VX_OK)
+		imap_notify_own_name(s, &t->u.mailbox);
 	if (t->result == VX_OK && t->u.mailbox.verb == VX_MAILBOX_CREATE)
 		return imap_answer(
 		    s, &(struct imap_answer){
@@ -205,6 +236,12 @@ enum {
 };
 static const char *const status_names[ST_ITEMS] = { "MESSAGES", "RECENT", "UIDNEXT",
 	"UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ", "MAILBOXID" };
+
+_Static_assert(
+    IMAP_STATUS_MESSAGES == 1 << ST_MESSAGES && IMAP_STATUS_UIDNEXT == 1 << ST_UIDNEXT &&
+	IMAP_STATUS_UIDVALIDITY == 1 << ST_UIDVALIDITY &&
+	IMAP_STATUS_UNSEEN == 1 << ST_UNSEEN && IMAP_STATUS_MODSEQ == 1 << ST_MODSEQ,
+    "the bits of imap_int.h");
 
 /* "(MESSAGES UNSEEN ...)" as bits. */
 bool imap_status_items(struct vx_cursor *c, unsigned *items)

@@ -17,7 +17,7 @@ struct imap_matcher {
 	struct vx_search_answer *answer; /* own */
 	struct vx_plain plain;
 	struct vx_blob_source source;
-	uint64_t until_ms;      /* when this turn on the thread is over */
+	uint64_t until_ms; /* when this turn on the thread is over */
 	/* of the message under way */
 	const struct vx_record *record;
 	struct vx_blob_reader *reader; /* own */

@@ -1,12 +1,12 @@
 /* How a client learns what changed in its mailbox: EXPUNGEs, EXISTS, flags; in steps. */
-#include "service/imap_int.h"
+#include "service/imap_notify.h"
 
 #define VANISHED_RANGES 500 /* in one response: its line stays below 11,000 octets */
 
 void imap_write_highestmodseq(struct imap_session *s, struct vx_buf *out)
 {
 	vx_buf_printf(out, "* OK [HIGHESTMODSEQ %llu] all up to here was told\r\n",
-	    (unsigned long long)s->view.seen_modseq);
+	    (unsigned long long)s->view.told_modseq);
 }
 
 void imap_enable_condstore(struct imap_session *s, struct vx_buf *out)
@@ -212,6 +212,29 @@ static int write_expunges(struct imap_session *s, struct vx_buf *out)
 
 /* --- all of it ------------------------------------------------------------------- */
 
+/* NOTIFY: items of the new messages, but for those that the session filed itself. */
+static void begin_news(struct imap_session *s, uint32_t first, uint32_t next)
+{
+	const struct vx_imap_fetch *what = imap_notify_fetch(s);
+	struct imap_view *v = &s->view;
+	struct imap_sync *y = &v->sync;
+
+	y->fresh_count = 0;
+	for (size_t i = 0; i < v->own_count && what != NULL; i++) {
+		/* UIDs ascend as messages are filed */
+		if (v->own[i].first > first)
+			y->fresh_uids[y->fresh_count++] =
+			    (struct vx_uid_range){ first, v->own[i].first - 1 };
+		first = v->own[i].last + 1;
+	}
+	if (first < next && what != NULL)
+		y->fresh_uids[y->fresh_count++] =
+		    (struct vx_uid_range){ first, next - 1 };
+	v->own_count = 0;
+	y->news = y->fresh_count > 0 &&
+		  imap_fetch_begin(s, what, y->fresh_uids, y->fresh_count) == VX_OK;
+}
+
 /* The fresh snapshot takes the old one's place. */
 static void advance(struct imap_session *s, struct vx_buf *out)
 {
@@ -225,14 +248,18 @@ static void advance(struct imap_session *s, struct vx_buf *out)
 	if (st->uidnext != old_next)
 		vx_buf_printf(
 		    out, "* %u EXISTS\r\n", vx_snapshot_count(s->view.snapshot));
+	begin_news(s, old_next, st->uidnext);
+	s->view.seen_modseq = st->highestmodseq;
+	if (!imap_notify_flags(s))
+		return;
 	/* what is new has not been fetched: only flags of what was known are told */
 	y->known = (struct vx_uid_range){ 1, old_next - 1 };
 	y->flags = (struct imap_flag_walk){ .ranges = &y->known,
 		.count = old_next > 1,
-		.since = s->view.seen_modseq,
-		.with_uid =
-		    s->by_uid || s->enabled[IMAP_REV2] || s->enabled[IMAP_CONDSTORE] };
-	s->view.seen_modseq = st->highestmodseq;
+		.since = s->view.told_modseq,
+		.with_uid = s->by_uid || s->enabled[IMAP_REV2] ||
+			    s->enabled[IMAP_CONDSTORE] || s->notify != NULL };
+	s->view.told_modseq = st->highestmodseq;
 }
 
 void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges)
@@ -260,7 +287,8 @@ void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges)
 	 * that is cut off now must not take them for all (RFC 7162 3.2) */
 	if (y->gone > 0 && !expunges && s->enabled[IMAP_CONDSTORE])
 		imap_write_highestmodseq(s, out);
-	if (vx_snapshot_status(fresh)->highestmodseq == s->view.seen_modseq ||
+	if ((vx_snapshot_status(fresh)->highestmodseq == s->view.seen_modseq &&
+		(s->view.told_modseq == s->view.seen_modseq || !imap_notify_flags(s))) ||
 	    (y->gone > 0 && !expunges)) {
 		vx_snapshot_free(fresh);
 		y->fresh = NULL;
@@ -282,6 +310,11 @@ int imap_sync_step(struct imap_session *s, struct vx_buf *out)
 		return rc;
 	if (y->fresh != NULL)
 		advance(s, out);
+	if (y->news)
+		rc = imap_fetch_step(s, out);
+	if (rc != VX_OK)
+		return rc;
+	y->news = false;
 	rc = imap_flag_walk(s, &y->flags, out);
 	if (rc != VX_OK)
 		return rc;

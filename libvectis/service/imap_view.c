@@ -11,8 +11,18 @@ static void on_change(struct vx_watch *w)
 					    offsetof(struct imap_session, view.watch));
 
 	s->view.changed = true;
-	if (s->busy == IMAP_IDLING)
+	if (s->busy == IMAP_IDLING || (s->notify != NULL && s->busy == IMAP_IDLE_NOT))
 		s->base.host->wake(s->base.host);
+}
+
+void imap_view_own(
+    struct imap_session *s, uint32_t account, uint32_t mailbox, struct vx_uid_range uids)
+{
+	struct imap_view *v = &s->view;
+
+	if (v->snapshot != NULL && v->account == account && v->mailbox == mailbox &&
+	    v->own_count < IMAP_OWN_MAX)
+		v->own[v->own_count++] = uids;
 }
 
 void imap_view_close(struct imap_session *s)
@@ -187,7 +197,7 @@ static int select_mailbox(struct imap_session *s, vx_slice name, bool read_only,
 	s->view.mailbox = mailbox;
 	s->view.snapshot = snapshot;
 	s->view.read_only = read_only;
-	s->view.seen_modseq = st->highestmodseq;
+	s->view.seen_modseq = s->view.told_modseq = st->highestmodseq;
 	s->view.watch.changed = on_change;
 	(void)vx_watch_add(s->service->o.store, &s->view.watch, s->view.account, mailbox);
 	s->state = IMAP_SELECTED;

@@ -168,6 +168,22 @@ static int write_entry(struct vx_kv_txn *txn, const struct vx_metadata_op *op,
 	return rc;
 }
 
+/* A client that comes back has to see that there is something new (RFC 7162 3.2). */
+static int raise_modseq(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
+{
+	struct vx_account_record a;
+	struct vx_head h;
+	int rc = vx_account_read(txn, op->account, &a);
+
+	if (rc == VX_OK)
+		rc = vx_head_read(txn, op->account, op->mailbox, &h);
+	if (rc != VX_OK)
+		return rc;
+	h.s.highestmodseq = ++a.modseq;
+	rc = vx_head_write(txn, op->account, op->mailbox, &h);
+	return rc == VX_OK ? vx_account_write(txn, op->account, &a) : rc;
+}
+
 static int apply_metadata(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct vx_metadata_op *op = (struct vx_metadata_op *)base;
@@ -177,6 +193,8 @@ static int apply_metadata(struct vx_store_op *base, struct vx_kv_txn *txn)
 		rc = check_entries(txn, op);
 	for (size_t i = 0; i < op->count && rc == VX_OK; i++)
 		rc = write_entry(txn, op, &op->entries[i]);
+	if (rc == VX_OK && op->mailbox != 0)
+		rc = raise_modseq(txn, op);
 	if (rc == VX_OK)
 		vx_kv_note_change(txn, op->account, op->mailbox, 0);
 	return rc;

@@ -171,6 +171,7 @@ static void tell(struct vx_store *s, struct vx_watch *first, const struct vx_cha
 		    w->account == 0;
 
 		s->next_watch = w->next;
+		w->which = c == NULL ? 0 : c->mailbox;
 		if (mine)
 			w->changed(w);
 	}

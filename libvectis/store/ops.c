@@ -58,6 +58,8 @@ static int file_one(struct vx_deliver_op *op, struct vx_kv_txn *txn,
 		return rc;
 	t->uid = r.uid;
 	t->uidvalidity = b->h.s.uidvalidity;
+	t->before = b->h.s.highestmodseq;
+	t->modseq = b->modseq;
 	return vx_box_close(b);
 }
 
@@ -495,8 +497,10 @@ static int copy(
 		rc = check_copy(op, to, t);
 	op->from_count = op->to_count = 0;
 	op->uidvalidity = to->h.s.uidvalidity;
+	op->before = op->modseq = to->h.s.highestmodseq;
 	if (rc != VX_OK || t->count == 0)
 		return rc;
+	op->modseq = to->modseq;
 	for (size_t i = 0; i < t->count; i++)
 		map.used |= t->records[i].flags;
 	rc = map_keywords(from, to, &map);

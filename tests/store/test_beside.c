@@ -289,6 +289,23 @@ START_TEST(annotations_are_kept_by_user)
 }
 END_TEST
 
+/* RFC 7162 3.2: who comes back is told that something is new. */
+START_TEST(annotations_raise_the_modseq)
+{
+	struct fixture f;
+	uint64_t before;
+
+	fixture_open(&f);
+	before = fixture_status(&f, f.inbox).highestmodseq;
+	vxt_assert_ok(annotate_one(&f, f.inbox, 0, "/shared/comment", "ours"));
+	ck_assert_uint_gt(fixture_status(&f, f.inbox).highestmodseq, before);
+	before = fixture_status(&f, f.inbox).highestmodseq;
+	vxt_assert_ok(annotate_one(&f, 0, 1, "/private/comment", "mine"));
+	ck_assert_uint_eq(fixture_status(&f, f.inbox).highestmodseq, before);
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(annotations_are_all_or_none)
 {
 	static char large[VX_METADATA_VALUE_MAX + 1];
@@ -435,5 +452,5 @@ END_TEST
 VXT_SUITE(test_beside, "beside the messages", rights_are_letters,
     rights_are_granted_and_taken, what_is_shared_is_found,
     lists_are_inherited_and_forgotten, lists_have_a_limit, annotations_are_kept_by_user,
-    annotations_are_all_or_none, annotations_have_names,
+    annotations_raise_the_modseq, annotations_are_all_or_none, annotations_have_names,
     messages_know_when_they_were_saved)

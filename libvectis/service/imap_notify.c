@@ -1,0 +1,871 @@
+/*
+ * NOTIFY (RFC 5465): what a session wants to hear of, and telling it.
+ *
+ * A watch on the account says which mailbox changed; what was told of each mailbox is in
+ * a table, and what differs from it is told.  However much happens while a client does
+ * not read, there is one difference a mailbox: nothing piles up.
+ */
+#include "service/imap_notify.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+#define DIRTY_MAX 16 /* mailboxes that are looked at by themselves */
+#define OWN_MAX 4    /* changes of names by this session that are not told */
+#define NAMES_OCTETS_MAX ((size_t)1 << 20)
+#define ARENA_OCTETS_MAX ((size_t)256 << 10)
+
+enum { /* what is to be told of an entry */
+	TELL_CREATED = 1,
+	TELL_RENAMED = 2,
+	TELL_SUBSCRIPTION = 4,
+	TELL_GONE = 8,
+};
+
+struct entry {
+	uint32_t mailbox; /* 0: only a subscribed name */
+	uint32_t name;    /* where it is in names */
+	uint32_t uidvalidity, uidnext, messages, unseen;
+	uint64_t modseq;
+	uint16_t name_len;
+	bool subscribed;
+	uint8_t tell;
+	unsigned status; /* items that are to be told */
+	uint32_t before; /* 1 + its place in the table before */
+};
+
+struct table {           /* by name, as the store lists them */
+	struct entry *e; /* own */
+	size_t count, cap;
+	struct vx_buf names;
+};
+
+struct own { /* a change of this session */
+	enum vx_mailbox_verb verb;
+	uint32_t mailbox;
+	vx_slice name, new_name; /* behind it */
+};
+
+struct imap_notify {
+	struct imap_session *s;
+	struct vx_arena arena;
+	struct vx_notify what;
+	const struct vx_notify_group *selected; /* NULL: none */
+	struct vx_watch watch;
+	uint32_t dirty[DIRTY_MAX];
+	size_t dirty_count;
+	bool all_dirty, names_dirty;
+	enum {
+		QUIET,
+		BUILD,
+		TELL_OLD,
+		TELL_NOW
+	} phase;
+	bool first; /* the table is built for the first time */
+	struct table now, old;
+	char after[VX_MAILBOX_NAME_MAX];
+	size_t after_len;
+	size_t at;
+	struct own *own[OWN_MAX]; /* own */
+	size_t own_count;
+};
+
+/* --- the table ------------------------------------------------------------------- */
+
+static void table_done(struct table *t)
+{
+	vx_free(t->e);
+	vx_buf_done(&t->names);
+	*t = (struct table){ 0 };
+}
+
+static vx_slice name_of(const struct table *t, const struct entry *e)
+{
+	return vx_slice_of(t->names.ptr + e->name, e->name_len);
+}
+
+static struct entry *by_name(const struct table *t, vx_slice name)
+{
+	size_t low = 0, high = t->count;
+
+	while (low < high) {
+		const size_t mid = low + (high - low) / 2;
+		const vx_slice have = name_of(t, &t->e[mid]);
+		const size_t n = have.len < name.len ? have.len : name.len;
+		const int c = n == 0 ? 0 : memcmp(have.ptr, name.ptr, n);
+
+		if (c < 0 || (c == 0 && have.len < name.len))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < t->count && vx_slice_eq(name_of(t, &t->e[low]), name) ? &t->e[low]
+									   : NULL;
+}
+
+static struct entry *by_id(const struct table *t, uint32_t mailbox)
+{
+	for (size_t i = 0; i < t->count && mailbox != 0; i++)
+		if (t->e[i].mailbox == mailbox)
+			return &t->e[i];
+	return NULL;
+}
+
+static int add_entry(struct table *t, const struct vx_mailbox_info *m)
+{
+	if (t->count == t->cap) {
+		const size_t cap = t->cap == 0 ? 16 : t->cap * 2;
+		struct entry *grown = vx_realloc(t->e, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return VX_ENOMEM;
+		t->e = grown;
+		t->cap = cap;
+	}
+	t->e[t->count] = (struct entry){ .mailbox = m->mailbox,
+		.name = (uint32_t)t->names.len,
+		.name_len = (uint16_t)m->name.len,
+		.subscribed = m->subscribed };
+	vx_buf_add(&t->names, m->name);
+	if (t->names.failed)
+		return VX_ELIMIT;
+	t->count++;
+	return VX_OK;
+}
+
+static void take_status(struct entry *e, const struct vx_mailbox_status *st)
+{
+	e->uidvalidity = st->uidvalidity;
+	e->uidnext = st->uidnext;
+	e->messages = st->messages;
+	e->unseen = st->unseen;
+	e->modseq = st->highestmodseq;
+}
+
+/* --- what is wanted -------------------------------------------------------------- */
+
+static bool is_below(vx_slice name, vx_slice top)
+{
+	return vx_slice_has_prefix(name, top) &&
+	       (name.len == top.len || name.ptr[top.len] == '/');
+}
+
+static bool covers(const struct vx_notify_group *g, vx_slice name, bool subscribed)
+{
+	switch (g->filter) {
+	case VX_NOTIFY_SELECTED:
+	case VX_NOTIFY_SELECTED_DELAYED:
+		return false;
+	case VX_NOTIFY_INBOXES: /* mail may be filed anywhere */
+	case VX_NOTIFY_PERSONAL:
+		return true;
+	case VX_NOTIFY_SUBSCRIBED:
+		return subscribed;
+	case VX_NOTIFY_SUBTREE:
+		for (size_t i = 0; i < g->count; i++)
+			if (is_below(name, g->names[i]))
+				return true;
+		return false;
+	case VX_NOTIFY_MAILBOXES:
+		for (size_t i = 0; i < g->count; i++)
+			if (vx_slice_eq(name, g->names[i]))
+				return true;
+		return false;
+	}
+	return false;
+}
+
+static unsigned wanted(const struct imap_notify *n, vx_slice name, bool subscribed)
+{
+	unsigned events = 0;
+
+	for (size_t i = 0; i < n->what.count; i++)
+		if (covers(&n->what.groups[i], name, subscribed))
+			events |= n->what.groups[i].events;
+	return events;
+}
+
+bool imap_notify_selected(const struct imap_session *s)
+{
+	const struct imap_notify *n = s->notify;
+
+	return n == NULL || (n->selected != NULL && n->selected->events != 0);
+}
+
+bool imap_notify_flags(const struct imap_session *s)
+{
+	const struct imap_notify *n = s->notify;
+
+	return n == NULL ||
+	       (n->selected != NULL && (n->selected->events & VX_EVENT_FLAGS) != 0);
+}
+
+const struct vx_imap_fetch *imap_notify_fetch(const struct imap_session *s)
+{
+	const struct imap_notify *n = s->notify;
+
+	return n != NULL && n->selected != NULL && n->selected->has_fetch
+		   ? &n->selected->fetch
+		   : NULL;
+}
+
+bool imap_notify_pending(const struct imap_session *s)
+{
+	const struct imap_notify *n = s->notify;
+
+	if (n == NULL)
+		return false;
+	return n->phase != QUIET || n->names_dirty || n->all_dirty ||
+	       n->dirty_count > 0 ||
+	       (s->view.snapshot != NULL && s->view.changed && imap_notify_selected(s));
+}
+
+/* --- looking --------------------------------------------------------------------- */
+
+static void on_change(struct vx_watch *w)
+{
+	struct imap_notify *n =
+	    (struct imap_notify *)(void *)((char *)w -
+					   offsetof(struct imap_notify, watch));
+	struct imap_session *s = n->s;
+
+	if (w->which == 0) {
+		n->names_dirty = true;
+	} else {
+		size_t i = 0;
+
+		while (i < n->dirty_count && n->dirty[i] != w->which)
+			i++;
+		if (i == DIRTY_MAX)
+			n->all_dirty = true;
+		else if (i == n->dirty_count)
+			n->dirty[n->dirty_count++] = w->which;
+	}
+	if (s->busy == IMAP_IDLING || s->busy == IMAP_IDLE_NOT)
+		s->base.host->wake(s->base.host);
+}
+
+/* Which items of a mailbox's status are to be told, now that it is st. */
+static unsigned differs(const struct imap_session *s, const struct entry *e,
+    const struct vx_mailbox_status *st, unsigned events)
+{
+	const bool aware = s->enabled[IMAP_CONDSTORE];
+	const unsigned modseq = aware ? IMAP_STATUS_MODSEQ : 0;
+	unsigned items = 0;
+
+	if ((events & VX_EVENT_NEW) != 0 &&
+	    (e->uidnext != st->uidnext || e->messages != st->messages))
+		items = IMAP_STATUS_MESSAGES | IMAP_STATUS_UIDNEXT |
+			IMAP_STATUS_UIDVALIDITY | modseq;
+	if ((events & VX_EVENT_FLAGS) == 0 || e->modseq == st->highestmodseq)
+		return items;
+	if (e->unseen != st->unseen)
+		items |= IMAP_STATUS_UNSEEN | IMAP_STATUS_UIDVALIDITY;
+	if (aware || e->uidvalidity != st->uidvalidity)
+		items |= IMAP_STATUS_UIDVALIDITY | modseq;
+	return items;
+}
+
+static void look_at(struct imap_notify *n, struct vx_view *v, struct entry *e)
+{
+	const struct imap_session *s = n->s;
+	struct vx_mailbox_status st;
+
+	if (e->mailbox == 0 ||
+	    vx_mailbox_status(v, s->who.account, e->mailbox, &st) != VX_OK)
+		return;
+	/* the selected mailbox is told of otherwise */
+	if (s->view.snapshot == NULL || s->view.account != s->who.account ||
+	    s->view.mailbox != e->mailbox)
+		e->status |=
+		    differs(s, e, &st, wanted(n, name_of(&n->now, e), e->subscribed));
+	take_status(e, &st);
+}
+
+/* Those that changed, or all of them: VX_OK, or VX_DATA. */
+static int look(struct imap_notify *n, struct vx_buf *out)
+{
+	struct vx_view *v;
+	int rc = vx_view_begin(n->s->service->o.store, &v);
+
+	if (rc != VX_OK)
+		return rc;
+	for (size_t i = 0; i < n->dirty_count && !n->all_dirty; i++) {
+		struct entry *e = by_id(&n->now, n->dirty[i]);
+
+		if (e != NULL)
+			look_at(n, v, e);
+	}
+	n->dirty_count = 0;
+	for (; n->all_dirty && n->at < n->now.count; n->at++) {
+		if (imap_full(n->s, out)) {
+			rc = VX_DATA;
+			break;
+		}
+		look_at(n, v, &n->now.e[n->at]);
+	}
+	vx_view_end(v);
+	if (rc == VX_OK) {
+		n->all_dirty = false;
+		n->at = 0;
+	}
+	return rc;
+}
+
+/* --- names ----------------------------------------------------------------------- */
+
+/* All mailboxes and their status, in steps: VX_OK, VX_DATA, VX_ELIMIT. */
+static int build(struct imap_notify *n, struct vx_buf *out)
+{
+	const uint32_t account = n->s->who.account;
+	struct vx_mailbox_status st;
+	struct vx_mailbox_info m;
+	struct vx_view *v;
+	int rc = vx_view_begin(n->s->service->o.store, &v);
+
+	if (rc != VX_OK)
+		return rc;
+	while (rc == VX_OK && vx_mailbox_next(v, account,
+				  vx_slice_of(n->after, n->after_len), &m) == VX_OK) {
+		if (imap_full(n->s, out)) {
+			rc = VX_DATA;
+			break;
+		}
+		rc = add_entry(&n->now, &m);
+		if (rc == VX_OK && m.mailbox != 0 &&
+		    vx_mailbox_status(v, account, m.mailbox, &st) == VX_OK)
+			take_status(&n->now.e[n->now.count - 1], &st);
+		memcpy(n->after, m.name.ptr, m.name.len);
+		n->after_len = m.name.len;
+	}
+	vx_view_end(v);
+	return rc;
+}
+
+static int cmp_id(const void *a, const void *b)
+{
+	const uint32_t x = (*(struct entry *const *)a)->mailbox,
+		       y = (*(struct entry *const *)b)->mailbox;
+
+	return (x > y) - (x < y);
+}
+
+/* The entries of a table by their mailbox; own. */
+static struct entry **sorted(const struct table *t)
+{
+	struct entry **p = vx_alloc_array(t->count + 1, sizeof(struct entry *));
+
+	if (p == NULL)
+		return NULL;
+	for (size_t i = 0; i < t->count; i++)
+		p[i] = &t->e[i];
+	qsort(p, t->count, sizeof(*p), cmp_id);
+	return p;
+}
+
+/* Was it this session itself?  Then it knows. */
+static bool is_own(const struct imap_notify *n, enum vx_mailbox_verb verb,
+    uint32_t mailbox, vx_slice name, vx_slice new_name)
+{
+	for (size_t i = 0; i < n->own_count; i++) {
+		const struct own *o = n->own[i];
+
+		if (o->verb == verb &&
+		    (verb == VX_MAILBOX_CREATE ? o->mailbox == mailbox
+					       : vx_slice_eq(o->name, name)) &&
+		    (verb != VX_MAILBOX_RENAME || vx_slice_eq(o->new_name, new_name)))
+			return true;
+	}
+	return false;
+}
+
+/* Did its parent take it along?  Then that says it all (RFC 5465 5.4). */
+static bool went_along(const struct imap_notify *n, vx_slice was, vx_slice is)
+{
+	const size_t a = vx_slice_rfind(was, '/'), b = vx_slice_rfind(is, '/');
+	const struct entry *parent, *before;
+
+	if (a == was.len || b == is.len ||
+	    !vx_slice_eq(vx_slice_from(was, a), vx_slice_from(is, b)))
+		return false;
+	parent = by_name(&n->now, vx_slice_head(is, b));
+	before = by_name(&n->old, vx_slice_head(was, a));
+	return parent != NULL && before != NULL && parent->mailbox != 0 &&
+	       parent->mailbox == before->mailbox;
+}
+
+static void match_ids(struct imap_notify *n, struct entry **old, struct entry **now)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n->old.count; i++) {
+		struct entry *o = old[i];
+
+		while (k < n->now.count && now[k]->mailbox < o->mailbox)
+			k++;
+		if (o->mailbox == 0)
+			continue;
+		if (k < n->now.count && now[k]->mailbox == o->mailbox)
+			now[k]->before = 1 + (uint32_t)(o - n->old.e);
+		else if (!is_own(n, VX_MAILBOX_DELETE, 0, name_of(&n->old, o), VX_S("")))
+			o->tell |= TELL_GONE;
+	}
+}
+
+/* What became of the names, and of the messages of those that were there. */
+static void compare_entry(struct imap_notify *n, struct entry *e)
+{
+	const vx_slice name = name_of(&n->now, e);
+	const struct entry *same = by_name(&n->old, name);
+	struct entry *o = e->before == 0 ? NULL : &n->old.e[e->before - 1];
+
+	if (e->mailbox != 0 && o == NULL) {
+		if (!is_own(n, VX_MAILBOX_CREATE, e->mailbox, name, VX_S("")))
+			e->tell |= TELL_CREATED;
+	} else if (o != NULL) {
+		const vx_slice was = name_of(&n->old, o);
+
+		if (!vx_slice_eq(was, name) && !went_along(n, was, name) &&
+		    !is_own(n, VX_MAILBOX_RENAME, 0, was, name))
+			e->tell |= TELL_RENAMED;
+	}
+	if ((same != NULL && same->subscribed) != e->subscribed &&
+	    !is_own(n, e->subscribed ? VX_MAILBOX_SUBSCRIBE : VX_MAILBOX_UNSUBSCRIBE, 0,
+		name, VX_S("")))
+		e->tell |= TELL_SUBSCRIPTION;
+	if (e->mailbox != 0) { /* against what was told of it, or of that name */
+		const struct vx_mailbox_status st = { .uidvalidity = e->uidvalidity,
+			.uidnext = e->uidnext,
+			.highestmodseq = e->modseq,
+			.messages = e->messages,
+			.unseen = e->unseen };
+		const struct entry none = {
+			.uidnext = 1, .modseq = e->modseq, .uidvalidity = e->uidvalidity
+		};
+		const struct entry *told = o != NULL ? o : same != NULL ? same : &none;
+
+		if (n->s->view.snapshot == NULL || n->s->view.mailbox != e->mailbox ||
+		    n->s->view.account != n->s->who.account)
+			e->status |=
+			    differs(n->s, told, &st, wanted(n, name, e->subscribed));
+	}
+}
+
+static int compare(struct imap_notify *n)
+{
+	struct entry **old = sorted(&n->old), **now = sorted(&n->now);
+	int rc = old == NULL || now == NULL ? VX_ENOMEM : VX_OK;
+
+	if (rc == VX_OK)
+		match_ids(n, old, now);
+	vx_free(old);
+	vx_free(now);
+	for (size_t i = 0; i < n->now.count && rc == VX_OK; i++)
+		compare_entry(n, &n->now.e[i]);
+	for (size_t i = 0; i < n->old.count && rc == VX_OK; i++) {
+		struct entry *o = &n->old.e[i];
+		const vx_slice name = name_of(&n->old, o);
+		const struct entry *e = by_name(&n->now, name);
+
+		if (e != NULL && e->mailbox != 0)
+			o->tell &= (uint8_t)~TELL_GONE; /* there is another */
+		if (e == NULL && o->subscribed &&
+		    !is_own(n, VX_MAILBOX_UNSUBSCRIBE, 0, name, VX_S("")))
+			o->tell |= TELL_SUBSCRIPTION;
+	}
+	while (n->own_count > 0)
+		vx_free(n->own[--n->own_count]);
+	return rc;
+}
+
+/* --- telling --------------------------------------------------------------------- */
+
+static void tell_list(struct imap_notify *n, struct vx_view *v, vx_slice name,
+    vx_slice was, struct vx_buf *out)
+{
+	const struct entry *e = by_name(&n->now, name);
+	struct vx_mailbox_info m;
+
+	if (vx_mailbox_find(v, n->s->who.account, name, &m) != VX_OK)
+		m = (struct vx_mailbox_info){ .account = n->s->who.account,
+			.name = name,
+			.subscribed = e != NULL && e->subscribed };
+	imap_list_event(n->s, v, &m, was, out);
+}
+
+/* The level above what came or went is concerned, too. */
+static void tell_parent(
+    struct imap_notify *n, struct vx_view *v, vx_slice name, struct vx_buf *out)
+{
+	const size_t last = vx_slice_rfind(name, '/');
+	const vx_slice above = vx_slice_head(name, last);
+	const struct entry *e = by_name(&n->now, above);
+
+	if (last < name.len &&
+	    (wanted(n, above, e != NULL && e->subscribed) & VX_EVENT_NAME) != 0 &&
+	    (e == NULL || (e->tell & (TELL_CREATED | TELL_RENAMED)) == 0))
+		tell_list(n, v, above, VX_S(""), out);
+}
+
+static void tell_old(
+    struct imap_notify *n, struct vx_view *v, const struct entry *o, struct vx_buf *out)
+{
+	const vx_slice name = name_of(&n->old, o);
+	const unsigned events = o->tell == 0 ? 0 : wanted(n, name, o->subscribed);
+	const bool gone = (o->tell & TELL_GONE) != 0 && (events & VX_EVENT_NAME) != 0;
+
+	if (gone ||
+	    ((o->tell & TELL_SUBSCRIPTION) != 0 && (events & VX_EVENT_SUBSCRIPTION) != 0))
+		tell_list(n, v, name, VX_S(""), out);
+	if ((o->tell & TELL_GONE) != 0)
+		tell_parent(n, v, name, out);
+}
+
+static void tell_status(
+    struct imap_notify *n, struct vx_view *v, struct entry *e, struct vx_buf *out)
+{
+	const struct imap_session *s = n->s;
+	const struct vx_mailbox_info m = { .account = s->who.account,
+		.mailbox = e->mailbox,
+		.name = name_of(&n->now, e) };
+	struct vx_mailbox_status st;
+
+	if (vx_mailbox_status(v, m.account, m.mailbox, &st) == VX_OK) {
+		take_status(e, &st);
+		imap_write_status(n->s, out, &m, &st, e->status);
+	}
+	e->status = 0;
+}
+
+static void tell_now(
+    struct imap_notify *n, struct vx_view *v, struct entry *e, struct vx_buf *out)
+{
+	const vx_slice name = name_of(&n->now, e);
+	const unsigned events = e->tell == 0 ? 0 : wanted(n, name, e->subscribed);
+	const bool created = (e->tell & TELL_CREATED) != 0;
+	const vx_slice was = (e->tell & TELL_RENAMED) == 0
+				 ? VX_S("")
+				 : name_of(&n->old, &n->old.e[e->before - 1]);
+	bool listed = (e->tell & (TELL_CREATED | TELL_RENAMED)) != 0 &&
+		      (events & VX_EVENT_NAME) != 0;
+
+	/* what is renamed out of sight concerns those who saw it */
+	if (was.len > 0 && (wanted(n, was, e->subscribed) & VX_EVENT_NAME) != 0)
+		listed = true;
+	if ((e->tell & TELL_SUBSCRIPTION) != 0) {
+		const unsigned either = wanted(n, name, true);
+
+		if ((either & VX_EVENT_SUBSCRIPTION) != 0)
+			listed = true;
+	}
+	if (listed)
+		tell_list(n, v, name, was, out);
+	if (created)
+		tell_parent(n, v, name, out);
+	if (e->status != 0)
+		tell_status(n, v, e, out);
+}
+
+static int tell(struct imap_notify *n, struct vx_buf *out)
+{
+	struct vx_view *v;
+	int rc = vx_view_begin(n->s->service->o.store, &v);
+
+	if (rc != VX_OK)
+		return rc;
+	for (; n->phase == TELL_OLD && rc == VX_OK; n->at++) {
+		if (n->at == n->old.count) {
+			n->phase = TELL_NOW;
+			n->at = 0;
+			break;
+		}
+		if (imap_full(n->s, out)) {
+			rc = VX_DATA;
+			break;
+		}
+		tell_old(n, v, &n->old.e[n->at], out);
+	}
+	while (n->phase == TELL_NOW && rc == VX_OK && n->at < n->now.count) {
+		if (imap_full(n->s, out))
+			rc = VX_DATA;
+		else
+			tell_now(n, v, &n->now.e[n->at++], out);
+	}
+	vx_view_end(v);
+	return rc;
+}
+
+/* The items that NOTIFY SET STATUS asks for (RFC 5465 3.1). */
+static void first_statuses(struct imap_notify *n)
+{
+	for (size_t i = 0; i < n->now.count && n->what.status; i++) {
+		struct entry *e = &n->now.e[i];
+		const unsigned events = wanted(n, name_of(&n->now, e), e->subscribed);
+
+		if (e->mailbox == 0 ||
+		    (n->s->view.snapshot != NULL && n->s->view.mailbox == e->mailbox))
+			continue;
+		if ((events & VX_EVENT_NEW) != 0)
+			e->status |= IMAP_STATUS_MESSAGES | IMAP_STATUS_UIDNEXT |
+				     IMAP_STATUS_UIDVALIDITY;
+		if ((events & VX_EVENT_FLAGS) != 0)
+			e->status |= IMAP_STATUS_UIDVALIDITY | IMAP_STATUS_MODSEQ;
+	}
+}
+
+static void begin_build(struct imap_notify *n)
+{
+	table_done(&n->old);
+	n->old = n->now;
+	n->now = (struct table){ .names = { .max = NAMES_OCTETS_MAX } };
+	n->names_dirty = n->all_dirty = false;
+	n->dirty_count = 0;
+	n->after_len = 0;
+	n->phase = BUILD;
+}
+
+static int built(struct imap_notify *n)
+{
+	int rc = VX_OK;
+
+	n->at = 0;
+	n->phase = n->first ? TELL_NOW : TELL_OLD;
+	if (n->first)
+		first_statuses(n);
+	else
+		rc = compare(n);
+	n->first = false;
+	return rc;
+}
+
+static void all_told(struct imap_notify *n)
+{
+	for (size_t i = 0; i < n->now.count; i++)
+		n->now.e[i].tell = 0;
+	table_done(&n->old);
+	n->at = 0;
+	n->phase = QUIET;
+}
+
+/* One thing after another; VX_OK when nothing is left, VX_DATA, or below 0. */
+static int work(struct imap_notify *n, struct vx_buf *out)
+{
+	int rc = VX_OK;
+
+	while (rc == VX_OK) {
+		switch (n->phase) {
+		case QUIET:
+			if (n->names_dirty) {
+				begin_build(n);
+				break;
+			}
+			if (n->dirty_count == 0 && !n->all_dirty)
+				return VX_OK;
+			rc = look(n, out);
+			if (rc == VX_OK)
+				n->phase = TELL_NOW;
+			break;
+		case BUILD:
+			rc = build(n, out);
+			if (rc == VX_OK)
+				rc = built(n);
+			break;
+		case TELL_OLD:
+		case TELL_NOW:
+			rc = tell(n, out);
+			if (rc == VX_OK) {
+				all_told(n);
+			}
+			break;
+		}
+	}
+	return rc;
+}
+
+static void watch_none(struct imap_notify *n)
+{
+	if (n->what.set)
+		vx_watch_remove(n->s->service->o.store, &n->watch);
+	n->what = (struct vx_notify){ 0 };
+	n->selected = NULL;
+	table_done(&n->now);
+	table_done(&n->old);
+	n->phase = QUIET;
+	n->names_dirty = n->all_dirty = false;
+	n->dirty_count = 0;
+}
+
+static int notify_body(struct imap_session *s, struct vx_buf *out)
+{
+	int rc = work(s->notify, out);
+
+	if (rc < 0) { /* as if NOTIFY NONE had come (RFC 5465 5.8) */
+		watch_none(s->notify);
+		vx_buf_add_str(out, "* OK [NOTIFICATIONOVERFLOW] too many mailboxes\r\n");
+		rc = VX_OK;
+	}
+	return rc;
+}
+
+/* --- between commands, and in IDLE ------------------------------------------------ */
+
+static int told(struct imap_session *s, struct vx_buf *out)
+{
+	(void)out;
+	s->busy = IMAP_IDLE_NOT;
+	return VX_OK;
+}
+
+static int told_idling(struct imap_session *s, struct vx_buf *out)
+{
+	(void)out;
+	s->busy = IMAP_IDLING;
+	return VX_OK;
+}
+
+int imap_notify_tell(struct imap_session *s)
+{
+	const bool idling = s->busy == IMAP_IDLING;
+	const struct imap_notify *n = s->notify;
+
+	return imap_answer(s,
+	    &(struct imap_answer){ .body = n == NULL || !n->what.set ? NULL : notify_body,
+		.sync = true,
+		.expunges = idling || n == NULL || n->selected == NULL ||
+			    n->selected->filter == VX_NOTIFY_SELECTED,
+		.tail = idling ? told_idling : told });
+}
+
+void imap_notify_own_name(struct imap_session *s, const struct vx_mailbox_op *op)
+{
+	struct imap_notify *n = s->notify;
+	struct own *o;
+
+	if (n == NULL || !n->what.set)
+		return;
+	o = vx_alloc(sizeof(*o) + op->name.len + op->new_name.len);
+	if (o == NULL)
+		return;
+	*o = (struct own){ op->verb, op->mailbox, { 0 }, { 0 } };
+	o->name = vx_slice_of((char *)(o + 1), op->name.len);
+	o->new_name = vx_slice_of((char *)(o + 1) + op->name.len, op->new_name.len);
+	memcpy((char *)(o + 1), op->name.ptr, op->name.len);
+	if (op->new_name.len > 0)
+		memcpy(
+		    (char *)(o + 1) + op->name.len, op->new_name.ptr, op->new_name.len);
+	if (n->own_count == OWN_MAX) {
+		vx_free(n->own[0]);
+		memmove(n->own, n->own + 1, (OWN_MAX - 1) * sizeof(n->own[0]));
+		n->own_count--;
+	}
+	n->own[n->own_count++] = o;
+}
+
+void imap_notify_own(struct imap_session *s, uint32_t account, uint32_t mailbox,
+    uint64_t before, uint64_t modseq)
+{
+	struct imap_notify *n = s->notify;
+	struct entry *e;
+	struct vx_mailbox_status st;
+	struct vx_view *v;
+
+	if (n == NULL || account != s->who.account ||
+	    (e = by_id(&n->now, mailbox)) == NULL || e->modseq != before ||
+	    vx_view_begin(s->service->o.store, &v) != VX_OK)
+		return;
+	/* nobody else changed it before or after */
+	if (vx_mailbox_status(v, account, mailbox, &st) == VX_OK &&
+	    st.highestmodseq == modseq)
+		take_status(e, &st);
+	vx_view_end(v);
+}
+
+/* --- the command ----------------------------------------------------------------- */
+
+void imap_notify_free(struct imap_notify *n)
+{
+	if (n == NULL)
+		return;
+	watch_none(n);
+	while (n->own_count > 0)
+		vx_free(n->own[--n->own_count]);
+	vx_arena_done(&n->arena);
+	vx_free(n);
+}
+
+/* Names as the store has them; which events there are. */
+static bool prepare(struct imap_session *s, struct imap_notify *n, unsigned *events)
+{
+	for (size_t i = 0; i < n->what.count; i++) {
+		struct vx_notify_group *g = &n->what.groups[i];
+
+		*events |= g->events;
+		if (g->filter <= VX_NOTIFY_SELECTED_DELAYED)
+			n->selected = g;
+		for (size_t k = 0; k < g->count; k++)
+			if (!imap_decode_name(s, &n->arena, &g->names[k]))
+				return false;
+	}
+	return true;
+}
+
+static int refuse(struct imap_session *s, struct imap_notify *n, struct vx_buf *out)
+{
+	imap_notify_free(n);
+	vx_buf_add(out, s->tag);
+	vx_buf_add_str(out, " NO [BADEVENT (");
+	vx_imap_write_events(out, IMAP_NOTIFY_EVENTS);
+	vx_buf_add_str(out, ")] only of these events there are notices\r\n");
+	return VX_OK;
+}
+
+static int overflow(struct imap_session *s, struct vx_buf *out)
+{
+	return imap_no(s, out, "[NOTIFICATIONOVERFLOW] too many mailboxes");
+}
+
+/* Build the table, tell the statuses. */
+static int set_body(struct imap_session *s, struct vx_buf *out)
+{
+	const int rc = work(s->notify, out);
+
+	if (rc >= 0)
+		return rc;
+	watch_none(s->notify);
+	s->answer.tail = overflow;
+	return VX_OK;
+}
+
+int imap_cmd_notify(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	struct imap_notify *n = vx_alloc(sizeof(*n));
+	unsigned events = 0;
+
+	if (n == NULL)
+		return imap_result(s, out, VX_ENOMEM, "");
+	n->s = s;
+	vx_arena_init(&n->arena, ARENA_OCTETS_MAX);
+	if (!vx_imap_sp(c) || !vx_imap_notify(c, &n->arena, &n->what) ||
+	    !prepare(s, n, &events)) {
+		n->what.set = false; /* nothing is watched yet */
+		imap_notify_free(n);
+		return imap_bad(s, out, "NOTIFY NONE or NOTIFY SET groups is expected");
+	}
+	if ((events & ~(unsigned)IMAP_NOTIFY_EVENTS) != 0) {
+		n->what.set = false;
+		return refuse(s, n, out);
+	}
+	imap_notify_free(s->notify);
+	s->notify = n;
+	if (!n->what.set)
+		return imap_ok(s, out, "no notices any more");
+	n->watch.changed = on_change;
+	(void)vx_watch_add(s->service->o.store, &n->watch, s->who.account, 0);
+	n->first = n->names_dirty = true;
+	return imap_answer(s, &(struct imap_answer){ .body = set_body,
+				  .sync = true,
+				  .expunges = true,
+				  .own = true,
+				  .ok = "done" });
+}
