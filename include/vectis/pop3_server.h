@@ -100,6 +100,8 @@ VX_API void vx_pop3_server_commit(
 VX_API void vx_pop3_server_close(struct vx_pop3_server *s, struct vx_buf *out);
 
 VX_API bool vx_pop3_server_logged_in(const struct vx_pop3_server *s);
+/* Did the client say UTF8?  Else no header with UTF-8 may be sent (RFC 6856 2.1). */
+VX_API bool vx_pop3_server_utf8(const struct vx_pop3_server *s);
 
 VX_END_DECLS
 

@@ -21,7 +21,7 @@ enum listing {
 
 struct vx_pop3_server {
 	enum state state;
-	bool tls, waiting, in_body, logged_in;
+	bool tls, waiting, in_body, logged_in, utf8;
 	enum vx_pop3_event_type pending;
 	struct vx_buf line; /* of a command, the part that came so far */
 	bool line_too_long;
@@ -67,6 +67,11 @@ void vx_pop3_server_bind(struct vx_pop3_server *s, vx_slice exporter)
 bool vx_pop3_server_logged_in(const struct vx_pop3_server *s)
 {
 	return s->logged_in;
+}
+
+bool vx_pop3_server_utf8(const struct vx_pop3_server *s)
+{
+	return s->utf8;
 }
 
 /* --- replies --------------------------------------------------------------------- */
@@ -271,13 +276,13 @@ static int cmd_capa(
 	return VX_OK;
 }
 
-/* RFC 6856 2.1.  Messages are sent as they are stored in either mode. */
+/* RFC 6856 2.1.  Without it, whoever drives us sends no UTF-8 in headers. */
 static int cmd_utf8(
     struct vx_pop3_server *s, vx_slice arg, struct vx_buf *out, struct vx_pop3_event *ev)
 {
-	(void)s;
 	(void)arg;
 	(void)ev;
+	s->utf8 = true;
 	return ok(out, "UTF-8 it is");
 }
 

@@ -80,6 +80,12 @@ static void give_answer(struct pop3_session *s, struct vx_buf *out)
 
 /* --- a message ------------------------------------------------------------------- */
 
+static void end_surrogate(struct pop3_session *s)
+{
+	vx_pop3_surrogate_free(s->surrogate);
+	s->surrogate = NULL;
+}
+
 /* The record is looked up now: it may have gone since the login. */
 static int open_message(struct pop3_session *s, uint32_t uid)
 {
@@ -96,10 +102,16 @@ static int open_message(struct pop3_session *s, uint32_t uid)
 	if (rc != VX_OK)
 		return rc;
 	rc = vx_records_read(v, &q, &r, 1, &n, &next);
-	vx_view_end(v);
 	if (rc == VX_OK && n == 0)
 		rc = VX_ENOENT;
-	return rc == VX_OK ? vx_blob_open(s->service->o.store, r.blob, &s->reader) : rc;
+	if (rc == VX_OK && !vx_pop3_server_utf8(s->core))
+		rc = vx_pop3_surrogate_new(v, r.blob, &s->surrogate);
+	vx_view_end(v);
+	if (rc == VX_OK)
+		rc = vx_blob_open(s->service->o.store, r.blob, &s->reader);
+	if (rc != VX_OK)
+		end_surrogate(s);
+	return rc;
 }
 
 static void retrieve(struct pop3_session *s, size_t index, struct vx_buf *out)
@@ -121,7 +133,32 @@ static void end_message(struct pop3_session *s, struct vx_buf *out)
 {
 	vx_blob_close(s->reader);
 	s->reader = NULL;
+	end_surrogate(s);
 	vx_pop3_server_body_end(s->core, out);
+}
+
+/* The next octets to be sent; none: they were the last.  VX_WAIT: they are not here yet.
+ */
+static int next_octets(struct pop3_session *s, vx_slice *out)
+{
+	size_t taken;
+	vx_slice piece;
+	int rc;
+
+	do {
+		if (s->surrogate != NULL && vx_pop3_surrogate_ready(s->surrogate, out))
+			return VX_OK;
+		rc = vx_blob_read(s->reader, s->offset, POP3_PIECE, &piece);
+		if (rc != VX_OK)
+			return rc;
+		taken = piece.len;
+		*out = piece;
+		if (s->surrogate != NULL)
+			rc = vx_pop3_surrogate_take(
+			    s->surrogate, s->offset, piece, &taken, out);
+		s->offset += taken;
+	} while (rc == VX_OK && out->len == 0 && taken > 0);
+	return rc;
 }
 
 /*
@@ -136,14 +173,13 @@ static int send_message(struct pop3_session *s, struct vx_buf *out)
 	while (rc == VX_OK) {
 		if (out->len >= VX_SESSION_HIGH_WATER)
 			return VX_DATA;
-		rc = vx_blob_read(s->reader, s->offset, POP3_PIECE, &piece);
+		rc = next_octets(s, &piece);
 		if (rc == VX_WAIT) {
 			rc = vx_pop3_fetch_begin(s);
 			return rc == VX_OK ? VX_WAIT : rc;
 		}
 		if (rc != VX_OK)
 			break;
-		s->offset += piece.len;
 		if (piece.len == 0 ||
 		    vx_pop3_server_body(s->core, piece, out) == VX_DONE) {
 			end_message(s, out);
@@ -280,6 +316,7 @@ static void free_session(struct vx_session *base)
 		    VX_KV_U("account", s->account), VX_KV_Z("protocol", "pop3"),
 		    VX_KV_U("retrieved", s->retrieved), VX_KV_U("deleted", s->deleted));
 	unlock(s);
+	end_surrogate(s);
 	vx_free(s->drop.messages);
 	vx_pop3_server_free(s->core);
 	vx_free(s);

@@ -6,8 +6,10 @@
 #include "vectis/pop3_service.h"
 
 enum {
-	POP3_PIECE = 16384
-}; /* octets of a body taken at a time */
+	POP3_PIECE = 16384, /* octets of a body taken at a time */
+	POP3_HEADER_MAX =
+	    2 * 1024 * 1024, /* of one header rewritten: encoding makes longer */
+};
 
 struct vx_pop3_service {
 	struct vx_pop3_service_options o;
@@ -65,13 +67,26 @@ struct pop3_session {
 	enum pop3_answer answer;    /* came while the session was not driven */
 	int commit_result;
 	uint32_t account, mailbox;
-	int lock_fd;                   /* own, -1: none */
-	struct vx_pop3_maildrop drop;  /* own */
-	struct vx_blob_reader *reader; /* own: the message being sent */
-	uint64_t offset;               /* in it */
+	int lock_fd;                      /* own, -1: none */
+	struct vx_pop3_maildrop drop;     /* own */
+	struct vx_blob_reader *reader;    /* own: the message being sent */
+	uint64_t offset;                  /* in it */
+	struct pop3_surrogate *surrogate; /* own; NULL: it is sent as it is */
 	int fetch_result;
 	uint32_t retrieved, deleted;
 };
+
+/*
+ * Rewriting a message without UTF-8 in its headers while it is sent.  It is fed with
+ * what comes at offset: *taken octets of piece are done with, *out of them goes to the
+ * client at once; before more is fed, all that is ready has to be sent.
+ */
+struct pop3_surrogate;
+int vx_pop3_surrogate_new(struct vx_view *v, uint64_t blob, struct pop3_surrogate **out);
+void vx_pop3_surrogate_free(struct pop3_surrogate *g);
+int vx_pop3_surrogate_take(struct pop3_surrogate *g, uint64_t offset, vx_slice piece,
+    size_t *taken, vx_slice *out);
+bool vx_pop3_surrogate_ready(struct pop3_surrogate *g, vx_slice *out);
 
 /* Begin a login: VX_OK (a wake follows), or the answer to give now in *result. */
 int vx_pop3_login_begin(

@@ -150,6 +150,29 @@ set move=no quit=yes confirmappend=no delete=yes wait_key=no
             for i in range(5):
                 self.assertIn(f'Subject: fetch-{i}', text)
 
+    def test_poplib_gets_no_utf8_in_headers_that_it_did_not_ask_for(self):
+        wide = ''.join(f'X-{n}: {"x" * 70}\r\n' for n in range(1000))  # over many pieces
+        huge = 'Subject: café\r\n' + wide * 4  # more than is rewritten
+        body = 'Grüße\r\n' * 5000
+        c = self.mail.imap('carol')
+        for header in ('Subject: café\r\n' + wide, huge):
+            self.assertEqual(c.append('INBOX', None, None,
+                                      (header + '\r\n' + body).encode())[0], 'OK')
+        c.logout()
+        lines = body.encode().split(b'\r\n')[:-1]
+        fields = wide.encode().split(b'\r\n')[:-1]
+        p = self.mail.pop3('carol')
+        self.assertEqual(p.retr(1)[1],
+                         [b'Subject: =?UTF-8?B?Y2Fmw6k=?=', *fields, b'', *lines])
+        self.assertEqual(p.retr(2)[1], [b'Subject: caf??', *fields * 4, b'', *lines])
+        p.quit()
+        p = self.mail.pop3(None)
+        p.utf8()
+        p.user(f'carol@{DOMAIN}')
+        p.pass_(PASSWORD)
+        self.assertEqual(p.retr(1)[1], ['Subject: café'.encode(), *fields, b'', *lines])
+        p.quit()
+
     def there_and_back(self, c, path):
         """In by SMTP, out by IMAP: (what went in, the answer's text, what came out)."""
         with open(path, 'rb') as f:

@@ -26,6 +26,12 @@ START_TEST(mail)
 }
 END_TEST
 
+START_TEST(utf8)
+{
+	run("pop3_service/utf8.txt");
+}
+END_TEST
+
 START_TEST(deletion)
 {
 	run("pop3_service/deletion.txt");
@@ -205,7 +211,7 @@ START_TEST(time_to_log_in)
 }
 END_TEST
 
-VXT_SUITE(suite, "pop3_service", login, mail, deletion, one_session_at_a_time,
+VXT_SUITE(suite, "pop3_service", login, mail, utf8, deletion, one_session_at_a_time,
     nothing_is_deleted_without_quit, quit_is_carried_out, uidl_survives_a_restart,
     a_session_sees_one_moment, time_to_log_in)
 
