@@ -36,7 +36,8 @@ VX_BEGIN_DECLS
 	X(ECLOSED, -20, "closed")                                                        \
 	X(ECONFLICT, -21, "changed by another meanwhile")                                \
 	X(ETIMEOUT, -22, "timed out")                                                    \
-	X(ENOTEMPTY, -23, "not empty")
+	X(ENOTEMPTY, -23, "not empty")                                                   \
+	X(EACCES, -24, "no right to do that")
 
 enum vx_result {
 	VX_OK = 0,

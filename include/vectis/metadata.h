@@ -33,14 +33,16 @@ VX_API int vx_metadata_next(struct vx_view *v, uint32_t account, uint32_t mailbo
     uint32_t user, vx_slice after, struct vx_metadata_entry *out);
 
 /*
- * All entries or none.  VX_ENOENT: no such mailbox; VX_EINVAL: a name, or a value that
- * is too large; VX_ELIMIT: too many entries.
+ * All entries or none; user is that of /private/ ones.  VX_ENOENT: no such mailbox;
+ * VX_EINVAL: a name, or a value that is too large; VX_ELIMIT: too many entries.
  */
 struct vx_metadata_op {
 	struct vx_store_op op;
 	uint32_t account, mailbox, user;
 	const struct vx_metadata_entry *entries;
 	size_t count;
+	bool set_use; /* the mailbox's use, too, which is told as an entry (RFC 6154 4) */
+	unsigned special_use;
 };
 VX_API void vx_metadata_op_init(struct vx_metadata_op *op);
 

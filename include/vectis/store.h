@@ -342,7 +342,8 @@ struct vx_flags_op {
 	enum vx_flag_change change;
 	uint64_t flags; /* system flags */
 	struct vx_keyword_list keywords;
-	uint64_t unchanged_since;     /* UINT64_MAX: no condition (RFC 7162 3.1.3) */
+	uint64_t unchanged_since; /* UINT64_MAX: no condition (RFC 7162 3.1.3) */
+	uint64_t may; /* bits of flags that may be touched; init sets all (RFC 4314 4) */
 	struct vx_arena *arena;       /* for the outputs; may be NULL when none wanted */
 	struct vx_uid_range *refused; /* out: changed after unchanged_since */
 	size_t refused_count;
@@ -376,10 +377,11 @@ struct vx_copy_op {
 	const struct vx_uid_range *uids;
 	size_t range_count;
 	bool move;
+	uint64_t may; /* bits of flags that are kept; init sets all (RFC 4314 4) */
 	struct vx_arena *arena;
 	struct vx_uid_range *from_uids, *to_uids; /* out: COPYUID, in step */
 	size_t from_count, to_count;
-	uint32_t uidvalidity; /* out: of the target */
+	uint32_t uidvalidity;    /* out: of the target */
 	uint64_t before, modseq; /* out: the target's, before and after */
 };
 VX_API void vx_copy_op_init(struct vx_copy_op *op);

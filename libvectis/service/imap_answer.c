@@ -47,6 +47,8 @@ int imap_result(struct imap_session *s, struct vx_buf *out, int rc, const char *
 		return imap_no(s, out, "[CANNOT] this name is not possible");
 	case VX_EPERM:
 		return imap_no(s, out, "[CANNOT] this mailbox cannot be deleted");
+	case VX_EACCES:
+		return imap_no(s, out, "[NOPERM] you have no right to do that");
 	case VX_ELIMIT:
 		return imap_no(s, out, "[LIMIT] a limit was reached");
 	case VX_ECORRUPT:

@@ -47,6 +47,9 @@ static bool parse(struct imap_session *s, struct vx_cursor *c, vx_slice *name)
 /* VX_OK, or the refusal was written. */
 static int check(struct imap_session *s, vx_slice name, uint64_t size, struct vx_buf *out)
 {
+	struct imap_place p;
+	int rc;
+
 	if (s->state == IMAP_EARLY) {
 		(void)imap_bad(s, out, "log in first");
 	} else if (size == 0) {
@@ -54,9 +57,18 @@ static int check(struct imap_session *s, vx_slice name, uint64_t size, struct vx
 	} else if (size > s->service->o.message_octets_max) {
 		(void)imap_no(
 		    s, out, "[TOOBIG] the message is larger than this server takes");
-	} else if (imap_find_mailbox(s, name, &s->append_mailbox, NULL) != VX_OK) {
+	} else if ((rc = imap_reach(s, name, VX_RIGHT_INSERT, &p)) == VX_EACCES) {
+		(void)imap_result(s, out, rc, "");
+	} else if (rc != VX_OK) {
 		(void)imap_no_target(s, out, name);
 	} else {
+		const uint64_t may = imap_flag_mask(p.rights);
+
+		s->append_account = p.account;
+		s->append_mailbox = p.mailbox;
+		s->append_flags.system &= may;
+		if ((p.rights & VX_RIGHT_WRITE) == 0)
+			s->append_flags.keyword_count = 0;
 		return VX_OK;
 	}
 	return VX_DONE;
@@ -183,7 +195,7 @@ static int submit(struct imap_session *s, struct vx_buf *out)
 		if (vx_arena_copy(&t->arena, s->append_flags.keywords[i], &names[i]) !=
 		    VX_OK)
 			names[i] = vx_slice_of("", 0);
-	*target = (struct vx_delivery_target){ .account = s->who.account,
+	*target = (struct vx_delivery_target){ .account = s->append_account,
 		.mailbox = s->append_mailbox,
 		.flags = s->append_flags.system,
 		.keywords = { names, count } };

@@ -158,6 +158,20 @@ static bool keep_names(struct imap_task *t, struct vx_keyword_list *list)
 	return true;
 }
 
+/* Some of it has to be allowed; the rest is left as it is (RFC 4314 4). */
+static bool store_allowed(const struct imap_session *s, struct vx_flags_op *op)
+{
+	const uint64_t may = imap_flag_mask(s->view.rights);
+	const bool keywords = (s->view.rights & VX_RIGHT_WRITE) != 0;
+	const bool any = (op->flags & may) != 0 || (keywords && op->keywords.count > 0);
+	const bool none = op->flags == 0 && op->keywords.count == 0;
+
+	op->may = may;
+	if (!keywords)
+		op->keywords.count = 0;
+	return any || (none && may != 0);
+}
+
 int imap_cmd_store(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
 	struct imap_task *t = imap_task_new(s, store_finish);
@@ -183,6 +197,8 @@ int imap_cmd_store(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 		imap_enable_condstore(s, out);
 	if (s->view.read_only)
 		rc = imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
+	else if (!store_allowed(s, &t->u.flags))
+		rc = imap_result(s, out, VX_EACCES, "");
 	else if (ch->count == 0)
 		rc = imap_done_no_expunge(s, VX_OK, "nothing to change");
 	else if (!keep_names(t, &t->u.flags.keywords))
@@ -290,8 +306,11 @@ static int copy_finish(struct imap_session *s, struct imap_task *t, struct vx_bu
 static int copy_prepare(
     struct imap_session *s, struct vx_cursor *c, struct imap_task *t, struct vx_buf *out)
 {
+	const unsigned remove = VX_RIGHT_DELETED | VX_RIGHT_EXPUNGE; /* RFC 6851 4.2 */
 	struct vx_copy_op *op = &t->u.copy;
 	struct vx_uid_range *ranges;
+	struct imap_place p;
+	int rc;
 	vx_slice name;
 
 	if (imap_view_set(s, c, &t->arena, out, &ranges, &op->range_count) != VX_OK)
@@ -305,15 +324,25 @@ static int copy_prepare(
 		(void)imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
 		return VX_DONE;
 	}
-	if (imap_find_mailbox(s, name, &op->to_mailbox, NULL) != VX_OK) {
-		(void)imap_no_target(s, out, name);
+	if (op->move && (s->view.rights & remove) != remove) {
+		(void)imap_result(s, out, VX_EACCES, "");
 		return VX_DONE;
 	}
+	rc = imap_reach(s, name, VX_RIGHT_INSERT, &p);
+	if (rc == VX_EACCES)
+		(void)imap_result(s, out, rc, "");
+	else if (rc != VX_OK)
+		(void)imap_no_target(s, out, name);
+	if (rc != VX_OK)
+		return VX_DONE;
 	if (op->range_count == 0) {
 		(void)imap_done(s, VX_OK, "nothing to copy");
 		return VX_DONE;
 	}
-	op->account = op->to_account = s->who.account;
+	op->account = s->view.account;
+	op->to_account = p.account;
+	op->to_mailbox = p.mailbox;
+	op->may = imap_flag_mask(p.rights);
 	op->mailbox = s->view.mailbox;
 	op->arena = &t->arena;
 	return VX_OK;
@@ -423,6 +452,8 @@ int imap_cmd_expunge(struct imap_session *s, struct vx_cursor *c, struct vx_buf 
 		rc = imap_bad(s, out, "nothing is expected here");
 	else if (s->view.read_only)
 		rc = imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
+	else if ((s->view.rights & VX_RIGHT_EXPUNGE) == 0)
+		rc = imap_result(s, out, VX_EACCES, "");
 	else if (s->by_uid && count == 0)
 		rc = imap_done(s, VX_OK, "nothing to expunge");
 	if (rc != VX_MORE) {
@@ -439,7 +470,7 @@ int imap_cmd_close(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 	struct imap_task *t;
 
 	(void)c;
-	if (s->view.read_only) {
+	if (s->view.read_only || (s->view.rights & VX_RIGHT_EXPUNGE) == 0) {
 		imap_view_close(s);
 		return imap_ok(s, out, "closed");
 	}

@@ -52,6 +52,14 @@ static const struct capability {
 	{ "QRESYNC", LOGGED_IN, IMAP_QRESYNC },
 	{ "NOTIFY", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "CHILDREN", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "ACL", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "RIGHTS=kxte", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "LIST-MYRIGHTS", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "QUOTA", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "QUOTA=RES-STORAGE", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "QUOTA=RES-MESSAGE", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "METADATA", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "METADATA-SERVER", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "SORT", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "SORT=DISPLAY", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "ESORT", LOGGED_IN, IMAP_ENABLE_NONE },
@@ -78,6 +86,9 @@ void imap_write_capability(const struct imap_session *s, struct vx_buf *out)
 		if ((capabilities[i].states & state) != 0 &&
 		    ((capabilities[i].states & NOT_ZIPPED) == 0 || s->zip == NULL))
 			vx_buf_printf(out, " %s", capabilities[i].name);
+	if ((state & LOGGED_IN) != 0)
+		vx_buf_printf(out, " APPENDLIMIT=%llu",
+		    (unsigned long long)s->service->o.message_octets_max);
 	if (state == IN_EARLY)
 		vx_sasl_write_offer(out, " AUTH=", &s->binding);
 }
@@ -231,6 +242,16 @@ static const struct command {
 	{ "STATUS", imap_cmd_status, LOGGED_IN, ARGS },
 	{ "APPEND", imap_cmd_append, LOGGED_IN, ARGS },
 	{ "NAMESPACE", imap_cmd_namespace, LOGGED_IN, 0 },
+	{ "GETACL", imap_cmd_getacl, LOGGED_IN, ARGS },
+	{ "SETACL", imap_cmd_setacl, LOGGED_IN, ARGS },
+	{ "DELETEACL", imap_cmd_deleteacl, LOGGED_IN, ARGS },
+	{ "LISTRIGHTS", imap_cmd_listrights, LOGGED_IN, ARGS },
+	{ "MYRIGHTS", imap_cmd_myrights, LOGGED_IN, ARGS },
+	{ "GETQUOTA", imap_cmd_getquota, LOGGED_IN, ARGS },
+	{ "GETQUOTAROOT", imap_cmd_getquotaroot, LOGGED_IN, ARGS },
+	{ "SETQUOTA", imap_cmd_setquota, LOGGED_IN, ARGS },
+	{ "GETMETADATA", imap_cmd_getmetadata, LOGGED_IN, ARGS },
+	{ "SETMETADATA", imap_cmd_setmetadata, LOGGED_IN, ARGS },
 	{ "IDLE", cmd_idle, LOGGED_IN, 0 },
 	{ "NOTIFY", imap_cmd_notify, LOGGED_IN, ARGS },
 	{ "CHECK", imap_cmd_check, IN_SELECTED, 0 },
@@ -271,6 +292,11 @@ static int run(struct imap_session *s, const struct command *cmd, struct vx_curs
 		return imap_bad(s, out, "there is no such command");
 	if ((cmd->states & state_bit(s)) == 0)
 		return imap_bad(s, out, why_not(s, cmd));
+	if (s->state == IMAP_SELECTED && !imap_view_rights(s)) {
+		vx_buf_add_str(out, "* BYE the selected mailbox was deleted\r\n");
+		s->closing = true;
+		return imap_result(s, out, VX_ENOENT, "");
+	}
 	if ((cmd->rules & ARGS) == 0 && !s->by_uid && !vx_cur_end(c))
 		return imap_bad(s, out, "nothing is expected after this command");
 	return cmd->run(s, c, out);

@@ -46,7 +46,8 @@ static bool sets_seen(const struct imap_session *s)
 
 		if ((it->type == VX_ITEM_SECTION || it->type == VX_ITEM_BINARY) &&
 		    !it->peek)
-			return !s->view.read_only;
+			return !s->view.read_only &&
+			       (s->view.rights & VX_RIGHT_SEEN) != 0;
 	}
 	return false;
 }

@@ -5,7 +5,9 @@
 #include "imap/frame.h"
 #include "imap/parse.h"
 #include "imap/respond.h"
+#include "vectis/acl.h"
 #include "vectis/imap_service.h"
+#include "vectis/metadata.h"
 #include "vectis/sasl.h"
 #include "zip/zip.h"
 
@@ -82,6 +84,8 @@ struct imap_task {
 		struct vx_expunge_op expunge;
 		struct vx_copy_op copy;
 		struct vx_mailbox_op mailbox;
+		struct vx_acl_op acl;
+		struct vx_metadata_op metadata;
 		struct vx_job job;
 	} u;                          /* first: done finds the rest */
 	struct imap_session *session; /* NULL: it ended */
@@ -142,8 +146,9 @@ struct imap_view { /* the selected mailbox as the client knows it */
 	uint32_t account, mailbox;
 	struct vx_snapshot *snapshot; /* own reference */
 	bool read_only;
-	uint64_t seen_modseq;             /* what came and went up to here was told */
-	uint64_t told_modseq;             /* and what changed up to here */
+	unsigned rights;      /* enum vx_right, as they were when the command began */
+	uint64_t seen_modseq; /* what came and went up to here was told */
+	uint64_t told_modseq; /* and what changed up to here */
 	uint64_t silent[IMAP_SILENT_MAX]; /* own changes that are not told (.SILENT) */
 	size_t silent_count;
 	struct vx_watch watch;
@@ -212,7 +217,7 @@ struct imap_session {
 	struct imap_notify *notify; /* own: NULL: there was no NOTIFY */
 	/* APPEND */
 	struct vx_blob_writer *writer; /* own */
-	uint32_t append_mailbox;
+	uint32_t append_account, append_mailbox;
 	struct vx_imap_flags append_flags;
 	int64_t append_date;
 	size_t append_prefix; /* octets of the command before the message */
@@ -278,7 +283,10 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_rename, imap_cmd_subscribe, imap_cmd_unsubscribe, imap_cmd_namespace,
     imap_cmd_fetch, imap_cmd_store, imap_cmd_copy, imap_cmd_move, imap_cmd_expunge,
     imap_cmd_search, imap_cmd_sort, imap_cmd_thread, imap_cmd_append, imap_cmd_check,
-    imap_cmd_login, imap_cmd_authenticate, imap_cmd_notify;
+    imap_cmd_login, imap_cmd_authenticate, imap_cmd_notify, imap_cmd_getacl,
+    imap_cmd_setacl, imap_cmd_deleteacl, imap_cmd_listrights, imap_cmd_myrights,
+    imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_setquota, imap_cmd_getmetadata,
+    imap_cmd_setmetadata;
 
 bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out);
 /* The same of a name that was read already, into an arena; INBOX in capitals. */
@@ -290,9 +298,49 @@ bool imap_decode_name(
  */
 int imap_find_mailbox(
     struct imap_session *s, vx_slice name, uint32_t *mailbox, vx_slice *canonical);
+/* --- who may do what (imap_access.c, RFC 4314) ------------------------------------ */
+
+#define IMAP_OTHERS "Other Users"    /* above what other accounts share */
+#define IMAP_NAME_MAX ((size_t)1200) /* octets of such a name */
+
+struct imap_place {
+	uint32_t account, mailbox; /* mailbox 0: the nearest that is there is above */
+	unsigned rights;           /* enum vx_right */
+	vx_slice name; /* as that account has it; borrowed from the one asked */
+};
+/*
+ * The one way from a name to a mailbox that is not known to be the session's own.  VX_OK:
+ * it is there, and the session has all rights of need; with need 0, any of l, r, i, k, x
+ * and a.  VX_EACCES: it may know of it, but not do that.  VX_ENOENT: it is not there, or
+ * not for this session: nobody can tell which.
+ */
+int imap_reach_in(struct imap_session *s, struct vx_view *v, vx_slice name, unsigned need,
+    struct imap_place *out);
+/* The same in a view of its own. */
+int imap_reach(
+    struct imap_session *s, vx_slice name, unsigned need, struct imap_place *out);
+/* Where a mailbox of this name can be made: VX_OK, VX_EACCES, VX_EINVAL. */
+int imap_reach_new(struct imap_session *s, vx_slice name, struct imap_place *out);
+/* Rights at a mailbox by its number; 0: none, or not there. */
+unsigned imap_rights(
+    struct imap_session *s, struct vx_view *v, uint32_t account, uint32_t mailbox);
+/* Look again what may be done with the selected mailbox: false: it may not be read. */
+bool imap_view_rights(struct imap_session *s);
+/* The bits of flags that rights allow to change. */
+uint64_t imap_flag_mask(unsigned rights);
+/* Is the name of another account's mailbox, or above all of them? */
+bool imap_name_is_others(vx_slice name);
+/* How this session calls a mailbox, in the arena. */
+int imap_shown_name(struct imap_session *s, struct vx_view *v, struct vx_arena *arena,
+    const struct vx_mailbox_info *m, vx_slice *out);
+/* "* MYRIGHTS name rights" */
+void imap_write_myrights(
+    struct imap_session *s, vx_slice name, unsigned rights, struct vx_buf *out);
+
 /* NO: the mailbox to copy or append to is not there. */
 int imap_no_target(struct imap_session *s, struct vx_buf *out, vx_slice name);
 /* " \Sent \Junk" */
+unsigned imap_use_of(vx_slice name); /* of "\Sent"; 0: there is none */
 void imap_write_uses(unsigned use, struct vx_buf *out);
 enum { /* some of those bits */
 	IMAP_STATUS_MESSAGES = 1 << 0,

@@ -1,18 +1,7 @@
 /* LIST and LSUB (RFC 9051 6.3.9, RFC 5258, RFC 5819), in steps. */
-#include "service/imap_int.h"
+#include "service/imap_list.h"
 
-struct list {
-	bool subscribed_only, special_only, recursive;     /* selection */
-	bool show_subscribed, show_children, show_special; /* return */
-	bool lsub, extended;
-	unsigned status; /* items; 0: none */
-	vx_slice patterns[IMAP_PATTERNS_MAX];
-	size_t count, octets;            /* of patterns */
-	char after[VX_MAILBOX_NAME_MAX]; /* the mailbox that was looked at last */
-	size_t after_len;
-};
-
-static bool matches(const struct list *l, vx_slice name)
+bool imap_list_matches(const struct imap_list *l, vx_slice name)
 {
 	for (size_t i = 0; i < l->count; i++)
 		if (vx_imap_list_match(l->patterns[i], name))
@@ -21,7 +10,7 @@ static bool matches(const struct list *l, vx_slice name)
 }
 
 /* Does a mailbox meet what was selected (RFC 5258 3.1)? */
-static bool selected(const struct list *l, const struct vx_mailbox_info *m)
+bool imap_list_selects(const struct imap_list *l, const struct vx_mailbox_info *m)
 {
 	return (l->subscribed_only ? m->subscribed : m->exists) &&
 	       (!l->special_only || m->special_use != 0);
@@ -29,7 +18,7 @@ static bool selected(const struct list *l, const struct vx_mailbox_info *m)
 
 /* Is there a mailbox (that is selected by l, unless NULL) below name? */
 static bool has_below(
-    struct vx_view *v, uint32_t account, vx_slice name, const struct list *l)
+    struct vx_view *v, uint32_t account, vx_slice name, const struct imap_list *l)
 {
 	char prefix[VX_MAILBOX_NAME_MAX + 1], after[VX_MAILBOX_NAME_MAX + 1];
 	const vx_slice below = vx_slice_of(prefix, name.len + 1);
@@ -41,7 +30,7 @@ static bool has_below(
 	memcpy(after, prefix, len);
 	while (vx_mailbox_next(v, account, vx_slice_of(after, len), &m) == VX_OK &&
 	       vx_slice_has_prefix(m.name, below)) {
-		if (l != NULL ? selected(l, &m) : m.exists)
+		if (l != NULL ? imap_list_selects(l, &m) : m.exists)
 			return true;
 		memcpy(after, m.name.ptr, m.name.len);
 		len = m.name.len;
@@ -49,7 +38,7 @@ static bool has_below(
 	return false;
 }
 
-static void write_attributes(const struct list *l, const struct vx_mailbox_info *m,
+static void write_attributes(const struct imap_list *l, const struct vx_mailbox_info *m,
     bool children, struct vx_buf *out)
 {
 	vx_buf_add_str(out, children ? "\\HasChildren" : "\\HasNoChildren");
@@ -62,41 +51,59 @@ static void write_attributes(const struct list *l, const struct vx_mailbox_info 
 	imap_write_uses(m->special_use, out);
 }
 
-static void write_list(struct imap_session *s, struct vx_view *v, const struct list *l,
-    const struct vx_mailbox_info *m, bool child_info, vx_slice asked, struct vx_buf *out)
+void imap_list_write(struct imap_session *s, struct vx_view *v, const struct imap_list *l,
+    const struct vx_mailbox_info *m, const struct imap_list_about *about,
+    struct vx_buf *out)
 {
 	struct vx_mailbox_status st;
+	unsigned rights;
 
 	vx_buf_add_str(out, l->lsub ? "* LSUB (" : "* LIST (");
-	write_attributes(l, m, has_below(v, s->who.account, m->name, NULL), out);
+	write_attributes(l, m, about->children, out);
 	vx_buf_add_str(out, ") \"/\" ");
 	vx_imap_write_mailbox(out, m->name, s->enabled[IMAP_REV2]);
-	if (child_info)
+	if (about->child_info)
 		vx_buf_printf(out, " (\"CHILDINFO\" (%s%s%s))",
 		    l->subscribed_only ? "\"SUBSCRIBED\"" : "",
 		    l->subscribed_only && l->special_only ? " " : "",
 		    l->special_only ? "\"SPECIAL-USE\"" : "");
-	if (asked.len > 0 && !vx_slice_eq(asked, m->name)) {
+	if (about->was.len > 0 && !vx_slice_eq(about->was, m->name)) {
 		vx_buf_add_str(out, " (\"OLDNAME\" (");
-		vx_imap_write_mailbox(out, asked, s->enabled[IMAP_REV2]);
+		vx_imap_write_mailbox(out, about->was, s->enabled[IMAP_REV2]);
 		vx_buf_add_str(out, "))");
 	}
 	vx_buf_add_str(out, "\r\n");
-	if (l->status != 0 && m->exists &&
+	if (!m->exists || (l->status == 0 && !l->show_myrights))
+		return;
+	rights = imap_rights(s, v, m->account, m->mailbox);
+	if (l->show_myrights) /* RFC 8440 3 */
+		imap_write_myrights(s, m->name, rights, out);
+	if (l->status != 0 && (rights & VX_RIGHT_READ) != 0 &&
 	    vx_mailbox_status(v, m->account, m->mailbox, &st) == VX_OK)
 		imap_write_status(s, out, m, &st, l->status);
 }
 
-static void list_one(struct imap_session *s, struct vx_view *v, const struct list *l,
+static void write_list(struct imap_session *s, struct vx_view *v,
+    const struct imap_list *l, const struct vx_mailbox_info *m, bool child_info,
+    vx_slice asked, struct vx_buf *out)
+{
+	const struct imap_list_about about = { .child_info = child_info,
+		.children = has_below(v, s->who.account, m->name, NULL),
+		.was = asked };
+
+	imap_list_write(s, v, l, m, &about, out);
+}
+
+static void list_one(struct imap_session *s, struct vx_view *v, const struct imap_list *l,
     const struct vx_mailbox_info *m, struct vx_buf *out)
 {
 	bool child_info = false;
 
-	if (!matches(l, m->name))
+	if (!imap_list_matches(l, m->name))
 		return;
 	if (l->recursive)
 		child_info = has_below(v, s->who.account, m->name, l);
-	if (!selected(l, m) && !child_info)
+	if (!imap_list_selects(l, m) && !child_info)
 		return;
 	write_list(s, v, l, m, child_info, VX_S(""), out);
 }
@@ -106,8 +113,9 @@ static void list_one(struct imap_session *s, struct vx_view *v, const struct lis
  * names them, since what is below would be out of reach (RFC 9051 6.3.9, RFC 3501
  * 6.3.9).  before is the name listed before m: its levels were looked at.
  */
-static void list_above(struct imap_session *s, struct vx_view *v, const struct list *l,
-    const struct vx_mailbox_info *m, vx_slice before, struct vx_buf *out)
+static void list_above(struct imap_session *s, struct vx_view *v,
+    const struct imap_list *l, const struct vx_mailbox_info *m, vx_slice before,
+    struct vx_buf *out)
 {
 	for (size_t i = 1; i < m->name.len; i++) {
 		struct vx_mailbox_info above = { .account = m->account,
@@ -122,14 +130,15 @@ static void list_above(struct imap_session *s, struct vx_view *v, const struct l
 		if (l->lsub) /* RFC 3501: only what is subscribed is there */
 			listed = listed && own.subscribed;
 		if (!listed && (!l->special_only || l->recursive) &&
-		    matches(l, above.name) && !(l->lsub && matches(l, m->name)))
+		    imap_list_matches(l, above.name) &&
+		    !(l->lsub && imap_list_matches(l, m->name)))
 			write_list(s, v, l, &above, l->recursive, VX_S(""), out);
 	}
 }
 
 /* One mailbox after another, until the step is over: VX_OK or VX_DATA. */
 static int list_some(
-    struct imap_session *s, struct vx_view *v, struct list *l, struct vx_buf *out)
+    struct imap_session *s, struct vx_view *v, struct imap_list *l, struct vx_buf *out)
 {
 	struct vx_mailbox_info m;
 
@@ -138,8 +147,13 @@ static int list_some(
 		if (imap_full(s, out))
 			return VX_DATA;
 		m.account = s->who.account;
+		if (imap_name_is_others(m.name)) { /* see imap_shared_step */
+			memcpy(l->after, m.name.ptr, m.name.len);
+			l->after_len = m.name.len;
+			continue;
+		}
 		if (l->lsub        ? m.subscribed
-		    : l->recursive ? selected(l, &m)
+		    : l->recursive ? imap_list_selects(l, &m)
 				   : !l->subscribed_only && m.exists)
 			list_above(s, v, l, &m, vx_slice_of(l->after, l->after_len), out);
 		list_one(s, v, l, &m, out);
@@ -151,11 +165,14 @@ static int list_some(
 
 static int list_step(struct imap_session *s, struct vx_buf *out)
 {
+	struct imap_list *l = s->answer.state;
 	struct vx_view *v;
 	int rc = vx_view_begin(s->service->o.store, &v);
 
 	if (rc == VX_OK) {
-		rc = list_some(s, v, s->answer.state, out);
+		rc = list_some(s, v, l, out);
+		if (rc == VX_OK)
+			rc = imap_shared_step(s, v, l, out);
 		vx_view_end(v);
 	}
 	if (rc < 0)
@@ -166,13 +183,15 @@ static int list_step(struct imap_session *s, struct vx_buf *out)
 void imap_list_selected(
     struct imap_session *s, vx_slice name, vx_slice asked, struct vx_buf *out)
 {
-	const struct list plain = { 0 };
+	const struct imap_list plain = { 0 };
 	struct vx_mailbox_info m;
 	struct vx_view *v;
 
 	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
 		return;
-	if (vx_mailbox_find(v, s->who.account, name, &m) == VX_OK) {
+	if (imap_name_is_others(name)) {
+		imap_shared_selected(s, v, name, asked, out);
+	} else if (vx_mailbox_find(v, s->who.account, name, &m) == VX_OK) {
 		m.account = s->who.account;
 		write_list(s, v, &plain, &m, false, asked, out);
 	}
@@ -182,7 +201,7 @@ void imap_list_selected(
 void imap_list_event(struct imap_session *s, struct vx_view *v,
     const struct vx_mailbox_info *m, vx_slice was, struct vx_buf *out)
 {
-	const struct list plain = { .show_subscribed = true };
+	const struct imap_list plain = { .show_subscribed = true };
 
 	write_list(s, v, &plain, m, false, was, out);
 }
@@ -199,7 +218,7 @@ static bool next_word(struct vx_cursor *c, bool *first, vx_slice *word)
 }
 
 /* "(SUBSCRIBED RECURSIVEMATCH) " before the reference. */
-static bool selection(struct vx_cursor *c, struct list *l)
+static bool selection(struct vx_cursor *c, struct imap_list *l)
 {
 	bool first = true;
 	vx_slice word;
@@ -223,7 +242,7 @@ static bool selection(struct vx_cursor *c, struct list *l)
 	return (!l->recursive || l->subscribed_only || l->special_only) && vx_imap_sp(c);
 }
 
-static bool returns(struct vx_cursor *c, struct list *l)
+static bool returns(struct vx_cursor *c, struct imap_list *l)
 {
 	bool first = true;
 	vx_slice word;
@@ -240,6 +259,8 @@ static bool returns(struct vx_cursor *c, struct list *l)
 			l->show_children = true;
 		else if (vx_slice_eq_nocase(word, VX_S("SPECIAL-USE")))
 			l->show_special = true;
+		else if (vx_slice_eq_nocase(word, VX_S("MYRIGHTS")))
+			l->show_myrights = true;
 		else if (!vx_slice_eq_nocase(word, VX_S("STATUS")) || !vx_imap_sp(c) ||
 			 !imap_status_items(c, &l->status))
 			return false;
@@ -256,7 +277,7 @@ static void add_wire(struct imap_session *s, vx_slice wire, struct vx_buf *utf8)
 
 /* A pattern with the reference before it (RFC 9051 6.3.9.1). */
 static bool add_pattern(
-    struct imap_session *s, struct vx_cursor *c, vx_slice reference, struct list *l)
+    struct imap_session *s, struct vx_cursor *c, vx_slice reference, struct imap_list *l)
 {
 	struct vx_buf utf8 = { .max = IMAP_PATTERN_OCTETS_MAX };
 	vx_slice wire;
@@ -281,7 +302,7 @@ static bool add_pattern(
 }
 
 static bool patterns(
-    struct imap_session *s, struct vx_cursor *c, vx_slice reference, struct list *l)
+    struct imap_session *s, struct vx_cursor *c, vx_slice reference, struct imap_list *l)
 {
 	if (!vx_cur_char(c, '('))
 		return add_pattern(s, c, reference, l);
@@ -296,7 +317,7 @@ static bool patterns(
 static int list(
     struct imap_session *s, struct vx_cursor *c, struct vx_buf *out, bool lsub)
 {
-	struct list *l = vx_arena_alloc(&s->arena, sizeof(*l));
+	struct imap_list *l = vx_arena_alloc(&s->arena, sizeof(*l));
 	vx_slice reference;
 
 	if (l == NULL)

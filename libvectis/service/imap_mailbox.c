@@ -5,7 +5,7 @@
 static void decode(
     const struct imap_session *s, struct vx_arena *arena, vx_slice wire, vx_slice *out)
 {
-	struct vx_buf utf8 = { .max = VX_MAILBOX_NAME_MAX };
+	struct vx_buf utf8 = { .max = IMAP_NAME_MAX };
 	bool good;
 
 	/* what is no modified UTF-7 is taken as UTF-8: RFC 9051 allows it, clients do it
@@ -71,7 +71,11 @@ int imap_find_mailbox(
 
 int imap_no_target(struct imap_session *s, struct vx_buf *out, vx_slice name)
 {
-	if (vx_mailbox_name_check(name) != VX_OK) /* it cannot be made, either */
+	struct imap_place p;
+	const int rc = imap_reach_new(s, name, &p);
+
+	if (rc != VX_OK || /* it cannot be made, either */
+	    vx_mailbox_name_check(p.name) != VX_OK)
 		return imap_result(s, out, VX_EINVAL, "");
 	return imap_no(s, out, "[TRYCREATE] no such mailbox");
 }
@@ -96,7 +100,7 @@ static int created(struct imap_session *s, struct vx_buf *out)
 static int verb_done(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
 	(void)out;
-	if (t->result == VX_OK)
+	if (t->result == VX_OK && t->u.mailbox.account == s->who.account)
 		imap_notify_own_name(s, &t->u.mailbox);
 	if (t->result == VX_OK && t->u.mailbox.verb == VX_MAILBOX_CREATE)
 		return imap_answer(
@@ -105,15 +109,15 @@ static int verb_done(struct imap_session *s, struct imap_task *t, struct vx_buf 
 	return imap_done(s, t->result, "done");
 }
 
-static int verb(struct imap_session *s, enum vx_mailbox_verb what, vx_slice name,
-    vx_slice new_name, unsigned use, struct vx_buf *out)
+static int verb(struct imap_session *s, enum vx_mailbox_verb what, uint32_t account,
+    vx_slice name, vx_slice new_name, unsigned use, struct vx_buf *out)
 {
 	struct imap_task *t = imap_task_new(s, verb_done);
 
 	if (t == NULL)
 		return imap_result(s, out, VX_ETEMP, "");
 	vx_mailbox_op_init(&t->u.mailbox, what);
-	t->u.mailbox.account = s->who.account;
+	t->u.mailbox.account = account;
 	t->u.mailbox.special_use = use;
 	if (vx_arena_copy(&t->arena, name, &t->u.mailbox.name) != VX_OK ||
 	    vx_arena_copy(&t->arena, new_name, &t->u.mailbox.new_name) != VX_OK) {
@@ -136,6 +140,14 @@ void imap_write_uses(unsigned use, struct vx_buf *out)
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
 		if ((use & uses[i].use) != 0)
 			vx_buf_printf(out, " %s", uses[i].name);
+}
+
+unsigned imap_use_of(vx_slice name)
+{
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+		if (vx_slice_eq_nocase(name, vx_slice_str(uses[i].name)))
+			return uses[i].use;
+	return 0;
 }
 
 /* " (USE (\Sent))" (RFC 6154 3) */
@@ -168,55 +180,93 @@ int imap_cmd_create(struct imap_session *s, struct vx_cursor *c, struct vx_buf *
 {
 	unsigned use = 0;
 	bool known = true;
+	struct imap_place p;
 	vx_slice name;
+	int rc;
 
 	if (!vx_imap_sp(c) || !imap_mailbox_name(s, c, &name) ||
 	    !create_use(c, &use, &known))
 		return imap_bad(s, out, "CREATE mailbox is expected");
-	if (!known)
+	rc = imap_reach_new(s, name, &p);
+	if (rc != VX_OK)
+		return imap_result(s, out, rc, "");
+	/* a use is for its owner's programs (RFC 6154 2) */
+	if (!known || (use != 0 && p.account != s->who.account))
 		return imap_no(s, out, "[USEATTR] this use is not known");
-	return verb(s, VX_MAILBOX_CREATE, name, VX_S(""), use, out);
+	return verb(s, VX_MAILBOX_CREATE, p.account, p.name, VX_S(""), use, out);
 }
 
-static int simple(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out,
+int imap_cmd_delete(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	struct imap_place p;
+	vx_slice name;
+	int rc;
+
+	if (!vx_imap_sp(c) || !imap_mailbox_name(s, c, &name) || !vx_cur_end(c))
+		return imap_bad(s, out, "a mailbox is expected");
+	rc = imap_reach(s, name, VX_RIGHT_DELETE, &p);
+	if (rc != VX_OK)
+		return imap_result(s, out, rc, "");
+	return verb(s, VX_MAILBOX_DELETE, p.account, p.name, VX_S(""), 0, out);
+}
+
+/* Names are subscribed to, not mailboxes: nothing is told of what is there. */
+static int subscription(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out,
     enum vx_mailbox_verb what)
 {
 	vx_slice name;
 
 	if (!vx_imap_sp(c) || !imap_mailbox_name(s, c, &name) || !vx_cur_end(c))
 		return imap_bad(s, out, "a mailbox is expected");
-	return verb(s, what, name, VX_S(""), 0, out);
-}
-
-int imap_cmd_delete(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
-{
-	return simple(s, c, out, VX_MAILBOX_DELETE);
+	return verb(s, what, s->who.account, name, VX_S(""), 0, out);
 }
 
 int imap_cmd_subscribe(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
-	return simple(s, c, out, VX_MAILBOX_SUBSCRIBE);
+	return subscription(s, c, out, VX_MAILBOX_SUBSCRIBE);
 }
 
 int imap_cmd_unsubscribe(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
-	return simple(s, c, out, VX_MAILBOX_UNSUBSCRIBE);
+	return subscription(s, c, out, VX_MAILBOX_UNSUBSCRIBE);
+}
+
+/* An account's mailboxes stay its own, and its INBOX where it is. */
+static bool may_be_moved(const struct imap_session *s, const struct imap_place *from,
+    const struct imap_place *to)
+{
+	return from->account == to->account &&
+	       (from->account == s->who.account ||
+		   !vx_slice_eq_nocase(from->name, VX_S("INBOX")));
 }
 
 int imap_cmd_rename(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
+	struct imap_place old, new;
 	vx_slice from, to;
+	int rc;
 
 	if (!vx_imap_sp(c) || !imap_mailbox_name(s, c, &from) || !vx_imap_sp(c) ||
 	    !imap_mailbox_name(s, c, &to) || !vx_cur_end(c))
 		return imap_bad(s, out, "RENAME old new is expected");
-	return verb(s, VX_MAILBOX_RENAME, from, to, 0, out);
+	if (imap_name_is_others(from))
+		rc = imap_reach(s, from, VX_RIGHT_DELETE, &old);
+	else /* a level that is no mailbox can be renamed by its owner */
+		rc = imap_reach_new(s, from, &old);
+	if (rc == VX_OK)
+		rc = imap_reach_new(s, to, &new);
+	if (rc == VX_OK && !may_be_moved(s, &old, &new))
+		rc = VX_EINVAL;
+	if (rc != VX_OK)
+		return imap_result(s, out, rc, "");
+	return verb(s, VX_MAILBOX_RENAME, old.account, old.name, new.name, 0, out);
 }
 
 int imap_cmd_namespace(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
 	(void)c;
-	vx_buf_add_str(out, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	vx_buf_add_str(
+	    out, "* NAMESPACE ((\"\" \"/\")) ((\"" IMAP_OTHERS "/\" \"/\")) NIL\r\n");
 	return imap_ok(s, out, "done");
 }
 
@@ -231,11 +281,14 @@ enum {
 	ST_DELETED,
 	ST_SIZE,
 	ST_MODSEQ,
-	ST_MAILBOXID, /* RFC 8474: no number */
+	ST_MAILBOXID,    /* RFC 8474: no number */
+	ST_APPENDLIMIT,  /* RFC 7889 */
+	ST_DELETED_SIZE, /* RFC 9208 4.1.4 */
 	ST_ITEMS
 };
 static const char *const status_names[ST_ITEMS] = { "MESSAGES", "RECENT", "UIDNEXT",
-	"UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ", "MAILBOXID" };
+	"UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ", "MAILBOXID",
+	"APPENDLIMIT", "DELETED-STORAGE" };
 
 _Static_assert(
     IMAP_STATUS_MESSAGES == 1 << ST_MESSAGES && IMAP_STATUS_UIDNEXT == 1 << ST_UIDNEXT &&
@@ -265,11 +318,40 @@ bool imap_status_items(struct vx_cursor *c, unsigned *items)
 	return vx_cur_char(c, ')');
 }
 
+/* Octets of what EXPUNGE would remove; ends with the last of them. */
+static uint64_t deleted_size(const struct imap_session *s,
+    const struct vx_mailbox_info *m, const struct vx_mailbox_status *st)
+{
+	struct vx_record_query q = { .account = m->account,
+		.mailbox = m->mailbox,
+		.first_uid = 1,
+		.last_uid = UINT32_MAX };
+	struct vx_record records[IMAP_BATCH];
+	uint32_t found = 0;
+	uint64_t octets = 0;
+	size_t count = 0;
+	struct vx_view *v;
+
+	if (st->deleted == 0 || vx_view_begin(s->service->o.store, &v) != VX_OK)
+		return 0;
+	while (found < st->deleted && q.first_uid != 0 &&
+	       vx_records_read(v, &q, records, IMAP_BATCH, &count, &q.first_uid) == VX_OK)
+		for (size_t i = 0; i < count; i++)
+			if ((records[i].flags & VX_FLAG_DELETED) != 0) {
+				octets += records[i].size;
+				found++;
+			}
+	vx_view_end(v);
+	return octets;
+}
+
 void imap_write_status(struct imap_session *s, struct vx_buf *out,
     const struct vx_mailbox_info *m, const struct vx_mailbox_status *st, unsigned items)
 {
 	const uint64_t values[ST_ITEMS] = { st->messages, 0, st->uidnext, st->uidvalidity,
-		st->unseen, st->deleted, st->size, st->highestmodseq, 0 };
+		st->unseen, st->deleted, st->size, st->highestmodseq, 0,
+		s->service->o.message_octets_max,
+		(items >> ST_DELETED_SIZE & 1) != 0 ? deleted_size(s, m, st) : 0 };
 	const char *separator = "";
 
 	vx_buf_add_str(out, "* STATUS ");
@@ -302,6 +384,7 @@ int imap_cmd_status(struct imap_session *s, struct vx_cursor *c, struct vx_buf *
 {
 	struct vx_mailbox_status st;
 	struct vx_mailbox_info info;
+	struct imap_place p;
 	struct vx_view *v;
 	unsigned items;
 	vx_slice name;
@@ -313,9 +396,13 @@ int imap_cmd_status(struct imap_session *s, struct vx_cursor *c, struct vx_buf *
 	rc = vx_view_begin(s->service->o.store, &v);
 	if (rc != VX_OK)
 		return imap_result(s, out, rc, "");
-	rc = vx_mailbox_find(v, s->who.account, name, &info);
+	rc = imap_reach_in(s, v, name, VX_RIGHT_READ, &p);
 	if (rc == VX_OK)
-		rc = vx_mailbox_status(v, s->who.account, info.mailbox, &st);
+		rc = vx_mailbox_status(v, p.account, p.mailbox, &st);
+	if (rc == VX_OK)
+		rc = vx_mailbox_get(v, p.account, p.mailbox, &info);
+	if (rc == VX_OK)
+		rc = imap_shown_name(s, v, &s->arena, &info, &info.name);
 	if (rc == VX_OK)
 		imap_write_status(s, out, &info, &st, items);
 	vx_view_end(v);

@@ -271,8 +271,10 @@ void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges)
 
 	if (s->view.snapshot == NULL || y->active)
 		return;
-	rc = vx_snapshot_take(
-	    s->service->o.store, s->view.account, s->view.mailbox, &fresh);
+	rc = VX_ENOENT;
+	if (imap_view_rights(s))
+		rc = vx_snapshot_take(
+		    s->service->o.store, s->view.account, s->view.mailbox, &fresh);
 	if (rc == VX_ENOENT && !s->closing) {
 		vx_buf_add_str(out, "* BYE the selected mailbox was deleted\r\n");
 		s->closing = true;

@@ -59,12 +59,14 @@ static void write_flag_lists(struct imap_session *s, struct vx_buf *out)
 	vx_buf_add_str(out, "* FLAGS ");
 	vx_imap_write_flags(out, known, names);
 	vx_buf_add_str(out, "\r\n* OK [PERMANENTFLAGS ");
+	known &= imap_flag_mask(s->view.rights);
+	room = room && (s->view.rights & VX_RIGHT_WRITE) != 0;
 	if (s->view.read_only) {
 		vx_buf_add_str(out, "()");
 	} else {
 		vx_imap_write_flags(out, known, names);
 		vx_buf_truncate(out, out->len - 1);
-		vx_buf_add_str(out, room ? " \\*)" : ")");
+		vx_buf_add_str(out, !room ? ")" : known != 0 ? " \\*)" : "\\*)");
 	}
 	vx_buf_add_str(out, "] these can be set\r\n");
 	vx_view_end(v);
@@ -174,14 +176,38 @@ static int write_opening(struct imap_session *s, struct vx_buf *out)
 	return s->answer.result == VX_OK ? resync(s, o, out) : VX_OK;
 }
 
+/* Without any of these a mailbox opens read-only (RFC 4314 5.2). */
+#define CHANGES                                                                          \
+	(VX_RIGHT_INSERT | VX_RIGHT_EXPUNGE | VX_RIGHT_SEEN | VX_RIGHT_DELETED |         \
+	    VX_RIGHT_WRITE)
+
+/* The mailbox of a name, and how it is called. */
+static int reach(
+    struct imap_session *s, vx_slice name, struct imap_place *p, vx_slice *shown)
+{
+	struct vx_mailbox_info info;
+	struct vx_view *v;
+	int rc = vx_view_begin(s->service->o.store, &v);
+
+	if (rc != VX_OK)
+		return rc;
+	rc = imap_reach_in(s, v, name, VX_RIGHT_READ, p);
+	if (rc == VX_OK)
+		rc = vx_mailbox_get(v, p->account, p->mailbox, &info);
+	if (rc == VX_OK)
+		rc = imap_shown_name(s, v, &s->arena, &info, shown);
+	vx_view_end(v);
+	return rc;
+}
+
 static int select_mailbox(struct imap_session *s, vx_slice name, bool read_only,
     struct opening *o, struct vx_buf *out)
 {
 	const struct vx_mailbox_status *st;
 	struct vx_snapshot *snapshot;
-	uint32_t mailbox;
+	struct imap_place p;
 	vx_slice found = { 0 };
-	int rc = imap_find_mailbox(s, name, &mailbox, &found);
+	int rc = reach(s, name, &p, &found);
 
 	if (s->view.snapshot != NULL) {
 		imap_view_close(s);
@@ -189,17 +215,19 @@ static int select_mailbox(struct imap_session *s, vx_slice name, bool read_only,
 	}
 	if (rc == VX_OK)
 		rc = vx_snapshot_take(
-		    s->service->o.store, s->who.account, mailbox, &snapshot);
+		    s->service->o.store, p.account, p.mailbox, &snapshot);
 	if (rc != VX_OK)
 		return imap_result(s, out, rc, "");
 	st = vx_snapshot_status(snapshot);
-	s->view.account = s->who.account;
-	s->view.mailbox = mailbox;
+	s->view.account = p.account;
+	s->view.mailbox = p.mailbox;
+	s->view.rights = p.rights;
 	s->view.snapshot = snapshot;
+	read_only = read_only || (p.rights & CHANGES) == 0;
 	s->view.read_only = read_only;
 	s->view.seen_modseq = s->view.told_modseq = st->highestmodseq;
 	s->view.watch.changed = on_change;
-	(void)vx_watch_add(s->service->o.store, &s->view.watch, s->view.account, mailbox);
+	(void)vx_watch_add(s->service->o.store, &s->view.watch, p.account, p.mailbox);
 	s->state = IMAP_SELECTED;
 	o->name = found;
 	o->asked = name;

@@ -87,6 +87,12 @@ int vx_metadata_next(struct vx_view *v, uint32_t account, uint32_t mailbox, uint
 
 /* --- changing ----------------------------------------------------------------------- */
 
+/* Shared entries belong to nobody. */
+static uint32_t owner_of(const struct vx_metadata_op *op, vx_slice name)
+{
+	return vx_slice_has_prefix_nocase(name, VX_S("/shared/")) ? 0 : op->user;
+}
+
 static int check_place(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
 {
 	struct vx_account_record a;
@@ -102,7 +108,7 @@ static int check_place(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
 }
 
 static int count_entries(
-    struct vx_kv_txn *txn, const struct vx_metadata_op *op, size_t *count)
+    struct vx_kv_txn *txn, const struct vx_metadata_op *op, uint32_t user, size_t *count)
 {
 	struct vx_kv_cursor *c;
 	struct vx_key prefix;
@@ -111,7 +117,7 @@ static int count_entries(
 
 	if (rc != VX_OK)
 		return rc;
-	entry_key(&prefix, op->account, op->mailbox, op->user, vx_slice_of("", 0));
+	entry_key(&prefix, op->account, op->mailbox, user, vx_slice_of("", 0));
 	for (rc = vx_kv_seek(c, vx_key_slice(&prefix), &key, &value);
 	     rc == VX_OK && vx_slice_has_prefix(key, vx_key_slice(&prefix));
 	     rc = vx_kv_next(c, &key, &value))
@@ -120,11 +126,11 @@ static int count_entries(
 	return rc == VX_ENOENT ? VX_OK : rc;
 }
 
-/* Nothing is written before it is known that all can be. */
-static int check_entries(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
+static int check_entries(
+    struct vx_kv_txn *txn, const struct vx_metadata_op *op, uint32_t user)
 {
 	size_t count = 0;
-	int rc = count_entries(txn, op, &count);
+	int rc = count_entries(txn, op, user, &count);
 
 	for (size_t i = 0; i < op->count && rc == VX_OK; i++) {
 		const struct vx_metadata_entry *e = &op->entries[i];
@@ -133,9 +139,9 @@ static int check_entries(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
 
 		if (!vx_metadata_name_ok(e->name) || e->value.len > VX_METADATA_VALUE_MAX)
 			return VX_EINVAL;
-		if (e->value.ptr == NULL)
+		if (e->value.ptr == NULL || owner_of(op, e->name) != user)
 			continue;
-		entry_key(&k, op->account, op->mailbox, op->user, e->name);
+		entry_key(&k, op->account, op->mailbox, user, e->name);
 		rc = vx_kv_get(txn, VX_TREE_STATE, vx_key_slice(&k), &value);
 		count += rc == VX_ENOENT;
 		if (rc == VX_ENOENT)
@@ -152,7 +158,7 @@ static int write_entry(struct vx_kv_txn *txn, const struct vx_metadata_op *op,
 	char *v;
 	int rc;
 
-	entry_key(&k, op->account, op->mailbox, op->user, e->name);
+	entry_key(&k, op->account, op->mailbox, owner_of(op, e->name), e->name);
 	if (e->value.ptr == NULL) {
 		rc = vx_kv_delete(txn, VX_TREE_STATE, vx_key_slice(&k));
 		return rc == VX_ENOENT ? VX_OK : rc;
@@ -184,15 +190,31 @@ static int raise_modseq(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
 	return rc == VX_OK ? vx_account_write(txn, op->account, &a) : rc;
 }
 
+static int write_use(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
+{
+	struct vx_head h;
+	int rc = vx_head_read(txn, op->account, op->mailbox, &h);
+
+	if (rc != VX_OK)
+		return rc;
+	h.special_use = op->special_use;
+	return vx_head_write(txn, op->account, op->mailbox, &h);
+}
+
 static int apply_metadata(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct vx_metadata_op *op = (struct vx_metadata_op *)base;
 	int rc = check_place(txn, op);
 
+	/* nothing is written before it is known that all can be */
 	if (rc == VX_OK)
-		rc = check_entries(txn, op);
+		rc = check_entries(txn, op, 0);
+	if (rc == VX_OK && op->user != 0)
+		rc = check_entries(txn, op, op->user);
 	for (size_t i = 0; i < op->count && rc == VX_OK; i++)
 		rc = write_entry(txn, op, &op->entries[i]);
+	if (rc == VX_OK && op->mailbox != 0 && op->set_use)
+		rc = write_use(txn, op);
 	if (rc == VX_OK && op->mailbox != 0)
 		rc = raise_modseq(txn, op);
 	if (rc == VX_OK)

@@ -209,6 +209,7 @@ static enum vx_box_verdict change_flags(struct vx_box_visit *v, struct vx_record
 		flags = f->bits;
 		break;
 	}
+	flags = (flags & f->op->may) | (r->flags & ~f->op->may);
 	if (flags == r->flags)
 		return VX_BOX_KEPT;
 	r->flags = flags;
@@ -257,7 +258,8 @@ static int apply_flags(struct vx_store_op *base, struct vx_kv_txn *txn)
 void vx_flags_op_init(struct vx_flags_op *op)
 {
 	*op = (struct vx_flags_op){ .op = { .apply = apply_flags, .frees = true },
-		.unchanged_since = UINT64_MAX };
+		.unchanged_since = UINT64_MAX,
+		.may = UINT64_MAX };
 }
 
 /* --- expunge ----------------------------------------------------------------------- */
@@ -437,7 +439,7 @@ static int append_all(struct vx_copy_op *op, struct vx_box *to, const struct tak
 		struct vx_record r = t->records[i];
 		const uint32_t uid = r.uid;
 
-		r.flags = mapped(map, r.flags);
+		r.flags = mapped(map, r.flags & op->may);
 		r.saved_date = now;
 		rc = vx_box_append(to, &r);
 		if (rc == VX_OK)
@@ -502,7 +504,7 @@ static int copy(
 		return rc;
 	op->modseq = to->modseq;
 	for (size_t i = 0; i < t->count; i++)
-		map.used |= t->records[i].flags;
+		map.used |= t->records[i].flags & op->may;
 	rc = map_keywords(from, to, &map);
 	/* MOVE into the mailbox itself gives new UIDs: the old ones are removed below. */
 	if (rc == VX_OK && op->move) {
@@ -540,7 +542,7 @@ static int apply_copy(struct vx_store_op *base, struct vx_kv_txn *txn)
 
 void vx_copy_op_init(struct vx_copy_op *op)
 {
-	*op = (struct vx_copy_op){ .op = { .apply = apply_copy } };
+	*op = (struct vx_copy_op){ .op = { .apply = apply_copy }, .may = UINT64_MAX };
 }
 
 /* --- reaping ------------------------------------------------------------------------ */

@@ -320,6 +320,23 @@ static void log_in(struct play *p, unsigned n, vx_slice name, vx_slice mailbox)
 	vx_buf_reset(&l->out);
 }
 
+/* "@quota alice OCTETS MESSAGES": as vectisctl sets it */
+static void set_quota(struct play *p, vx_slice name, vx_slice octets, vx_slice messages)
+{
+	struct vx_directory_op op;
+	char login[100];
+
+	(void)snprintf(
+	    login, sizeof(login), "%.*s@" HOST_DOMAIN, (int)name.len, name.ptr);
+	vx_directory_op_init(&op, VX_ACCOUNT_SET);
+	op.name = vx_slice_str(login);
+	op.set = VX_SET_QUOTA;
+	if (vx_slice_number(octets, UINT64_MAX / 2, &op.quota_octets) != VX_OK ||
+	    vx_slice_number(messages, UINT64_MAX / 2, &op.quota_messages) != VX_OK ||
+	    vx_store_run(p->host.store, &op.op) != VX_OK)
+		broken(p, "the quota cannot be set");
+}
+
 static void directive(struct play *p, vx_slice text)
 {
 	vx_slice word, arg, more;
@@ -334,6 +351,8 @@ static void directive(struct play *p, vx_slice text)
 			small_mail(p, arg);
 	} else if (vx_slice_eq(word, VX_S("@file"))) {
 		data_file(p, arg, more);
+	} else if (vx_slice_eq(word, VX_S("@quota"))) {
+		set_quota(p, arg, more, text);
 	} else if (vx_slice_number(arg, LINKS, &n) != VX_OK) {
 		broken(p, "what is that?");
 	} else if (vx_slice_eq(word, VX_S("@open"))) {
