@@ -313,6 +313,13 @@ struct vx_delivery_target {
 	uint64_t before, modseq;   /* out: the mailbox's, before and after */
 };
 
+/* A message that another takes the place of (RFC 8508): it is expunged with it. */
+struct vx_replaced {
+	uint32_t account, mailbox, uid; /* uid 0: none */
+	bool gone;                      /* out: it is not there, VX_ENOENT */
+	uint64_t octets;                /* the store's: what quota gets back */
+};
+
 /* The message of op.blob into all targets, atomically. */
 struct vx_deliver_op {
 	struct vx_store_op op;
@@ -325,6 +332,7 @@ struct vx_deliver_op {
 	 */
 	bool all_or_none;
 	bool overfill; /* a mailbox that is not full takes it, even if it is full then */
+	struct vx_replaced replaces; /* with all_or_none only */
 };
 VX_API void vx_deliver_op_init(struct vx_deliver_op *op, struct vx_blob_writer *blob);
 

@@ -46,24 +46,30 @@ static bool literal_at_end(vx_slice line, uint64_t *size, bool *nonsync)
 	return digits.len > 0 && *nonsync;
 }
 
-/* Is the command an APPEND?  "tag SP APPEND SP". */
-static bool is_append(vx_slice command)
+static bool take_word(vx_slice *s, vx_slice word)
 {
-	const size_t sp = vx_slice_find(command, ' ');
-
-	return vx_slice_has_prefix_nocase(
-	    vx_slice_from(command, sp + 1), VX_S("APPEND "));
+	if (!vx_slice_has_prefix_nocase(*s, word))
+		return false;
+	*s = vx_slice_from(*s, word.len);
+	return true;
 }
 
 /*
- * The literal of an APPEND that is its message: everything before it is complete, so
- * the mailbox is there ("tag APPEND mailbox ..."), not itself a literal.
+ * The literal of an APPEND or a REPLACE that is its message: everything before it is
+ * complete, so the mailbox is there ("tag APPEND mailbox ...", "tag UID REPLACE 4
+ * mailbox ..."), not itself a literal.
  */
 static bool is_message(const struct vx_imap_frame *f, vx_slice before)
 {
-	vx_slice rest = vx_slice_from(before, vx_slice_find(before, ' ') + 8);
+	vx_slice rest = vx_slice_from(before, vx_slice_find(before, ' ') + 1);
 
-	return f->authenticated && is_append(before) && vx_slice_trim(rest, " ").len > 0;
+	if (!take_word(&rest, VX_S("APPEND "))) {
+		(void)take_word(&rest, VX_S("UID "));
+		if (!take_word(&rest, VX_S("REPLACE ")))
+			return false;
+		rest = vx_slice_from(rest, vx_slice_find(rest, ' ') + 1);
+	}
+	return f->authenticated && vx_slice_trim(rest, " ").len > 0;
 }
 
 static int too_long(struct vx_imap_frame *f, enum vx_imap_frame_event *event)

@@ -2,9 +2,9 @@
  * frame.h - cut the client's octets into commands: lines with their literals.
  *
  * A command is handed out whole, its literals inside as "{n}" CRLF octets, but for the
- * message of an APPEND, which is handed out piece by piece.  LITERAL- (RFC 7888 5) has
- * clients wait with literals above 4096 octets; those that do not are taken when they
- * fit all the same.
+ * message of an APPEND or REPLACE, which is handed out piece by piece.  After login there
+ * is LITERAL+ (RFC 7888); before it LITERAL- has clients wait with literals above 4096
+ * octets; those that do not are taken when they fit all the same.
  */
 #ifndef VX_IMAP_FRAME_H
 #define VX_IMAP_FRAME_H
@@ -19,10 +19,10 @@
 #define VX_IMAP_HEAD_MAX ((size_t)512) /* of a command that is too long: its tag */
 
 enum vx_imap_frame_event {
-	VX_IMAP_COMMAND, /* command is whole */
-	VX_IMAP_MESSAGE, /* an APPEND up to its message of `size` octets: accept or refuse
-			  */
-	VX_IMAP_OCTETS,  /* of that message */
+	VX_IMAP_COMMAND,  /* command is whole */
+	VX_IMAP_MESSAGE,  /* an APPEND or REPLACE up to its message of `message` octets:
+			     accept or refuse */
+	VX_IMAP_OCTETS,   /* of that message */
 	VX_IMAP_TOO_LONG, /* a line or a literal beyond the limits: say BAD; it was
 			     dropped, but command begins as it did */
 };

@@ -1,4 +1,4 @@
-/* APPEND: the message goes into a blob while it comes, one op files it. */
+/* APPEND and REPLACE: the message goes into a blob while it comes, one op files it. */
 #include "service/imap_notify.h"
 
 #include "vectis/date.h"
@@ -22,15 +22,48 @@ void imap_append_drop(struct imap_session *s)
 	s->append_waits = false;
 }
 
-/* "tag APPEND mailbox [(flags)] ["date"] [UTF8 (~]{n}" */
-static bool parse(struct imap_session *s, struct vx_cursor *c, vx_slice *name)
+/* What a command asks for before its message. */
+struct asked {
+	bool replace;
+	uint32_t number; /* of the message to be replaced; 0: the last */
+	vx_slice name;
+};
+
+/* " number": of the message that goes. */
+static bool parse_number(struct imap_session *s, struct vx_cursor *c, struct asked *a)
 {
-	vx_slice word, date;
+	uint64_t n = 0;
+
+	a->replace = true;
+	if (!vx_imap_sp(c) || ((s->by_uid || !vx_cur_char(c, '*')) &&
+				  (!vx_cur_number(c, UINT32_MAX, &n) || n == 0)))
+		return false;
+	a->number = (uint32_t)n;
+	return true;
+}
+
+/* "tag APPEND", "tag REPLACE number", "tag UID REPLACE number" */
+static bool parse_verb(struct imap_session *s, struct vx_cursor *c, struct asked *a)
+{
+	vx_slice word;
+
+	if (!vx_imap_tag(c, &s->tag) || !vx_imap_sp(c) || !vx_imap_atom(c, &word))
+		return false;
+	s->by_uid = vx_slice_eq_nocase(word, VX_S("UID"));
+	if (s->by_uid && (!vx_imap_sp(c) || !vx_imap_atom(c, &word)))
+		return false;
+	return !vx_slice_eq_nocase(word, VX_S("REPLACE")) || parse_number(s, c, a);
+}
+
+/* verb " mailbox [(flags)] ["date"] [UTF8 (~]{n}" */
+static bool parse(struct imap_session *s, struct vx_cursor *c, struct asked *a)
+{
+	vx_slice date;
 
 	s->append_flags = (struct vx_imap_flags){ 0 };
 	s->append_date = INT64_MIN;
-	if (!vx_imap_tag(c, &s->tag) || !vx_imap_sp(c) || !vx_imap_atom(c, &word) ||
-	    !vx_imap_sp(c) || !imap_mailbox_name(s, c, name) || !vx_imap_sp(c))
+	if (!parse_verb(s, c, a) || !vx_imap_sp(c) ||
+	    !imap_mailbox_name(s, c, &a->name) || !vx_imap_sp(c))
 		return false;
 	if (vx_cur_peek(c) == '(' &&
 	    (!vx_imap_flags(c, &s->arena, true, &s->append_flags) || !vx_imap_sp(c)))
@@ -44,23 +77,56 @@ static bool parse(struct imap_session *s, struct vx_cursor *c, vx_slice *name)
 	return vx_cur_char(c, '{') && (!s->append_utf8 || s->append_binary);
 }
 
+/* The UID of the message that goes; VX_OK, or the refusal was written (VX_DONE). */
+static int find_replaced(
+    struct imap_session *s, const struct asked *a, struct vx_buf *out)
+{
+	const unsigned remove = VX_RIGHT_DELETED | VX_RIGHT_EXPUNGE; /* RFC 8508 4.1 */
+	const struct vx_snapshot *snap = s->view.snapshot;
+	uint32_t seq;
+
+	if (s->state != IMAP_SELECTED) {
+		(void)imap_bad(s, out, "select a mailbox first");
+		return VX_DONE;
+	}
+	seq = s->by_uid        ? vx_snapshot_seq(snap, a->number)
+	      : a->number == 0 ? vx_snapshot_count(snap)
+			       : a->number;
+	s->append_replaces = seq == 0 ? 0 : vx_snapshot_uid(snap, seq);
+	if (s->view.read_only)
+		(void)imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
+	else if ((s->view.rights & remove) != remove)
+		(void)imap_result(s, out, VX_EACCES, "");
+	else if (s->append_replaces == 0 && s->by_uid)
+		(void)imap_no(s, out, "there is no message with this UID");
+	else if (s->append_replaces == 0)
+		(void)imap_bad(s, out, "there are not so many messages");
+	else
+		return VX_OK;
+	return VX_DONE;
+}
+
 /* VX_OK, or the refusal was written. */
-static int check(struct imap_session *s, vx_slice name, uint64_t size, struct vx_buf *out)
+static int check(
+    struct imap_session *s, const struct asked *a, uint64_t size, struct vx_buf *out)
 {
 	struct imap_place p;
 	int rc;
 
+	s->append_replaces = 0;
 	if (s->state == IMAP_EARLY) {
 		(void)imap_bad(s, out, "log in first");
+	} else if (a->replace && find_replaced(s, a, out) != VX_OK) {
+		return VX_DONE;
 	} else if (size == 0) {
 		(void)imap_no(s, out, "[CANNOT] an empty message cannot be kept");
 	} else if (size > s->service->o.message_octets_max) {
 		(void)imap_no(
 		    s, out, "[TOOBIG] the message is larger than this server takes");
-	} else if ((rc = imap_reach(s, name, VX_RIGHT_INSERT, &p)) == VX_EACCES) {
+	} else if ((rc = imap_reach(s, a->name, VX_RIGHT_INSERT, &p)) == VX_EACCES) {
 		(void)imap_result(s, out, rc, "");
 	} else if (rc != VX_OK) {
-		(void)imap_no_target(s, out, name);
+		(void)imap_no_target(s, out, a->name);
 	} else {
 		const uint64_t may = imap_flag_mask(p.rights);
 
@@ -76,8 +142,9 @@ static int check(struct imap_session *s, vx_slice name, uint64_t size, struct vx
 
 int imap_append_begin(struct imap_session *s, struct vx_buf *out, uint64_t size)
 {
+	struct asked asked = { 0 };
 	struct vx_cursor c;
-	vx_slice name, line;
+	vx_slice line;
 	int rc;
 
 	if (s->busy ==
@@ -96,12 +163,11 @@ int imap_append_begin(struct imap_session *s, struct vx_buf *out, uint64_t size)
 		return rc;
 	s->append_prefix = line.len;
 	c = vx_cursor_of(line);
-	if (!parse(s, &c, &name)) {
-		(void)imap_bad(
-		    s, out, "APPEND mailbox (flags) \"date\" message is expected");
+	if (!parse(s, &c, &asked)) {
+		(void)imap_bad(s, out, "mailbox (flags) \"date\" message are expected");
 		rc = VX_DONE;
 	} else {
-		rc = check(s, name, size, out);
+		rc = check(s, &asked, size, out);
 	}
 	if (rc == VX_OK) {
 		rc = vx_blob_writer_new(s->service->o.store, &s->writer);
@@ -142,15 +208,30 @@ static void release(struct imap_task *t)
 	vx_blob_writer_free(t->data);
 }
 
+/* REPLACE tells it before the EXPUNGE (RFC 8508 4.3). */
+static int replaced(struct imap_session *s, struct vx_buf *out)
+{
+	const struct vx_delivery_target *target = s->answer.task->u.deliver.targets;
+
+	vx_buf_printf(
+	    out, "* OK [APPENDUID %u %u] filed\r\n", target->uidvalidity, target->uid);
+	return VX_OK;
+}
+
 /* "a OK [APPENDUID 38505 3955] ..." (RFC 4315 3) */
 static int tell_uid(struct imap_session *s, struct vx_buf *out)
 {
-	const struct vx_delivery_target *target = s->answer.task->u.deliver.targets;
+	const struct vx_deliver_op *op = &s->answer.task->u.deliver;
+	const struct vx_delivery_target *target = op->targets;
 	char text[96];
 	int rc = s->answer.result;
 
 	if (rc == VX_OK)
 		rc = target->result;
+	if (rc == VX_OK && op->replaces.uid != 0)
+		return imap_ok(s, out, "replaced");
+	if (op->replaces.gone)
+		return imap_no(s, out, "[EXPUNGEISSUED] the message to replace is gone");
 	if (rc == VX_ENOENT)
 		return imap_no(s, out, "[TRYCREATE] no such mailbox");
 	(void)snprintf(text, sizeof(text), "[APPENDUID %u %u] filed", target->uidvalidity,
@@ -168,11 +249,14 @@ static int appended(struct imap_session *s, struct imap_task *t, struct vx_buf *
 		    (struct vx_uid_range){ to->uid, to->uid });
 		imap_notify_own(s, to->account, to->mailbox, to->before, to->modseq);
 	}
-	return imap_answer(s, &(struct imap_answer){ .sync = true,
-				  .expunges = true,
-				  .result = t->result,
-				  .tail = tell_uid,
-				  .task = t });
+	return imap_answer(
+	    s, &(struct imap_answer){ .sync = true,
+		   .expunges = true,
+		   .result = t->result,
+		   .body = t->result == VX_OK && t->u.deliver.replaces.uid != 0 ? replaced
+										: NULL,
+		   .tail = tell_uid,
+		   .task = t });
 }
 
 static int submit(struct imap_session *s, struct vx_buf *out)
@@ -203,6 +287,10 @@ static int submit(struct imap_session *s, struct vx_buf *out)
 	t->u.deliver.targets = target;
 	t->u.deliver.target_count = 1;
 	t->u.deliver.all_or_none = true;
+	if (s->append_replaces != 0)
+		t->u.deliver.replaces = (struct vx_replaced){ .account = s->view.account,
+			.mailbox = s->view.mailbox,
+			.uid = s->append_replaces };
 	if (date == INT64_MIN)
 		date = loop->now_s(loop);
 	t->u.deliver.internal_date = date < 0            ? 0
@@ -229,6 +317,13 @@ int imap_cmd_append(struct imap_session *s, struct vx_cursor *c, struct vx_buf *
 {
 	(void)c;
 	return imap_bad(s, out, "APPEND mailbox (flags) \"date\" message is expected");
+}
+
+int imap_cmd_replace(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	(void)c;
+	return imap_bad(
+	    s, out, "REPLACE number mailbox (flags) \"date\" message is expected");
 }
 
 int imap_append_end(struct imap_session *s, struct vx_buf *out)

@@ -1,5 +1,5 @@
 /* The tables of commands and capabilities, and the commands that need no mailbox. */
-#include "service/imap_int.h"
+#include "service/imap_notify.h"
 
 /* --- states ---------------------------------------------------------------------- */
 
@@ -30,7 +30,8 @@ static const struct capability {
 } capabilities[] = {
 	{ "IMAP4rev1", ANY, IMAP_ENABLE_NONE },
 	{ "IMAP4rev2", ANY, IMAP_REV2 },
-	{ "LITERAL-", ANY, IMAP_ENABLE_NONE },
+	{ "LITERAL-", IN_CLEAR | IN_EARLY, IMAP_ENABLE_NONE },
+	{ "LITERAL+", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "ID", ANY, IMAP_ENABLE_NONE },
 	{ "STARTTLS", IN_CLEAR, IMAP_ENABLE_NONE },
 	{ "LOGINDISABLED", IN_CLEAR, IMAP_ENABLE_NONE },
@@ -73,6 +74,8 @@ static const struct capability {
 	{ "PREVIEW", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "SAVEDATE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "OBJECTID", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "REPLACE", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "UNAUTHENTICATE", LOGGED_IN | NOT_ZIPPED, IMAP_ENABLE_NONE },
 	{ "COMPRESS=DEFLATE", LOGGED_IN | NOT_ZIPPED, IMAP_ENABLE_NONE },
 };
 #define CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
@@ -184,6 +187,30 @@ static int cmd_compress(struct imap_session *s, struct vx_cursor *c, struct vx_b
 	return imap_ok(s, out, "DEFLATE active");
 }
 
+/*
+ * RFC 8437: back to where it was before login; only TLS stays.  Under COMPRESS it is not
+ * offered: where the layers end is not told apart from data there.
+ */
+static int cmd_unauthenticate(
+    struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
+{
+	struct vx_loop *loop = s->base.host->loop;
+
+	(void)c;
+	if (s->zip != NULL)
+		return imap_bad(s, out, "not while DEFLATE is active");
+	imap_view_close(s);
+	imap_notify_free(s->notify);
+	s->notify = NULL;
+	memset(s->enabled, 0, sizeof(s->enabled));
+	vx_sasl_done(&s->sasl);
+	s->who = (struct vx_auth_result){ 0 };
+	s->state = IMAP_EARLY;
+	s->frame.authenticated = false;
+	s->opened_ms = loop->now_ms(loop);
+	return imap_ok(s, out, "log in again");
+}
+
 /* --- IDLE ------------------------------------------------------------------------ */
 
 static int idling(struct imap_session *s, struct vx_buf *out)
@@ -241,6 +268,8 @@ static const struct command {
 	{ "LSUB", imap_cmd_lsub, LOGGED_IN, ARGS },
 	{ "STATUS", imap_cmd_status, LOGGED_IN, ARGS },
 	{ "APPEND", imap_cmd_append, LOGGED_IN, ARGS },
+	{ "REPLACE", imap_cmd_replace, IN_SELECTED, ARGS | UID_TOO },
+	{ "UNAUTHENTICATE", cmd_unauthenticate, LOGGED_IN, 0 },
 	{ "NAMESPACE", imap_cmd_namespace, LOGGED_IN, 0 },
 	{ "GETACL", imap_cmd_getacl, LOGGED_IN, ARGS },
 	{ "SETACL", imap_cmd_setacl, LOGGED_IN, ARGS },

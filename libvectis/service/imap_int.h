@@ -218,6 +218,7 @@ struct imap_session {
 	/* APPEND */
 	struct vx_blob_writer *writer; /* own */
 	uint32_t append_account, append_mailbox;
+	uint32_t append_replaces; /* REPLACE: the UID that goes; 0: APPEND */
 	struct vx_imap_flags append_flags;
 	int64_t append_date;
 	size_t append_prefix; /* octets of the command before the message */
@@ -282,11 +283,11 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_list, imap_cmd_lsub, imap_cmd_status, imap_cmd_create, imap_cmd_delete,
     imap_cmd_rename, imap_cmd_subscribe, imap_cmd_unsubscribe, imap_cmd_namespace,
     imap_cmd_fetch, imap_cmd_store, imap_cmd_copy, imap_cmd_move, imap_cmd_expunge,
-    imap_cmd_search, imap_cmd_sort, imap_cmd_thread, imap_cmd_append, imap_cmd_check,
-    imap_cmd_login, imap_cmd_authenticate, imap_cmd_notify, imap_cmd_getacl,
-    imap_cmd_setacl, imap_cmd_deleteacl, imap_cmd_listrights, imap_cmd_myrights,
-    imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_setquota, imap_cmd_getmetadata,
-    imap_cmd_setmetadata;
+    imap_cmd_search, imap_cmd_sort, imap_cmd_thread, imap_cmd_append, imap_cmd_replace,
+    imap_cmd_check, imap_cmd_login, imap_cmd_authenticate, imap_cmd_notify,
+    imap_cmd_getacl, imap_cmd_setacl, imap_cmd_deleteacl, imap_cmd_listrights,
+    imap_cmd_myrights, imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_setquota,
+    imap_cmd_getmetadata, imap_cmd_setmetadata;
 
 bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out);
 /* The same of a name that was read already, into an arena; INBOX in capitals. */

@@ -25,11 +25,18 @@ static int open_target(const struct vx_deliver_op *op, struct vx_kv_txn *txn,
     const struct vx_delivery_target *t, struct vx_box *b)
 {
 	const uint64_t size = op->overfill ? 1 : op->op.blob->size;
+	const struct vx_replaced *old = &op->replaces;
 	int rc = vx_box_open(txn, t->account, t->mailbox == 0 ? INBOX_ID : t->mailbox, b);
+	struct vx_account_record a;
 
-	if (rc == VX_OK && over_quota(&b->a, size, 1))
-		rc = VX_EQUOTA;
-	return rc;
+	if (rc != VX_OK)
+		return rc;
+	a = b->a;
+	if (old->octets > 0 && old->account == t->account) { /* only the net use counts */
+		a.used_octets -= old->octets;
+		a.used_messages--;
+	}
+	return over_quota(&a, size, 1) ? VX_EQUOTA : VX_OK;
 }
 
 static uint32_t small_size(uint64_t size)
@@ -133,11 +140,18 @@ static int file_all(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_b
 	return rc;
 }
 
+static int replace(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_box *b);
+
 static int apply_deliver(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct vx_deliver_op *op = (struct vx_deliver_op *)base;
 	struct vx_box *b = vx_alloc(sizeof(*b));
-	int rc = b == NULL ? VX_ENOMEM : file_all(op, txn, b);
+	int rc = b == NULL ? VX_ENOMEM : VX_OK;
+
+	if (rc == VX_OK && op->replaces.uid != 0)
+		rc = replace(op, txn, b);
+	if (rc == VX_OK)
+		rc = file_all(op, txn, b);
 
 	vx_free(b);
 	return rc;
@@ -369,6 +383,43 @@ void vx_expunge_op_init(struct vx_expunge_op *op)
 {
 	*op = (struct vx_expunge_op){ .op = { .apply = apply_expunge, .frees = true },
 		.deleted_only = true };
+}
+
+/* --- replace ----------------------------------------------------------------------- */
+
+/* The old message goes, when the new one would be taken: then that is filed. */
+static int replace(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_box *b)
+{
+	struct vx_replaced *old = &op->replaces;
+	const struct vx_uid_range uid = { old->uid, old->uid };
+	struct taken t = { .v = { .ranges = &uid,
+			       .range_count = 1,
+			       .limit = VX_STORE_SLICE_RECORDS,
+			       .visit = take_record },
+		.keep = true };
+	uint32_t from = 0;
+	int rc = vx_box_open(txn, old->account, old->mailbox, b);
+
+	old->octets = 0;
+	if (rc == VX_OK)
+		rc = vx_box_visit(b, &t.v, &from);
+	old->gone = rc == VX_ENOENT || (rc == VX_OK && t.count == 0);
+	if (rc == VX_OK && (old->gone || t.failed))
+		rc = old->gone ? VX_ENOENT : VX_ENOMEM;
+	if (rc == VX_OK) {
+		old->octets = t.records[0].size;
+		rc = all_would_take(op, txn, b);
+		old->octets = 0;
+	}
+	t.keep = false;
+	t.count = 0;
+	from = 0;
+	if (rc == VX_OK)
+		rc = vx_box_open(txn, old->account, old->mailbox, b);
+	if (rc == VX_OK)
+		rc = expunge(b, &t, &from);
+	vx_free(t.records);
+	return rc;
 }
 
 /* --- copy, move --------------------------------------------------------------------- */

@@ -144,8 +144,9 @@ class Imap(unittest.TestCase):
         self.refused(c, f'LOGIN alice@{DOMAIN} {PASSWORD}', 'BAD')
         self.refused(c, 'FETCH 1 FLAGS', 'BAD')
         for word in ('IDLE', 'NAMESPACE', 'UIDPLUS', 'MOVE', 'SPECIAL-USE', 'ENABLE', 'ID',
-                     'LITERAL-', 'UNSELECT', 'ESEARCH', 'STATUS=SIZE'):
-            self.assertRegex(self.ok(c, 'CAPABILITY'), rf' {word}[ \r]')
+                     'LITERAL+', 'REPLACE', 'UNAUTHENTICATE', 'UNSELECT', 'ESEARCH',
+                     'STATUS=SIZE'):
+            self.assertRegex(self.ok(c, 'CAPABILITY'), rf' {re.escape(word)}[ \r]')
         self.assertIn('* BYE', self.ok(c, 'LOGOUT'))
         self.assertEqual(c.response(), b'')
 

@@ -137,6 +137,59 @@ START_TEST(quota_refuses_and_leaves_others_alone)
 }
 END_TEST
 
+static int replace_with(struct fixture *f, uint32_t uid, size_t octets, bool *gone)
+{
+	struct vx_delivery_target t = { .account = 2 };
+	struct vx_blob_writer *w;
+	struct vx_deliver_op op;
+	char text[200];
+	int rc;
+
+	memset(text, 'x', sizeof(text));
+	vxt_assert_ok(vx_blob_writer_new(f->store, &w));
+	vxt_assert_ok(vx_blob_writer_add(w, vx_slice_of(text, octets)));
+	vx_deliver_op_init(&op, w);
+	op.targets = &t;
+	op.target_count = 1;
+	op.all_or_none = true;
+	op.replaces = (struct vx_replaced){ .account = 2, .mailbox = 1, .uid = uid };
+	if (uid == 0)
+		op.replaces = (struct vx_replaced){ 0 };
+	rc = vx_store_run(f->store, &op.op);
+	*gone = op.replaces.gone;
+	vx_blob_writer_free(w);
+	return rc;
+}
+
+START_TEST(a_message_takes_the_place_of_another_at_once)
+{
+	const struct vx_quota small = { .limit_octets = 100, .limit_messages = 1 };
+	struct vx_mailbox_status st;
+	struct vx_view *v;
+	struct fixture f;
+	bool gone;
+
+	fixture_open(&f);
+	fixture_account(&f, 2, &small);
+	vxt_assert_ok(replace_with(&f, 0, 80, &gone));
+	ck_assert_int_eq(replace_with(&f, 0, 10, &gone), VX_EQUOTA);
+	/* only the net use counts (RFC 8508 3.4) */
+	vxt_assert_ok(replace_with(&f, 1, 100, &gone));
+	/* refused: the old one stays */
+	ck_assert_int_eq(replace_with(&f, 2, 101, &gone), VX_EQUOTA);
+	ck_assert(!gone);
+	ck_assert_int_eq(replace_with(&f, 1, 10, &gone), VX_ENOENT);
+	ck_assert(gone);
+	vxt_assert_ok(vx_view_begin(f.store, &v));
+	vxt_assert_ok(vx_mailbox_status(v, 2, 1, &st));
+	vx_view_end(v);
+	ck_assert_uint_eq(st.messages, 1);
+	ck_assert_uint_eq(st.size, 100);
+	ck_assert_uint_eq(st.uidnext, 3);
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(two_copies_that_are_too_much_together_are_refused_together)
 {
 	const struct vx_quota small = { .limit_octets = 30 };
@@ -289,7 +342,7 @@ END_TEST
 VXT_SUITE(test_ops, "ops", special_mailboxes_are_there_and_names_are_checked,
     renaming_takes_the_children_along, renaming_inbox_moves_its_messages,
     a_name_made_again_has_another_uidvalidity, a_deleted_mailbox_takes_nothing,
-    quota_refuses_and_leaves_others_alone,
+    quota_refuses_and_leaves_others_alone, a_message_takes_the_place_of_another_at_once,
     two_copies_that_are_too_much_together_are_refused_together,
     a_removed_account_leaves_nothing, unchanged_since_refuses_what_changed,
     keywords_have_names_and_a_limit)
