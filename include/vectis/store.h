@@ -308,6 +308,9 @@ struct vx_delivery_target {
 	uint32_t mailbox; /* 0: INBOX */
 	uint64_t flags;   /* system flags */
 	struct vx_keyword_list keywords;
+	/* out: 80 or 95: so many percent of the quota are used now, and its owner was not
+	 * told yet */
+	unsigned quota_due;
 	int result;                /* out: VX_OK, VX_ENOENT, VX_EQUOTA, VX_ELIMIT */
 	uint32_t uid, uidvalidity; /* out */
 	uint64_t before, modseq;   /* out: the mailbox's, before and after */
@@ -331,6 +334,11 @@ struct vx_deliver_op {
 	 * others are filed, op.result is VX_OK when at least one was.  true: all or none.
 	 */
 	bool all_or_none;
+	/*
+	 * The message is the notice that 80 or 95 percent are used: filed whatever the
+	 * quota is, once; VX_ECONFLICT when it was told already or is so no more (MB-18).
+	 */
+	unsigned quota_notice;
 	bool overfill; /* a mailbox that is not full takes it, even if it is full then */
 	struct vx_replaced replaces; /* with all_or_none only */
 };
@@ -389,7 +397,8 @@ struct vx_copy_op {
 	struct vx_arena *arena;
 	struct vx_uid_range *from_uids, *to_uids; /* out: COPYUID, in step */
 	size_t from_count, to_count;
-	uint32_t uidvalidity;    /* out: of the target */
+	unsigned quota_due;   /* out: of the target's account, see vx_delivery_target */
+	uint32_t uidvalidity; /* out: of the target */
 	uint64_t before, modseq; /* out: the target's, before and after */
 };
 VX_API void vx_copy_op_init(struct vx_copy_op *op);

@@ -3,6 +3,7 @@
  * another account.  What is not shared is never told from what is not there.
  */
 #include "service/imap_int.h"
+#include "service/quota_notice.h"
 #include "vectis/directory.h"
 
 static const vx_slice others = VX_SLICE_INIT(IMAP_OTHERS "/");
@@ -180,4 +181,17 @@ int imap_shown_name(struct imap_session *s, struct vx_view *v, struct vx_arena *
 	}
 	vx_buf_done(&name);
 	return rc;
+}
+
+void imap_quota_due(struct imap_session *s, uint32_t account, unsigned percent)
+{
+	const struct vx_imap_service_options *o = &s->service->o;
+	struct vx_loop *loop = s->base.host->loop;
+	const struct vx_quota_notice n = { .store = o->store,
+		.log = o->log,
+		.hostname = o->hostname,
+		.now_s = loop->now_s(loop) };
+
+	if (percent != 0)
+		vx_quota_notice_send(&n, account, percent);
 }

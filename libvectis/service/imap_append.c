@@ -245,6 +245,7 @@ static int appended(struct imap_session *s, struct imap_task *t, struct vx_buf *
 
 	(void)out;
 	if (t->result == VX_OK) {
+		imap_quota_due(s, to->account, to->quota_due);
 		imap_view_own(s, to->account, to->mailbox,
 		    (struct vx_uid_range){ to->uid, to->uid });
 		imap_notify_own(s, to->account, to->mailbox, to->before, to->modseq);

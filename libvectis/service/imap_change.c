@@ -286,6 +286,7 @@ static int copy_finish(struct imap_session *s, struct imap_task *t, struct vx_bu
 		a.tail = target_went;
 	a.own = op->move;
 	if (t->result == VX_OK) {
+		imap_quota_due(s, op->to_account, op->quota_due);
 		for (size_t i = 0; i < op->to_count; i++)
 			imap_view_own(s, op->to_account, op->to_mailbox, op->to_uids[i]);
 		imap_notify_own(

@@ -296,6 +296,11 @@ static const struct command {
 	{ "THREAD", imap_cmd_thread, IN_SELECTED, ARGS | UID_TOO },
 };
 
+const char *imap_command_name(size_t i)
+{
+	return i < sizeof(commands) / sizeof(commands[0]) ? commands[i].name : NULL;
+}
+
 static const struct command *find_command(vx_slice name)
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

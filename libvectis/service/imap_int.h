@@ -252,6 +252,7 @@ bool imap_tired(const struct imap_session *s);
 int imap_run_command(struct imap_session *s, vx_slice line, struct vx_buf *out);
 /* "DONE" while IDLE is under way. */
 int imap_end_idle(struct imap_session *s, vx_slice line, struct vx_buf *out);
+const char *imap_command_name(size_t i); /* of the table; NULL: no more.  For tests */
 void imap_write_capability(const struct imap_session *s, struct vx_buf *out);
 /* A line while AUTHENTICATE is under way. */
 int imap_sasl_response(struct imap_session *s, vx_slice line, struct vx_buf *out);
@@ -334,6 +335,8 @@ bool imap_name_is_others(vx_slice name);
 /* How this session calls a mailbox, in the arena. */
 int imap_shown_name(struct imap_session *s, struct vx_view *v, struct vx_arena *arena,
     const struct vx_mailbox_info *m, vx_slice *out);
+/* So many percent of an account's quota are used now: tell its owner; 0: nothing. */
+void imap_quota_due(struct imap_session *s, uint32_t account, unsigned percent);
 /* "* MYRIGHTS name rights" */
 void imap_write_myrights(
     struct imap_session *s, vx_slice name, unsigned rights, struct vx_buf *out);

@@ -15,8 +15,9 @@ struct smtp_session;
 
 /* A message on its way: it may outlive its session while its op is under way. */
 struct smtp_txn {
-	struct vx_deliver_op op;      /* first: the op's done finds the rest */
-	struct smtp_session *session; /* NULL: it ended meanwhile */
+	struct vx_deliver_op op;         /* first: the op's done finds the rest */
+	struct smtp_session *session;    /* NULL: it ended meanwhile */
+	struct vx_smtp_service *service; /* outlives it */
 	bool under_way;
 	struct vx_arena arena;
 	struct vx_buf sender; /* own */

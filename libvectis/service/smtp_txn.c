@@ -2,6 +2,7 @@
 #include "base/chars.h"
 #include "base/encode.h"
 #include "base/mem.h"
+#include "service/quota_notice.h"
 #include "service/smtp_int.h"
 #include "vectis/crypto.h"
 #include "vectis/date.h"
@@ -30,6 +31,7 @@ int vx_smtp_txn_new(
 	if (t == NULL)
 		return VX_ENOMEM;
 	t->session = s;
+	t->service = s->service;
 	vx_arena_init(&t->arena, TXN_ARENA_MAX);
 	vx_buf_init(&t->sender, VX_SMTP_PATH_MAX);
 	vx_buf_init(&t->field, FIELD_NAME_MAX);
@@ -221,12 +223,29 @@ int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets)
 
 /* --- the end --------------------------------------------------------------------- */
 
+/* A mailbox that is nearly full now says so (MB-18). */
+static void tell_quotas(const struct smtp_txn *t)
+{
+	const struct vx_smtp_service_options *o = &t->service->o;
+	const struct vx_quota_notice n = { .store = o->store,
+		.log = o->log,
+		.hostname = o->hostname,
+		.now_s = t->op.internal_date };
+
+	for (size_t k = 0; k < t->count; k++)
+		if (t->targets[k].result == VX_OK && t->targets[k].quota_due != 0)
+			vx_quota_notice_send(
+			    &n, t->targets[k].account, t->targets[k].quota_due);
+}
+
 static void delivered(struct vx_store_op *op)
 {
 	struct smtp_txn *t = (struct smtp_txn *)op;
 	struct smtp_session *s = t->session;
 
 	t->under_way = false;
+	if (op->result == VX_OK)
+		tell_quotas(t);
 	if (s == NULL) {
 		destroy(t);
 		return;

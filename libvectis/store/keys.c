@@ -106,8 +106,25 @@ int vx_meta_set(struct vx_kv_txn *txn, const char *name, uint64_t next)
 /* --- account ---------------------------------------------------------------------- */
 
 enum {
-	ACCOUNT_OCTETS = 56
+	ACCOUNT_OCTETS = 56,
+	ACCOUNT_TOLD = 2 /* in the header: one of its own octets */
 };
+
+static unsigned percent(uint64_t used, uint64_t limit)
+{
+	if (limit == 0)
+		return 0;
+	return used >= limit ? 100 : (unsigned)((double)used / (double)limit * 100);
+}
+
+unsigned vx_account_level(const struct vx_account_record *r)
+{
+	const unsigned octets = percent(r->used_octets, r->limit_octets),
+		       messages = percent(r->used_messages, r->limit_messages);
+	const unsigned most = octets > messages ? octets : messages;
+
+	return most >= 95 ? 95 : most >= 80 ? 80 : 0;
+}
 
 int vx_account_read(
     struct vx_kv_txn *txn, uint32_t account, struct vx_account_record *out)
@@ -130,6 +147,7 @@ int vx_account_read(
 		.next_mailbox = vx_get_le32(v.ptr + 40),
 		.last_uidvalidity = vx_get_le32(v.ptr + 44),
 		.modseq = vx_get_le64(v.ptr + 48),
+		.told = (uint8_t)v.ptr[ACCOUNT_TOLD],
 	};
 	return VX_OK;
 }
@@ -138,8 +156,11 @@ int vx_account_write(
     struct vx_kv_txn *txn, uint32_t account, const struct vx_account_record *r)
 {
 	char v[ACCOUNT_OCTETS] = { 0 };
+	const unsigned level = vx_account_level(r);
 	struct vx_key k;
 
+	/* below a threshold again: the next crossing is told again */
+	v[ACCOUNT_TOLD] = (char)(r->told > level ? level : r->told);
 	vx_key_state(&k, account, 0, VX_KIND_ACCOUNT);
 	vx_put_le64(v + 8, r->used_octets);
 	vx_put_le64(v + 16, r->used_messages);

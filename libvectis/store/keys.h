@@ -62,7 +62,10 @@ struct vx_account_record {
 	uint32_t next_mailbox; /* 0: the account was removed, its mailboxes are swept */
 	uint32_t last_uidvalidity;
 	uint64_t modseq;
+	uint8_t told; /* quota notice: 0, 80 or 95; falls with what is used */
 };
+/* What a notice would be about: 0, 80 or 95 percent (MB-18). */
+unsigned vx_account_level(const struct vx_account_record *r);
 int vx_account_read(
     struct vx_kv_txn *txn, uint32_t account, struct vx_account_record *out);
 int vx_account_write(

@@ -31,6 +31,13 @@ static int open_target(const struct vx_deliver_op *op, struct vx_kv_txn *txn,
 
 	if (rc != VX_OK)
 		return rc;
+	if (op->quota_notice != 0) {
+		if (b->a.told >= op->quota_notice ||
+		    vx_account_level(&b->a) < op->quota_notice)
+			return VX_ECONFLICT;
+		b->a.told = (uint8_t)op->quota_notice;
+		return VX_OK;
+	}
 	a = b->a;
 	if (old->octets > 0 && old->account == t->account) { /* only the net use counts */
 		a.used_octets -= old->octets;
@@ -42,6 +49,13 @@ static int open_target(const struct vx_deliver_op *op, struct vx_kv_txn *txn,
 static uint32_t small_size(uint64_t size)
 {
 	return size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+}
+
+static unsigned quota_due(const struct vx_account_record *a)
+{
+	const unsigned level = vx_account_level(a);
+
+	return level > a->told ? level : 0;
 }
 
 static int file_one(struct vx_deliver_op *op, struct vx_kv_txn *txn,
@@ -67,6 +81,7 @@ static int file_one(struct vx_deliver_op *op, struct vx_kv_txn *txn,
 	t->uidvalidity = b->h.s.uidvalidity;
 	t->before = b->h.s.highestmodseq;
 	t->modseq = b->modseq;
+	t->quota_due = quota_due(&b->a);
 	return vx_box_close(b);
 }
 
@@ -549,6 +564,7 @@ static int copy(
 	if (rc == VX_OK)
 		rc = check_copy(op, to, t);
 	op->from_count = op->to_count = 0;
+	op->quota_due = 0;
 	op->uidvalidity = to->h.s.uidvalidity;
 	op->before = op->modseq = to->h.s.highestmodseq;
 	if (rc != VX_OK || t->count == 0)
@@ -567,6 +583,7 @@ static int copy(
 	}
 	if (rc == VX_OK)
 		rc = append_all(op, to, t, &map);
+	op->quota_due = quota_due(&to->a);
 	return rc == VX_OK ? vx_box_close(to) : rc;
 }
 

@@ -9,3 +9,5 @@ TESTS += $(daemon_tests)
 EXTRA_DIST += $(daemon_tests) %D%/harness.py %D%/instance.py %D%/run.py
 TESTS += %D%/test_search.py
 EXTRA_DIST += %D%/test_search.py
+TESTS += %D%/test_sharing.py
+EXTRA_DIST += %D%/test_sharing.py

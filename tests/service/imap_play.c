@@ -337,6 +337,14 @@ static void set_quota(struct play *p, vx_slice name, vx_slice octets, vx_slice m
 		broken(p, "the quota cannot be set");
 }
 
+/* "@commits": what nobody waits for is done when an op behind it is. */
+static int apply_nothing(struct vx_store_op *op, struct vx_kv_txn *txn)
+{
+	(void)op;
+	(void)txn;
+	return VX_OK;
+}
+
 static void directive(struct play *p, vx_slice text)
 {
 	vx_slice word, arg, more;
@@ -353,6 +361,11 @@ static void directive(struct play *p, vx_slice text)
 		data_file(p, arg, more);
 	} else if (vx_slice_eq(word, VX_S("@quota"))) {
 		set_quota(p, arg, more, text);
+	} else if (vx_slice_eq(word, VX_S("@commits"))) {
+		struct vx_store_op after = { .apply = apply_nothing };
+
+		if (vx_store_run(p->host.store, &after) != VX_OK)
+			broken(p, "the store does not answer");
 	} else if (vx_slice_number(arg, LINKS, &n) != VX_OK) {
 		broken(p, "what is that?");
 	} else if (vx_slice_eq(word, VX_S("@open"))) {

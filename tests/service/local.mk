@@ -21,7 +21,7 @@ EXTRA_DIST += tests/data/pop3_service
 check_PROGRAMS += check_imap_service
 TESTS += check_imap_service
 check_imap_service_SOURCES = %D%/check_imap_service.c %D%/host.c %D%/host.h \
-	%D%/test_limits.c %D%/test_progress.c %D%/test_qresync.c %D%/test_sort.c %D%/test_transcripts.c %D%/imap_play.c %D%/imap_play.h
+	%D%/test_limits.c %D%/test_progress.c %D%/test_qresync.c %D%/test_sharing.c %D%/test_sort.c %D%/test_transcripts.c %D%/imap_play.c %D%/imap_play.h
 check_imap_service_CPPFLAGS = $(test_cppflags) -I$(srcdir)/%D%
 check_imap_service_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS)
 check_imap_service_LDADD = $(service_test_libs) $(CHECK_LIBS) $(ZLIB_LIBS)

@@ -80,13 +80,13 @@ static void add_line(struct transcript *t, vx_slice line)
 
 /* --- a run ----------------------------------------------------------------------- */
 
-/* Sixteen hexadecimal digits after a blank are different every time. */
+/* Sixteen hexadecimal digits after a blank or a dot are different every time. */
 static void mask_ids(struct vx_buf *b)
 {
 	for (size_t i = 1; i + 16 <= b->len; i++) {
 		size_t digits = 0;
 
-		while (b->ptr[i - 1] == ' ' && digits < 16 &&
+		while ((b->ptr[i - 1] == ' ' || b->ptr[i - 1] == '.') && digits < 16 &&
 		       strchr("0123456789abcdef", b->ptr[i + digits]) != NULL)
 			digits++;
 		if (digits < 16)
