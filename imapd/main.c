@@ -22,6 +22,7 @@ static int start(struct vx_worker *w, void **service)
 		.hostname = w->config->hostname,
 		.message_octets_max = w->config->message_octets_max,
 		.idle_s = w->config->imap_idle_s,
+		.no_sharing = w->config->imap_sharing == 0,
 		.login_s = w->config->login_s };
 	struct vx_imap_service *s;
 	const int rc = vx_imap_service_new(&o, &s);

@@ -21,6 +21,7 @@ struct vx_imap_service_options {
 	const char *hostname;
 	uint64_t message_octets_max;
 	uint64_t idle_s, login_s;
+	bool no_sharing; /* no ACL: every account sees its own mailboxes only (MB-20) */
 };
 
 struct vx_imap_service;

@@ -23,6 +23,8 @@ unsigned imap_rights(
 {
 	unsigned rights;
 
+	if (s->service->o.no_sharing && account != s->who.account)
+		return 0;
 	if (vx_acl_rights(v, account, mailbox, s->who.account, &rights) != VX_OK)
 		return 0;
 	return rights;

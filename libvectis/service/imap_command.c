@@ -9,6 +9,7 @@ enum {                   /* where a command or a capability works: bits */
 	IN_AUTH = 4,     /* logged in */
 	IN_SELECTED = 8, /* the same, with a mailbox */
 	NOT_ZIPPED = 16, /* of a capability: only without COMPRESS */
+	SHARING = 32,    /* the same: only where mailboxes may be shared */
 	LOGGED_IN = IN_AUTH | IN_SELECTED,
 	ANY = IN_CLEAR | IN_EARLY | LOGGED_IN
 };
@@ -53,14 +54,15 @@ static const struct capability {
 	{ "QRESYNC", LOGGED_IN, IMAP_QRESYNC },
 	{ "NOTIFY", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "CHILDREN", LOGGED_IN, IMAP_ENABLE_NONE },
-	{ "ACL", LOGGED_IN, IMAP_ENABLE_NONE },
-	{ "RIGHTS=kxte", LOGGED_IN, IMAP_ENABLE_NONE },
-	{ "LIST-MYRIGHTS", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "ACL", LOGGED_IN | SHARING, IMAP_ENABLE_NONE },
+	{ "RIGHTS=kxte", LOGGED_IN | SHARING, IMAP_ENABLE_NONE },
+	{ "LIST-MYRIGHTS", LOGGED_IN | SHARING, IMAP_ENABLE_NONE },
 	{ "QUOTA", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "QUOTA=RES-STORAGE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "QUOTA=RES-MESSAGE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "METADATA", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "METADATA-SERVER", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "LIST-METADATA", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "SORT", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "SORT=DISPLAY", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "ESORT", LOGGED_IN, IMAP_ENABLE_NONE },
@@ -87,7 +89,9 @@ void imap_write_capability(const struct imap_session *s, struct vx_buf *out)
 	vx_buf_add_str(out, "CAPABILITY");
 	for (size_t i = 0; i < CAPABILITIES; i++)
 		if ((capabilities[i].states & state) != 0 &&
-		    ((capabilities[i].states & NOT_ZIPPED) == 0 || s->zip == NULL))
+		    ((capabilities[i].states & NOT_ZIPPED) == 0 || s->zip == NULL) &&
+		    ((capabilities[i].states & SHARING) == 0 ||
+			!s->service->o.no_sharing))
 			vx_buf_printf(out, " %s", capabilities[i].name);
 	if ((state & LOGGED_IN) != 0)
 		vx_buf_printf(out, " APPENDLIMIT=%llu",
@@ -241,6 +245,7 @@ int imap_end_idle(struct imap_session *s, vx_slice line, struct vx_buf *out)
 enum {
 	ARGS = 1,    /* something follows; without it nothing may */
 	UID_TOO = 2, /* "UID name" is there, with a set */
+	SHARES = 4,  /* is there only where mailboxes may be shared */
 };
 
 static const struct command {
@@ -271,11 +276,11 @@ static const struct command {
 	{ "REPLACE", imap_cmd_replace, IN_SELECTED, ARGS | UID_TOO },
 	{ "UNAUTHENTICATE", cmd_unauthenticate, LOGGED_IN, 0 },
 	{ "NAMESPACE", imap_cmd_namespace, LOGGED_IN, 0 },
-	{ "GETACL", imap_cmd_getacl, LOGGED_IN, ARGS },
-	{ "SETACL", imap_cmd_setacl, LOGGED_IN, ARGS },
-	{ "DELETEACL", imap_cmd_deleteacl, LOGGED_IN, ARGS },
-	{ "LISTRIGHTS", imap_cmd_listrights, LOGGED_IN, ARGS },
-	{ "MYRIGHTS", imap_cmd_myrights, LOGGED_IN, ARGS },
+	{ "GETACL", imap_cmd_getacl, LOGGED_IN, ARGS | SHARES },
+	{ "SETACL", imap_cmd_setacl, LOGGED_IN, ARGS | SHARES },
+	{ "DELETEACL", imap_cmd_deleteacl, LOGGED_IN, ARGS | SHARES },
+	{ "LISTRIGHTS", imap_cmd_listrights, LOGGED_IN, ARGS | SHARES },
+	{ "MYRIGHTS", imap_cmd_myrights, LOGGED_IN, ARGS | SHARES },
 	{ "GETQUOTA", imap_cmd_getquota, LOGGED_IN, ARGS },
 	{ "GETQUOTAROOT", imap_cmd_getquotaroot, LOGGED_IN, ARGS },
 	{ "SETQUOTA", imap_cmd_setquota, LOGGED_IN, ARGS },
@@ -322,7 +327,8 @@ static const char *why_not(const struct imap_session *s, const struct command *c
 static int run(struct imap_session *s, const struct command *cmd, struct vx_cursor *c,
     struct vx_buf *out)
 {
-	if (cmd == NULL || (s->by_uid && (cmd->rules & UID_TOO) == 0))
+	if (cmd == NULL || (s->by_uid && (cmd->rules & UID_TOO) == 0) ||
+	    ((cmd->rules & SHARES) != 0 && s->service->o.no_sharing))
 		return imap_bad(s, out, "there is no such command");
 	if ((cmd->states & state_bit(s)) == 0)
 		return imap_bad(s, out, why_not(s, cmd));

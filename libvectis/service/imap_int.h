@@ -337,6 +337,13 @@ int imap_shown_name(struct imap_session *s, struct vx_view *v, struct vx_arena *
     const struct vx_mailbox_info *m, vx_slice *out);
 /* So many percent of an account's quota are used now: tell its owner; 0: nothing. */
 void imap_quota_due(struct imap_session *s, uint32_t account, unsigned percent);
+/* "a", "(a b)": at most max astrings, in the arena, added to *count. */
+bool imap_metadata_names(struct imap_session *s, struct vx_cursor *c, vx_slice *names,
+    size_t max, size_t *count);
+/* "* METADATA name (entry value)" of each entry, if rights allow it (RFC 9590). */
+void imap_metadata_list(struct imap_session *s, struct vx_view *v,
+    const struct vx_mailbox_info *m, unsigned rights, const vx_slice *names, size_t count,
+    struct vx_buf *out);
 /* "* MYRIGHTS name rights" */
 void imap_write_myrights(
     struct imap_session *s, vx_slice name, unsigned rights, struct vx_buf *out);

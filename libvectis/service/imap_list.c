@@ -73,11 +73,13 @@ void imap_list_write(struct imap_session *s, struct vx_view *v, const struct ima
 		vx_buf_add_str(out, "))");
 	}
 	vx_buf_add_str(out, "\r\n");
-	if (!m->exists || (l->status == 0 && !l->show_myrights))
+	if (!m->exists || (l->status == 0 && !l->show_myrights && l->entry_count == 0))
 		return;
 	rights = imap_rights(s, v, m->account, m->mailbox);
 	if (l->show_myrights) /* RFC 8440 3 */
 		imap_write_myrights(s, m->name, rights, out);
+	if (l->entry_count > 0)
+		imap_metadata_list(s, v, m, rights, l->entries, l->entry_count, out);
 	if (l->status != 0 && (rights & VX_RIGHT_READ) != 0 &&
 	    vx_mailbox_status(v, m->account, m->mailbox, &st) == VX_OK)
 		imap_write_status(s, out, m, &st, l->status);
@@ -242,7 +244,19 @@ static bool selection(struct vx_cursor *c, struct imap_list *l)
 	return (!l->recursive || l->subscribed_only || l->special_only) && vx_imap_sp(c);
 }
 
-static bool returns(struct vx_cursor *c, struct imap_list *l)
+/* METADATA " (/shared/comment ...)" */
+static bool return_entries(
+    struct imap_session *s, struct vx_cursor *c, struct imap_list *l)
+{
+	l->entries =
+	    vx_arena_array(&s->arena, IMAP_LIST_ENTRIES_MAX, sizeof(*l->entries));
+	l->entry_count = 0;
+	return l->entries != NULL && vx_imap_sp(c) && vx_cur_peek(c) == '(' &&
+	       imap_metadata_names(
+		   s, c, l->entries, IMAP_LIST_ENTRIES_MAX, &l->entry_count);
+}
+
+static bool returns(struct imap_session *s, struct vx_cursor *c, struct imap_list *l)
 {
 	bool first = true;
 	vx_slice word;
@@ -259,10 +273,14 @@ static bool returns(struct vx_cursor *c, struct imap_list *l)
 			l->show_children = true;
 		else if (vx_slice_eq_nocase(word, VX_S("SPECIAL-USE")))
 			l->show_special = true;
-		else if (vx_slice_eq_nocase(word, VX_S("MYRIGHTS")))
+		else if (vx_slice_eq_nocase(word, VX_S("MYRIGHTS")) &&
+			 !s->service->o.no_sharing)
 			l->show_myrights = true;
-		else if (!vx_slice_eq_nocase(word, VX_S("STATUS")) || !vx_imap_sp(c) ||
-			 !imap_status_items(c, &l->status))
+		else if (vx_slice_eq_nocase(word, VX_S("METADATA"))) {
+			if (!return_entries(s, c, l))
+				return false;
+		} else if (!vx_slice_eq_nocase(word, VX_S("STATUS")) || !vx_imap_sp(c) ||
+			   !imap_status_items(c, &l->status))
 			return false;
 	}
 	return vx_cur_end(c);
@@ -325,7 +343,7 @@ static int list(
 	l->lsub = l->subscribed_only = lsub;
 	if (!vx_imap_sp(c) || (!lsub && !selection(c, l)) ||
 	    !vx_imap_astring(c, &s->arena, &reference) || !vx_imap_sp(c) ||
-	    !patterns(s, c, reference, l) || !returns(c, l) || (lsub && l->extended))
+	    !patterns(s, c, reference, l) || !returns(s, c, l) || (lsub && l->extended))
 		return imap_bad(s, out, "LIST reference pattern is expected");
 	if (!l->extended && l->patterns[0].len == 0) { /* asks for the separator */
 		vx_buf_add_str(out, lsub ? "* LSUB (\\Noselect) \"/\" \"\"\r\n"

@@ -7,6 +7,8 @@
 /* Names of other accounts' mailboxes that one LIST sees; more: NO [LIMIT]. */
 #define IMAP_SHARED_MAX 4096
 
+#define IMAP_LIST_ENTRIES_MAX 16 /* that LIST tells of each mailbox, in one step */
+
 struct imap_shared_name {
 	vx_slice name;           /* as this session calls it; in the arena */
 	uint32_t owner, mailbox; /* 0: it is only subscribed to */
@@ -24,6 +26,8 @@ struct imap_list {
 	bool subscribed_only, special_only, recursive;     /* selection */
 	bool show_subscribed, show_children, show_special; /* return */
 	bool show_myrights;
+	vx_slice *entries; /* METADATA (RFC 9590); in the arena */
+	size_t entry_count;
 	bool lsub, extended;
 	unsigned status; /* items; 0: none */
 	vx_slice patterns[IMAP_PATTERNS_MAX];

@@ -265,8 +265,8 @@ int imap_cmd_rename(struct imap_session *s, struct vx_cursor *c, struct vx_buf *
 int imap_cmd_namespace(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
 	(void)c;
-	vx_buf_add_str(
-	    out, "* NAMESPACE ((\"\" \"/\")) ((\"" IMAP_OTHERS "/\" \"/\")) NIL\r\n");
+	vx_buf_printf(out, "* NAMESPACE ((\"\" \"/\")) %s NIL\r\n",
+	    s->service->o.no_sharing ? "NIL" : "((\"" IMAP_OTHERS "/\" \"/\"))");
 	return imap_ok(s, out, "done");
 }
 

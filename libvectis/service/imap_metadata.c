@@ -1,4 +1,5 @@
 /* GETMETADATA, SETMETADATA (RFC 5464); the use of a mailbox as an entry (RFC 6154 4). */
+#include "base/mem.h"
 #include "service/imap_int.h"
 
 #include <inttypes.h>
@@ -35,15 +36,13 @@ static bool is_use(
 	       vx_slice_eq_nocase(name, SPECIAL_USE);
 }
 
-/* "a", "(a b)": astrings. */
-static bool entry_names(
-    struct imap_session *s, struct vx_cursor *c, vx_slice *names, size_t *count)
+bool imap_metadata_names(struct imap_session *s, struct vx_cursor *c, vx_slice *names,
+    size_t max, size_t *count)
 {
 	const bool open = vx_cur_char(c, '(');
 
 	do {
-		if (*count == ENTRIES_MAX ||
-		    !vx_imap_astring(c, &s->arena, &names[(*count)++]))
+		if (*count == max || !vx_imap_astring(c, &s->arena, &names[(*count)++]))
 			return false;
 	} while (open && vx_imap_sp(c));
 	return !open || vx_cur_char(c, ')');
@@ -123,6 +122,24 @@ static void write_named(struct imap_session *s, struct vx_view *v, struct get *g
 	/* above entries there is nothing to tell that is not there */
 	if (value.ptr != NULL || g->depth == ONLY_IT)
 		write_value(s, g, name, value, out);
+}
+
+void imap_metadata_list(struct imap_session *s, struct vx_view *v,
+    const struct vx_mailbox_info *m, unsigned rights, const vx_slice *names, size_t count,
+    struct vx_buf *out)
+{
+	struct get *g;
+
+	if ((rights & VX_RIGHT_LOOKUP) == 0 || (rights & ANNOTATE) == 0 ||
+	    (g = vx_alloc(sizeof(*g))) == NULL)
+		return;
+	g->mailbox = m->name;
+	g->place = (struct imap_place){
+		.account = m->account, .mailbox = m->mailbox, .rights = rights
+	};
+	for (size_t i = 0; i < count; i++)
+		write_named(s, v, g, names[i], out);
+	vx_free(g);
 }
 
 /* One entry below names[at]: VX_DATA, or VX_OK when there is none. */
@@ -236,7 +253,8 @@ static bool get_words(struct imap_session *s, struct vx_cursor *c, struct get *g
 	look = *c;
 	if (vx_cur_char(&look, '(') && options(&look, g) && vx_imap_sp(&look))
 		*c = look;
-	return entry_names(s, c, g->names, &g->count) && vx_cur_end(c);
+	return imap_metadata_names(s, c, g->names, ENTRIES_MAX, &g->count) &&
+	       vx_cur_end(c);
 }
 
 int imap_cmd_getmetadata(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)

@@ -78,5 +78,18 @@ class Sharing(unittest.TestCase):
         self.assertIn(b'[OVERQUOTA]', why[0])
 
 
+class NotShared(unittest.TestCase):
+    def test_without_sharing(self):
+        with Instance(settings='imap:\n  sharing: no\n', daemons=('imapd',)) as mail:
+            c = mail.imap('alice')
+            words = c.capability()[1][0].split()
+            self.assertNotIn(b'ACL', words)
+            self.assertNotIn(b'LIST-MYRIGHTS', words)
+            self.assertIn(b'METADATA', words)
+            self.assertEqual(c.namespace()[1], [b'(("" "/")) NIL NIL'])
+            with self.assertRaises(imaplib.IMAP4.error):
+                c.setacl('INBOX', f'bob@{DOMAIN}', 'lr')
+
+
 if __name__ == '__main__':
     harness.main(__name__)
