@@ -294,12 +294,6 @@ bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *ou
 /* The same of a name that was read already, into an arena; INBOX in capitals. */
 bool imap_decode_name(
     const struct imap_session *s, struct vx_arena *arena, vx_slice *name);
-/*
- * The mailbox of a name: VX_OK or VX_ENOENT.  *canonical (may be NULL) is the name as the
- * store has it, in the session's arena.
- */
-int imap_find_mailbox(
-    struct imap_session *s, vx_slice name, uint32_t *mailbox, vx_slice *canonical);
 /* --- who may do what (imap_access.c, RFC 4314) ------------------------------------ */
 
 #define IMAP_OTHERS "Other Users"    /* above what other accounts share */

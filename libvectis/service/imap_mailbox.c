@@ -51,24 +51,6 @@ bool imap_decode_name(
 	return true;
 }
 
-int imap_find_mailbox(
-    struct imap_session *s, vx_slice name, uint32_t *mailbox, vx_slice *canonical)
-{
-	struct vx_mailbox_info info;
-	struct vx_view *v;
-	int rc = vx_view_begin(s->service->o.store, &v);
-
-	if (rc != VX_OK)
-		return rc;
-	rc = vx_mailbox_find(v, s->who.account, name, &info);
-	if (rc == VX_OK && canonical != NULL)
-		rc = vx_arena_copy(&s->arena, info.name, canonical);
-	if (rc == VX_OK)
-		*mailbox = info.mailbox;
-	vx_view_end(v);
-	return rc;
-}
-
 int imap_no_target(struct imap_session *s, struct vx_buf *out, vx_slice name)
 {
 	struct imap_place p;

@@ -247,7 +247,7 @@ class Imap(unittest.TestCase):
         self.assertEqual(text.count('(MESSAGES 0 SIZE 0)'), 5)
         self.ok(c, 'UNSUBSCRIBE Done/2026')
         self.assertNotIn('Done/2026', self.ok(c, 'LSUB "" *'))
-        self.assertIn('(("" "/")) NIL NIL', self.ok(c, 'NAMESPACE'))
+        self.assertIn('(("" "/")) (("Other Users/" "/")) NIL', self.ok(c, 'NAMESPACE'))
         self.ok(c, 'CREATE Sammlung (USE (\\Flagged))')
         self.assertIn('\\Flagged', self.ok(c, 'LIST "" Sammlung'))
         self.assertRegex(self.ok(c, 'STATUS inbox (MESSAGES UIDNEXT UIDVALIDITY UNSEEN DELETED '

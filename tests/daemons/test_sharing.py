@@ -59,6 +59,18 @@ class Sharing(unittest.TestCase):
         self.ok(c._simple_command('GETMETADATA', 'INBOX', '/private/comment'))
         self.assertIn(b'mine', c.response('METADATA')[1][0])
 
+    def test_what_the_server_says(self):
+        c = self.mail.imap('carol')
+        self.mail.ctl('metadata', 'set', '/shared/admin', 'mailto:admin@example.test')
+        self.assertIn('mailto:admin', self.mail.ctl('metadata', 'list'))
+        self.ok(c._simple_command('GETMETADATA', '""', '/shared/admin'))
+        self.assertIn(b'mailto:admin@example.test', c.response('METADATA')[1][0])
+        self.mail.ctl('metadata', 'remove', '/shared/admin')
+        self.ok(c._simple_command('GETMETADATA', '""', '/shared/admin'))
+        self.assertIn(b'NIL', c.response('METADATA')[1][0])
+        with self.assertRaises(RuntimeError):
+            self.mail.ctl('metadata', 'set', '/private/admin', 'x')
+
     def test_quota_and_its_notice(self):
         self.mail.ctl('mailbox', 'set', f'dave@{DOMAIN}', '--quota', '1')
         c = self.mail.imap('dave')
