@@ -114,7 +114,10 @@ static unsigned percent(uint64_t used, uint64_t limit)
 {
 	if (limit == 0)
 		return 0;
-	return used >= limit ? 100 : (unsigned)((double)used / (double)limit * 100);
+	if (used >= limit)
+		return 100;
+	return (unsigned)(limit > UINT64_MAX / 100 ? used / (limit / 100)
+						   : used * 100 / limit);
 }
 
 unsigned vx_account_level(const struct vx_account_record *r)
