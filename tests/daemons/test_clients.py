@@ -18,7 +18,7 @@ MESSAGES = int(os.environ.get('VX_MBSYNC_MESSAGES', '5000'))
 class Clients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.mail = Instance(accounts=('alice', 'bob', 'carol', 'dave'))
+        cls.mail = Instance(accounts=('alice', 'bob', 'carol', 'dave', 'erin'))
         cls.mail.__enter__()
         cls.environment = dict(os.environ, HOME=cls.mail.folder,
                                SSL_CERT_FILE=cls.mail.ca.cert)
@@ -154,21 +154,21 @@ set move=no quit=yes confirmappend=no delete=yes wait_key=no
         wide = ''.join(f'X-{n}: {"x" * 70}\r\n' for n in range(1000))  # over many pieces
         huge = 'Subject: café\r\n' + wide * 4  # more than is rewritten
         body = 'Grüße\r\n' * 5000
-        c = self.mail.imap('carol')
+        c = self.mail.imap('erin')
         for header in ('Subject: café\r\n' + wide, huge):
             self.assertEqual(c.append('INBOX', None, None,
                                       (header + '\r\n' + body).encode())[0], 'OK')
         c.logout()
         lines = body.encode().split(b'\r\n')[:-1]
         fields = wide.encode().split(b'\r\n')[:-1]
-        p = self.mail.pop3('carol')
+        p = self.mail.pop3('erin')
         self.assertEqual(p.retr(1)[1],
                          [b'Subject: =?UTF-8?B?Y2Fmw6k=?=', *fields, b'', *lines])
         self.assertEqual(p.retr(2)[1], [b'Subject: caf??', *fields * 4, b'', *lines])
         p.quit()
         p = self.mail.pop3(None)
         p.utf8()
-        p.user(f'carol@{DOMAIN}')
+        p.user(f'erin@{DOMAIN}')
         p.pass_(PASSWORD)
         self.assertEqual(p.retr(1)[1], ['Subject: café'.encode(), *fields, b'', *lines])
         p.quit()
