@@ -34,7 +34,8 @@ vx_slice vx_intern_get(const struct vx_intern *t, uint32_t number)
 {
 	const struct vx_intern_entry *e = &t->entries[number];
 
-	return vx_slice_of(t->octets.ptr + e->offset, e->len);
+	/* before the first text there are no octets, only the empty text */
+	return vx_slice_head(vx_slice_from(vx_buf_slice(&t->octets), e->offset), e->len);
 }
 
 static size_t memory(size_t cap, size_t slot_cap)
