@@ -2,10 +2,12 @@
 #include "store/guard.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,14 +62,21 @@ static _Noreturn void child(struct vx_guard *g, int p[2], vx_guard_fn *work, voi
 static int run(struct vx_guard *g, vx_guard_fn *work, void *ctx,
     vx_store_report_fn *report, void *report_ctx)
 {
+	const pid_t parent = getpid();
 	int p[2], status = 0;
 	pid_t pid;
 
 	if (pipe(p) < 0)
 		return vx_errno_result(errno);
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		/* nobody goes on with the work of one who was killed, and locks others
+		 * out */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
 		child(g, p, work, ctx);
+	}
 	(void)close(p[1]);
 	if (pid < 0) {
 		(void)close(p[0]);
