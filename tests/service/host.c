@@ -378,7 +378,7 @@ void host_settle(struct host *h, struct link *const links[], size_t count)
 	for (;;) {
 		const bool busy = turn(links, count) || run_job(h);
 
-		if (poll(&p, 1, busy ? 0 : 1) > 0)
+		if (poll(&p, 1, busy || (h->hasty && !waits(links, count)) ? 0 : 1) > 0)
 			vx_store_dispatch(h->store);
 		else if (!busy && !waits(links, count))
 			return;

@@ -23,6 +23,7 @@ struct host {
 	struct vx_job *jobs, **jobs_tail; /* submitted, not run */
 	uint64_t longest_ms;              /* that one call of drive took */
 	uint64_t turns;
+	bool hasty; /* notices of the store are taken, but not waited for */
 };
 
 struct link { /* one connection */
