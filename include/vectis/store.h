@@ -359,7 +359,9 @@ struct vx_flags_op {
 	uint64_t flags; /* system flags */
 	struct vx_keyword_list keywords;
 	uint64_t unchanged_since; /* UINT64_MAX: no condition (RFC 7162 3.1.3) */
-	uint64_t may; /* bits of flags that may be touched; init sets all (RFC 4314 4) */
+	uint64_t may;  /* bits of flags that may be touched; init sets all (RFC 4314 4) */
+	uint64_t told; /* changes up to here are known to who asks; init: all */
+	bool overtook; /* out: a record that changed had a change that is not */
 	struct vx_arena *arena;       /* for the outputs; may be NULL when none wanted */
 	struct vx_uid_range *refused; /* out: changed after unchanged_since */
 	size_t refused_count;

@@ -107,7 +107,8 @@ static int store_finish(struct imap_session *s, struct imap_task *t, struct vx_b
 
 	if (t->result == VX_OK)
 		t->result = add_refused(t, ch);
-	if (t->result == VX_OK)
+	/* .SILENT is about what the client did, not about what others did before */
+	if (t->result == VX_OK && !(ch->silent && t->u.flags.overtook))
 		imap_view_silence(s, t->u.flags.modseq);
 	if (t->result != VX_OK || t->u.flags.next_uid == 0)
 		return store_answer(s, t);
@@ -213,6 +214,7 @@ int imap_cmd_store(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 	t->u.flags.mailbox = s->view.mailbox;
 	t->u.flags.uids = ch->ranges;
 	t->u.flags.range_count = ch->count;
+	t->u.flags.told = s->view.told_modseq;
 	t->u.flags.arena = &t->arena;
 	return imap_submit(s, t, out);
 }

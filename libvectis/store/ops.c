@@ -184,6 +184,7 @@ struct flags_visit {
 	const struct vx_flags_op *op;
 	uint64_t bits;
 	uint32_t changed;
+	bool overtook;
 	struct vx_uid_range
 	    *refused; /* in the op's arena, room for all that are visited */
 	size_t refused_count, refused_cap;
@@ -243,6 +244,7 @@ static enum vx_box_verdict change_flags(struct vx_box_visit *v, struct vx_record
 		return VX_BOX_KEPT;
 	r->flags = flags;
 	f->changed++;
+	f->overtook = f->overtook || r->modseq > f->op->told;
 	return VX_BOX_CHANGED;
 }
 
@@ -265,6 +267,7 @@ static int apply_flags_to(struct vx_flags_op *op, struct vx_box *b)
 	op->refused = f.refused;
 	op->refused_count = f.refused_count;
 	op->changed = f.changed;
+	op->overtook = f.overtook;
 	op->modseq = f.changed > 0 ? b->modseq : 0;
 	op->next_uid = from;
 	if (rc == VX_OK && f.failed)
@@ -288,6 +291,7 @@ void vx_flags_op_init(struct vx_flags_op *op)
 {
 	*op = (struct vx_flags_op){ .op = { .apply = apply_flags, .frees = true },
 		.unchanged_since = UINT64_MAX,
+		.told = UINT64_MAX,
 		.may = UINT64_MAX };
 }
 
