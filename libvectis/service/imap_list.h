@@ -4,8 +4,9 @@
 
 #include "service/imap_int.h"
 
-/* Names of other accounts' mailboxes that one LIST sees; more: NO [LIMIT]. */
+/* Names of other accounts' mailboxes that one LIST sees, and their octets; not more. */
 #define IMAP_SHARED_MAX 4096
+#define IMAP_SHARED_OCTETS_MAX ((size_t)1 << 20)
 
 #define IMAP_LIST_ENTRIES_MAX 16 /* that LIST tells of each mailbox, in one step */
 
@@ -17,7 +18,7 @@ struct imap_shared_name {
 
 struct imap_shared {
 	struct imap_shared_name *names; /* by name, once gathered */
-	size_t count, at;
+	size_t count, at, octets;
 	struct vx_shared after;
 	bool gathered;
 };

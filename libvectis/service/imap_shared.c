@@ -15,8 +15,10 @@ static int add(
 		    vx_arena_array(&s->arena, IMAP_SHARED_MAX, sizeof(*sh->names));
 	if (sh->names == NULL)
 		return VX_ENOMEM;
-	if (sh->count == IMAP_SHARED_MAX)
+	if (sh->count == IMAP_SHARED_MAX ||
+	    name->name.len > IMAP_SHARED_OCTETS_MAX - sh->octets)
 		return VX_ELIMIT;
+	sh->octets += name->name.len;
 	sh->names[sh->count++] = *name;
 	return VX_OK;
 }
@@ -83,10 +85,14 @@ static void put_in_order(struct imap_shared *sh)
 	sh->gathered = true;
 }
 
+/*
+ * What is subscribed to comes first: others may share as much as they like, and what does
+ * not fit is not listed, but that keeps nobody from the rest.
+ */
 static int gather(
     struct imap_session *s, struct vx_view *v, struct imap_shared *sh, struct vx_buf *out)
 {
-	int rc = VX_OK;
+	int rc = sh->after.owner == 0 ? add_subscribed(s, v, sh) : VX_OK;
 
 	while (rc == VX_OK &&
 	       vx_shared_next(v, s->who.account, &sh->after, &sh->after) == VX_OK) {
@@ -94,11 +100,10 @@ static int gather(
 		if (rc == VX_OK && imap_full(s, out))
 			return VX_DATA;
 	}
-	if (rc == VX_OK)
-		rc = add_subscribed(s, v, sh);
-	if (rc == VX_OK)
-		put_in_order(sh);
-	return rc;
+	if (rc != VX_OK && rc != VX_ELIMIT)
+		return rc;
+	put_in_order(sh);
+	return VX_OK;
 }
 
 /* --- telling ---------------------------------------------------------------------- */
@@ -209,7 +214,7 @@ void imap_shared_selected(struct imap_session *s, struct vx_view *v, vx_slice na
 {
 	const struct imap_list plain = { 0 };
 	struct imap_list_about about = { .was = asked };
-	struct vx_shared at = { 0, 0 };
+	struct vx_shared at;
 	struct vx_mailbox_info m;
 	struct imap_place p;
 
@@ -218,11 +223,14 @@ void imap_shared_selected(struct imap_session *s, struct vx_view *v, vx_slice na
 	m = (struct vx_mailbox_info){
 		.account = p.account, .mailbox = p.mailbox, .name = name, .exists = true
 	};
-	while (!about.children && vx_shared_next(v, s->who.account, &at, &at) == VX_OK) {
+	at = (struct vx_shared){ p.account, 0 }; /* only what this owner shares */
+	for (unsigned n = 0; n < IMAP_SHARED_MAX && !about.children &&
+			     vx_shared_next(v, s->who.account, &at, &at) == VX_OK &&
+			     at.owner == p.account;
+	     n++) {
 		struct vx_mailbox_info other;
 
 		about.children =
-		    at.owner == p.account &&
 		    vx_mailbox_get(v, at.owner, at.mailbox, &other) == VX_OK &&
 		    is_below(other.name, p.name) &&
 		    (imap_rights(s, v, at.owner, at.mailbox) & VX_RIGHT_LOOKUP) != 0;

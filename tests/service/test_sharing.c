@@ -5,6 +5,7 @@
 #include "host.h"
 #include "lib/vxt.h"
 #include "service/imap_int.h"
+#include "service/imap_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,4 +192,42 @@ START_TEST(hidden_is_as_if_not_there)
 }
 END_TEST
 
-VXT_SUITE(test_sharing, "sharing", every_command_is_known_here, hidden_is_as_if_not_there)
+/* Whoever shares too much spoils nobody's list: as much of it is told as fits. */
+START_TEST(too_much_that_is_shared)
+{
+	struct vx_buf lines = { .max = 16u << 20 };
+	struct host h;
+	struct link alice, bob;
+	char *dir;
+
+	vxt_assert_ok(host_open(&h));
+	dir = strdup(h.dir);
+	open_as(&h, &alice, "alice");
+	open_as(&h, &bob, "bob");
+	for (unsigned i = 0; i < IMAP_SHARED_MAX + 100; i++)
+		vx_buf_printf(
+		    &lines, "c CREATE %0380u\r\ns SETACL %0380u anyone lr\r\n", i, i);
+	link_send(&alice, vx_buf_slice(&lines));
+	say(&h, &alice, "z NOOP\r\n");
+	ck_assert(vx_slice_has_suffix(vx_buf_slice(&alice.out), VX_S("z OK done\r\n")));
+	say(&h, &bob, "s SUBSCRIBE \"Other Users/alice@example.org/last\"\r\n");
+	vx_buf_reset(&bob.out);
+	say(&h, &bob, "l LIST \"\" *\r\n");
+	ck_assert(vx_slice_has_suffix(vx_buf_slice(&bob.out), VX_S("l OK done\r\n")));
+	ck_assert_uint_gt(bob.out.len, 500000);
+	vx_buf_reset(&bob.out);
+	say(&h, &bob, "l LSUB \"\" \"Other Users/*\"\r\n");
+	vxt_assert_str(
+	    vx_buf_slice(&bob.out), "* LSUB (\\HasNoChildren \\Noselect) \"/\" \"Other "
+				    "Users/alice@example.org/last\"\r\nl OK done\r\n");
+	vx_buf_done(&lines);
+	link_close(&alice);
+	link_close(&bob);
+	host_close(&h);
+	vxt_rmdir(dir);
+	free(dir);
+}
+END_TEST
+
+VXT_SUITE(test_sharing, "sharing", every_command_is_known_here, hidden_is_as_if_not_there,
+    too_much_that_is_shared)
