@@ -2,7 +2,7 @@
  * A message for a client that did not ask for UTF-8 (RFC 6856 2.1): its headers, and
  * those of its parts, are sent as RFC 6858 has them; all else goes through as it is.
  */
-#include "base/encode.h"
+#include "base/chars.h"
 #include "base/mem.h"
 #include "service/pop3_int.h"
 #include "vectis/header.h"
@@ -72,23 +72,31 @@ void vx_pop3_surrogate_free(struct pop3_surrogate *g)
 	vx_free(g);
 }
 
-/* The header is complete.  One that is too long to be parsed keeps its ASCII at least. */
-static int finish_header(struct pop3_surrogate *g)
+/* The octets as they are, with '?' for what is not ASCII. */
+static int ready_ascii(struct pop3_surrogate *g, vx_slice octets)
 {
-	g->at++;
 	vx_buf_reset(&g->ready);
 	g->sent = 0;
-	vx_header_downgrade(vx_buf_slice(&g->header), &g->ready);
-	vx_buf_reset(&g->header);
+	for (size_t i = 0; i < octets.len; i++)
+		vx_buf_add_char(
+		    &g->ready, vx_is(octets.ptr[i], VX_C_HIGH) ? '?' : octets.ptr[i]);
 	return g->ready.failed ? VX_ENOMEM : VX_OK;
 }
 
-/* The octets as they are, with '?' for what is not ASCII. */
-static void add_ascii(vx_slice octets, struct vx_buf *out)
+/* The header is complete; one that becomes too long keeps its ASCII at least. */
+static int finish_header(struct pop3_surrogate *g)
 {
-	for (size_t i = 0; i < octets.len; i++)
-		vx_buf_add_char(out,
-		    vx_is_ascii(vx_slice_of(octets.ptr + i, 1)) ? octets.ptr[i] : '?');
+	const vx_slice header = vx_buf_slice(&g->header);
+	int rc = VX_OK;
+
+	g->at++;
+	vx_buf_reset(&g->ready);
+	g->sent = 0;
+	vx_header_downgrade(header, &g->ready);
+	if (g->ready.failed)
+		rc = ready_ascii(g, header);
+	vx_buf_reset(&g->header);
+	return rc;
 }
 
 bool vx_pop3_surrogate_ready(struct pop3_surrogate *g, vx_slice *out)
@@ -119,11 +127,8 @@ int vx_pop3_surrogate_take(struct pop3_surrogate *g, uint64_t offset, vx_slice p
 		return VX_OK;
 	}
 	if (r->end - r->begin > VX_HEADER_OCTETS_MAX) {
-		vx_buf_reset(&g->ready);
-		g->sent = 0;
-		add_ascii(piece, &g->ready);
 		g->at += offset + *taken == r->end;
-		return g->ready.failed ? VX_ENOMEM : VX_OK;
+		return ready_ascii(g, piece);
 	}
 	vx_buf_add(&g->header, piece);
 	if (g->header.failed)

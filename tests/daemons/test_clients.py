@@ -166,6 +166,16 @@ set move=no quit=yes confirmappend=no delete=yes wait_key=no
                          [b'Subject: =?UTF-8?B?Y2Fmw6k=?=', *fields, b'', *lines])
         self.assertEqual(p.retr(2)[1], [b'Subject: caf??', *fields * 4, b'', *lines])
         p.quit()
+        # a header that becomes too long when it is written anew blocks no maildrop
+        many = ('To: ' + ('ø@x,' * 190 + '\r\n ') * 10 + 'y@x.example\r\n') * 22
+        c = self.mail.imap('erin')
+        self.assertEqual(c.append('INBOX', None, None, (many + '\r\nlast').encode())[0], 'OK')
+        c.logout()
+        p = self.mail.pop3('erin')
+        got = p.retr(3)[1]
+        self.assertTrue(got[0].startswith(b'To: ??@x,??@x,'), got[0][:40])
+        self.assertEqual(got[-2:], [b'', b'last'])
+        p.quit()
         p = self.mail.pop3(None)
         p.utf8()
         p.user(f'erin@{DOMAIN}')
