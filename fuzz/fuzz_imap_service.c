@@ -5,13 +5,12 @@
  * The first octet says how to cut what is sent, the second what the sessions begin with,
  * the third how they end; the octets 1 and 2 change to the first and the second session.
  */
+#include "base/fs.h"
 #include "tests/service/host.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,22 +45,24 @@ static const vx_slice messages[] = {
 		      "Content-Transfer-Encoding: base64\r\n\r\nAAECAw==\r\n"),
 };
 
-static int remove_one(
-    const char *path, const struct stat *st, int kind, struct FTW *where)
+static void print_line(void *ctx, const char *text)
 {
-	(void)st;
-	(void)kind;
-	(void)where;
-	return remove(path);
+	(void)ctx;
+	fprintf(stderr, "store check: %s\n", text);
 }
 
+/* Whatever was done to the store, it is whole. */
 static void close_host(void)
 {
 	char dir[512];
+	struct vx_error err;
+	uint64_t problems = 0;
 
 	(void)snprintf(dir, sizeof(dir), "%s", host.dir);
 	host_close(&host);
-	(void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	must(vx_store_check(dir, print_line, NULL, &problems, &err) == VX_OK);
+	must(problems == 0);
+	must(vx_fs_remove_tree(dir, &err) == VX_OK);
 }
 
 /* All that the inputs made is gone after a while: none finds a store too full. */
@@ -104,13 +105,64 @@ static long literal_of(vx_slice line)
 	return (long)size;
 }
 
-/*
- * Responses, each with its literals; the last may be cut off where the connection ended.
- * Resources of a text that ends in "}" are no literal: the server never says one.
- */
+/* "tag OK ...": what ends a command, or the line is a response of the server's own. */
+static bool is_condition(vx_slice line)
+{
+	static const char *const words[] = { " OK ", " NO ", " BAD " };
+	const vx_slice rest = vx_slice_from(line, vx_slice_find(line, ' '));
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (vx_slice_has_prefix(rest, vx_slice_str(words[i])))
+			return true;
+	return false;
+}
+
+/* Numbers of messages are those that the client was told of: "* 3 EXPUNGE". */
+static bool numbers_ok(vx_slice line, uint64_t *exists)
+{
+	vx_slice rest = vx_slice_from(line, 2), word;
+	uint64_t n;
+
+	(void)vx_slice_cut(&rest, ' ', &word);
+	if (vx_slice_number(word, UINT32_MAX, &n) != VX_OK)
+		return true;
+	(void)vx_slice_cut(&rest, ' ', &word);
+	if (vx_slice_eq(word, VX_S("EXISTS"))) {
+		*exists = n;
+	} else if (vx_slice_eq(word, VX_S("FETCH")) ||
+		   vx_slice_eq(word, VX_S("EXPUNGE"))) {
+		if (n < 1 || n > *exists)
+			return false;
+		*exists -= vx_slice_eq(word, VX_S("EXPUNGE"));
+	}
+	return true;
+}
+
+/* false: it is no response that a client can have expected. */
+static bool line_ok(vx_slice line, uint64_t *exists)
+{
+	if (line.len < 2) /* "+ " asks for a response without a challenge */
+		return false;
+	if (line.ptr[0] == '*' && line.ptr[1] == ' ')
+		return numbers_ok(line, exists);
+	return (line.ptr[0] == '+' && line.ptr[1] == ' ') ||
+	       (is_tag(line.ptr[0]) && is_condition(line));
+}
+
+static void must_be_response(vx_slice line, uint64_t *exists)
+{
+	if (line_ok(line, exists))
+		return;
+	fprintf(
+	    stderr, "of %u messages: %.*s\n", (unsigned)*exists, (int)line.len, line.ptr);
+	abort();
+}
+
+/* Responses, each with its literals; the last may be cut where the connection ended. */
 static void check_output(vx_slice said)
 {
 	bool goes_on = false; /* behind a literal */
+	uint64_t exists = 0;
 
 	while (said.len > 0) {
 		const size_t lf = vx_slice_find(said, '\n');
@@ -124,7 +176,7 @@ static void check_output(vx_slice said)
 		must(memchr(line.ptr, '\r', line.len) == NULL &&
 		     memchr(line.ptr, '\0', line.len) == NULL);
 		if (!goes_on)
-			must(line.len > 1 && (is_tag(line.ptr[0]) || line.ptr[0] == '*'));
+			must_be_response(line, &exists);
 		said = vx_slice_from(said, lf + 1);
 		literal = literal_of(line);
 		goes_on = literal >= 0;

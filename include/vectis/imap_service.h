@@ -1,7 +1,6 @@
 /*
- * imap_service.h - IMAP4rev1 and IMAP4rev2 on the store (RFC 3501, 9051), with IDLE,
- * NAMESPACE, UIDPLUS, MOVE, SPECIAL-USE, ENABLE, ID, LITERAL-, SASL-IR, UNSELECT,
- * ESEARCH, STATUS=SIZE, CONDSTORE's MODSEQ in FETCH and SEARCH.
+ * imap_service.h - IMAP4rev1 and IMAP4rev2 on the store (RFC 3501, 9051).  Which
+ * extensions there are, and when they are offered, is the table in imap_command.c.
  */
 #ifndef VECTIS_IMAP_SERVICE_H
 #define VECTIS_IMAP_SERVICE_H
