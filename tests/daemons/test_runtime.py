@@ -54,6 +54,15 @@ class Lab(Instance):
                 env=dict(os.environ, **(env or {})), **kwargs)
         return self.processes[name]
 
+    def run_as(self, who):
+        """Have the daemons drop root for this user, who owns the directories."""
+        with open(self.config) as f:
+            text = f.read()
+        with open(self.config, 'w') as f:
+            f.write(text.replace('user: ""', f'user: {who.pw_name}'))
+        os.chmod(self.folder, 0o755)
+        run('chown', '-R', f'{who.pw_uid}:{who.pw_gid}', self.state, self.folder + '/run')
+
     def workers(self, name):
         return children(self.processes[name].pid)
 
@@ -142,12 +151,7 @@ class Rights(unittest.TestCase):
     def test_root_is_dropped(self):
         who = pwd.getpwnam('nobody')
         with Lab() as mail:
-            with open(mail.config) as f:
-                text = f.read()
-            with open(mail.config, 'w') as f:
-                f.write(text.replace('user: ""', 'user: nobody'))
-            os.chmod(mail.folder, 0o755)
-            run('chown', '-R', f'{who.pw_uid}:{who.pw_gid}', mail.state, mail.folder + '/run')
+            mail.run_as(who)
             mail.launch('smtpd')
             mail.wait_ready()
             parent = mail.processes['smtpd'].pid
@@ -165,13 +169,7 @@ class Rights(unittest.TestCase):
         who = pwd.getpwnam('nobody')
         for key, path in (('state_dir', 'state'), ('run_dir', 'run')):
             with Lab() as mail:
-                with open(mail.config) as f:
-                    text = f.read()
-                with open(mail.config, 'w') as f:
-                    f.write(text.replace('user: ""', 'user: nobody'))
-                os.chmod(mail.folder, 0o755)
-                run('chown', '-R', f'{who.pw_uid}:{who.pw_gid}', mail.state,
-                    mail.folder + '/run')
+                mail.run_as(who)
                 os.chown(os.path.join(mail.folder, path), 0, 0)
                 p = mail.launch('smtpd')
                 self.assertEqual(p.wait(20), 1)
