@@ -12,7 +12,7 @@ struct change { /* in the task's arena */
 	struct vx_uid_range *refused; /* of all ops so far */
 	size_t refused_count;
 	struct imap_flag_walk walk; /* the answer */
-	bool tail_begun;
+	bool tail_begun, gone;
 	size_t at; /* in refused */
 };
 
@@ -41,22 +41,31 @@ static int add_refused(struct imap_task *t, struct change *ch)
 	return VX_OK;
 }
 
-/* What the STORE did to each message, in steps. */
+/*
+ * What the STORE did to each message, in steps.  Without .SILENT a client that named
+ * messages which are gone is told so (RFC 2180 4.2).
+ */
 static int store_body(struct imap_session *s, struct vx_buf *out)
 {
 	struct change *ch = s->answer.task->data;
 
-	return imap_flag_walk(s, &ch->walk, out);
+	if (imap_flag_walk(s, &ch->walk, out) == VX_DATA)
+		return VX_DATA;
+	ch->gone = !s->by_uid && !ch->silent &&
+		   ch->walk.written < imap_view_count(s, ch->ranges, ch->count);
+	if (ch->gone && s->answer.tail == NULL)
+		s->answer.tail = imap_some_are_gone;
+	return VX_OK;
 }
 
-/* "a OK [MODIFIED 7,9] ..." (RFC 7162 3.1.3) */
+/* "a OK [MODIFIED 7,9] ...", or NO (RFC 7162 3.1.3, example 11) */
 static int store_modified(struct imap_session *s, struct vx_buf *out)
 {
 	struct change *ch = s->answer.task->data;
 
 	if (!ch->tail_begun) {
 		vx_buf_add(out, s->tag);
-		vx_buf_add_str(out, " OK [MODIFIED ");
+		vx_buf_add_str(out, ch->gone ? " NO [MODIFIED " : " OK [MODIFIED ");
 		ch->tail_begun = true;
 	}
 	if (imap_write_uids(s, out, ch->refused, ch->refused_count, &ch->at, s->by_uid) !=

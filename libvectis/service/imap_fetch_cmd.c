@@ -2,16 +2,6 @@
 #include "base/mem.h"
 #include "service/imap_fetch.h"
 
-static uint32_t count_in(struct imap_session *s, const struct vx_uid_range *r, size_t n)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += vx_snapshot_rank(s->view.snapshot, r[i].last) -
-		       vx_snapshot_rank(s->view.snapshot, r[i].first - 1);
-	return sum;
-}
-
 /* Keep only the messages at these places of ranges (RFC 9394 3.3); how many ranges. */
 static size_t keep_places(const struct imap_session *s, const struct vx_imap_partial *p,
     struct vx_uid_range *r, size_t count, uint32_t total)
@@ -125,11 +115,6 @@ static int unknown_encoding(struct imap_session *s, struct vx_buf *out)
 	return imap_no(s, out, "[UNKNOWN-CTE] a part has an unknown transfer encoding");
 }
 
-static int some_are_gone(struct imap_session *s, struct vx_buf *out)
-{
-	return imap_no(s, out, "[EXPUNGEISSUED] some of the messages are gone");
-}
-
 /* All is written: what the tagged line will say. */
 static void end_fetch(struct imap_session *s)
 {
@@ -141,7 +126,7 @@ static void end_fetch(struct imap_session *s)
 	if (f->failed == VX_EUNSUP)
 		s->answer.tail = unknown_encoding;
 	else if (f->failed == VX_OK && gone)
-		s->answer.tail = some_are_gone;
+		s->answer.tail = imap_some_are_gone;
 	imap_fetch_free(s->fetch);
 	s->fetch = NULL;
 }
@@ -196,7 +181,7 @@ int imap_cmd_fetch(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 	}
 	f->ranges = ranges;
 	f->range_count = count;
-	f->expected = count_in(s, ranges, count);
+	f->expected = imap_view_count(s, ranges, count);
 	if (f->what.partial)
 		f->range_count =
 		    keep_places(s, &f->what.places, ranges, count, f->expected);

@@ -113,6 +113,7 @@ struct imap_flag_walk {
 	bool every;
 	const struct vx_uid_range *but;
 	size_t but_count, but_at;
+	uint32_t written; /* messages told so far */
 };
 
 /* UIDs that are gone, in steps (imap_vanished.c). */
@@ -399,6 +400,11 @@ int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set, boo
 /* "SP set" of a command as UIDs: VX_OK, or BAD was answered (VX_DONE). */
 int imap_view_set(struct imap_session *s, struct vx_cursor *c, struct vx_arena *arena,
     struct vx_buf *out, struct vx_uid_range **ranges, size_t *count);
+/* How many messages of the view the ranges hold. */
+uint32_t imap_view_count(
+    const struct imap_session *s, const struct vx_uid_range *ranges, size_t count);
+/* The tagged NO of a command that named messages which are gone. */
+int imap_some_are_gone(struct imap_session *s, struct vx_buf *out);
 /* This session filed these messages in a mailbox. */
 void imap_view_own(
     struct imap_session *s, uint32_t account, uint32_t mailbox, struct vx_uid_range uids);

@@ -90,8 +90,10 @@ static int walk_batch(struct imap_session *s, struct imap_flag_walk *w, struct v
 	if (rc != VX_OK)
 		return rc;
 	for (size_t i = 0; i < n; i++)
-		if (is_told(s, w, &records[i]))
+		if (is_told(s, w, &records[i])) {
 			write_one_change(s, out, w, &records[i], names);
+			w->written++;
+		}
 	if (w->next_uid == 0)
 		w->at++;
 	return VX_OK;

@@ -366,6 +366,22 @@ int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set, boo
 	return VX_OK;
 }
 
+uint32_t imap_view_count(
+    const struct imap_session *s, const struct vx_uid_range *ranges, size_t count)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += vx_snapshot_rank(s->view.snapshot, ranges[i].last) -
+		       vx_snapshot_rank(s->view.snapshot, ranges[i].first - 1);
+	return sum;
+}
+
+int imap_some_are_gone(struct imap_session *s, struct vx_buf *out)
+{
+	return imap_no(s, out, "[EXPUNGEISSUED] some of the messages are gone");
+}
+
 int imap_view_set(struct imap_session *s, struct vx_cursor *c, struct vx_arena *arena,
     struct vx_buf *out, struct vx_uid_range **ranges, size_t *count)
 {
