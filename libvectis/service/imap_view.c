@@ -328,6 +328,9 @@ static int resolve_range(struct imap_session *s, const struct vx_imap_range *in,
 	const uint32_t b = number_of(s, in->last, by_uid);
 	const uint32_t low = a < b ? a : b, high = a < b ? b : a;
 
+	/* clients ask an empty mailbox for 1:*, and it holds none of these */
+	if (!by_uid && count == 0 && low == 0 && high == 1)
+		return VX_ENOENT;
 	if (!by_uid && (low == 0 || high > last))
 		return VX_EINVAL; /* RFC 9051 9: seq-number */
 	if (low == 0 || low > last)
