@@ -61,7 +61,7 @@ static bool quoted(struct vx_cursor *c, struct vx_arena *a, vx_slice *out)
 		p[n++] = ch;
 	}
 	*out = vx_slice_of(p, n);
-	return vx_cur_char(c, '"');
+	return vx_cur_char(c, '"') && vx_utf8_valid(*out); /* RFC 9755 3 */
 }
 
 static bool literal(struct vx_cursor *c, struct vx_arena *a, vx_slice *out)

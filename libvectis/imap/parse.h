@@ -196,7 +196,7 @@ struct vx_imap_key {
 
 struct vx_imap_search {
 	bool has_return, min, max, count, all, save;
-	bool bad_charset;
+	bool has_charset, bad_charset;
 	bool modseq;      /* MODSEQ was used */
 	bool saved_dates; /* SAVEDON or the like were used */
 	bool partial;

@@ -295,6 +295,7 @@ static bool charset(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_sear
 
 	if (!vx_imap_astring(c, a, &name) || !vx_imap_sp(c))
 		return false;
+	out->has_charset = true;
 	out->bad_charset = !vx_slice_eq_nocase(name, VX_S("UTF-8")) &&
 			   !vx_slice_eq_nocase(name, VX_S("US-ASCII"));
 	return true;

@@ -55,7 +55,7 @@ void imap_write_myrights(
     struct imap_session *s, vx_slice name, unsigned rights, struct vx_buf *out)
 {
 	vx_buf_add_str(out, "* MYRIGHTS ");
-	vx_imap_write_mailbox(out, name, s->enabled[IMAP_REV2]);
+	vx_imap_write_mailbox(out, name, imap_utf8(s));
 	vx_buf_add_char(out, ' ');
 	write_rights(rights, out);
 	vx_buf_add_str(out, "\r\n");
@@ -77,7 +77,7 @@ static int write_entry(struct imap_session *s, struct vx_view *v,
 			vx_buf_add_char(&id, '-');
 		vx_buf_add(&id, a.login);
 		vx_buf_add_char(out, ' ');
-		vx_imap_write_string(out, vx_buf_slice(&id), s->enabled[IMAP_REV2]);
+		vx_imap_write_string(out, vx_buf_slice(&id), imap_utf8(s));
 		vx_buf_add_char(out, ' ');
 		write_rights(e->rights, out);
 	}
@@ -97,7 +97,7 @@ static int write_acl(struct imap_session *s, struct vx_view *v,
 	if (rc != VX_OK)
 		return rc;
 	vx_buf_add_str(out, "* ACL ");
-	vx_imap_write_mailbox(out, name, s->enabled[IMAP_REV2]);
+	vx_imap_write_mailbox(out, name, imap_utf8(s));
 	rc = write_entry(s, v, &owner, out);
 	for (size_t i = 0; i < count && rc == VX_OK; i++)
 		rc = write_entry(s, v, &entries[i], out);
@@ -161,9 +161,9 @@ int imap_cmd_listrights(struct imap_session *s, struct vx_cursor *c, struct vx_b
 	if (rc != VX_OK)
 		return imap_result(s, out, rc, "");
 	vx_buf_add_str(out, "* LISTRIGHTS ");
-	vx_imap_write_mailbox(out, name, s->enabled[IMAP_REV2]);
+	vx_imap_write_mailbox(out, name, imap_utf8(s));
 	vx_buf_add_char(out, ' ');
-	vx_imap_write_string(out, id, s->enabled[IMAP_REV2]);
+	vx_imap_write_string(out, id, imap_utf8(s));
 	vx_buf_add_str(out, grantee == p.account ? " lrswipkxteacd\r\n"
 						 : " \"\" l r s w i p k x t e a c d\r\n");
 	return imap_done(s, VX_OK, "done");

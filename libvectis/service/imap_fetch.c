@@ -507,9 +507,9 @@ static int write_described(
 	if (rc == VX_OK)
 		rc = it->type == VX_ITEM_ENVELOPE
 			 ? vx_imap_write_envelope(
-			       out, &f->descriptor, s->enabled[IMAP_REV2])
+			       out, &f->descriptor, imap_utf8(s))
 			 : vx_imap_write_structure(
-			       out, &f->descriptor, extensible, s->enabled[IMAP_REV2]);
+			       out, &f->descriptor, extensible, imap_utf8(s));
 	if (rc !=
 	    VX_OK) { /* the item's name stands there: NIL keeps the answer readable */
 		vx_buf_truncate(out, before);
@@ -531,7 +531,7 @@ static int write_preview(struct imap_session *s, struct vx_buf *out)
 	vx_imap_write_string(out,
 	    rc == VX_OK && f->descriptor.preview.ptr != NULL ? f->descriptor.preview
 							     : VX_S(""),
-	    s->enabled[IMAP_REV2]);
+	    imap_utf8(s));
 	return VX_OK;
 }
 

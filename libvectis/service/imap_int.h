@@ -55,6 +55,7 @@ enum imap_state {
 enum imap_enable {
 	IMAP_ENABLE_NONE,
 	IMAP_REV2,
+	IMAP_UTF8,
 	IMAP_CONDSTORE,
 	IMAP_QRESYNC,
 	IMAP_ENABLES
@@ -291,6 +292,8 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_myrights, imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_setquota,
     imap_cmd_getmetadata, imap_cmd_setmetadata;
 
+/* UTF-8 in names and quoted strings, both ways (RFC 9051, RFC 9755 3). */
+bool imap_utf8(const struct imap_session *s);
 bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out);
 /* The same of a name that was read already, into an arena; INBOX in capitals. */
 bool imap_decode_name(

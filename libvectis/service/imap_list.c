@@ -61,7 +61,7 @@ void imap_list_write(struct imap_session *s, struct vx_view *v, const struct ima
 	vx_buf_add_str(out, l->lsub ? "* LSUB (" : "* LIST (");
 	write_attributes(l, m, about->children, out);
 	vx_buf_add_str(out, ") \"/\" ");
-	vx_imap_write_mailbox(out, m->name, s->enabled[IMAP_REV2]);
+	vx_imap_write_mailbox(out, m->name, imap_utf8(s));
 	if (about->child_info)
 		vx_buf_printf(out, " (\"CHILDINFO\" (%s%s%s))",
 		    l->subscribed_only ? "\"SUBSCRIBED\"" : "",
@@ -69,7 +69,7 @@ void imap_list_write(struct imap_session *s, struct vx_view *v, const struct ima
 		    l->special_only ? "\"SPECIAL-USE\"" : "");
 	if (about->was.len > 0 && !vx_slice_eq(about->was, m->name)) {
 		vx_buf_add_str(out, " (\"OLDNAME\" (");
-		vx_imap_write_mailbox(out, about->was, s->enabled[IMAP_REV2]);
+		vx_imap_write_mailbox(out, about->was, imap_utf8(s));
 		vx_buf_add_str(out, "))");
 	}
 	vx_buf_add_str(out, "\r\n");
@@ -289,7 +289,7 @@ static bool returns(struct imap_session *s, struct vx_cursor *c, struct imap_lis
 /* As it was sent, as UTF-8. */
 static void add_wire(struct imap_session *s, vx_slice wire, struct vx_buf *utf8)
 {
-	if (s->enabled[IMAP_REV2] || vx_imap_utf7_decode(wire, utf8) != VX_OK)
+	if (imap_utf8(s) || vx_imap_utf7_decode(wire, utf8) != VX_OK)
 		vx_buf_add(utf8, wire);
 }
 

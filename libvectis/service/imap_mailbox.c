@@ -1,6 +1,11 @@
 /* Mailboxes by name: LIST, STATUS, CREATE and the like. */
 #include "service/imap_notify.h"
 
+bool imap_utf8(const struct imap_session *s)
+{
+	return s->enabled[IMAP_REV2] || s->enabled[IMAP_UTF8];
+}
+
 /* wire is in the arena already. */
 static void decode(
     const struct imap_session *s, struct vx_arena *arena, vx_slice wire, vx_slice *out)
@@ -10,7 +15,7 @@ static void decode(
 
 	/* what is no modified UTF-7 is taken as UTF-8: RFC 9051 allows it, clients do it
 	 */
-	good = !s->enabled[IMAP_REV2] && vx_imap_utf7_decode(wire, &utf8) == VX_OK &&
+	good = !imap_utf8(s) && vx_imap_utf7_decode(wire, &utf8) == VX_OK &&
 	       vx_arena_copy(arena, vx_buf_slice(&utf8), out) == VX_OK;
 	vx_buf_done(&utf8);
 	if (!good)
@@ -337,7 +342,7 @@ void imap_write_status(struct imap_session *s, struct vx_buf *out,
 	const char *separator = "";
 
 	vx_buf_add_str(out, "* STATUS ");
-	vx_imap_write_mailbox(out, m->name, s->enabled[IMAP_REV2]);
+	vx_imap_write_mailbox(out, m->name, imap_utf8(s));
 	vx_buf_add_str(out, " (");
 	for (unsigned i = 0; i < ST_ITEMS; i++) {
 		if ((items >> i & 1) == 0)

@@ -78,15 +78,15 @@ static void write_value(struct imap_session *s, struct get *g, vx_slice name,
 		return;
 	}
 	vx_buf_add_str(out, "* METADATA ");
-	vx_imap_write_mailbox(out, g->mailbox, s->enabled[IMAP_REV2]);
+	vx_imap_write_mailbox(out, g->mailbox, imap_utf8(s));
 	vx_buf_add_str(out, " (");
-	vx_imap_write_string(out, name, s->enabled[IMAP_REV2]);
+	vx_imap_write_string(out, name, imap_utf8(s));
 	vx_buf_add_char(out, ' ');
 	if (value.ptr != NULL && memchr(value.ptr, '\0', value.len) != NULL) {
 		vx_buf_printf(out, "~{%zu}\r\n", value.len);
 		vx_buf_add(out, value);
 	} else {
-		vx_imap_write_string(out, value, s->enabled[IMAP_REV2]);
+		vx_imap_write_string(out, value, imap_utf8(s));
 	}
 	vx_buf_add_str(out, ")\r\n");
 }

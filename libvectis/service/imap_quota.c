@@ -66,7 +66,7 @@ int imap_cmd_getquotaroot(struct imap_session *s, struct vx_cursor *c, struct vx
 	if (!vx_imap_sp(c) || !imap_mailbox_name(s, c, &name) || !vx_cur_end(c))
 		return imap_bad(s, out, "GETQUOTAROOT mailbox is expected");
 	vx_buf_add_str(out, "* QUOTAROOT ");
-	vx_imap_write_mailbox(out, name, s->enabled[IMAP_REV2]);
+	vx_imap_write_mailbox(out, name, imap_utf8(s));
 	if (imap_name_is_others(name)) {
 		vx_buf_add_str(out, "\r\n");
 		return imap_done(s, VX_OK, "done");

@@ -441,6 +441,10 @@ static int prepare(
 		(void)imap_bad(s, out, "the SEARCH program is not understood");
 		return VX_DONE;
 	}
+	if (s->enabled[IMAP_UTF8] && q->q.what.has_charset) { /* RFC 9755 3 */
+		(void)imap_bad(s, out, "after ENABLE UTF8=ACCEPT SEARCH has no CHARSET");
+		return VX_DONE;
+	}
 	return imap_search_ready(&q->q, s, t, out);
 }
 
