@@ -121,6 +121,12 @@ VX_API int vx_blob_writer_add(struct vx_blob_writer *w, vx_slice octets);
 VX_API void vx_blob_writer_on_wake(
     struct vx_blob_writer *w, void (*wake)(void *ctx), void *ctx);
 VX_API uint64_t vx_blob_writer_size(const struct vx_blob_writer *w);
+/*
+ * After an op that only made it durable (VX_STORE_KEEP_S at most before the op that files
+ * it): drop what is on disk; returns the octets of memory that it still needs.
+ */
+VX_API size_t vx_blob_writer_keep(struct vx_blob_writer *w);
+#define VX_STORE_KEEP_S 1800
 /* Not while an op with it is under way.  NULL is fine. */
 VX_API void vx_blob_writer_free(struct vx_blob_writer *w);
 
@@ -343,6 +349,21 @@ struct vx_deliver_op {
 	struct vx_replaced replaces; /* with all_or_none only */
 };
 VX_API void vx_deliver_op_init(struct vx_deliver_op *op, struct vx_blob_writer *blob);
+
+/* Makes the message of op.blob durable and files it nowhere: see vx_deliver_all_op. */
+VX_API void vx_keep_op_init(struct vx_store_op *op, struct vx_blob_writer *blob);
+
+/*
+ * Several messages into one mailbox, all or none, in their order.  The blobs of all but the last were made
+ * durable before by a keep op of their own.
+ */
+struct vx_deliver_all_op {
+	struct vx_store_op op;
+	struct vx_deliver_op *each; /* one target each, all_or_none; one at least */
+	size_t count;
+};
+VX_API void vx_deliver_all_op_init(
+    struct vx_deliver_all_op *op, struct vx_deliver_op *each, size_t count);
 
 enum vx_flag_change {
 	VX_FLAGS_ADD,

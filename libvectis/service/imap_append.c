@@ -1,4 +1,4 @@
-/* APPEND and REPLACE: the message goes into a blob while it comes, one op files it. */
+/* APPEND and REPLACE: messages go into blobs while they come, one op files them all. */
 #include "service/imap_notify.h"
 
 #include "vectis/date.h"
@@ -20,6 +20,9 @@ void imap_append_drop(struct imap_session *s)
 	vx_blob_writer_free(s->writer);
 	s->writer = NULL;
 	s->append_waits = false;
+	for (size_t i = 0; i < s->append_held_count; i++)
+		vx_blob_writer_free(s->append_held[i].writer);
+	s->append_held_count = s->append_held_octets = 0;
 }
 
 /* What a command asks for before its message. */
@@ -55,15 +58,14 @@ static bool parse_verb(struct imap_session *s, struct vx_cursor *c, struct asked
 	return !vx_slice_eq_nocase(word, VX_S("REPLACE")) || parse_number(s, c, a);
 }
 
-/* verb " mailbox [(flags)] ["date"] [UTF8 (~]{n}" */
-static bool parse(struct imap_session *s, struct vx_cursor *c, struct asked *a)
+/* " [(flags)] ["date"] [UTF8 (~]{n}" */
+static bool parse_message(struct imap_session *s, struct vx_cursor *c)
 {
 	vx_slice date;
 
 	s->append_flags = (struct vx_imap_flags){ 0 };
 	s->append_date = INT64_MIN;
-	if (!parse_verb(s, c, a) || !vx_imap_sp(c) ||
-	    !imap_mailbox_name(s, c, &a->name) || !vx_imap_sp(c))
+	if (!vx_imap_sp(c))
 		return false;
 	if (vx_cur_peek(c) == '(' &&
 	    (!vx_imap_flags(c, &s->arena, true, &s->append_flags) || !vx_imap_sp(c)))
@@ -75,6 +77,12 @@ static bool parse(struct imap_session *s, struct vx_cursor *c, struct asked *a)
 	s->append_utf8 = vx_cur_text(c, VX_S("UTF8 ("));
 	s->append_binary = vx_cur_char(c, '~');
 	return vx_cur_char(c, '{') && (!s->append_utf8 || s->append_binary);
+}
+
+static bool parse(struct imap_session *s, struct vx_cursor *c, struct asked *a)
+{
+	return parse_verb(s, c, a) && vx_imap_sp(c) &&
+	       imap_mailbox_name(s, c, &a->name) && parse_message(s, c);
 }
 
 /* The UID of the message that goes; VX_OK, or the refusal was written (VX_DONE). */
@@ -108,6 +116,27 @@ static int find_replaced(
 }
 
 /* VX_OK, or the refusal was written. */
+static int check_size(struct imap_session *s, uint64_t size, struct vx_buf *out)
+{
+	if (size == 0)
+		(void)imap_no(s, out, "[CANNOT] an empty message cannot be kept");
+	else if (size > s->service->o.message_octets_max)
+		(void)imap_no(
+		    s, out, "[TOOBIG] the message is larger than this server takes");
+	else
+		return VX_OK;
+	return VX_DONE;
+}
+
+/* The flags that may be set there; the rest is left out (RFC 4314 4). */
+static void drop_flags(struct imap_session *s)
+{
+	s->append_flags.system &= imap_flag_mask(s->append_rights);
+	if ((s->append_rights & VX_RIGHT_WRITE) == 0)
+		s->append_flags.keyword_count = 0;
+}
+
+/* VX_OK, or the refusal was written. */
 static int check(
     struct imap_session *s, const struct asked *a, uint64_t size, struct vx_buf *out)
 {
@@ -119,27 +148,157 @@ static int check(
 		(void)imap_bad(s, out, "log in first");
 	} else if (a->replace && find_replaced(s, a, out) != VX_OK) {
 		return VX_DONE;
-	} else if (size == 0) {
-		(void)imap_no(s, out, "[CANNOT] an empty message cannot be kept");
-	} else if (size > s->service->o.message_octets_max) {
-		(void)imap_no(
-		    s, out, "[TOOBIG] the message is larger than this server takes");
+	} else if (check_size(s, size, out) != VX_OK) {
+		return VX_DONE;
 	} else if ((rc = imap_reach(s, a->name, VX_RIGHT_INSERT, &p)) == VX_EACCES) {
 		(void)imap_result(s, out, rc, "");
 	} else if (rc != VX_OK) {
 		(void)imap_no_target(s, out, a->name);
 	} else {
-		const uint64_t may = imap_flag_mask(p.rights);
-
 		s->append_account = p.account;
 		s->append_mailbox = p.mailbox;
-		s->append_flags.system &= may;
-		if ((p.rights & VX_RIGHT_WRITE) == 0)
-			s->append_flags.keyword_count = 0;
+		s->append_rights = p.rights;
+		drop_flags(s);
 		return VX_OK;
 	}
 	return VX_DONE;
 }
+
+/* Octets may come; VX_OK, or the refusal was written. */
+static int accept_message(struct imap_session *s, struct vx_buf *out)
+{
+	const int rc = vx_blob_writer_new(s->service->o.store, &s->writer);
+
+	if (rc != VX_OK) {
+		(void)imap_result(s, out, rc, "");
+		return VX_DONE;
+	}
+	vx_blob_writer_on_wake(s->writer, wake, s);
+	s->busy = IMAP_APPENDING;
+	vx_imap_frame_accept(&s->frame, out);
+	return VX_OK;
+}
+
+static void refuse_message(struct imap_session *s)
+{
+	imap_append_drop(s);
+	s->busy = IMAP_IDLE_NOT;
+	vx_imap_frame_refuse(&s->frame);
+}
+
+static int not_taken(struct imap_session *s, struct vx_buf *out)
+{
+	if (s->append_failed == VX_EPROTO)
+		return imap_bad(s, out, "a message cannot have NUL octets");
+	if (s->append_failed == VX_EUNSUP)
+		return imap_no(s, out, "[UNKNOWN-CTE] binary messages are not kept");
+	return imap_result(s, out, s->append_failed, "");
+}
+
+/* --- MULTIAPPEND ------------------------------------------------------------------ */
+
+/* The message before is durable, though filed nowhere: the next one may come. */
+static int kept(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+{
+	struct imap_held *last = &s->append_held[s->append_held_count - 1];
+	int rc = VX_DONE;
+
+	last->writer = t->data;
+	t->data = NULL;
+	s->append_held_octets += vx_blob_writer_keep(last->writer);
+	if (t->result != VX_OK)
+		(void)imap_result(s, out, t->result, "");
+	else if (s->append_held_octets > IMAP_APPEND_HELD_MAX)
+		(void)imap_no(s, out, "[LIMIT] too much in one APPEND");
+	else
+		rc = accept_message(s, out);
+	if (rc != VX_OK)
+		refuse_message(s);
+	return VX_OK;
+}
+
+static void release_kept(struct imap_task *t)
+{
+	vx_blob_writer_free(t->data);
+}
+
+/* What is complete joins the others; VX_OK, or the refusal was written. */
+static int hold(struct imap_session *s, struct vx_buf *out)
+{
+	struct vx_loop *loop = s->base.host->loop;
+
+	if (s->append_replaces != 0) {
+		(void)imap_bad(s, out, "one message at a time");
+	} else if (s->append_failed != VX_OK) {
+		(void)not_taken(s, out);
+	} else if (s->append_held_count + 1 >= IMAP_APPEND_MAX) {
+		(void)imap_no(s, out, "[LIMIT] too many messages in one APPEND");
+	} else {
+		if (s->append_held_count == 0) {
+			s->append_began_s = loop->now_s(loop);
+			s->append_held = vx_arena_array(
+			    &s->arena, IMAP_APPEND_MAX, sizeof(*s->append_held));
+		}
+		if (s->append_held == NULL) {
+			(void)imap_result(s, out, VX_ENOMEM, "");
+			return VX_DONE;
+		}
+		vx_blob_writer_on_wake(s->writer, NULL, NULL);
+		s->append_held[s->append_held_count++] =
+		    (struct imap_held){ s->writer, s->append_flags, s->append_date };
+		s->writer = NULL;
+		return VX_OK;
+	}
+	return VX_DONE;
+}
+
+static int keep(struct imap_session *s, struct vx_buf *out)
+{
+	struct imap_held *last = &s->append_held[s->append_held_count - 1];
+	struct imap_task *t = imap_task_new(s, kept);
+
+	if (t == NULL) {
+		(void)imap_result(s, out, VX_ENOMEM, "");
+		return VX_DONE;
+	}
+	vx_keep_op_init(&t->u.op, last->writer);
+	t->data = last->writer;
+	t->release = release_kept;
+	last->writer = NULL;
+	return imap_submit(s, t, out);
+}
+
+/* Another message follows in the command (RFC 3502). */
+static int next_message(struct imap_session *s, struct vx_buf *out, uint64_t size)
+{
+	const bool utf8 = s->append_utf8;
+	struct vx_cursor c;
+	vx_slice line;
+	int rc = vx_arena_copy(&s->arena,
+	    vx_slice_from(vx_buf_slice(&s->frame.command), s->append_prefix), &line);
+
+	if (rc != VX_OK)
+		return rc;
+	s->append_prefix = s->frame.command.len;
+	c = vx_cursor_of(line);
+	rc = hold(s, out);
+	if (rc == VX_OK && ((utf8 && !vx_cur_char(&c, ')')) || !parse_message(s, &c))) {
+		(void)imap_bad(s, out, "(flags) \"date\" message are expected");
+		rc = VX_DONE;
+	}
+	if (rc == VX_OK)
+		rc = check_size(s, size, out);
+	if (rc == VX_OK) {
+		drop_flags(s);
+		rc = keep(s, out);
+	}
+	if (rc == VX_WAIT)
+		return rc;
+	refuse_message(s);
+	return VX_OK;
+}
+
+/* --- the command ------------------------------------------------------------------ */
 
 int imap_append_begin(struct imap_session *s, struct vx_buf *out, uint64_t size)
 {
@@ -148,13 +307,8 @@ int imap_append_begin(struct imap_session *s, struct vx_buf *out, uint64_t size)
 	vx_slice line;
 	int rc;
 
-	if (s->busy ==
-	    IMAP_APPENDING) { /* MULTIAPPEND is not offered: file none of them */
-		imap_append_drop(s);
-		s->busy = IMAP_IDLE_NOT;
-		vx_imap_frame_refuse(&s->frame);
-		return imap_bad(s, out, "one message at a time");
-	}
+	if (s->busy == IMAP_APPENDING)
+		return next_message(s, out, size);
 	vx_arena_reset(&s->arena);
 	s->tag = vx_slice_of("", 0);
 	s->by_uid = false;
@@ -170,18 +324,10 @@ int imap_append_begin(struct imap_session *s, struct vx_buf *out, uint64_t size)
 	} else {
 		rc = check(s, &asked, size, out);
 	}
-	if (rc == VX_OK) {
-		rc = vx_blob_writer_new(s->service->o.store, &s->writer);
-		if (rc != VX_OK)
-			(void)imap_result(s, out, rc, "");
-	}
-	if (rc != VX_OK) {
+	if (rc == VX_OK)
+		rc = accept_message(s, out);
+	if (rc != VX_OK)
 		vx_imap_frame_refuse(&s->frame);
-		return VX_OK;
-	}
-	vx_blob_writer_on_wake(s->writer, wake, s);
-	s->busy = IMAP_APPENDING;
-	vx_imap_frame_accept(&s->frame, out);
 	return VX_OK;
 }
 
@@ -204,114 +350,153 @@ int imap_append_octets(struct imap_session *s, vx_slice octets)
 	return VX_OK;
 }
 
+/* What is filed: the ops of all messages, in the task's arena. */
+struct filed {
+	struct vx_deliver_op *each;
+	size_t count;
+};
+
 static void release(struct imap_task *t)
 {
-	vx_blob_writer_free(t->data);
+	const struct filed *f = t->data;
+
+	for (size_t i = 0; i < f->count; i++)
+		vx_blob_writer_free(f->each[i].op.blob);
+}
+
+static const struct vx_delivery_target *target_of(const struct imap_task *t, size_t i)
+{
+	const struct filed *f = t->data;
+
+	return f->each[i].targets;
 }
 
 /* REPLACE tells it before the EXPUNGE (RFC 8508 4.3). */
 static int replaced(struct imap_session *s, struct vx_buf *out)
 {
-	const struct vx_delivery_target *target = s->answer.task->u.deliver.targets;
+	const struct vx_delivery_target *target = target_of(s->answer.task, 0);
 
 	vx_buf_printf(
 	    out, "* OK [APPENDUID %u %u] filed\r\n", target->uidvalidity, target->uid);
 	return VX_OK;
 }
 
-/* "a OK [APPENDUID 38505 3955] ..." (RFC 4315 3) */
+/* "a OK [APPENDUID 38505 3955] ..." (RFC 4315 3, RFC 3502) */
 static int tell_uid(struct imap_session *s, struct vx_buf *out)
 {
-	const struct vx_deliver_op *op = &s->answer.task->u.deliver;
-	const struct vx_delivery_target *target = op->targets;
-	char text[96];
-	int rc = s->answer.result;
+	const struct filed *f = s->answer.task->data;
+	const struct vx_replaced *old = &f->each->replaces;
+	const uint32_t uid = f->each->targets->uid, last = uid + (uint32_t)f->count - 1;
+	const int rc = s->answer.result;
+	char text[96], set[32];
 
-	if (rc == VX_OK)
-		rc = target->result;
-	if (rc == VX_OK && op->replaces.uid != 0)
+	if (rc == VX_OK && old->uid != 0)
 		return imap_ok(s, out, "replaced");
-	if (op->replaces.gone)
+	if (old->gone)
 		return imap_no(s, out, "[EXPUNGEISSUED] the message to replace is gone");
 	if (rc == VX_ENOENT)
 		return imap_no(s, out, "[TRYCREATE] no such mailbox");
-	(void)snprintf(text, sizeof(text), "[APPENDUID %u %u] filed", target->uidvalidity,
-	    target->uid);
+	(void)snprintf(set, sizeof(set), uid == last ? "%u" : "%u:%u", uid, last);
+	(void)snprintf(text, sizeof(text), "[APPENDUID %u %s] filed",
+	    f->each->targets->uidvalidity, set);
 	return imap_result(s, out, rc, text);
 }
 
 static int appended(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
-	const struct vx_delivery_target *to = t->u.deliver.targets;
+	const struct filed *f = t->data;
+	const struct vx_delivery_target *first = target_of(t, 0),
+					*to = target_of(t, f->count - 1);
 
 	(void)out;
 	if (t->result == VX_OK) {
 		imap_quota_due(s, to->account, to->quota_due);
 		imap_view_own(s, to->account, to->mailbox,
-		    (struct vx_uid_range){ to->uid, to->uid });
-		imap_notify_own(s, to->account, to->mailbox, to->before, to->modseq);
+		    (struct vx_uid_range){ first->uid, to->uid });
+		imap_notify_own(s, to->account, to->mailbox, first->before, to->modseq);
 	}
 	return imap_answer(
 	    s, &(struct imap_answer){ .sync = true,
 		   .expunges = true,
 		   .result = t->result,
-		   .body = t->result == VX_OK && t->u.deliver.replaces.uid != 0 ? replaced
-										: NULL,
+		   .body = t->result == VX_OK && f->each->replaces.uid != 0 ? replaced
+									    : NULL,
 		   .tail = tell_uid,
 		   .task = t });
+}
+
+/* One message as an op; *m is what it was appended with. */
+static int describe(struct imap_session *s, struct imap_task *t,
+    const struct imap_held *m, struct vx_deliver_op *op)
+{
+	struct vx_delivery_target *target = vx_arena_alloc(&t->arena, sizeof(*target));
+	const size_t count = m->flags.keyword_count;
+	vx_slice *names = vx_arena_array(&t->arena, count + 1, sizeof(*names));
+	struct vx_loop *loop = s->base.host->loop;
+	const int64_t date = m->date == INT64_MIN ? loop->now_s(loop) : m->date;
+
+	if (target == NULL || names == NULL)
+		return VX_ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (vx_arena_copy(&t->arena, m->flags.keywords[i], &names[i]) != VX_OK)
+			return VX_ENOMEM;
+	*target = (struct vx_delivery_target){ .account = s->append_account,
+		.mailbox = s->append_mailbox,
+		.flags = m->flags.system,
+		.keywords = { names, count } };
+	vx_deliver_op_init(op, m->writer);
+	op->targets = target;
+	op->target_count = 1;
+	op->all_or_none = true;
+	op->internal_date = date < 0            ? 0
+			    : date > UINT32_MAX ? UINT32_MAX
+						: (uint32_t)date;
+	return VX_OK;
+}
+
+/* The ops of all messages; their writers are still the session's. */
+static int describe_all(struct imap_session *s, struct imap_task *t, struct filed **out)
+{
+	const struct imap_held last = { s->writer, s->append_flags, s->append_date };
+	const size_t held = s->append_held_count;
+	struct filed *f = vx_arena_alloc(&t->arena, sizeof(*f));
+	int rc = VX_OK;
+
+	if (f == NULL)
+		return VX_ENOMEM;
+	f->count = held + 1;
+	f->each = held == 0 ? &t->u.deliver
+			    : vx_arena_array(&t->arena, f->count, sizeof(*f->each));
+	if (f->each == NULL)
+		return VX_ENOMEM;
+	for (size_t i = 0; i < f->count && rc == VX_OK; i++)
+		rc = describe(s, t, i < held ? &s->append_held[i] : &last, &f->each[i]);
+	if (s->append_replaces != 0)
+		f->each->replaces = (struct vx_replaced){ .account = s->view.account,
+			.mailbox = s->view.mailbox,
+			.uid = s->append_replaces };
+	if (rc == VX_OK && held > 0)
+		vx_deliver_all_op_init(&t->u.deliver_all, f->each, f->count);
+	*out = f;
+	return rc;
 }
 
 static int submit(struct imap_session *s, struct vx_buf *out)
 {
 	struct imap_task *t = imap_task_new(s, appended);
-	struct vx_delivery_target *target =
-	    t == NULL ? NULL : vx_arena_alloc(&t->arena, sizeof(*target));
-	const size_t count = s->append_flags.keyword_count;
-	vx_slice *names =
-	    t == NULL ? NULL : vx_arena_array(&t->arena, count + 1, sizeof(*names));
-	struct vx_loop *loop = s->base.host->loop;
-	int64_t date = s->append_date;
+	struct filed *f = NULL;
 
-	if (target == NULL || names == NULL) {
+	if (t == NULL || describe_all(s, t, &f) != VX_OK) {
 		imap_task_free(t);
 		imap_append_drop(s);
 		return imap_result(s, out, VX_ENOMEM, "");
 	}
-	for (size_t i = 0; i < count; i++)
-		if (vx_arena_copy(&t->arena, s->append_flags.keywords[i], &names[i]) !=
-		    VX_OK)
-			names[i] = vx_slice_of("", 0);
-	*target = (struct vx_delivery_target){ .account = s->append_account,
-		.mailbox = s->append_mailbox,
-		.flags = s->append_flags.system,
-		.keywords = { names, count } };
-	vx_deliver_op_init(&t->u.deliver, s->writer);
-	t->u.deliver.targets = target;
-	t->u.deliver.target_count = 1;
-	t->u.deliver.all_or_none = true;
-	if (s->append_replaces != 0)
-		t->u.deliver.replaces = (struct vx_replaced){ .account = s->view.account,
-			.mailbox = s->view.mailbox,
-			.uid = s->append_replaces };
-	if (date == INT64_MIN)
-		date = loop->now_s(loop);
-	t->u.deliver.internal_date = date < 0            ? 0
-				     : date > UINT32_MAX ? UINT32_MAX
-							 : (uint32_t)date;
 	vx_blob_writer_on_wake(s->writer, NULL, NULL);
-	t->data = s->writer;
+	t->data = f;
 	t->release = release;
 	s->writer = NULL;
+	s->append_held_count = s->append_held_octets = 0;
 	return imap_submit(s, t, out);
-}
-
-static int not_taken(struct imap_session *s, struct vx_buf *out)
-{
-	if (s->append_failed == VX_EPROTO)
-		return imap_bad(s, out, "a message cannot have NUL octets");
-	if (s->append_failed == VX_EUNSUP)
-		return imap_no(s, out, "[UNKNOWN-CTE] binary messages are not kept");
-	return imap_result(s, out, s->append_failed, "");
 }
 
 /* An APPEND whose line ended before its message (the framing hands out others). */
@@ -332,6 +517,7 @@ int imap_append_end(struct imap_session *s, struct vx_buf *out)
 {
 	const vx_slice rest =
 	    vx_slice_from(vx_buf_slice(&s->frame.command), s->append_prefix);
+	struct vx_loop *loop = s->base.host->loop;
 
 	s->busy = IMAP_IDLE_NOT;
 	if (!vx_slice_eq(rest, s->append_utf8 ? VX_S(")") : VX_S(""))) {
@@ -341,6 +527,11 @@ int imap_append_end(struct imap_session *s, struct vx_buf *out)
 	if (s->append_failed != VX_OK) {
 		imap_append_drop(s);
 		return not_taken(s, out);
+	}
+	if (s->append_held_count > 0 &&
+	    loop->now_s(loop) - s->append_began_s > VX_STORE_KEEP_S) {
+		imap_append_drop(s);
+		return imap_no(s, out, "[LIMIT] the messages came too slowly");
 	}
 	return submit(s, out);
 }

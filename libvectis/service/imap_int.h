@@ -61,6 +61,17 @@ enum imap_enable {
 	IMAP_ENABLES
 };
 
+/* MULTIAPPEND (RFC 3502): messages of one command, and what they hold in memory. */
+#define IMAP_APPEND_MAX 100
+#define IMAP_APPEND_HELD_MAX ((size_t)4 << 20)
+
+/* A message of an APPEND that is complete while others follow. */
+struct imap_held {
+	struct vx_blob_writer *writer; /* own; NULL: an op has it */
+	struct vx_imap_flags flags;    /* in the session's arena */
+	int64_t date;
+};
+
 /* What the session does instead of reading commands. */
 enum imap_busy {
 	IMAP_IDLE_NOT,  /* nothing: the next command */
@@ -81,6 +92,7 @@ struct imap_task {
 	union {
 		struct vx_store_op op;
 		struct vx_deliver_op deliver;
+		struct vx_deliver_all_op deliver_all;
 		struct vx_flags_op flags;
 		struct vx_expunge_op expunge;
 		struct vx_copy_op copy;
@@ -219,7 +231,11 @@ struct imap_session {
 	struct imap_notify *notify; /* own: NULL: there was no NOTIFY */
 	/* APPEND */
 	struct vx_blob_writer *writer; /* own */
+	struct imap_held *append_held; /* in the arena */
+	size_t append_held_count, append_held_octets;
+	int64_t append_began_s;
 	uint32_t append_account, append_mailbox;
+	unsigned append_rights; /* in that mailbox */
 	uint32_t append_replaces; /* REPLACE: the UID that goes; 0: APPEND */
 	struct vx_imap_flags append_flags;
 	int64_t append_date;

@@ -44,6 +44,13 @@ uint64_t vx_blob_writer_size(const struct vx_blob_writer *w)
 	return w->size;
 }
 
+size_t vx_blob_writer_keep(struct vx_blob_writer *w)
+{
+	if (w->durable)
+		vx_buf_done(&w->octets);
+	return w->octets.len + w->descriptor.len;
+}
+
 /* Its volume need not wait for it any more; the store is locked. */
 static void leave_lane(struct vx_blob_writer *w)
 {

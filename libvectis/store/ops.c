@@ -177,6 +177,51 @@ void vx_deliver_op_init(struct vx_deliver_op *op, struct vx_blob_writer *blob)
 	*op = (struct vx_deliver_op){ .op = { .apply = apply_deliver, .blob = blob } };
 }
 
+static int apply_keep(struct vx_store_op *op, struct vx_kv_txn *txn)
+{
+	(void)op;
+	(void)txn;
+	return VX_OK;
+}
+
+void vx_keep_op_init(struct vx_store_op *op, struct vx_blob_writer *blob)
+{
+	*op = (struct vx_store_op){ .apply = apply_keep, .blob = blob };
+}
+
+static int all_fit(const struct vx_deliver_all_op *op, struct vx_kv_txn *txn)
+{
+	const struct vx_delivery_target *t = op->each->targets;
+	struct vx_account_record a;
+	uint64_t octets = 0;
+	int rc = vx_account_read(txn, t->account, &a);
+
+	for (size_t i = 0; i < op->count; i++)
+		octets += op->each[i].op.blob->size;
+	return rc == VX_OK && over_quota(&a, octets, op->count) ? VX_EQUOTA : rc;
+}
+
+/* One that is refused after others were filed has the committer take those back. */
+static int apply_deliver_all(struct vx_store_op *base, struct vx_kv_txn *txn)
+{
+	struct vx_deliver_all_op *op = (struct vx_deliver_all_op *)base;
+	int rc = all_fit(op, txn);
+
+	for (size_t i = 0; i < op->count && rc == VX_OK; i++)
+		rc = apply_deliver(&op->each[i].op, txn);
+	return rc;
+}
+
+void vx_deliver_all_op_init(
+    struct vx_deliver_all_op *op, struct vx_deliver_op *each, size_t count)
+{
+	*op = (struct vx_deliver_all_op){
+		.op = { .apply = apply_deliver_all, .blob = each[count - 1].op.blob },
+		.each = each,
+		.count = count
+	};
+}
+
 /* --- flags ------------------------------------------------------------------------- */
 
 struct flags_visit {

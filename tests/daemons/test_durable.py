@@ -12,6 +12,7 @@ import unittest
 
 import harness
 from instance import DOMAIN, Instance, message
+from test_imap import Raw
 
 KILLS = int(os.environ.get('VX_KILLS', '200'))
 
@@ -62,8 +63,25 @@ class Durable(unittest.TestCase):
                             if c.append('INBOX', None, None, message(subject))[0] == 'OK':
                                 with lock:
                                     acknowledged['alice'].add(subject)
+
+            def append_three(number):
+                count = 0
+                while not stop:
+                    with contextlib.suppress(OSError, AssertionError):
+                        c = Raw(mail, 'alice')
+                        while not stop:
+                            count += 1
+                            subjects = [f'm-{number}-{count}-{i}' for i in range(3)]
+                            texts = [message(s) for s in subjects]
+                            status, _ = c.say(b'APPEND INBOX' + b''.join(
+                                b' {%d+}\r\n%s' % (len(t), t) for t in texts))
+                            if not status.startswith('OK'):
+                                break
+                            with lock:
+                                acknowledged['alice'].update(subjects)
             threads = [threading.Thread(target=deliver, args=(n,)) for n in range(3)]
             threads += [threading.Thread(target=append, args=(n,)) for n in range(2)]
+            threads += [threading.Thread(target=append_three, args=(0,))]
             for t in threads:
                 t.start()
             try:
@@ -89,6 +107,9 @@ class Durable(unittest.TestCase):
                 self.assertEqual(acknowledged[name] - set(found), set(), 'lost')
                 self.assertEqual([s for s, n in found.items() if n > 1], [], 'twice')
                 total += len(acknowledged[name])
+                groups = collections.Counter(
+                    s.rsplit('-', 1)[0] for s in found if s.startswith('m-'))
+                self.assertEqual([g for g, n in groups.items() if n != 3], [], 'in part')
             print(f'{total} acknowledged over {KILLS} kills', flush=True)
             self.assertGreater(total, KILLS)
             self.assertIn('0 problems', mail.ctl('store', 'check'))

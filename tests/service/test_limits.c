@@ -263,5 +263,60 @@ START_TEST(test_changes_in_steps)
 }
 END_TEST
 
+static void multiappend(struct test *t, vx_slice message, unsigned count)
+{
+	struct vx_buf text = { .max = 64u << 20 };
+
+	vx_buf_add_str(&text, "a APPEND INBOX");
+	for (unsigned i = 0; i < count; i++) {
+		vx_buf_printf(&text, " (\\Seen k%u) {%zu+}\r\n", i % 8, message.len);
+		vx_buf_add(&text, message);
+	}
+	vx_buf_add_str(&text, "\r\n");
+	ck_assert(!text.failed);
+	vx_buf_reset(&t->a.out);
+	t->most = 0;
+	t->before += text.cap;
+	for (vx_slice rest = vx_buf_slice(&text); rest.len > 0;
+	     rest = vx_slice_from(rest, 65536)) {
+		link_send(&t->a, vx_slice_head(rest, 65536));
+		host_settle(&t->host, t->all, 2);
+		look(t);
+	}
+	t->before -= text.cap;
+	vx_buf_done(&text);
+}
+
+/* Messages of one APPEND: so many, so large a description, and none in memory. */
+START_TEST(test_multiappend)
+{
+	struct vx_buf message = { .max = 4u << 20 };
+	struct test t;
+
+	begin(&t, 0);
+	multiappend(&t, vx_slice_str(small), IMAP_APPEND_MAX);
+	ck_assert_msg(said(&t.a, ":100] filed"), "%.*s", (int)t.a.out.len, t.a.out.ptr);
+	multiappend(&t, vx_slice_str(small), IMAP_APPEND_MAX + 1);
+	ck_assert(said(&t.a, "a NO [LIMIT]"));
+	ck_assert(!said(&t.a, "EXISTS"));
+	vx_buf_add_str(&message, small);
+	repeat(&message, "sixteen octets\r\n", 200 * 64);
+	multiappend(&t, vx_buf_slice(&message), 50);
+	ck_assert(said(&t.a, "101:150] filed"));
+	ck_assert_uint_lt(t.most, (size_t)6 << 20); /* of 10 */
+	vx_buf_reset(&message);
+	vx_buf_add_str(&message, "Content-Type: multipart/mixed; boundary=b\r\n\r\n");
+	for (unsigned i = 0; i < 1500; i++)
+		vx_buf_printf(&message,
+		    "--b\r\nContent-Type: text/plain; name=\"%050u\"\r\n\r\n", i);
+	multiappend(&t, vx_buf_slice(&message), 90);
+	ck_assert(said(&t.a, "a NO [LIMIT]"));
+	ck_assert_uint_lt(t.most, IMAP_SESSION_MAX);
+	vx_buf_done(&message);
+	end(&t);
+}
+END_TEST
+
 VXT_SUITE(test_limits, "limits", test_noops_without_reading, test_commands_of_any_size,
-    test_large_items, test_many_mailboxes, test_changes_in_steps)
+    test_large_items, test_many_mailboxes, test_changes_in_steps,
+    test_multiappend)
