@@ -443,8 +443,8 @@ class Imap(unittest.TestCase):
         self.assertTrue(c.until('e')[0].startswith('OK'))
         c.send('f APPEND INBOX "32-Nov-2026 10:00:00 +0000" {5}\r\n')
         self.assertIn(b'BAD', c.response())
-        # one message at a time: neither is filed, and nothing of them is a command
-        c.send(b'g APPEND INBOX {5+}\r\nhello (\\Seen) {5+}\r\nworld\r\nh STATUS INBOX (MESSAGES)\r\n')
+        # a bad one among several: neither is filed, and nothing of them is a command
+        c.send(b'g APPEND INBOX {5+}\r\nhello (Seen {5+}\r\nworld\r\nh STATUS INBOX (MESSAGES)\r\n')
         self.assertTrue(c.until('g')[0].startswith('BAD'))
         status, lines = c.until('h')
         self.assertTrue(status.startswith('OK'))
