@@ -20,6 +20,7 @@ struct name {
 struct play {
 	const char *path;
 	unsigned line, seed; /* seed 0: whole lines; 1: octet by octet; else pieces */
+	bool record;         /* write what the server says, instead of comparing it */
 	struct host host;
 	struct link links[LINKS];
 	struct link *all[LINKS]; /* those that are open */
@@ -129,10 +130,26 @@ static void give(struct play *p, struct link *l, vx_slice octets)
 	settle(p);
 }
 
+static bool take_line(struct link *l, struct vx_buf *line);
+
+/* What the servers said since, as lines of a session file. */
+static void record_answers(struct play *p)
+{
+	struct vx_buf line = { .max = 1 << 20 };
+
+	for (unsigned i = 0; i < LINKS; i++)
+		while (p->all[i] != NULL && take_line(p->all[i], &line))
+			fprintf(stderr, "S%.*s: %.*s\n", i > 0, &"12345"[i], (int)line.len,
+			    line.ptr);
+	vx_buf_done(&line);
+}
+
 static void check_quiet(struct play *p, unsigned n)
 {
 	char shown[500];
 
+	if (p->record)
+		record_answers(p);
 	for (unsigned i = 0; i < LINKS; i++)
 		if (p->all[i] != NULL && p->all[i]->out.len > 0 && (n == 0 || i + 1 == n))
 			broken(p, "connection %u said, too: %s", i + 1,
@@ -408,6 +425,12 @@ static void play_line(struct play *p, vx_slice line, bool *skip)
 	unsigned n = 1;
 	size_t at = 1;
 
+	if (p->record && who == 'S')
+		return;
+	if (p->record) {
+		check_quiet(p, 0);
+		fprintf(stderr, "%.*s\n", (int)line.len, line.ptr);
+	}
 	if (who == '@') {
 		directive(p, line);
 		return;
@@ -422,7 +445,7 @@ static void play_line(struct play *p, vx_slice line, bool *skip)
 		client(p, n, vx_slice_from(line, at + 2), line.ptr[at] == ':');
 }
 
-static void play(const char *path, vx_slice text, unsigned seed)
+static void play(const char *path, vx_slice text, unsigned seed, bool record)
 {
 	struct play *p = calloc(1, sizeof(*p));
 	bool skip = false;
@@ -432,12 +455,15 @@ static void play(const char *path, vx_slice text, unsigned seed)
 	ck_assert_ptr_nonnull(p);
 	p->path = path;
 	p->seed = seed;
+	p->record = record;
 	ck_assert_int_eq(host_open(&p->host), VX_OK);
 	while (text.len > 0) {
 		(void)vx_slice_cut(&text, '\n', &line);
 		p->line++;
 		if (line.len > 0 && line.ptr[0] != '#')
 			play_line(p, line, &skip);
+		else if (record)
+			fprintf(stderr, "%.*s\n", (int)line.len, line.ptr);
 	}
 	if (!skip)
 		check_quiet(p, 0);
@@ -455,7 +481,10 @@ void imap_play(const char *path)
 {
 	struct vx_buf text = vxt_read(path);
 
-	for (unsigned seed = 0; seed < 5; seed++)
-		play(path, vx_buf_slice(&text), seed);
+	if (getenv("VXT_RECORD") != NULL)
+		play(path, vx_buf_slice(&text), 0, true);
+	else
+		for (unsigned seed = 0; seed < 5; seed++)
+			play(path, vx_buf_slice(&text), seed, false);
 	vx_buf_done(&text);
 }

@@ -22,6 +22,9 @@
  * line that the server wrote must have been compared.
  *
  * A transcript is played several times: in whole lines, octet by octet, and in pieces.
+ * With VXT_RECORD=1 in the environment it is played once, its S lines are passed over, and
+ * the session with what the server said goes to standard error: to be read against the
+ * RFC before it becomes a file.
  */
 #ifndef VXT_SERVICE_IMAP_PLAY_H
 #define VXT_SERVICE_IMAP_PLAY_H
