@@ -406,9 +406,12 @@ struct vx_expunge_op {
 };
 VX_API void vx_expunge_op_init(struct vx_expunge_op *op);
 
-#define VX_COPY_MAX 1000000 /* messages in one COPY or MOVE */
+#define VX_COPY_MAX 1000000 /* messages in one COPY */
 
-/* COPY and MOVE; no octets are copied.  Atomic: all of them or none (RFC 3501 6.4.7). */
+/*
+ * COPY and MOVE; no octets are copied.  A COPY is atomic: all of them or none (RFC 3501
+ * 6.4.7).  A MOVE is in slices: from_uid and next_uid as of vx_flags_op.
+ */
 struct vx_copy_op {
 	struct vx_store_op op;
 	uint32_t account, mailbox;
@@ -416,6 +419,7 @@ struct vx_copy_op {
 	const struct vx_uid_range *uids;
 	size_t range_count;
 	bool move;
+	uint32_t from_uid, next_uid;
 	uint64_t may; /* bits of flags that are kept; init sets all (RFC 4314 4) */
 	struct vx_arena *arena;
 	struct vx_uid_range *from_uids, *to_uids; /* out: COPYUID, in step */

@@ -163,6 +163,8 @@ enum vx_imap_key_type {
 	VX_KEY_NO_KEYWORD, /* text: the name */
 	VX_KEY_SEQUENCE,
 	VX_KEY_UID, /* set */
+	VX_KEY_UIDAFTER,
+	VX_KEY_UIDBEFORE, /* number (RFC 9738 3.2) */
 	VX_KEY_LARGER,
 	VX_KEY_SMALLER, /* number */
 	VX_KEY_BEFORE,

@@ -13,6 +13,7 @@ enum arg {
 	SIZE_ARG,
 	HEADER_ARG,
 	UID_ARG,
+	ONE_UID_ARG,
 	NOT_ARG,
 	OR_ARG,
 	MODSEQ_ARG,
@@ -65,6 +66,8 @@ static const struct word {
 	{ "THREADID", OBJECT_ARG, VX_KEY_NONE, 0, NULL }, /* no message has one */
 	{ "TO", TEXT_ARG, VX_KEY_HEADER, 0, "to" },
 	{ "UID", UID_ARG, VX_KEY_UID, 0, NULL },
+	{ "UIDAFTER", ONE_UID_ARG, VX_KEY_UIDAFTER, 0, NULL },
+	{ "UIDBEFORE", ONE_UID_ARG, VX_KEY_UIDBEFORE, 0, NULL },
 	{ "UNANSWERED", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_ANSWERED, NULL },
 	{ "UNDELETED", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_DELETED, NULL },
 	{ "UNDRAFT", FLAG_ARG, VX_KEY_NO_FLAG, VX_FLAG_DRAFT, NULL },
@@ -189,6 +192,7 @@ static bool argument(
 	case MODSEQ_ARG:
 		return modseq(p, k);
 	case SECONDS_ARG:
+	case ONE_UID_ARG:
 		if (!vx_cur_number(p->c, UINT32_MAX, &n) || n == 0)
 			return false;
 		k->number = (int64_t)n;

@@ -419,8 +419,8 @@ static int appended(struct imap_session *s, struct imap_task *t, struct vx_buf *
 	    s, &(struct imap_answer){ .sync = true,
 		   .expunges = true,
 		   .result = t->result,
-		   .body = t->result == VX_OK && f->each->replaces.uid != 0 ? replaced
-									    : NULL,
+		   .body =
+		       t->result == VX_OK && f->each->replaces.uid != 0 ? replaced : NULL,
 		   .tail = tell_uid,
 		   .task = t });
 }

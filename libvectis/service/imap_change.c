@@ -2,6 +2,7 @@
 #include "service/imap_notify.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* --- STORE ----------------------------------------------------------------------- */
 
@@ -230,10 +231,56 @@ int imap_cmd_store(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 
 /* --- COPY, MOVE ------------------------------------------------------------------ */
 
-struct copied { /* in the task's arena: where the answer is */
+struct copied { /* in the task's arena: what all slices did, and where the answer is */
+	struct vx_uid_range *from, *to;
+	size_t from_count, to_count;
+	uint64_t before; /* the target's HIGHESTMODSEQ */
 	bool begun, second;
 	size_t at;
 };
+
+static int add_ranges(struct vx_arena *arena, struct vx_uid_range **to, size_t *count,
+    const struct vx_uid_range *more, size_t more_count)
+{
+	struct vx_uid_range *all =
+	    vx_arena_array(arena, *count + more_count, sizeof(*all));
+
+	if (all == NULL)
+		return VX_ELIMIT;
+	if (*count > 0)
+		memcpy(all, *to, *count * sizeof(*all));
+	memcpy(all + *count, more, more_count * sizeof(*all));
+	*to = all;
+	*count += more_count;
+	return VX_OK;
+}
+
+/* What a slice of a MOVE did joins what the others did; COPY has one slice only. */
+static int add_slice(struct imap_task *t)
+{
+	const struct vx_copy_op *op = &t->u.copy;
+	struct copied *p = t->data;
+	int rc = VX_OK;
+
+	if (p == NULL) {
+		t->data = p = vx_arena_alloc(&t->arena, sizeof(*p));
+		if (p == NULL)
+			return VX_ELIMIT;
+		*p = (struct copied){ .from = op->from_uids,
+			.to = op->to_uids,
+			.from_count = op->from_count,
+			.to_count = op->to_count,
+			.before = op->before };
+		return VX_OK;
+	}
+	if (op->from_count > 0)
+		rc = add_ranges(
+		    &t->arena, &p->from, &p->from_count, op->from_uids, op->from_count);
+	if (rc == VX_OK && op->to_count > 0)
+		rc = add_ranges(
+		    &t->arena, &p->to, &p->to_count, op->to_uids, op->to_count);
+	return rc;
+}
 
 /* "[COPYUID 38505 304,319:320 3956:3958]" (RFC 4315 3): VX_OK or VX_DATA. */
 static int write_copyuid(struct imap_session *s, struct vx_buf *out)
@@ -245,14 +292,14 @@ static int write_copyuid(struct imap_session *s, struct vx_buf *out)
 		vx_buf_printf(out, " OK [COPYUID %" PRIu32 " ", op->uidvalidity);
 	p->begun = true;
 	if (!p->second &&
-	    imap_write_uids(s, out, op->from_uids, op->from_count, &p->at, true) != VX_OK)
+	    imap_write_uids(s, out, p->from, p->from_count, &p->at, true) != VX_OK)
 		return VX_DATA;
 	if (!p->second) {
 		vx_buf_add_char(out, ' ');
 		p->second = true;
 		p->at = 0;
 	}
-	return imap_write_uids(s, out, op->to_uids, op->to_count, &p->at, true);
+	return imap_write_uids(s, out, p->to, p->to_count, &p->at, true);
 }
 
 /* MOVE tells it before the EXPUNGEs (RFC 6851 4.3). */
@@ -285,33 +332,67 @@ static int target_went(struct imap_session *s, struct vx_buf *out)
 	return imap_no(s, out, "[TRYCREATE] no such mailbox");
 }
 
-static int copy_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+static int copy_answer(struct imap_session *s, struct imap_task *t)
 {
 	const struct vx_copy_op *op = &t->u.copy;
+	const struct copied *p = t->data;
 	struct imap_answer a = {
 		.sync = true, .expunges = true, .result = t->result, .ok = "done"
 	};
 
-	(void)out;
 	if (t->result == VX_ENOENT)
 		a.tail = target_went;
 	a.own = op->move;
-	if (t->result == VX_OK) {
-		imap_quota_due(s, op->to_account, op->quota_due);
-		for (size_t i = 0; i < op->to_count; i++)
-			imap_view_own(s, op->to_account, op->to_mailbox, op->to_uids[i]);
-		imap_notify_own(
-		    s, op->to_account, op->to_mailbox, op->before, op->modseq);
-	}
-	if (t->result == VX_OK && op->from_count > 0) {
-		t->data = vx_arena_alloc(&t->arena, sizeof(struct copied));
-		a.task = t->data == NULL ? NULL : t;
-	}
-	if (a.task != NULL && op->move)
-		a.body = moved;
-	else if (a.task != NULL)
+	if (p == NULL || p->from_count == 0)
+		return imap_answer(s, &a);
+	for (size_t i = 0; i < p->to_count; i++)
+		imap_view_own(s, op->to_account, op->to_mailbox, p->to[i]);
+	imap_notify_own(s, op->to_account, op->to_mailbox, p->before, op->modseq);
+	a.task = t;
+	if (op->move)
+		a.body = moved; /* also when a later slice was refused */
+	else
 		a.tail = copied;
 	return imap_answer(s, &a);
+}
+
+static int copy_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
+{
+	struct vx_copy_op *op = &t->u.copy;
+
+	if (t->result == VX_OK) {
+		imap_quota_due(s, op->to_account, op->quota_due);
+		t->result = add_slice(t);
+	}
+	if (t->result != VX_OK || op->next_uid == 0)
+		return copy_answer(s, t);
+	op->from_uid = op->next_uid;
+	tell_progress(s, t, out, op->from_uid);
+	return imap_submit(s, t, out);
+}
+
+/* NO [MESSAGELIMIT 1000000 20001]: with the lowest UID of those that could be (RFC 9738).
+ */
+static int too_many(struct imap_session *s, const struct vx_copy_op *op, uint32_t count,
+    struct vx_buf *out)
+{
+	const struct vx_snapshot *snap = s->view.snapshot;
+	uint32_t skip = count - VX_COPY_MAX, uid = 0;
+	char text[96];
+
+	for (size_t i = 0; i < op->range_count && uid == 0; i++) {
+		const uint32_t before = vx_snapshot_rank(snap, op->uids[i].first - 1);
+		const uint32_t here = vx_snapshot_rank(snap, op->uids[i].last) - before;
+
+		if (skip < here)
+			uid = vx_snapshot_uid(snap, before + skip + 1);
+		else
+			skip -= here;
+	}
+	(void)snprintf(text, sizeof(text),
+	    "[MESSAGELIMIT %d %" PRIu32 "] so many cannot be copied at once", VX_COPY_MAX,
+	    uid);
+	return imap_no(s, out, text);
 }
 
 /* VX_OK: to be submitted; VX_DONE: it was answered. */
@@ -322,6 +403,7 @@ static int copy_prepare(
 	struct vx_copy_op *op = &t->u.copy;
 	struct vx_uid_range *ranges;
 	struct imap_place p;
+	uint32_t count;
 	int rc;
 	vx_slice name;
 
@@ -349,6 +431,11 @@ static int copy_prepare(
 		return VX_DONE;
 	if (op->range_count == 0) {
 		(void)imap_done(s, VX_OK, "nothing to copy");
+		return VX_DONE;
+	}
+	count = imap_view_count(s, ranges, op->range_count);
+	if (!op->move && count > VX_COPY_MAX) {
+		(void)too_many(s, op, count, out);
 		return VX_DONE;
 	}
 	op->account = s->view.account;

@@ -41,6 +41,7 @@ static const struct capability {
 	{ "IDLE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "NAMESPACE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "UIDPLUS", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "BINARY", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "MULTIAPPEND", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "MOVE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "SPECIAL-USE", LOGGED_IN, IMAP_ENABLE_NONE },
@@ -96,8 +97,8 @@ void imap_write_capability(const struct imap_session *s, struct vx_buf *out)
 			!s->service->o.no_sharing))
 			vx_buf_printf(out, " %s", capabilities[i].name);
 	if ((state & LOGGED_IN) != 0)
-		vx_buf_printf(out, " APPENDLIMIT=%llu",
-		    (unsigned long long)s->service->o.message_octets_max);
+		vx_buf_printf(out, " APPENDLIMIT=%llu SAVELIMIT=%d",
+		    (unsigned long long)s->service->o.message_octets_max, VX_COPY_MAX);
 	if (state == IN_EARLY)
 		vx_sasl_write_offer(out, " AUTH=", &s->binding);
 }

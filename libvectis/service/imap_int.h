@@ -413,9 +413,15 @@ uint32_t imap_vanished_floor(
     const struct imap_session *s, const struct vx_imap_set match[2]);
 /* Ascending, merged; *count is how many then. */
 void imap_merge_ranges(struct vx_uid_range *ranges, size_t *count);
+enum imap_set_kind {
+	IMAP_SET_NUMBERS,
+	IMAP_SET_SOUGHT, /* numbers in a SEARCH: those beyond the last match nothing (RFC
+			    7377 2) */
+	IMAP_SET_UIDS,
+};
 /* The UIDs of a set, in the arena.  VX_EINVAL: numbers of messages that are not there. */
-int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set, bool by_uid,
-    struct vx_arena *arena, struct vx_uid_range **out, size_t *count);
+int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set,
+    enum imap_set_kind kind, struct vx_arena *arena, struct vx_uid_range **out, size_t *count);
 /* "SP set" of a command as UIDs: VX_OK, or BAD was answered (VX_DONE). */
 int imap_view_set(struct imap_session *s, struct vx_cursor *c, struct vx_arena *arena,
     struct vx_buf *out, struct vx_uid_range **ranges, size_t *count);

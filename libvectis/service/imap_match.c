@@ -57,8 +57,9 @@ static int ready_set(struct imap_session *s, struct vx_imap_key *k, struct imap_
 	struct vx_uid_range *ranges;
 	struct vx_imap_range *own;
 	size_t count;
-	int rc = imap_view_resolve(
-	    s, &k->set, k->type == VX_KEY_UID, &t->arena, &ranges, &count);
+	int rc = imap_view_resolve(s, &k->set,
+	    k->type == VX_KEY_UID ? IMAP_SET_UIDS : IMAP_SET_SOUGHT, &t->arena, &ranges,
+	    &count);
 
 	if (rc != VX_OK)
 		return rc;
@@ -437,6 +438,10 @@ static int match(struct imap_matcher *m, const struct vx_imap_key *k)
 		return (r->flags & k->flags) == 0;
 	case VX_KEY_UID:
 		return in_set(&k->set, r->uid);
+	case VX_KEY_UIDAFTER:
+		return (int64_t)r->uid > k->number;
+	case VX_KEY_UIDBEFORE:
+		return (int64_t)r->uid < k->number;
 	case VX_KEY_LARGER:
 		return (int64_t)r->size > k->number;
 	case VX_KEY_SMALLER:

@@ -414,13 +414,9 @@ int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap
 	if (q->what.modseq)
 		imap_enable_condstore(s, out);
 	rc = imap_matcher_init(&q->matcher, s, q->what.key, t);
-	if (rc == VX_OK)
-		return VX_OK;
-	if (rc == VX_EINVAL)
-		(void)imap_bad(s, out, "there are not so many messages");
-	else
+	if (rc != VX_OK)
 		(void)imap_result(s, out, rc, "");
-	return VX_DONE;
+	return rc == VX_OK ? VX_OK : VX_DONE;
 }
 
 /* VX_OK: ready to run; VX_DONE: it was answered. */

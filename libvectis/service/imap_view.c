@@ -319,10 +319,11 @@ void imap_merge_ranges(struct vx_uid_range *r, size_t *count)
 
 /* One range of the set; VX_ENOENT: it names nothing; VX_EINVAL: no such message. */
 static int resolve_range(struct imap_session *s, const struct vx_imap_range *in,
-    bool by_uid, struct vx_uid_range *out)
+    enum imap_set_kind kind, struct vx_uid_range *out)
 {
 	const struct vx_snapshot *snap = s->view.snapshot;
 	const uint32_t count = vx_snapshot_count(snap);
+	const bool by_uid = kind == IMAP_SET_UIDS;
 	const uint32_t last = by_uid ? vx_snapshot_uid(snap, count) : count;
 	const uint32_t a = number_of(s, in->first, by_uid);
 	const uint32_t b = number_of(s, in->last, by_uid);
@@ -331,19 +332,21 @@ static int resolve_range(struct imap_session *s, const struct vx_imap_range *in,
 	/* clients ask an empty mailbox for 1:*, and it holds none of these */
 	if (!by_uid && count == 0 && low == 0 && high == 1)
 		return VX_ENOENT;
-	if (!by_uid && (low == 0 || high > last))
+	if (kind == IMAP_SET_NUMBERS && (low == 0 || high > last))
 		return VX_EINVAL; /* RFC 9051 9: seq-number */
 	if (low == 0 || low > last)
 		return VX_ENOENT;
 	/* what came after the client was told is not there for it */
-	*out = by_uid ? (struct vx_uid_range){ low, high < last ? high : last }
-		      : (struct vx_uid_range){ vx_snapshot_uid(snap, low),
-				vx_snapshot_uid(snap, high) };
+	out->first = by_uid ? low : vx_snapshot_uid(snap, low);
+	out->last = high >= last ? vx_snapshot_uid(snap, count)
+		    : by_uid     ? high
+				 : vx_snapshot_uid(snap, high);
 	return VX_OK;
 }
 
-int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set, bool by_uid,
-    struct vx_arena *arena, struct vx_uid_range **out, size_t *count)
+int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set,
+    enum imap_set_kind kind, struct vx_arena *arena, struct vx_uid_range **out,
+    size_t *count)
 {
 	const size_t cap = set->saved ? s->view.saved_count : set->count;
 	struct vx_uid_range *r = vx_arena_array(arena, cap + 1, sizeof(*r));
@@ -357,7 +360,7 @@ int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set, boo
 		n = cap;
 	}
 	for (size_t i = 0; i < cap && !set->saved; i++) {
-		const int rc = resolve_range(s, &set->ranges[i], by_uid, &r[n]);
+		const int rc = resolve_range(s, &set->ranges[i], kind, &r[n]);
 
 		if (rc == VX_EINVAL)
 			return rc;
@@ -395,7 +398,8 @@ int imap_view_set(struct imap_session *s, struct vx_cursor *c, struct vx_arena *
 		(void)imap_bad(s, out, "a set of messages is expected");
 		return VX_DONE;
 	}
-	rc = imap_view_resolve(s, &set, s->by_uid, arena, ranges, count);
+	rc = imap_view_resolve(
+	    s, &set, s->by_uid ? IMAP_SET_UIDS : IMAP_SET_NUMBERS, arena, ranges, count);
 	if (rc == VX_EINVAL)
 		(void)imap_bad(s, out, "there are not so many messages");
 	else if (rc != VX_OK)

@@ -585,7 +585,7 @@ static int check_copy(
 /* For MOVE: take what was copied out of its mailbox again (pass 2 of the same visit). */
 static int remove_moved(struct vx_copy_op *op, struct vx_box *from, struct taken *t)
 {
-	uint32_t at = 0;
+	uint32_t at = op->from_uid;
 	const size_t count = t->count;
 	int rc = vx_box_open(from->txn, op->account, op->mailbox, from);
 
@@ -605,9 +605,10 @@ static int copy(
     struct vx_copy_op *op, struct vx_box *from, struct vx_box *to, struct taken *t)
 {
 	struct keyword_map map = { 0 };
-	uint32_t at = 0;
+	uint32_t at = op->from_uid;
 	int rc = vx_box_visit(from, &t->v, &at);
 
+	op->next_uid = at;
 	if (rc == VX_OK && t->failed)
 		rc = VX_ENOMEM;
 	if (rc == VX_OK)
@@ -641,7 +642,7 @@ static int apply_copy(struct vx_store_op *base, struct vx_kv_txn *txn)
 	struct vx_copy_op *op = (struct vx_copy_op *)base;
 	struct taken t = { .v = { .ranges = op->uids,
 			       .range_count = op->range_count,
-			       .limit = SIZE_MAX,
+			       .limit = op->move ? VX_STORE_SLICE_RECORDS : SIZE_MAX,
 			       .visit = take_record },
 		.keep = true };
 	struct vx_box *boxes = vx_alloc_array(2, sizeof(*boxes));

@@ -116,6 +116,10 @@ static void show_args(struct vx_buf *out, const struct vx_imap_key *k)
 		vx_buf_add_char(out, '=');
 		show_text(out, k->text);
 		break;
+	case VX_KEY_UIDAFTER:
+	case VX_KEY_UIDBEFORE:
+		vx_buf_printf(out, " %lld", (long long)k->number);
+		break;
 	case VX_KEY_KEYWORD:
 	case VX_KEY_NO_KEYWORD:
 	case VX_KEY_BODY:
@@ -154,10 +158,10 @@ static void show_args(struct vx_buf *out, const struct vx_imap_key *k)
 static void show_key(struct vx_buf *out, const struct vx_imap_key *k)
 {
 	static const char *const types[] = { "all", "and", "or", "not", "flag", "no-flag",
-		"keyword", "no-keyword", "seq", "uid", "larger", "smaller", "before",
-		"on", "since", "sentbefore", "senton", "sentsince", "header", "body",
-		"text", "modseq", "older", "younger", "savedbefore", "savedon",
-		"savedsince", "emailid", "none" };
+		"keyword", "no-keyword", "seq", "uid", "uidafter", "uidbefore", "larger",
+		"smaller", "before", "on", "since", "sentbefore", "senton", "sentsince",
+		"header", "body", "text", "modseq", "older", "younger", "savedbefore",
+		"savedon", "savedsince", "emailid", "none" };
 
 	vx_buf_printf(out, "(%s", types[k->type]);
 	show_args(out, k);

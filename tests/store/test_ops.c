@@ -339,10 +339,55 @@ START_TEST(keywords_have_names_and_a_limit)
 }
 END_TEST
 
+/* All of a mailbox as it is now into another; how often the op had to run. */
+static unsigned copy_all(struct fixture *f, uint32_t from, uint32_t to, bool move)
+{
+	const struct vx_uid_range all = { 1, fixture_status(f, from).uidnext - 1 };
+	struct vx_copy_op op;
+	unsigned runs = 0;
+
+	vx_copy_op_init(&op);
+	op.account = op.to_account = 1;
+	op.mailbox = from;
+	op.to_mailbox = to;
+	op.uids = &all;
+	op.range_count = 1;
+	op.move = move;
+	do {
+		op.from_uid = op.next_uid;
+		vxt_assert_ok(vx_store_run(f->store, &op.op));
+		runs++;
+	} while (op.next_uid != 0);
+	return runs;
+}
+
+/* A COPY is one commit; a MOVE lets others in between, into its own mailbox, too. */
+START_TEST(many_are_moved_in_slices)
+{
+	uint32_t other;
+	struct fixture f;
+
+	fixture_open(&f);
+	other = f.archive;
+	(void)fixture_add(&f, f.inbox, VX_S("x"), 0);
+	while (fixture_status(&f, f.inbox).messages <= VX_STORE_SLICE_RECORDS)
+		ck_assert_uint_eq(copy_all(&f, f.inbox, f.inbox, false), 1);
+	ck_assert_uint_eq(copy_all(&f, f.inbox, other, true), 2);
+	ck_assert_uint_eq(fixture_status(&f, f.inbox).messages, 0);
+	ck_assert_uint_eq(fixture_status(&f, other).messages, 65536);
+	ck_assert_uint_eq(fixture_status(&f, other).uidnext, 65537);
+	ck_assert_uint_eq(copy_all(&f, other, other, true), 2);
+	ck_assert_uint_eq(fixture_status(&f, other).messages, 65536);
+	ck_assert_uint_eq(fixture_status(&f, other).uidnext, 2 * 65536 + 1);
+	ck_assert_uint_eq(fixture_problems(&f), 0);
+	fixture_close(&f);
+}
+END_TEST
+
 VXT_SUITE(test_ops, "ops", special_mailboxes_are_there_and_names_are_checked,
     renaming_takes_the_children_along, renaming_inbox_moves_its_messages,
     a_name_made_again_has_another_uidvalidity, a_deleted_mailbox_takes_nothing,
     quota_refuses_and_leaves_others_alone, a_message_takes_the_place_of_another_at_once,
     two_copies_that_are_too_much_together_are_refused_together,
     a_removed_account_leaves_nothing, unchanged_since_refuses_what_changed,
-    keywords_have_names_and_a_limit)
+    keywords_have_names_and_a_limit, many_are_moved_in_slices)
