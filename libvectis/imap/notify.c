@@ -16,7 +16,7 @@ static const struct {
 	{ "selected-delayed", VX_NOTIFY_SELECTED_DELAYED },
 	{ "inboxes", VX_NOTIFY_INBOXES }, { "personal", VX_NOTIFY_PERSONAL },
 	{ "subscribed", VX_NOTIFY_SUBSCRIBED }, { "subtree", VX_NOTIFY_SUBTREE },
-	{ "mailboxes", VX_NOTIFY_MAILBOXES } };
+	{ "mailboxes", VX_NOTIFY_MAILBOXES }, { "subtree-one", VX_NOTIFY_SUBTREE_ONE } };
 
 void vx_imap_write_events(struct vx_buf *out, unsigned which)
 {
@@ -116,13 +116,14 @@ static bool mailboxes(
 	return vx_cur_char(c, ')');
 }
 
-static bool group(
+/* filter-mailboxes */
+static bool mailbox_filter(
     struct vx_cursor *c, struct vx_arena *a, struct vx_notify_group *g, size_t *names)
 {
 	size_t i = 0;
 	vx_slice name;
 
-	if (!vx_cur_char(c, '(') || !vx_imap_atom(c, &name))
+	if (!vx_imap_atom(c, &name))
 		return false;
 	while (i < sizeof(filters) / sizeof(filters[0]) &&
 	       !vx_slice_eq_nocase(name, vx_slice_str(filters[i].name)))
@@ -130,9 +131,32 @@ static bool group(
 	if (i == sizeof(filters) / sizeof(filters[0]))
 		return false;
 	*g = (struct vx_notify_group){ .filter = filters[i].filter };
-	if (g->filter >= VX_NOTIFY_SUBTREE && !mailboxes(c, a, g, names))
+	return g->filter < VX_NOTIFY_SUBTREE || mailboxes(c, a, g, names);
+}
+
+static bool group(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_notify_group *g, size_t *names)
+{
+	return vx_cur_char(c, '(') && mailbox_filter(c, a, g, names) &&
+	       g->filter != VX_NOTIFY_SUBTREE_ONE && vx_imap_sp(c) &&
+	       event_list(c, a, g) && vx_cur_char(c, ')');
+}
+
+bool vx_imap_sources(struct vx_cursor *c, struct vx_arena *a, struct vx_notify *out)
+{
+	size_t names = 0;
+
+	*out = (struct vx_notify){ 0 };
+	out->groups = vx_arena_array(a, VX_NOTIFY_GROUPS_MAX, sizeof(*out->groups));
+	if (out->groups == NULL || !vx_cur_char(c, '('))
 		return false;
-	return vx_imap_sp(c) && event_list(c, a, g) && vx_cur_char(c, ')');
+	do
+		if (out->count == VX_NOTIFY_GROUPS_MAX ||
+		    !mailbox_filter(c, a, &out->groups[out->count], &names) ||
+		    out->groups[out->count++].filter == VX_NOTIFY_SELECTED_DELAYED)
+			return false;
+	while (vx_imap_sp(c));
+	return vx_cur_char(c, ')') && vx_imap_sp(c);
 }
 
 bool vx_imap_notify(struct vx_cursor *c, struct vx_arena *a, struct vx_notify *out)

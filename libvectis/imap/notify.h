@@ -27,7 +27,8 @@ enum vx_notify_filter {
 	VX_NOTIFY_PERSONAL,
 	VX_NOTIFY_SUBSCRIBED,
 	VX_NOTIFY_SUBTREE,
-	VX_NOTIFY_MAILBOXES
+	VX_NOTIFY_MAILBOXES,
+	VX_NOTIFY_SUBTREE_ONE /* of ESEARCH only */
 };
 
 struct vx_notify_group {
@@ -48,6 +49,11 @@ struct vx_notify {
 /* "NONE", or "SET [STATUS] groups", to the end.  False also when the rules of RFC 5465 5
  * and 6.1 on which events go together are broken. */
 bool vx_imap_notify(struct vx_cursor *c, struct vx_arena *a, struct vx_notify *out);
+/*
+ * "(selected subtree-one "a" ...) ": the sources of an ESEARCH (RFC 7377 2.2), with the
+ * blank behind them; groups have filter and names only.
+ */
+bool vx_imap_sources(struct vx_cursor *c, struct vx_arena *a, struct vx_notify *out);
 /* "MessageNew MessageExpunge": the names of events. */
 void vx_imap_write_events(struct vx_buf *out, unsigned events);
 

@@ -48,6 +48,7 @@ static const struct capability {
 	{ "CREATE-SPECIAL-USE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "UNSELECT", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "ESEARCH", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "MULTISEARCH", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "SEARCHRES", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "STATUS=SIZE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "LIST-EXTENDED", LOGGED_IN, IMAP_ENABLE_NONE },
@@ -300,6 +301,7 @@ static const struct command {
 	{ "COPY", imap_cmd_copy, IN_SELECTED, ARGS | UID_TOO },
 	{ "MOVE", imap_cmd_move, IN_SELECTED, ARGS | UID_TOO },
 	{ "SEARCH", imap_cmd_search, IN_SELECTED, ARGS | UID_TOO },
+	{ "ESEARCH", imap_cmd_esearch, LOGGED_IN, ARGS },
 	{ "SORT", imap_cmd_sort, IN_SELECTED, ARGS | UID_TOO },
 	{ "THREAD", imap_cmd_thread, IN_SELECTED, ARGS | UID_TOO },
 };

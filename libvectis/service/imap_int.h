@@ -302,7 +302,7 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_list, imap_cmd_lsub, imap_cmd_status, imap_cmd_create, imap_cmd_delete,
     imap_cmd_rename, imap_cmd_subscribe, imap_cmd_unsubscribe, imap_cmd_namespace,
     imap_cmd_fetch, imap_cmd_store, imap_cmd_copy, imap_cmd_move, imap_cmd_expunge,
-    imap_cmd_search, imap_cmd_sort, imap_cmd_thread, imap_cmd_append, imap_cmd_replace,
+    imap_cmd_search, imap_cmd_esearch, imap_cmd_sort, imap_cmd_thread, imap_cmd_append, imap_cmd_replace,
     imap_cmd_check, imap_cmd_login, imap_cmd_authenticate, imap_cmd_notify,
     imap_cmd_getacl, imap_cmd_setacl, imap_cmd_deleteacl, imap_cmd_listrights,
     imap_cmd_myrights, imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_setquota,
@@ -420,7 +420,7 @@ enum imap_set_kind {
 	IMAP_SET_UIDS,
 };
 /* The UIDs of a set, in the arena.  VX_EINVAL: numbers of messages that are not there. */
-int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set,
+int imap_view_resolve(const struct imap_view *v, const struct vx_imap_set *set,
     enum imap_set_kind kind, struct vx_arena *arena, struct vx_uid_range **out, size_t *count);
 /* "SP set" of a command as UIDs: VX_OK, or BAD was answered (VX_DONE). */
 int imap_view_set(struct imap_session *s, struct vx_cursor *c, struct vx_arena *arena,

@@ -49,6 +49,9 @@ void imap_list_write(struct imap_session *s, struct vx_view *v, const struct ima
     const struct vx_mailbox_info *m, const struct imap_list_about *about,
     struct vx_buf *out);
 
+/* The names that are shared to this account: VX_OK, VX_DATA, below 0. */
+int imap_shared_gather(
+    struct imap_session *s, struct vx_view *v, struct imap_shared *sh, struct vx_buf *out);
 /* What is shared to this account, after its own: VX_OK, VX_DATA, below 0. */
 int imap_shared_step(
     struct imap_session *s, struct vx_view *v, struct imap_list *l, struct vx_buf *out);

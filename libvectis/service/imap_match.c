@@ -52,12 +52,13 @@ static int ready_question(
 	return VX_OK;
 }
 
-static int ready_set(struct imap_session *s, struct vx_imap_key *k, struct imap_task *t)
+static int ready_set(
+    const struct imap_view *v, struct vx_imap_key *k, struct imap_task *t)
 {
 	struct vx_uid_range *ranges;
 	struct vx_imap_range *own;
 	size_t count;
-	int rc = imap_view_resolve(s, &k->set,
+	int rc = imap_view_resolve(v, &k->set,
 	    k->type == VX_KEY_UID ? IMAP_SET_UIDS : IMAP_SET_SOUGHT, &t->arena, &ranges,
 	    &count);
 
@@ -74,16 +75,16 @@ static int ready_set(struct imap_session *s, struct vx_imap_key *k, struct imap_
 }
 
 /* A keyword is a bit, or no message has it. */
-static int ready_keyword(struct imap_session *s, struct vx_imap_key *k)
+static int ready_keyword(const struct imap_matcher *m, struct vx_imap_key *k)
 {
 	const bool wanted = k->type == VX_KEY_KEYWORD;
 	vx_slice names[VX_KEYWORDS_MAX];
 	struct vx_view *v;
-	int rc = vx_view_begin(s->service->o.store, &v);
+	int rc = vx_view_begin(m->store, &v);
 
 	if (rc != VX_OK)
 		return rc;
-	rc = vx_mailbox_keywords(v, s->view.account, s->view.mailbox, names);
+	rc = vx_mailbox_keywords(v, m->account, m->mailbox, names);
 	k->type = wanted ? VX_KEY_NONE : VX_KEY_ALL;
 	for (unsigned i = 0; rc == VX_OK && i < VX_KEYWORDS_MAX; i++) {
 		if (names[i].len == 0 || !vx_slice_eq_nocase(names[i], k->text))
@@ -102,24 +103,22 @@ static bool is_costly(const struct vx_imap_key *k)
 	       k->type == VX_KEY_TEXT;
 }
 
-static int ready(struct imap_matcher *m, struct imap_session *s, struct vx_imap_key *k,
+static int ready(struct imap_matcher *m, const struct imap_view *v, struct vx_imap_key *k,
     struct imap_task *t);
 
-static int ready_key(struct imap_matcher *m, struct imap_session *s,
+static int ready_key(struct imap_matcher *m, const struct imap_view *v,
     struct vx_imap_key *k, struct imap_task *t)
 {
 	int rc;
 
 	if (k->child != NULL)
-		return ready(m, s, k->child, t);
+		return ready(m, v, k->child, t);
 	if (k->type == VX_KEY_SEQUENCE || k->type == VX_KEY_UID)
-		return ready_set(s, k, t);
+		return ready_set(v, k, t);
 	if (k->type == VX_KEY_KEYWORD || k->type == VX_KEY_NO_KEYWORD)
-		return ready_keyword(s, k);
+		return ready_keyword(m, k);
 	if (k->type == VX_KEY_OLDER || k->type == VX_KEY_YOUNGER) { /* RFC 5032 2 */
-		struct vx_loop *loop = s->base.host->loop;
-
-		k->number = loop->now_s(loop) - k->number;
+		k->number = m->now_s - k->number;
 		return VX_OK;
 	}
 	rc = k->text.len > 0 ? ready_text(t, &k->text) : VX_OK;
@@ -127,13 +126,13 @@ static int ready_key(struct imap_matcher *m, struct imap_session *s,
 }
 
 /* The depth of the tree is VX_IMAP_SEARCH_DEPTH_MAX at most. */
-static int ready(struct imap_matcher *m, struct imap_session *s, struct vx_imap_key *k,
+static int ready(struct imap_matcher *m, const struct imap_view *v, struct vx_imap_key *k,
     struct imap_task *t)
 {
 	int rc = VX_OK;
 
 	for (; k != NULL && rc == VX_OK; k = k->next)
-		rc = ready_key(m, s, k, t);
+		rc = ready_key(m, v, k, t);
 	return rc;
 }
 
@@ -145,11 +144,14 @@ static bool is_wanted(void *ctx)
 }
 
 int imap_matcher_init(struct imap_matcher *m, struct imap_session *s,
-    struct vx_imap_key *key, struct imap_task *task)
+    const struct imap_view *view, struct vx_imap_key *key, struct imap_task *task)
 {
+	struct vx_loop *loop = s->base.host->loop;
+
 	*m = (struct imap_matcher){ .store = s->service->o.store,
-		.account = s->view.account,
-		.mailbox = s->view.mailbox,
+		.account = view->account,
+		.mailbox = view->mailbox,
+		.now_s = loop->now_s(loop),
 		.key = key,
 		.task = task,
 		.descriptor_octets = { .max = VX_DESCRIPTOR_MAX },
@@ -159,7 +161,7 @@ int imap_matcher_init(struct imap_matcher *m, struct imap_session *s,
 	vx_blob_source_init(&m->source, NULL);
 	m->source.go_on = is_wanted;
 	m->source.ctx = task;
-	return ready(m, s, key, task);
+	return ready(m, view, key, task);
 }
 
 void imap_matcher_done(struct imap_matcher *m)

@@ -8,6 +8,7 @@
 struct imap_matcher {
 	struct vx_store *store;
 	uint32_t account, mailbox;
+	int64_t now_s; /* when the command came */
 	const struct vx_imap_key *key;
 	struct imap_task *task; /* its abandoned ends long reads */
 	/* what the index is asked: the texts of HEADER, BODY and TEXT keys, in the
@@ -28,11 +29,11 @@ struct imap_matcher {
 };
 
 /*
- * On the loop's thread: sets become UIDs, keywords bits, texts are folded, all in the
- * task's arena.  VX_OK, VX_EINVAL (sequence numbers beyond the end), VX_ELIMIT.
+ * On the loop's thread: sets become UIDs of the view, keywords bits, texts are folded,
+ * all in the task's arena.  VX_OK, VX_ELIMIT.
  */
 int imap_matcher_init(struct imap_matcher *m, struct imap_session *s,
-    struct vx_imap_key *key, struct imap_task *task);
+    const struct imap_view *view, struct vx_imap_key *key, struct imap_task *task);
 void imap_matcher_done(struct imap_matcher *m);
 /* 1: yes; 0: no; below 0: the store cannot be read. */
 int imap_match(struct imap_matcher *m, const struct vx_record *r);

@@ -151,7 +151,14 @@ static bool is_below(vx_slice name, vx_slice top)
 	       (name.len == top.len || name.ptr[top.len] == '/');
 }
 
-static bool covers(const struct vx_notify_group *g, vx_slice name, bool subscribed)
+/* One level below it, or itself (RFC 7377 2.2). */
+static bool is_child(vx_slice name, vx_slice top)
+{
+	return is_below(name, top) &&
+	       vx_slice_rfind(name, '/') <= (name.len > top.len ? top.len : name.len);
+}
+
+bool imap_notify_covers(const struct vx_notify_group *g, vx_slice name, bool subscribed)
 {
 	switch (g->filter) {
 	case VX_NOTIFY_SELECTED:
@@ -165,6 +172,11 @@ static bool covers(const struct vx_notify_group *g, vx_slice name, bool subscrib
 	case VX_NOTIFY_SUBTREE:
 		for (size_t i = 0; i < g->count; i++)
 			if (is_below(name, g->names[i]))
+				return true;
+		return false;
+	case VX_NOTIFY_SUBTREE_ONE:
+		for (size_t i = 0; i < g->count; i++)
+			if (is_child(name, g->names[i]))
 				return true;
 		return false;
 	case VX_NOTIFY_MAILBOXES:
@@ -181,7 +193,7 @@ static unsigned wanted(const struct imap_notify *n, vx_slice name, bool subscrib
 	unsigned events = 0;
 
 	for (size_t i = 0; i < n->what.count; i++)
-		if (covers(&n->what.groups[i], name, subscribed))
+		if (imap_notify_covers(&n->what.groups[i], name, subscribed))
 			events |= n->what.groups[i].events;
 	return events;
 }

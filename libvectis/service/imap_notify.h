@@ -24,5 +24,7 @@ int imap_notify_tell(struct imap_session *s);
 void imap_notify_own_name(struct imap_session *s, const struct vx_mailbox_op *op);
 void imap_notify_own(struct imap_session *s, uint32_t account, uint32_t mailbox,
     uint64_t before, uint64_t modseq);
+/* Is a mailbox one of those that a filter names?  Not of the selected one. */
+bool imap_notify_covers(const struct vx_notify_group *g, vx_slice name, bool subscribed);
 
 #endif

@@ -6,19 +6,6 @@
 
 #include <inttypes.h>
 
-/* The search, and the answer under way. */
-struct search {
-	struct imap_search q;
-	enum {
-		BEGIN,
-		LIST,
-		PART,
-		END
-	} part;
-	bool any;
-	uint32_t at, end; /* sequence numbers to look at: [at, end) */
-};
-
 bool imap_search_matched(const struct imap_search *q, uint32_t seq)
 {
 	return (q->bits[(seq - 1) / 8] >> ((seq - 1) % 8) & 1) != 0;
@@ -31,9 +18,9 @@ uint32_t imap_search_from(const struct imap_search *q, uint32_t seq)
 	return seq;
 }
 
-int imap_search_init(struct imap_search *q, struct imap_session *s)
+int imap_search_init(struct imap_search *q, const struct imap_view *view)
 {
-	q->snapshot = vx_snapshot_ref(s->view.snapshot);
+	q->snapshot = vx_snapshot_ref(view->snapshot);
 	q->next = vx_snapshot_count(q->snapshot) == 0 ? 0 : 1;
 	q->bits = vx_alloc((size_t)vx_snapshot_count(q->snapshot) / 8 + 1);
 	return q->bits == NULL ? VX_ENOMEM : VX_OK;
@@ -48,10 +35,22 @@ void imap_search_done(struct imap_search *q)
 
 static void release(struct imap_task *t)
 {
-	struct search *q = t->data;
+	struct imap_search_run *q = t->data;
 
 	imap_search_done(&q->q);
 	vx_free(q);
+}
+
+struct imap_search_run *imap_search_run_new(
+    struct imap_task *t, const struct imap_view *view)
+{
+	struct imap_search_run *q = vx_alloc(sizeof(*q));
+
+	if (q == NULL)
+		return NULL;
+	t->data = q;
+	t->release = release;
+	return imap_search_init(&q->q, view) == VX_OK ? q : NULL;
 }
 
 /* --- on the job's thread --------------------------------------------------------- */
@@ -128,10 +127,10 @@ int imap_search_slice(struct imap_search *q, const struct imap_task *t)
 }
 
 /* As far as the thread may be used in one go; then finish submits the job again. */
-static void run(struct vx_job *job)
+void imap_search_run_slice(struct vx_job *job)
 {
 	struct imap_task *t = imap_task_of(job);
-	struct search *q = t->data;
+	struct imap_search_run *q = t->data;
 
 	q->q.matcher.until_ms = vx_now_ms() + IMAP_SEARCH_MS;
 	t->result = imap_search_slice(&q->q, t);
@@ -139,18 +138,20 @@ static void run(struct vx_job *job)
 
 /* --- the answer ------------------------------------------------------------------ */
 
-static uint32_t number(const struct imap_session *s, const struct search *q, uint32_t seq)
+static uint32_t number(
+    const struct imap_session *s, const struct imap_search_run *q, uint32_t seq)
 {
 	return s->by_uid ? vx_snapshot_uid(q->q.snapshot, seq) : seq;
 }
 
 /* RFC 3501's "* SEARCH 2 3 6 (MODSEQ 917)". */
-static int write_plain(struct imap_session *s, struct search *q, struct vx_buf *out)
+static int write_plain(
+    struct imap_session *s, struct imap_search_run *q, struct vx_buf *out)
 {
-	if (q->part == BEGIN) {
+	if (q->part == IMAP_SEARCH_BEGIN) {
 		vx_buf_add_str(out, "* SEARCH");
 		q->at = q->q.first;
-		q->part = LIST;
+		q->part = IMAP_SEARCH_LIST;
 	}
 	for (; q->q.found > 0 && q->at <= q->q.last; q->at++) {
 		if ((q->at & 63) == 0 && imap_full(s, out))
@@ -167,7 +168,8 @@ static int write_plain(struct imap_session *s, struct search *q, struct vx_buf *
 }
 
 /* The messages from q->at on whose numbers are in a row, as one range. */
-static void write_run(struct imap_session *s, struct search *q, struct vx_buf *out)
+static void write_run(
+    struct imap_session *s, struct imap_search_run *q, struct vx_buf *out)
 {
 	const uint32_t first = number(s, q, q->at);
 	uint32_t last = first;
@@ -183,7 +185,8 @@ static void write_run(struct imap_session *s, struct search *q, struct vx_buf *o
 }
 
 /* " 2,4:5": what matches in [at, end) */
-static int write_set(struct imap_session *s, struct search *q, struct vx_buf *out)
+static int write_set(
+    struct imap_session *s, struct imap_search_run *q, struct vx_buf *out)
 {
 	for (; q->at < q->end; q->at++) {
 		if (imap_full(s, out))
@@ -214,6 +217,19 @@ void imap_search_begin_extended(struct imap_session *s, struct vx_buf *out)
 	vx_buf_add_str(out, s->by_uid ? ") UID" : ")");
 }
 
+/* '* ESEARCH (TAG "a" MAILBOX "b" UIDVALIDITY 7) UID' (RFC 7377 2.1) */
+static void begin_of_mailbox(
+    struct imap_session *s, const struct imap_search_run *q, struct vx_buf *out)
+{
+	const struct vx_mailbox_status *st = vx_snapshot_status(q->q.snapshot);
+
+	vx_buf_add_str(out, "* ESEARCH (TAG ");
+	vx_imap_write_string(out, s->tag, false);
+	vx_buf_add_str(out, " MAILBOX ");
+	vx_imap_write_mailbox(out, q->mailbox, imap_utf8(s));
+	vx_buf_printf(out, " UIDVALIDITY %" PRIu32 ") UID", st->uidvalidity);
+}
+
 /* The sequence number of the match at a place, counted from 1. */
 static uint32_t at_place(const struct imap_search *q, uint32_t place)
 {
@@ -225,19 +241,23 @@ static uint32_t at_place(const struct imap_search *q, uint32_t place)
 }
 
 /* "MIN 2 COUNT 3", and the beginning of ALL or PARTIAL (RFC 9051 7.3.4, RFC 9394). */
-static void begin_extended(struct imap_session *s, struct search *q, struct vx_buf *out)
+static void begin_extended(
+    struct imap_session *s, struct imap_search_run *q, struct vx_buf *out)
 {
 	const struct vx_imap_search *w = &q->q.what;
 	uint32_t low, high;
 
-	imap_search_begin_extended(s, out);
+	if (q->mailbox.ptr != NULL)
+		begin_of_mailbox(s, q, out);
+	else
+		imap_search_begin_extended(s, out);
 	if (w->min && q->q.found > 0)
 		vx_buf_printf(out, " MIN %" PRIu32, number(s, q, q->q.first));
 	if (w->max && q->q.found > 0)
 		vx_buf_printf(out, " MAX %" PRIu32, number(s, q, q->q.last));
 	if (w->count)
 		vx_buf_printf(out, " COUNT %" PRIu32, q->q.found);
-	q->part = LIST;
+	q->part = IMAP_SEARCH_LIST;
 	if (w->all && q->q.found > 0) {
 		vx_buf_add_str(out, " ALL");
 		q->at = q->q.first;
@@ -254,9 +274,10 @@ static void begin_extended(struct imap_session *s, struct search *q, struct vx_b
 	}
 }
 
-static int write_extended(struct imap_session *s, struct search *q, struct vx_buf *out)
+int imap_search_run_write(
+    struct imap_session *s, struct imap_search_run *q, struct vx_buf *out)
 {
-	if (q->part == BEGIN)
+	if (q->part == IMAP_SEARCH_BEGIN)
 		begin_extended(s, q, out);
 	if (write_set(s, q, out) != VX_OK)
 		return VX_DATA;
@@ -270,10 +291,11 @@ static int write_extended(struct imap_session *s, struct search *q, struct vx_bu
 
 static int write_found(struct imap_session *s, struct vx_buf *out)
 {
-	struct search *q = s->answer.task->data;
+	struct imap_search_run *q = s->answer.task->data;
 
-	return q->q.what.has_return || s->enabled[IMAP_REV2] ? write_extended(s, q, out)
-							     : write_plain(s, q, out);
+	return q->q.what.has_return || s->enabled[IMAP_REV2]
+		   ? imap_search_run_write(s, q, out)
+		   : write_plain(s, q, out);
 }
 
 /* --- "$" ------------------------------------------------------------------------- */
@@ -328,7 +350,7 @@ static void set_bit(unsigned char *bits, uint32_t seq)
 }
 
 /* Only what was returned, when that was MIN, MAX and PARTIAL (RFC 5182 2.4, 9394 3.2). */
-static int save(struct imap_session *s, const struct imap_search *q)
+int imap_search_run_save(struct imap_session *s, const struct imap_search *q)
 {
 	const struct vx_imap_search *w = &q->what;
 	uint32_t low = 1, high = 0, seq;
@@ -370,18 +392,18 @@ int imap_search_not_saved(struct imap_session *s, struct vx_buf *out)
 
 static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
-	const struct search *q = t->data;
+	const struct imap_search_run *q = t->data;
 	const struct vx_imap_search *w = &q->q.what;
 	struct imap_answer a = { .sync = true, .expunges = s->by_uid, .ok = "done" };
 
 	if (t->result == VX_OK && q->q.next != 0) {
 		imap_progress(s, t, out, vx_snapshot_rank(q->q.snapshot, q->q.next - 1),
 		    vx_snapshot_count(q->q.snapshot));
-		return imap_submit_job(s, t, out, run);
+		return imap_submit_job(s, t, out, imap_search_run_slice);
 	}
 	a.result = t->result;
 	if (a.result == VX_OK && w->save) {
-		a.result = save(s, &q->q);
+		a.result = imap_search_run_save(s, &q->q);
 		if (a.result == VX_ELIMIT)
 			a.tail = imap_search_not_saved;
 	}
@@ -413,7 +435,7 @@ int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap
 		q->what.all = true;
 	if (q->what.modseq)
 		imap_enable_condstore(s, out);
-	rc = imap_matcher_init(&q->matcher, s, q->what.key, t);
+	rc = imap_matcher_init(&q->matcher, s, &s->view, q->what.key, t);
 	if (rc != VX_OK)
 		(void)imap_result(s, out, rc, "");
 	return rc == VX_OK ? VX_OK : VX_DONE;
@@ -423,7 +445,7 @@ int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap
 static int prepare(
     struct imap_session *s, struct vx_cursor *c, struct imap_task *t, struct vx_buf *out)
 {
-	struct search *q = t->data;
+	struct imap_search_run *q = t->data;
 	struct vx_cursor own;
 	vx_slice text;
 
@@ -447,20 +469,11 @@ static int prepare(
 int imap_cmd_search(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
 	struct imap_task *t = imap_task_new(s, finish);
-	struct search *q = t == NULL ? NULL : vx_alloc(sizeof(*q));
-	int rc;
 
-	if (q == NULL) {
-		imap_task_free(t);
-		return imap_result(s, out, VX_ENOMEM, "");
-	}
-	rc = imap_search_init(&q->q, s);
-	t->data = q;
-	t->release = release;
-	if (rc != VX_OK)
-		(void)imap_result(s, out, rc, "");
+	if (t == NULL || imap_search_run_new(t, &s->view) == NULL)
+		(void)imap_result(s, out, VX_ENOMEM, "");
 	else if (prepare(s, c, t, out) == VX_OK)
-		return imap_submit_job(s, t, out, run);
+		return imap_submit_job(s, t, out, imap_search_run_slice);
 	imap_task_free(t);
 	return VX_OK;
 }

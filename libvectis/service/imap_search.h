@@ -20,17 +20,40 @@ struct imap_search {
 	uint64_t modseq_first, modseq_last, modseq_max;
 };
 
-/* Of the selected mailbox.  VX_OK, VX_ENOMEM; done in both cases. */
-int imap_search_init(struct imap_search *q, struct imap_session *s);
+/* Of the view's mailbox.  VX_OK, VX_ENOMEM; done in both cases. */
+int imap_search_init(struct imap_search *q, const struct imap_view *view);
 void imap_search_done(struct imap_search *q);
 /*
- * what was parsed: make it ready to run.  VX_OK, or VX_DONE: it was refused and that was
+ * what was parsed: make it ready to run in the selected mailbox.  VX_OK, or VX_DONE: it was refused and that was
  * answered.
  */
 int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap_task *t,
     struct vx_buf *out);
 /* A slice, on the job's thread, until the matcher's until_ms.  VX_OK or below 0. */
 int imap_search_slice(struct imap_search *q, const struct imap_task *t);
+
+/* A SEARCH, or that of one mailbox in an ESEARCH, and its answer under way. */
+struct imap_search_run {
+	struct imap_search q;
+	vx_slice mailbox; /* ESEARCH: its name in the answer, in the task's arena */
+	enum {
+		IMAP_SEARCH_BEGIN,
+		IMAP_SEARCH_LIST,
+		IMAP_SEARCH_PART,
+		IMAP_SEARCH_END
+	} part;
+	bool any;
+	uint32_t at, end; /* sequence numbers to look at: [at, end) */
+};
+/* To be the data of a task: with its release and the function of its job. */
+struct imap_search_run *imap_search_run_new(
+    struct imap_task *t, const struct imap_view *view);
+void imap_search_run_slice(struct vx_job *job);
+/* "* ESEARCH ..." in steps: VX_OK or VX_DATA. */
+int imap_search_run_write(
+    struct imap_session *s, struct imap_search_run *r, struct vx_buf *out);
+/* What it found is "$".  As imap_search_save. */
+int imap_search_run_save(struct imap_session *s, const struct imap_search *q);
 
 bool imap_search_matched(const struct imap_search *q, uint32_t seq);
 /* The first match from seq on; beyond last: none. */

@@ -89,7 +89,7 @@ static void put_in_order(struct imap_shared *sh)
  * What is subscribed to comes first: others may share as much as they like, and what does
  * not fit is not listed, but that keeps nobody from the rest.
  */
-static int gather(
+int imap_shared_gather(
     struct imap_session *s, struct vx_view *v, struct imap_shared *sh, struct vx_buf *out)
 {
 	int rc = sh->after.owner == 0 ? add_subscribed(s, v, sh) : VX_OK;
@@ -196,7 +196,7 @@ int imap_shared_step(
 	struct imap_shared *sh = &l->shared;
 
 	if (!sh->gathered) {
-		const int rc = gather(s, v, sh, out);
+		const int rc = imap_shared_gather(s, v, sh, out);
 
 		if (rc != VX_OK)
 			return rc;

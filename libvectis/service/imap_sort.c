@@ -410,7 +410,7 @@ static int arrange(
 	a->service = s->service;
 	a->threads = threads;
 	a->by_uid = s->by_uid;
-	rc = imap_search_init(&a->q, s);
+	rc = imap_search_init(&a->q, &s->view);
 	t->data = a;
 	t->release = release;
 	if (rc != VX_OK)

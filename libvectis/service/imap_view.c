@@ -284,13 +284,13 @@ int imap_cmd_check(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 /* --- sets ------------------------------------------------------------------------ */
 
 /* A number of the set: '*' is the largest there is. */
-static uint32_t number_of(struct imap_session *s, uint32_t n, bool by_uid)
+static uint32_t number_of(const struct imap_view *v, uint32_t n, bool by_uid)
 {
-	const uint32_t count = vx_snapshot_count(s->view.snapshot);
+	const uint32_t count = vx_snapshot_count(v->snapshot);
 
 	if (n != 0)
 		return n;
-	return by_uid ? vx_snapshot_uid(s->view.snapshot, count) : count;
+	return by_uid ? vx_snapshot_uid(v->snapshot, count) : count;
 }
 
 static int cmp_range(const void *a, const void *b)
@@ -318,15 +318,15 @@ void imap_merge_ranges(struct vx_uid_range *r, size_t *count)
 }
 
 /* One range of the set; VX_ENOENT: it names nothing; VX_EINVAL: no such message. */
-static int resolve_range(struct imap_session *s, const struct vx_imap_range *in,
+static int resolve_range(const struct imap_view *v, const struct vx_imap_range *in,
     enum imap_set_kind kind, struct vx_uid_range *out)
 {
-	const struct vx_snapshot *snap = s->view.snapshot;
+	const struct vx_snapshot *snap = v->snapshot;
 	const uint32_t count = vx_snapshot_count(snap);
 	const bool by_uid = kind == IMAP_SET_UIDS;
 	const uint32_t last = by_uid ? vx_snapshot_uid(snap, count) : count;
-	const uint32_t a = number_of(s, in->first, by_uid);
-	const uint32_t b = number_of(s, in->last, by_uid);
+	const uint32_t a = number_of(v, in->first, by_uid);
+	const uint32_t b = number_of(v, in->last, by_uid);
 	const uint32_t low = a < b ? a : b, high = a < b ? b : a;
 
 	/* clients ask an empty mailbox for 1:*, and it holds none of these */
@@ -344,11 +344,11 @@ static int resolve_range(struct imap_session *s, const struct vx_imap_range *in,
 	return VX_OK;
 }
 
-int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set,
+int imap_view_resolve(const struct imap_view *v, const struct vx_imap_set *set,
     enum imap_set_kind kind, struct vx_arena *arena, struct vx_uid_range **out,
     size_t *count)
 {
-	const size_t cap = set->saved ? s->view.saved_count : set->count;
+	const size_t cap = set->saved ? v->saved_count : set->count;
 	struct vx_uid_range *r = vx_arena_array(arena, cap + 1, sizeof(*r));
 	size_t n = 0;
 
@@ -356,11 +356,11 @@ int imap_view_resolve(struct imap_session *s, const struct vx_imap_set *set,
 		return VX_ELIMIT;
 	if (set->saved) {
 		if (cap > 0)
-			memcpy(r, s->view.saved, cap * sizeof(*r));
+			memcpy(r, v->saved, cap * sizeof(*r));
 		n = cap;
 	}
 	for (size_t i = 0; i < cap && !set->saved; i++) {
-		const int rc = resolve_range(s, &set->ranges[i], kind, &r[n]);
+		const int rc = resolve_range(v, &set->ranges[i], kind, &r[n]);
 
 		if (rc == VX_EINVAL)
 			return rc;
@@ -398,8 +398,8 @@ int imap_view_set(struct imap_session *s, struct vx_cursor *c, struct vx_arena *
 		(void)imap_bad(s, out, "a set of messages is expected");
 		return VX_DONE;
 	}
-	rc = imap_view_resolve(
-	    s, &set, s->by_uid ? IMAP_SET_UIDS : IMAP_SET_NUMBERS, arena, ranges, count);
+	rc = imap_view_resolve(&s->view, &set,
+	    s->by_uid ? IMAP_SET_UIDS : IMAP_SET_NUMBERS, arena, ranges, count);
 	if (rc == VX_EINVAL)
 		(void)imap_bad(s, out, "there are not so many messages");
 	else if (rc != VX_OK)

@@ -462,8 +462,10 @@ static void play(const char *path, vx_slice text, unsigned seed, bool record)
 		p->line++;
 		if (line.len > 0 && line.ptr[0] != '#')
 			play_line(p, line, &skip);
-		else if (record)
+		if (record && (line.len == 0 || line.ptr[0] == '#')) {
+			check_quiet(p, 0);
 			fprintf(stderr, "%.*s\n", (int)line.len, line.ptr);
+		}
 	}
 	if (!skip)
 		check_quiet(p, 0);

@@ -56,6 +56,8 @@ static const struct {
 	{ "APPEND", { "APPEND @ {4+}\r\nmail" } },
 	{ "REPLACE", { "REPLACE 1 @ {4+}\r\nmail", "UID REPLACE 1 @ {4+}\r\nmail" } },
 	{ "NOTIFY", { "NOTIFY SET (MAILBOXES @ (MessageNew MessageExpunge))" } },
+	{ "ESEARCH", { "ESEARCH IN (mailboxes @) ALL", "ESEARCH IN (subtree @) ALL",
+			 "ESEARCH IN (subtree-one @ personal) RETURN (COUNT) ALL" } },
 	{ "COPY", { "COPY 1 @", "UID COPY 1 @" } },
 	{ "MOVE", { "MOVE 1 @", "UID MOVE 1 @" } },
 	{ "GETACL", { "GETACL @" } },
