@@ -183,7 +183,8 @@ enum vx_imap_key_type {
 	VX_KEY_SAVEDON,
 	VX_KEY_SAVEDSINCE, /* number: day (RFC 8514) */
 	VX_KEY_EMAILID,    /* blob (RFC 8474) */
-	VX_KEY_NONE,       /* matches nothing: NEW, RECENT */
+	VX_KEY_FUZZY, /* children: a text, then its words if it has several (RFC 6203) */
+	VX_KEY_NONE,  /* matches nothing: NEW, RECENT */
 };
 
 struct vx_imap_key {
@@ -199,8 +200,9 @@ struct vx_imap_key {
 struct vx_imap_search {
 	bool has_return, min, max, count, all, save;
 	bool has_charset, bad_charset;
-	bool modseq;      /* MODSEQ was used */
-	bool saved_dates; /* SAVEDON or the like were used */
+	bool fuzzy, relevancy; /* FUZZY was used; its scores are asked for */
+	bool modseq;           /* MODSEQ was used */
+	bool saved_dates;      /* SAVEDON or the like were used */
 	bool partial;
 	struct vx_imap_partial places;
 	struct vx_imap_key *key; /* VX_KEY_AND of what was asked */

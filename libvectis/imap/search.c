@@ -19,7 +19,8 @@ enum arg {
 	MODSEQ_ARG,
 	SECONDS_ARG,
 	SAVED_ARG,
-	OBJECT_ARG
+	OBJECT_ARG,
+	FUZZY_ARG
 };
 
 static const struct word {
@@ -40,6 +41,7 @@ static const struct word {
 	{ "EMAILID", OBJECT_ARG, VX_KEY_EMAILID, 0, NULL },
 	{ "FLAGGED", FLAG_ARG, VX_KEY_FLAG, VX_FLAG_FLAGGED, NULL },
 	{ "FROM", TEXT_ARG, VX_KEY_HEADER, 0, "from" },
+	{ "FUZZY", FUZZY_ARG, VX_KEY_AND, 0, NULL },
 	{ "HEADER", HEADER_ARG, VX_KEY_HEADER, 0, NULL },
 	{ "KEYWORD", KEYWORD_ARG, VX_KEY_KEYWORD, 0, NULL },
 	{ "LARGER", SIZE_ARG, VX_KEY_LARGER, 0, NULL },
@@ -82,6 +84,7 @@ struct parser {
 	struct vx_arena *a;
 	struct vx_imap_search *out;
 	size_t keys;
+	bool fuzzy; /* the key is below FUZZY */
 };
 
 static bool key(struct parser *p, unsigned depth, struct vx_imap_key **out);
@@ -157,6 +160,49 @@ static bool object_id(struct parser *p, struct vx_imap_key *k)
 	return s.len > 0 && s.len <= VX_IMAP_OBJECT_ID_MAX;
 }
 
+/*
+ * A text that may match loosely: whole, or all of its words wherever they are.  What is
+ * no text is matched as it is (RFC 6203 5).
+ */
+static bool loosen(struct parser *p, struct vx_imap_key *k)
+{
+	struct vx_imap_key *whole = new_key(p, k->type), **tail;
+	vx_slice rest = vx_slice_trim(k->text, " "), word;
+
+	if (whole == NULL)
+		return false;
+	whole->name = k->name;
+	whole->text = k->text;
+	k->type = VX_KEY_FUZZY;
+	k->child = whole;
+	if (vx_slice_find(rest, ' ') == rest.len)
+		return true;
+	tail = &whole->next;
+	while (rest.len > 0) {
+		(void)vx_slice_cut(&rest, ' ', &word);
+		if (word.len == 0)
+			continue;
+		*tail = new_key(p, whole->type);
+		if (*tail == NULL)
+			return false;
+		(*tail)->name = k->name;
+		(*tail)->text = word;
+		tail = &(*tail)->next;
+	}
+	return true;
+}
+
+static bool fuzzy(struct parser *p, unsigned depth, struct vx_imap_key *k)
+{
+	const bool before = p->fuzzy;
+	bool good;
+
+	p->out->fuzzy = p->fuzzy = true;
+	good = key(p, depth + 1, &k->child);
+	p->fuzzy = before;
+	return good;
+}
+
 static bool argument(
     struct parser *p, const struct word *w, unsigned depth, struct vx_imap_key *k)
 {
@@ -169,7 +215,8 @@ static bool argument(
 	switch (w->arg) {
 	case TEXT_ARG:
 		k->name = vx_slice_str(w->header);
-		return vx_imap_astring(p->c, p->a, &k->text);
+		return vx_imap_astring(p->c, p->a, &k->text) &&
+		       (!p->fuzzy || loosen(p, k));
 	case KEYWORD_ARG:
 		return vx_imap_atom(p->c, &k->text);
 	case DATE_ARG:
@@ -181,7 +228,8 @@ static bool argument(
 		return true;
 	case HEADER_ARG:
 		return vx_imap_astring(p->c, p->a, &k->name) && vx_imap_sp(p->c) &&
-		       vx_imap_astring(p->c, p->a, &k->text);
+		       vx_imap_astring(p->c, p->a, &k->text) &&
+		       (!p->fuzzy || loosen(p, k));
 	case UID_ARG:
 		return vx_imap_sequence_set(p->c, p->a, &k->set);
 	case NOT_ARG:
@@ -202,6 +250,8 @@ static bool argument(
 		return date(p, &k->number);
 	case OBJECT_ARG:
 		return object_id(p, k);
+	case FUZZY_ARG:
+		return fuzzy(p, depth, k);
 	case NO_ARG:
 	case FLAG_ARG:
 		break;
@@ -260,9 +310,10 @@ static bool key(struct parser *p, unsigned depth, struct vx_imap_key **out)
 
 static bool one_return(struct vx_cursor *c, struct vx_imap_search *out)
 {
-	bool *const flags[] = { &out->min, &out->max, &out->count, &out->all,
-		&out->save };
-	static const char *const names[] = { "MIN", "MAX", "COUNT", "ALL", "SAVE" };
+	bool *const flags[] = { &out->min, &out->max, &out->count, &out->all, &out->save,
+		&out->relevancy };
+	static const char *const names[] = { "MIN", "MAX", "COUNT", "ALL", "SAVE",
+		"RELEVANCY" };
 	vx_slice name;
 
 	if (!vx_cur_some(c, VX_C_ALPHA, &name))
@@ -288,7 +339,8 @@ bool vx_imap_search_returns(struct vx_cursor *c, struct vx_imap_search *out)
 			return false;
 	if (out->partial && out->all) /* RFC 9394 3.1 */
 		return false;
-	if (!out->min && !out->max && !out->count && !out->save && !out->partial)
+	if (!out->min && !out->max && !out->count && !out->save && !out->partial &&
+	    !out->relevancy)
 		out->all = true;
 	return vx_imap_sp(c);
 }
@@ -310,7 +362,8 @@ bool vx_imap_search_criteria(
 {
 	struct parser p = { .c = c, .a = a, .out = out };
 
-	return charset(c, a, out) && keys(&p, 0, &out->key) && vx_cur_end(c);
+	return charset(c, a, out) && keys(&p, 0, &out->key) && vx_cur_end(c) &&
+	       (out->fuzzy || !out->relevancy); /* RFC 6203 4 */
 }
 
 bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out)
@@ -319,5 +372,5 @@ bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_sear
 
 	return vx_imap_search_returns(c, out) &&
 	       (!vx_cur_text(c, VX_S("CHARSET ")) || charset(c, a, out)) &&
-	       keys(&p, 0, &out->key) && vx_cur_end(c);
+	       keys(&p, 0, &out->key) && vx_cur_end(c) && (out->fuzzy || !out->relevancy);
 }

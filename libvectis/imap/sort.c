@@ -40,6 +40,7 @@ static const struct {
 	    VX_ENVELOPE_FROM },
 	[VX_SORT_DISPLAYTO] = { "DISPLAYTO", VX_SORT_DISPLAYTO, true, VX_ENVELOPE_TO },
 	[VX_SORT_FROM] = { "FROM", VX_SORT_FROM, true, VX_ENVELOPE_FROM },
+	[VX_SORT_RELEVANCY] = { "RELEVANCY", VX_SORT_RELEVANCY, false, 0 },
 	[VX_SORT_SIZE] = { "SIZE", VX_SORT_SIZE, false, 0 },
 	[VX_SORT_SUBJECT] = { "SUBJECT", VX_SORT_SUBJECT, true, 0 },
 	[VX_SORT_TO] = { "TO", VX_SORT_TO, true, VX_ENVELOPE_TO },
@@ -57,6 +58,14 @@ static bool sort_key(struct vx_cursor *c, enum vx_sort_key *out)
 			return true;
 		}
 	}
+	return false;
+}
+
+bool vx_sort_has(const struct vx_sort_program *p, enum vx_sort_key key)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->criteria[i].key == key)
+			return true;
 	return false;
 }
 
@@ -186,8 +195,8 @@ static int text_value(struct vx_sorter *s, enum vx_sort_key key,
 	return rc;
 }
 
-int vx_sorter_add(
-    struct vx_sorter *s, uint32_t number, int64_t arrival, const struct vx_descriptor *d)
+int vx_sorter_add(struct vx_sorter *s, uint32_t number, int64_t arrival, unsigned score,
+    const struct vx_descriptor *d)
 {
 	vx_slice items[VX_ENVELOPE_ITEMS];
 	struct vx_part root;
@@ -205,6 +214,8 @@ int vx_sorter_add(
 			rc = text_value(s, key, d, items, slot);
 		else if (key == VX_SORT_SIZE)
 			*slot = d->size;
+		else if (key == VX_SORT_RELEVANCY)
+			*slot = UINT8_MAX - score;
 		else
 			*slot = vx_order_signed(
 			    key == VX_SORT_DATE ? vx_sent_date(d, arrival) : arrival);

@@ -22,6 +22,7 @@ enum vx_sort_key {
 	VX_SORT_DISPLAYFROM,
 	VX_SORT_DISPLAYTO,
 	VX_SORT_FROM,
+	VX_SORT_RELEVANCY, /* RFC 6203: the highest first */
 	VX_SORT_SIZE,
 	VX_SORT_SUBJECT,
 	VX_SORT_TO,
@@ -38,6 +39,7 @@ struct vx_sort_program {
 };
 /* "(REVERSE DATE SUBJECT)"; false: it is none. */
 bool vx_sort_program(struct vx_cursor *c, struct vx_sort_program *out);
+bool vx_sort_has(const struct vx_sort_program *p, enum vx_sort_key key);
 
 struct vx_sorter;
 /* VX_ENOMEM */
@@ -48,8 +50,8 @@ void vx_sorter_free(struct vx_sorter *s);
  * One message, in the order of the mailbox.  VX_OK; VX_ECORRUPT (its envelope cannot be
  * read), VX_ELIMIT (more than memory octets), VX_ENOMEM: nothing was added.
  */
-int vx_sorter_add(
-    struct vx_sorter *s, uint32_t number, int64_t arrival, const struct vx_descriptor *d);
+int vx_sorter_add(struct vx_sorter *s, uint32_t number, int64_t arrival, unsigned score,
+    const struct vx_descriptor *d);
 /* The numbers in order, valid until free.  VX_OK, VX_ELIMIT, VX_ENOMEM. */
 int vx_sorter_end(struct vx_sorter *s, const uint32_t **numbers, size_t *count);
 

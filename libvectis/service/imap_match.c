@@ -100,7 +100,7 @@ static int ready_keyword(const struct imap_matcher *m, struct vx_imap_key *k)
 static bool is_costly(const struct vx_imap_key *k)
 {
 	return k->type == VX_KEY_HEADER || k->type == VX_KEY_BODY ||
-	       k->type == VX_KEY_TEXT;
+	       k->type == VX_KEY_TEXT || k->type == VX_KEY_FUZZY;
 }
 
 static int ready(struct imap_matcher *m, const struct imap_view *v, struct vx_imap_key *k,
@@ -414,6 +414,24 @@ static int match_children(struct imap_matcher *m, const struct vx_imap_key *k)
 	return !any;
 }
 
+/* All the words of a fuzzy text. */
+static int match_words(struct imap_matcher *m, const struct vx_imap_key *k)
+{
+	int rc = k->child->next != NULL;
+
+	for (const struct vx_imap_key *w = k->child->next; w != NULL && rc > 0;
+	     w = w->next)
+		rc = match_costly(m, w);
+	return rc;
+}
+
+static int match_fuzzy(struct imap_matcher *m, const struct vx_imap_key *k)
+{
+	const int rc = match_costly(m, k->child);
+
+	return rc != 0 ? rc : match_words(m, k);
+}
+
 static int match(struct imap_matcher *m, const struct vx_imap_key *k)
 {
 	const struct vx_record *r = m->record;
@@ -462,6 +480,8 @@ static int match(struct imap_matcher *m, const struct vx_imap_key *k)
 	case VX_KEY_BODY:
 	case VX_KEY_TEXT:
 		return match_costly(m, k);
+	case VX_KEY_FUZZY:
+		return match_fuzzy(m, k);
 	case VX_KEY_OLDER: /* were made times */
 		return (int64_t)r->internal_date <= k->number;
 	case VX_KEY_YOUNGER:
@@ -480,6 +500,55 @@ static int match(struct imap_matcher *m, const struct vx_imap_key *k)
 	return 0;
 }
 
+/* --- scores (RFC 6203 4) ----------------------------------------------------------- */
+
+enum {
+	SCORE_WHOLE = 100,     /* the text as it was given */
+	SCORE_WHOLE_BODY = 75, /* TEXT: not in the header */
+	SCORE_WORDS = 50,      /* all its words */
+	SCORE_WORDS_BODY = 25
+};
+
+/* Is it in the header?  Of a TEXT key; a word is enough to raise what its words score. */
+static bool in_header(struct imap_matcher *m, const struct vx_imap_key *k)
+{
+	return k->type != VX_KEY_TEXT ||
+	       (need_header_text(m) == VX_OK && has(&m->header_text, k->text));
+}
+
+static unsigned score_text(struct imap_matcher *m, const struct vx_imap_key *k)
+{
+	const struct vx_imap_key *const words = k->child->next;
+
+	if (match_costly(m, k->child) > 0)
+		return in_header(m, k->child) ? SCORE_WHOLE : SCORE_WHOLE_BODY;
+	if (match_words(m, k) <= 0)
+		return 0;
+	for (const struct vx_imap_key *w = words; w != NULL; w = w->next)
+		if (in_header(m, w))
+			return SCORE_WORDS;
+	return SCORE_WORDS_BODY;
+}
+
+/* The best of an OR, the mean of what must all match; 0: nothing of it is fuzzy. */
+static unsigned score(struct imap_matcher *m, const struct vx_imap_key *k)
+{
+	unsigned sum = 0, count = 0, best = 0;
+
+	if (k->type == VX_KEY_FUZZY)
+		return score_text(m, k);
+	if (k->type != VX_KEY_AND && k->type != VX_KEY_OR)
+		return 0;
+	for (const struct vx_imap_key *c = k->child; c != NULL; c = c->next) {
+		const unsigned one = score(m, c);
+
+		sum += one;
+		count += one > 0;
+		best = one > best ? one : best;
+	}
+	return k->type == VX_KEY_OR ? best : count > 0 ? sum / count : 0;
+}
+
 /* Costly keys come last among what must all match. */
 int imap_match(struct imap_matcher *m, const struct vx_record *r)
 {
@@ -491,6 +560,11 @@ int imap_match(struct imap_matcher *m, const struct vx_record *r)
 		     k = k->next)
 			if (is_costly(k) == (costly != 0))
 				rc = match(m, k);
+	if (rc > 0 && m->scores) {
+		m->score = score(m, m->key);
+		if (m->score == 0) /* what matched is not fuzzy */
+			m->score = SCORE_WHOLE;
+	}
 	forget_message(m);
 	/* a message that went meanwhile, or that is damaged, matches nothing */
 	return rc == VX_ENOENT || rc == VX_ECORRUPT ? 0 : rc;

@@ -18,6 +18,8 @@ struct imap_matcher {
 	struct vx_search_answer *answer; /* own */
 	struct vx_plain plain;
 	struct vx_blob_source source;
+	bool scores;       /* they are asked for (RFC 6203 4) */
+	unsigned score;    /* of the last message that matched: 1 to 100 */
 	uint64_t until_ms; /* when this turn on the thread is over */
 	/* of the message under way */
 	const struct vx_record *record;

@@ -243,7 +243,8 @@ static int ready(struct imap_session *s, const struct multi *m, struct imap_task
 	if (!vx_imap_search(&c, &t->arena, &r->q.what))
 		return VX_ELIMIT; /* it was understood before: the arena is full */
 	r->q.what.all = r->q.what.all || !r->q.what.has_return;
-	return imap_matcher_init(&r->q.matcher, s, view, r->q.what.key, t);
+	rc = imap_matcher_init(&r->q.matcher, s, view, r->q.what.key, t);
+	return rc == VX_OK && r->q.what.relevancy ? imap_search_score(&r->q) : rc;
 }
 
 /* VX_WAIT: a search is under way; VX_OK: there is nothing to search; below 0. */
@@ -273,7 +274,8 @@ static int write_found(struct imap_session *s, struct vx_buf *out)
 	struct imap_task *t = s->answer.task;
 	struct imap_search_run *r = t->data;
 	const struct vx_imap_search *w = &r->q.what;
-	const bool shown = w->min || w->max || w->count || w->all || w->partial;
+	const bool shown =
+	    w->min || w->max || w->count || w->all || w->partial || w->relevancy;
 
 	if (shown && imap_search_run_write(s, r, out) != VX_OK)
 		return VX_DATA;

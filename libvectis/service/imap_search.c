@@ -31,6 +31,14 @@ void imap_search_done(struct imap_search *q)
 	imap_matcher_done(&q->matcher);
 	vx_snapshot_free(q->snapshot);
 	vx_free(q->bits);
+	vx_free(q->scores);
+}
+
+int imap_search_score(struct imap_search *q)
+{
+	q->scores = vx_alloc(vx_snapshot_count(q->snapshot) + 1);
+	q->matcher.scores = true;
+	return q->scores == NULL ? VX_ENOMEM : VX_OK;
 }
 
 static void release(struct imap_task *t)
@@ -67,6 +75,8 @@ static void add(struct imap_search *q, uint32_t seq, const struct vx_record *r)
 	if (r->modseq > q->modseq_max)
 		q->modseq_max = r->modseq;
 	q->bits[(seq - 1) / 8] |= (unsigned char)(1u << ((seq - 1) % 8));
+	if (q->scores != NULL)
+		q->scores[seq - 1] = (unsigned char)q->matcher.score;
 }
 
 /* The records of the snapshot from uid on; *next as vx_records_read has it. */
@@ -266,7 +276,7 @@ static void begin_extended(
 		vx_buf_add_str(out, " PARTIAL (");
 		vx_buf_add(out, w->places.text);
 		if (vx_imap_partial_of(&w->places, q->q.found, &low, &high)) {
-			q->at = at_place(&q->q, low);
+			q->at = q->from = at_place(&q->q, low);
 			q->end = at_place(&q->q, high) + 1;
 		} else {
 			vx_buf_add_str(out, " NIL");
@@ -274,15 +284,51 @@ static void begin_extended(
 	}
 }
 
+/* " RELEVANCY (4 99 42)", of what ALL or PARTIAL told (RFC 6203 4) */
+static void begin_scores(struct imap_search_run *q, struct vx_buf *out)
+{
+	q->part = IMAP_SEARCH_SCORES;
+	q->any = false;
+	if (q->q.what.partial) {
+		q->at = q->from;
+	} else {
+		q->at = q->q.first;
+		q->end = q->q.found > 0 ? q->q.last + 1 : 0;
+	}
+	if (q->q.what.relevancy)
+		vx_buf_add_str(out, " RELEVANCY (");
+}
+
+static int write_scores(
+    struct imap_session *s, struct imap_search_run *q, struct vx_buf *out)
+{
+	for (; q->at < q->end; q->at++) {
+		if (imap_full(s, out))
+			return VX_DATA;
+		if (!imap_search_matched(&q->q, q->at))
+			continue;
+		vx_buf_printf(
+		    out, "%s%u", q->any ? " " : "", (unsigned)q->q.scores[q->at - 1]);
+		q->any = true;
+	}
+	vx_buf_add_char(out, ')');
+	return VX_OK;
+}
+
 int imap_search_run_write(
     struct imap_session *s, struct imap_search_run *q, struct vx_buf *out)
 {
 	if (q->part == IMAP_SEARCH_BEGIN)
 		begin_extended(s, q, out);
-	if (write_set(s, q, out) != VX_OK)
+	if (q->part == IMAP_SEARCH_LIST) {
+		if (write_set(s, q, out) != VX_OK)
+			return VX_DATA;
+		if (q->q.what.partial)
+			vx_buf_add_char(out, ')');
+		begin_scores(q, out);
+	}
+	if (q->q.what.relevancy && write_scores(s, q, out) != VX_OK)
 		return VX_DATA;
-	if (q->q.what.partial)
-		vx_buf_add_char(out, ')');
 	if (q->q.what.modseq && q->q.found > 0)
 		vx_buf_printf(out, " MODSEQ %" PRIu64, modseq_of(&q->q));
 	vx_buf_add_str(out, "\r\n");
@@ -409,8 +455,8 @@ static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *ou
 	}
 	if (a.result != VX_OK && w->save)
 		imap_search_forget(s);
-	if (a.result == VX_OK &&
-	    (!w->has_return || w->min || w->max || w->count || w->all || w->partial)) {
+	if (a.result == VX_OK && (!w->has_return || w->min || w->max || w->count ||
+				     w->all || w->partial || w->relevancy)) {
 		a.body = write_found;
 		a.task = t;
 	}
@@ -436,6 +482,8 @@ int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap
 	if (q->what.modseq)
 		imap_enable_condstore(s, out);
 	rc = imap_matcher_init(&q->matcher, s, &s->view, q->what.key, t);
+	if (rc == VX_OK && q->what.relevancy)
+		rc = imap_search_score(q);
 	if (rc != VX_OK)
 		(void)imap_result(s, out, rc, "");
 	return rc == VX_OK ? VX_OK : VX_DONE;

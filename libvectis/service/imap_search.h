@@ -15,6 +15,7 @@ struct imap_search {
 	struct vx_snapshot *snapshot; /* own reference */
 	unsigned char
 	    *bits; /* own: bit seq - 1 of each message of snapshot that matches */
+	unsigned char *scores; /* own: of each message that matches; NULL: not asked */
 	uint32_t found, first, last; /* how many; sequence numbers */
 	uint32_t next;               /* the UID where the search goes on; 0: it is over */
 	uint64_t modseq_first, modseq_last, modseq_max;
@@ -24,11 +25,13 @@ struct imap_search {
 int imap_search_init(struct imap_search *q, const struct imap_view *view);
 void imap_search_done(struct imap_search *q);
 /*
- * what was parsed: make it ready to run in the selected mailbox.  VX_OK, or VX_DONE: it was refused and that was
- * answered.
+ * what was parsed: make it ready to run in the selected mailbox.  VX_OK, or VX_DONE: it
+ * was refused and that was answered.
  */
 int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap_task *t,
     struct vx_buf *out);
+/* FUZZY and scores: keep them.  VX_OK, VX_ENOMEM. */
+int imap_search_score(struct imap_search *q);
 /* A slice, on the job's thread, until the matcher's until_ms.  VX_OK or below 0. */
 int imap_search_slice(struct imap_search *q, const struct imap_task *t);
 
@@ -39,11 +42,10 @@ struct imap_search_run {
 	enum {
 		IMAP_SEARCH_BEGIN,
 		IMAP_SEARCH_LIST,
-		IMAP_SEARCH_PART,
-		IMAP_SEARCH_END
+		IMAP_SEARCH_SCORES
 	} part;
 	bool any;
-	uint32_t at, end; /* sequence numbers to look at: [at, end) */
+	uint32_t from, at, end; /* sequence numbers to look at: [at, end) */
 };
 /* To be the data of a task: with its release and the function of its job. */
 struct imap_search_run *imap_search_run_new(

@@ -78,7 +78,8 @@ static int collect_one(
 	if (rc == VX_OK)
 		rc = a->threads ? vx_threader_add(a->threader, a->by_uid ? r->uid : seq,
 				      r->internal_date, &d)
-				: vx_sorter_add(a->sorter, seq, r->internal_date, &d);
+				: vx_sorter_add(a->sorter, seq, r->internal_date,
+				      a->q.scores == NULL ? 0 : a->q.scores[seq - 1], &d);
 	return rc == VX_ENOENT || rc == VX_ECORRUPT ? VX_OK : rc;
 }
 
@@ -217,6 +218,31 @@ static int write_partial(
 	return VX_OK;
 }
 
+/* " RELEVANCY (99 42 4)", in the order of ALL or PARTIAL (RFC 6203 6) */
+static int write_scores(struct imap_session *s, struct arrangement *a, struct vx_buf *out)
+{
+	const struct vx_imap_search *w = &a->q.what;
+	uint32_t low = 1, high = (uint32_t)a->count;
+
+	if (w->partial &&
+	    !vx_imap_partial_of(&w->places, (uint32_t)a->count, &low, &high))
+		high = 0;
+	if (a->part != END) {
+		vx_buf_add_str(out, " RELEVANCY (");
+		a->part = END;
+		a->at = low - 1;
+		a->any = false;
+	}
+	for (; a->at < high; a->at++, a->any = true) {
+		if (imap_full(s, out))
+			return VX_DATA;
+		vx_buf_printf(out, "%s%u", a->any ? " " : "",
+		    (unsigned)a->q.scores[a->order[a->at] - 1]);
+	}
+	vx_buf_add_char(out, ')');
+	return VX_OK;
+}
+
 static int write_extended(
     struct imap_session *s, struct arrangement *a, struct vx_buf *out)
 {
@@ -227,6 +253,8 @@ static int write_extended(
 	if (w->all && a->part == ALL && write_set(s, a, a->count, out) != VX_OK)
 		return VX_DATA;
 	if (w->partial && a->part != END && write_partial(s, a, out) != VX_OK)
+		return VX_DATA;
+	if (w->relevancy && write_scores(s, a, out) != VX_OK)
 		return VX_DATA;
 	if (w->modseq && a->count > 0)
 		vx_buf_printf(out, " MODSEQ %" PRIu64, a->q.modseq_max);
@@ -328,7 +356,8 @@ static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *ou
 	if (answer.result == VX_OK && a->threads)
 		answer.body = write_threads;
 	else if (answer.result == VX_OK &&
-		 (!w->has_return || w->min || w->max || w->count || w->all || w->partial))
+		 (!w->has_return || w->min || w->max || w->count || w->all ||
+		     w->partial || w->relevancy))
 		answer.body = write_sorted;
 	if (answer.body != NULL)
 		answer.task = t;
@@ -346,7 +375,8 @@ static bool parse(struct arrangement *a, struct imap_task *t, struct vx_cursor *
 	if (!a->threads && (!vx_imap_search_returns(c, &a->q.what) ||
 			       !vx_sort_program(c, &a->program) || !vx_imap_sp(c)))
 		return false;
-	return vx_imap_search_criteria(c, &t->arena, &a->q.what);
+	return vx_imap_search_criteria(c, &t->arena, &a->q.what) &&
+	       (a->q.what.fuzzy || !vx_sort_has(&a->program, VX_SORT_RELEVANCY));
 }
 
 /* Memory out of the budget: VX_OK, VX_ENOMEM, or VX_ELIMIT: not now. */
@@ -390,6 +420,9 @@ static int prepare(
 	if (imap_search_ready(&a->q, s, t, out) != VX_OK)
 		return VX_DONE;
 	rc = reserve(a);
+	if (rc == VX_OK && a->q.scores == NULL &&
+	    vx_sort_has(&a->program, VX_SORT_RELEVANCY))
+		rc = imap_search_score(&a->q);
 	if (rc != VX_OK)
 		(void)imap_no(s, out,
 		    "[LIMIT] too many large mailboxes are being sorted: try again later");

@@ -131,6 +131,7 @@ static void show_args(struct vx_buf *out, const struct vx_imap_key *k)
 	case VX_KEY_AND:
 	case VX_KEY_OR:
 	case VX_KEY_NOT:
+	case VX_KEY_FUZZY:
 	case VX_KEY_NONE:
 		break;
 	case VX_KEY_LARGER:
@@ -161,7 +162,7 @@ static void show_key(struct vx_buf *out, const struct vx_imap_key *k)
 		"keyword", "no-keyword", "seq", "uid", "uidafter", "uidbefore", "larger",
 		"smaller", "before", "on", "since", "sentbefore", "senton", "sentsince",
 		"header", "body", "text", "modseq", "older", "younger", "savedbefore",
-		"savedon", "savedsince", "emailid", "none" };
+		"savedon", "savedsince", "emailid", "fuzzy", "none" };
 
 	vx_buf_printf(out, "(%s", types[k->type]);
 	show_args(out, k);

@@ -26,7 +26,7 @@ static const struct {
 };
 
 static const char *const key_names[] = { "ARRIVAL", "CC", "DATE", "DISPLAYFROM",
-	"DISPLAYTO", "FROM", "SIZE", "SUBJECT", "TO" };
+	"DISPLAYTO", "FROM", "RELEVANCY", "SIZE", "SUBJECT", "TO" };
 
 START_TEST(sort_programs)
 {
@@ -110,7 +110,7 @@ static void sorted(
 	vxt_assert_ok(vx_sorter_new(&p, VX_SORT_MEMORY_MAX, &s));
 	for (size_t i = 0; i < count; i++)
 		vxt_assert_ok(
-		    vx_sorter_add(s, (uint32_t)i + 1, mail[i].arrival, &mail[i].d));
+		    vx_sorter_add(s, (uint32_t)i + 1, mail[i].arrival, 0, &mail[i].d));
 	vxt_assert_ok(vx_sorter_end(s, &numbers, &n));
 	ck_assert_uint_eq(n, count);
 	for (size_t i = 0; i < n; i++)
@@ -292,7 +292,7 @@ START_TEST(sort_limits)
 	program_of("(SUBJECT DATE)", &p);
 	vxt_assert_ok(vx_sorter_new(&p, 1 << 16, &s));
 	for (; rc == VX_OK; n++)
-		rc = vx_sorter_add(s, n + 1, 1, &mail.d);
+		rc = vx_sorter_add(s, n + 1, 1, 0, &mail.d);
 	ck_assert_int_eq(rc, VX_ELIMIT);
 	ck_assert_uint_gt(n, 1000);
 	vx_sorter_free(s);
@@ -304,7 +304,7 @@ START_TEST(sort_limits)
 		vx_mem_fail_at(n + 1);
 		rc = vx_sorter_new(&p, VX_SORT_MEMORY_MAX, &s);
 		for (uint32_t i = 0; rc == VX_OK && i < 70; i++)
-			rc = vx_sorter_add(s, i, 70 - i, &mail.d);
+			rc = vx_sorter_add(s, i, 70 - i, 0, &mail.d);
 		if (rc == VX_OK)
 			rc = vx_sorter_end(s, &numbers, &count);
 		failed = vx_mem_failed() != 0;
