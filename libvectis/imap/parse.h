@@ -201,6 +201,7 @@ struct vx_imap_search {
 	bool has_return, min, max, count, all, save;
 	bool has_charset, bad_charset;
 	bool fuzzy, relevancy; /* FUZZY was used; its scores are asked for */
+	bool numbers;          /* numbers of messages were used */
 	bool modseq;           /* MODSEQ was used */
 	bool saved_dates;      /* SAVEDON or the like were used */
 	bool partial;

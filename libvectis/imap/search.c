@@ -290,7 +290,10 @@ static bool key(struct parser *p, unsigned depth, struct vx_imap_key **out)
 	    (vx_cur_peek(p->c) >= '0' && vx_cur_peek(p->c) <= '9')) {
 		k = new_key(p, VX_KEY_SEQUENCE);
 		*out = k;
-		return k != NULL && vx_imap_sequence_set(p->c, p->a, &k->set);
+		if (k == NULL || !vx_imap_sequence_set(p->c, p->a, &k->set))
+			return false;
+		p->out->numbers = p->out->numbers || !k->set.saved;
+		return true;
 	}
 	if (!vx_cur_some(&look, VX_C_ALPHA, &name))
 		return false;

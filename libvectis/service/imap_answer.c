@@ -58,6 +58,11 @@ int imap_result(struct imap_session *s, struct vx_buf *out, int rc, const char *
 	}
 }
 
+int imap_uid_required(struct imap_session *s, struct vx_buf *out)
+{
+	return imap_bad(s, out, "[UIDREQUIRED] after ENABLE UIDONLY only UIDs are used");
+}
+
 /* --- in steps -------------------------------------------------------------------- */
 
 bool imap_tired(const struct imap_session *s)

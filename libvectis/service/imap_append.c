@@ -97,6 +97,10 @@ static int find_replaced(
 		(void)imap_bad(s, out, "select a mailbox first");
 		return VX_DONE;
 	}
+	if (!s->by_uid && s->enabled[IMAP_UIDONLY]) {
+		(void)imap_uid_required(s, out);
+		return VX_DONE;
+	}
 	(void)imap_view_rights(s); /* they may be others than when it was selected */
 	seq = s->by_uid        ? vx_snapshot_seq(snap, a->number)
 	      : a->number == 0 ? vx_snapshot_count(snap)

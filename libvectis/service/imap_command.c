@@ -55,6 +55,7 @@ static const struct capability {
 	{ "LIST-EXTENDED", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "LIST-STATUS", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "UTF8=ACCEPT", LOGGED_IN, IMAP_UTF8 },
+	{ "UIDONLY", LOGGED_IN, IMAP_UIDONLY },
 	{ "CONDSTORE", LOGGED_IN, IMAP_CONDSTORE },
 	{ "QRESYNC", LOGGED_IN, IMAP_QRESYNC },
 	{ "NOTIFY", LOGGED_IN, IMAP_ENABLE_NONE },
@@ -250,6 +251,7 @@ int imap_end_idle(struct imap_session *s, vx_slice line, struct vx_buf *out)
 enum {
 	ARGS = 1,    /* something follows; without it nothing may */
 	UID_TOO = 2, /* "UID name" is there, with a set */
+	NUMBERS = 8, /* without UID it is about numbers of messages */
 	SHARES = 4,  /* is there only where mailboxes may be shared */
 };
 
@@ -278,7 +280,7 @@ static const struct command {
 	{ "LSUB", imap_cmd_lsub, LOGGED_IN, ARGS },
 	{ "STATUS", imap_cmd_status, LOGGED_IN, ARGS },
 	{ "APPEND", imap_cmd_append, LOGGED_IN, ARGS },
-	{ "REPLACE", imap_cmd_replace, IN_SELECTED, ARGS | UID_TOO },
+	{ "REPLACE", imap_cmd_replace, IN_SELECTED, ARGS | UID_TOO | NUMBERS },
 	{ "UNAUTHENTICATE", cmd_unauthenticate, LOGGED_IN, 0 },
 	{ "NAMESPACE", imap_cmd_namespace, LOGGED_IN, 0 },
 	{ "GETACL", imap_cmd_getacl, LOGGED_IN, ARGS | SHARES },
@@ -297,14 +299,14 @@ static const struct command {
 	{ "CLOSE", imap_cmd_close, IN_SELECTED, 0 },
 	{ "UNSELECT", imap_cmd_unselect, IN_SELECTED, 0 },
 	{ "EXPUNGE", imap_cmd_expunge, IN_SELECTED, UID_TOO },
-	{ "FETCH", imap_cmd_fetch, IN_SELECTED, ARGS | UID_TOO },
-	{ "STORE", imap_cmd_store, IN_SELECTED, ARGS | UID_TOO },
-	{ "COPY", imap_cmd_copy, IN_SELECTED, ARGS | UID_TOO },
-	{ "MOVE", imap_cmd_move, IN_SELECTED, ARGS | UID_TOO },
-	{ "SEARCH", imap_cmd_search, IN_SELECTED, ARGS | UID_TOO },
+	{ "FETCH", imap_cmd_fetch, IN_SELECTED, ARGS | UID_TOO | NUMBERS },
+	{ "STORE", imap_cmd_store, IN_SELECTED, ARGS | UID_TOO | NUMBERS },
+	{ "COPY", imap_cmd_copy, IN_SELECTED, ARGS | UID_TOO | NUMBERS },
+	{ "MOVE", imap_cmd_move, IN_SELECTED, ARGS | UID_TOO | NUMBERS },
+	{ "SEARCH", imap_cmd_search, IN_SELECTED, ARGS | UID_TOO | NUMBERS },
 	{ "ESEARCH", imap_cmd_esearch, LOGGED_IN, ARGS },
-	{ "SORT", imap_cmd_sort, IN_SELECTED, ARGS | UID_TOO },
-	{ "THREAD", imap_cmd_thread, IN_SELECTED, ARGS | UID_TOO },
+	{ "SORT", imap_cmd_sort, IN_SELECTED, ARGS | UID_TOO | NUMBERS },
+	{ "THREAD", imap_cmd_thread, IN_SELECTED, ARGS | UID_TOO | NUMBERS },
 };
 
 const char *imap_command_name(size_t i)
@@ -343,6 +345,8 @@ static int run(struct imap_session *s, const struct command *cmd, struct vx_curs
 		s->closing = true;
 		return imap_result(s, out, VX_ENOENT, "");
 	}
+	if (s->enabled[IMAP_UIDONLY] && (cmd->rules & NUMBERS) != 0 && !s->by_uid)
+		return imap_uid_required(s, out);
 	if ((cmd->rules & ARGS) == 0 && !s->by_uid && !vx_cur_end(c))
 		return imap_bad(s, out, "nothing is expected after this command");
 	return cmd->run(s, c, out);

@@ -506,8 +506,7 @@ static int write_described(
 	before = out->len;
 	if (rc == VX_OK)
 		rc = it->type == VX_ITEM_ENVELOPE
-			 ? vx_imap_write_envelope(
-			       out, &f->descriptor, imap_utf8(s))
+			 ? vx_imap_write_envelope(out, &f->descriptor, imap_utf8(s))
 			 : vx_imap_write_structure(
 			       out, &f->descriptor, extensible, imap_utf8(s));
 	if (rc !=
@@ -639,7 +638,8 @@ static void write_extras(
 
 	if (seen && !imap_fetch_asks(f, VX_ITEM_FLAGS))
 		write_flags(s, r, out);
-	if (aware && !f->want_uid && !imap_fetch_asks(f, VX_ITEM_UID)) {
+	if (aware && !f->want_uid && !imap_fetch_asks(f, VX_ITEM_UID) &&
+	    !s->enabled[IMAP_UIDONLY]) {
 		name_item(f, out, "UID ");
 		vx_buf_add_number(out, r->uid);
 	}
@@ -660,11 +660,9 @@ static int write_message(struct imap_session *s, struct vx_buf *out)
 	if (seq == 0)
 		return VX_OK; /* the client was not told of it */
 	if (!f->open) {
-		vx_buf_add_str(out, "* ");
-		vx_buf_add_number(out, seq);
-		vx_buf_add_str(out, " FETCH (");
+		imap_open_fetch(s, out, seq, r->uid);
 		f->open = f->first = true;
-		if (f->want_uid) {
+		if (f->want_uid && !s->enabled[IMAP_UIDONLY]) {
 			name_item(f, out, "UID ");
 			vx_buf_add_number(out, r->uid);
 		}

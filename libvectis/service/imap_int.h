@@ -56,6 +56,7 @@ enum imap_enable {
 	IMAP_ENABLE_NONE,
 	IMAP_REV2,
 	IMAP_UTF8,
+	IMAP_UIDONLY,
 	IMAP_CONDSTORE,
 	IMAP_QRESYNC,
 	IMAP_ENABLES
@@ -308,6 +309,11 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_myrights, imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_setquota,
     imap_cmd_getmetadata, imap_cmd_setmetadata;
 
+/* "* 7 FETCH (", or "* UID UIDFETCH (" after ENABLE UIDONLY (RFC 9586 3.3). */
+void imap_open_fetch(
+    const struct imap_session *s, struct vx_buf *out, uint32_t seq, uint32_t uid);
+/* "BAD [UIDREQUIRED]": numbers of messages after ENABLE UIDONLY. */
+int imap_uid_required(struct imap_session *s, struct vx_buf *out);
 /* UTF-8 in names and quoted strings, both ways (RFC 9051, RFC 9755 3). */
 bool imap_utf8(const struct imap_session *s);
 bool imap_mailbox_name(struct imap_session *s, struct vx_cursor *c, vx_slice *out);

@@ -365,6 +365,8 @@ int imap_cmd_esearch(struct imap_session *s, struct vx_cursor *c, struct vx_buf 
 	}
 	if (what.modseq)
 		imap_enable_condstore(s, out);
+	if (what.numbers && s->enabled[IMAP_UIDONLY])
+		return imap_uid_required(s, out);
 	m->save = what.save;
 	return imap_answer(s, &(struct imap_answer){ .body = all_of_them,
 				  .sync = true,

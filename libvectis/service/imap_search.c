@@ -477,6 +477,10 @@ int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap
 		    s, out, "[BADCHARSET (US-ASCII UTF-8)] this charset is not known");
 		return VX_DONE;
 	}
+	if (q->what.numbers && s->enabled[IMAP_UIDONLY]) {
+		(void)imap_uid_required(s, out);
+		return VX_DONE;
+	}
 	if (!q->what.has_return)
 		q->what.all = true;
 	if (q->what.modseq)

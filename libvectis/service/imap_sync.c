@@ -18,6 +18,16 @@ void imap_enable_condstore(struct imap_session *s, struct vx_buf *out)
 
 /* --- flags ----------------------------------------------------------------------- */
 
+void imap_open_fetch(
+    const struct imap_session *s, struct vx_buf *out, uint32_t seq, uint32_t uid)
+{
+	const bool only = s->enabled[IMAP_UIDONLY];
+
+	vx_buf_add_str(out, "* ");
+	vx_buf_add_number(out, only ? uid : seq);
+	vx_buf_add_str(out, only ? " UIDFETCH (" : " FETCH (");
+}
+
 static void write_one_change(struct imap_session *s, struct vx_buf *out,
     const struct imap_flag_walk *w, const struct vx_record *r, const vx_slice *names)
 {
@@ -26,8 +36,8 @@ static void write_one_change(struct imap_session *s, struct vx_buf *out,
 
 	if (seq == 0)
 		return; /* not told yet that it exists */
-	vx_buf_printf(out, "* %u FETCH (", seq);
-	if (w->with_uid) {
+	imap_open_fetch(s, out, seq, r->uid);
+	if (w->with_uid && !s->enabled[IMAP_UIDONLY]) {
 		vx_buf_printf(out, "UID %u", r->uid);
 		separator = " ";
 	}
@@ -308,8 +318,9 @@ int imap_sync_step(struct imap_session *s, struct vx_buf *out)
 	int rc = VX_OK;
 
 	if (y->fresh != NULL)
-		rc = s->enabled[IMAP_QRESYNC] ? write_vanished(s, out)
-					      : write_expunges(s, out);
+		rc = s->enabled[IMAP_QRESYNC] || s->enabled[IMAP_UIDONLY]
+			 ? write_vanished(s, out)
+			 : write_expunges(s, out);
 	if (rc != VX_OK)
 		return rc;
 	if (y->fresh != NULL)

@@ -231,7 +231,8 @@ static int select_mailbox(struct imap_session *s, vx_slice name, bool read_only,
 	s->state = IMAP_SELECTED;
 	o->name = found;
 	o->asked = name;
-	o->next = s->enabled[IMAP_REV2] || st->unseen == 0 ? 0 : 1;
+	o->next =
+	    s->enabled[IMAP_REV2] || s->enabled[IMAP_UIDONLY] || st->unseen == 0 ? 0 : 1;
 	return imap_answer(
 	    s, &(struct imap_answer){ .body = write_opening,
 		   .state = o,
@@ -253,6 +254,8 @@ static int cmd_open(
 		return imap_bad(s, out, "the parameters are not understood");
 	if (o->how.qresync && !s->enabled[IMAP_QRESYNC])
 		return imap_bad(s, out, "QRESYNC has to be enabled first");
+	if (o->how.has_match && s->enabled[IMAP_UIDONLY])
+		return imap_uid_required(s, out);
 	s->enabled[IMAP_CONDSTORE] = s->enabled[IMAP_CONDSTORE] || o->how.condstore;
 	return select_mailbox(s, name, read_only, o, out);
 }
