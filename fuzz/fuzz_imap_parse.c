@@ -1,6 +1,7 @@
 /* Every production of IMAP over the input; what can be written again comes back. */
 #include "imap/notify.h"
 #include "imap/respond.h"
+#include "imap/url.h"
 
 #include <stdlib.h>
 
@@ -153,6 +154,34 @@ static void notify(vx_slice in)
 	vx_arena_done(&a);
 }
 
+static void sources(vx_slice in)
+{
+	struct vx_arena a = { .limit = ARENA_MAX };
+	struct vx_cursor c = vx_cursor_of(in);
+	struct vx_notify n;
+
+	if (vx_imap_sources(&c, &a, &n)) {
+		must(n.count > 0 && n.count <= VX_NOTIFY_GROUPS_MAX);
+		for (size_t i = 0; i < n.count; i++)
+			must(n.groups[i].filter != VX_NOTIFY_SELECTED_DELAYED);
+	}
+	vx_arena_done(&a);
+}
+
+static void url(vx_slice in)
+{
+	struct vx_arena a = { .limit = ARENA_MAX };
+	struct vx_imap_url u;
+
+	if (vx_imap_url(in, &a, &u)) {
+		must(u.uid > 0 && in.len <= VX_IMAP_URL_MAX);
+		must((u.mailbox.len == 0) == (u.where == VX_URL_SELECTED));
+		must(u.item.type == VX_ITEM_SECTION && u.item.peek);
+		must(!u.item.partial || u.item.length > 0);
+	}
+	vx_arena_done(&a);
+}
+
 /* What is taken is canonical: encoding gives it back. */
 static void name(vx_slice in)
 {
@@ -222,6 +251,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fetch(in);
 	select_params(in);
 	notify(in);
+	sources(in);
+	url(in);
 	name(in);
 	match(in);
 	return 0;

@@ -69,7 +69,12 @@ static bool is_message(const struct vx_imap_frame *f, vx_slice before)
 			return false;
 		rest = vx_slice_from(rest, vx_slice_find(rest, ' ') + 1);
 	}
-	return f->authenticated && vx_slice_trim(rest, " ").len > 0;
+	rest = vx_slice_trim(rest, " ");
+	/* "CATENATE (URL {20}": a string of the command as others are */
+	if (rest.len > 4 &&
+	    vx_slice_has_prefix_nocase(vx_slice_from(rest, rest.len - 4), VX_S(" URL")))
+		return false;
+	return f->authenticated && rest.len > 0;
 }
 
 static int too_long(struct vx_imap_frame *f, enum vx_imap_frame_event *event)

@@ -61,7 +61,7 @@ static int on_event(struct imap_session *s, enum vx_imap_frame_event event,
 			return VX_OK;
 		return imap_run_command(s, line, out);
 	case VX_IMAP_MESSAGE:
-		return imap_append_begin(s, out, s->frame.message);
+		return imap_append_begin(s, out);
 	case VX_IMAP_OCTETS:
 		return imap_append_octets(s, octets);
 	case VX_IMAP_TOO_LONG:

@@ -20,9 +20,9 @@ void imap_append_drop(struct imap_session *s)
 	vx_blob_writer_free(s->writer);
 	s->writer = NULL;
 	s->append_waits = false;
-	for (size_t i = 0; i < s->append_held_count; i++)
-		vx_blob_writer_free(s->append_held[i].writer);
-	s->append_held_count = s->append_held_octets = 0;
+	for (size_t i = 0; i < s->append.held_count; i++)
+		vx_blob_writer_free(s->append.held[i].writer);
+	s->append.held_count = s->append.held_octets = 0;
 }
 
 /* What a command asks for before its message. */
@@ -58,31 +58,102 @@ static bool parse_verb(struct imap_session *s, struct vx_cursor *c, struct asked
 	return !vx_slice_eq_nocase(word, VX_S("REPLACE")) || parse_number(s, c, a);
 }
 
-/* " [(flags)] ["date"] [UTF8 (~]{n}" */
-static bool parse_message(struct imap_session *s, struct vx_cursor *c)
+/* "[(flags) ]["date" ]" */
+static bool parse_options(
+    struct imap_session *s, struct vx_cursor *c, struct imap_append_act *act)
 {
 	vx_slice date;
 
-	s->append_flags = (struct vx_imap_flags){ 0 };
-	s->append_date = INT64_MIN;
-	if (!vx_imap_sp(c))
-		return false;
+	*act = (struct imap_append_act){ .type = IMAP_APPEND_NEW, .date = INT64_MIN };
 	if (vx_cur_peek(c) == '(' &&
-	    (!vx_imap_flags(c, &s->arena, true, &s->append_flags) || !vx_imap_sp(c)))
+	    (!vx_imap_flags(c, &s->arena, true, &act->flags) || !vx_imap_sp(c)))
 		return false;
-	if (vx_cur_peek(c) == '"' &&
-	    (!vx_imap_string(c, &s->arena, &date) ||
-		vx_date_imap_parse(date, &s->append_date) != VX_OK || !vx_imap_sp(c)))
+	return vx_cur_peek(c) != '"' ||
+	       (vx_imap_string(c, &s->arena, &date) &&
+		   vx_date_imap_parse(date, &act->date) == VX_OK && vx_imap_sp(c));
+}
+
+static struct imap_append_act *add_act(struct imap_session *s, enum imap_append_type type)
+{
+	struct imap_append *a = &s->append;
+	struct imap_append_act *act;
+
+	if (a->acts == NULL)
+		a->acts =
+		    vx_arena_array(&s->arena, IMAP_APPEND_ACTS_MAX, sizeof(*a->acts));
+	if (a->acts == NULL || a->act_count == IMAP_APPEND_ACTS_MAX)
+		return NULL;
+	act = &a->acts[a->act_count++];
+	*act = (struct imap_append_act){ .type = type };
+	return act;
+}
+
+/* Parts up to the octets of a TEXT, or to ")" (RFC 4469 5). */
+static bool parse_parts(struct imap_session *s, struct vx_cursor *c, bool first)
+{
+	struct imap_append *a = &s->append;
+	struct imap_append_act *act;
+
+	for (; first || !vx_cur_char(c, ')'); first = false) {
+		if (!first && !vx_imap_sp(c))
+			return false;
+		if (vx_cur_text(c, VX_S("TEXT "))) {
+			a->binary = vx_cur_char(c, '~');
+			return vx_cur_peek(c) == '{' &&
+			       add_act(s, IMAP_APPEND_LITERAL) != NULL;
+		}
+		if (!vx_cur_text(c, VX_S("URL ")) ||
+		    (act = add_act(s, IMAP_APPEND_URL)) == NULL ||
+		    !vx_imap_astring(c, &s->arena, &act->url))
+			return false;
+	}
+	a->catenate = false;
+	return true;
+}
+
+/* A message from its options on, up to octets that come, or to its end. */
+static bool parse_message(struct imap_session *s, struct vx_cursor *c)
+{
+	struct imap_append *a = &s->append;
+	struct imap_append_act *act = add_act(s, IMAP_APPEND_NEW);
+
+	if (act == NULL || !parse_options(s, c, act))
 		return false;
-	s->append_utf8 = vx_cur_text(c, VX_S("UTF8 ("));
-	s->append_binary = vx_cur_char(c, '~');
-	return vx_cur_char(c, '{') && (!s->append_utf8 || s->append_binary);
+	a->catenate = vx_cur_text(c, VX_S("CATENATE ("));
+	if (a->catenate)
+		return parse_parts(s, c, true);
+	a->utf8 = vx_cur_text(c, VX_S("UTF8 ("));
+	a->binary = vx_cur_char(c, '~');
+	return vx_cur_peek(c) == '{' && (!a->utf8 || a->binary) &&
+	       add_act(s, IMAP_APPEND_LITERAL) != NULL;
+}
+
+/* What is to be done up to the next octets that come, or to the command's end. */
+static bool parse_rest(struct imap_session *s, struct vx_cursor *c)
+{
+	struct imap_append *a = &s->append;
+
+	if (a->catenate && !parse_parts(s, c, false))
+		return false;
+	if (a->utf8 && !vx_cur_char(c, ')'))
+		return false;
+	if (a->catenate) /* the octets of a TEXT come */
+		return true;
+	a->utf8 = false;
+	do {
+		if (vx_cur_end(c))
+			return add_act(s, IMAP_APPEND_SUBMIT) != NULL;
+		if (!vx_imap_sp(c) || !parse_message(s, c))
+			return false;
+	} while (vx_cur_peek(c) != '{');
+	return true;
 }
 
 static bool parse(struct imap_session *s, struct vx_cursor *c, struct asked *a)
 {
 	return parse_verb(s, c, a) && vx_imap_sp(c) &&
-	       imap_mailbox_name(s, c, &a->name) && parse_message(s, c);
+	       imap_mailbox_name(s, c, &a->name) && vx_imap_sp(c) &&
+	       parse_message(s, c) && (vx_cur_peek(c) == '{' || parse_rest(s, c));
 }
 
 /* The UID of the message that goes; VX_OK, or the refusal was written (VX_DONE). */
@@ -105,120 +176,88 @@ static int find_replaced(
 	seq = s->by_uid        ? vx_snapshot_seq(snap, a->number)
 	      : a->number == 0 ? vx_snapshot_count(snap)
 			       : a->number;
-	s->append_replaces = seq == 0 ? 0 : vx_snapshot_uid(snap, seq);
+	s->append.replaces = seq == 0 ? 0 : vx_snapshot_uid(snap, seq);
 	if (s->view.read_only)
 		(void)imap_no(s, out, "[READ-ONLY] the mailbox was opened with EXAMINE");
 	else if ((s->view.rights & remove) != remove)
 		(void)imap_result(s, out, VX_EACCES, "");
-	else if (s->append_replaces == 0 && s->by_uid)
+	else if (s->append.replaces == 0 && s->by_uid)
 		(void)imap_no(s, out, "there is no message with this UID");
-	else if (s->append_replaces == 0)
+	else if (s->append.replaces == 0)
 		(void)imap_bad(s, out, "there are not so many messages");
 	else
 		return VX_OK;
 	return VX_DONE;
 }
 
-/* VX_OK, or the refusal was written. */
-static int check_size(struct imap_session *s, uint64_t size, struct vx_buf *out)
-{
-	if (size == 0)
-		(void)imap_no(s, out, "[CANNOT] an empty message cannot be kept");
-	else if (size > s->service->o.message_octets_max)
-		(void)imap_no(
-		    s, out, "[TOOBIG] the message is larger than this server takes");
-	else
-		return VX_OK;
-	return VX_DONE;
-}
-
 /* The flags that may be set there; the rest is left out (RFC 4314 4). */
-static void drop_flags(struct imap_session *s)
+static void drop_flags(struct imap_session *s, struct vx_imap_flags *flags)
 {
-	s->append_flags.system &= imap_flag_mask(s->append_rights);
-	if ((s->append_rights & VX_RIGHT_WRITE) == 0)
-		s->append_flags.keyword_count = 0;
+	flags->system &= imap_flag_mask(s->append.rights);
+	if ((s->append.rights & VX_RIGHT_WRITE) == 0)
+		flags->keyword_count = 0;
 }
 
 /* VX_OK, or the refusal was written. */
-static int check(
-    struct imap_session *s, const struct asked *a, uint64_t size, struct vx_buf *out)
+static int check(struct imap_session *s, const struct asked *a, struct vx_buf *out)
 {
 	struct imap_place p;
 	int rc;
 
-	s->append_replaces = 0;
+	s->append.replaces = 0;
 	if (s->state == IMAP_EARLY) {
 		(void)imap_bad(s, out, "log in first");
 	} else if (a->replace && find_replaced(s, a, out) != VX_OK) {
-		return VX_DONE;
-	} else if (check_size(s, size, out) != VX_OK) {
 		return VX_DONE;
 	} else if ((rc = imap_reach(s, a->name, VX_RIGHT_INSERT, &p)) == VX_EACCES) {
 		(void)imap_result(s, out, rc, "");
 	} else if (rc != VX_OK) {
 		(void)imap_no_target(s, out, a->name);
 	} else {
-		s->append_account = p.account;
-		s->append_mailbox = p.mailbox;
-		s->append_rights = p.rights;
-		drop_flags(s);
+		s->append.account = p.account;
+		s->append.mailbox = p.mailbox;
+		s->append.rights = p.rights;
 		return VX_OK;
 	}
 	return VX_DONE;
 }
 
-/* Octets may come; VX_OK, or the refusal was written. */
-static int accept_message(struct imap_session *s, struct vx_buf *out)
-{
-	const int rc = vx_blob_writer_new(s->service->o.store, &s->writer);
+/* --- doing it, one act after another ------------------------------------------------ */
 
-	if (rc != VX_OK) {
-		(void)imap_result(s, out, rc, "");
-		return VX_DONE;
-	}
-	vx_blob_writer_on_wake(s->writer, wake, s);
-	s->busy = IMAP_APPENDING;
-	vx_imap_frame_accept(&s->frame, out);
-	return VX_OK;
-}
-
-static void refuse_message(struct imap_session *s)
+int imap_append_fail(struct imap_session *s)
 {
 	imap_append_drop(s);
 	s->busy = IMAP_IDLE_NOT;
-	vx_imap_frame_refuse(&s->frame);
+	if (s->frame.asked)
+		vx_imap_frame_refuse(&s->frame);
+	return VX_OK;
 }
 
 static int not_taken(struct imap_session *s, struct vx_buf *out)
 {
-	if (s->append_failed == VX_EPROTO)
+	if (s->append.failed == VX_EPROTO)
 		return imap_bad(s, out, "a message cannot have NUL octets");
-	if (s->append_failed == VX_EUNSUP)
+	if (s->append.failed == VX_EUNSUP)
 		return imap_no(s, out, "[UNKNOWN-CTE] binary messages are not kept");
-	return imap_result(s, out, s->append_failed, "");
+	return imap_result(s, out, s->append.failed, "");
 }
-
-/* --- MULTIAPPEND ------------------------------------------------------------------ */
 
 /* The message before is durable, though filed nowhere: the next one may come. */
 static int kept(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
-	struct imap_held *last = &s->append_held[s->append_held_count - 1];
-	int rc = VX_DONE;
+	struct imap_append *a = &s->append;
+	struct imap_held *last = &a->held[a->held_count - 1];
 
 	last->writer = t->data;
 	t->data = NULL;
-	s->append_held_octets += vx_blob_writer_keep(last->writer);
+	a->held_octets += vx_blob_writer_keep(last->writer);
 	if (t->result != VX_OK)
 		(void)imap_result(s, out, t->result, "");
-	else if (s->append_held_octets > IMAP_APPEND_HELD_MAX)
+	else if (a->held_octets > IMAP_APPEND_HELD_MAX)
 		(void)imap_no(s, out, "[LIMIT] too much in one APPEND");
 	else
-		rc = accept_message(s, out);
-	if (rc != VX_OK)
-		refuse_message(s);
-	return VX_OK;
+		return imap_append_go(s, out);
+	return imap_append_fail(s);
 }
 
 static void release_kept(struct imap_task *t)
@@ -229,110 +268,182 @@ static void release_kept(struct imap_task *t)
 /* What is complete joins the others; VX_OK, or the refusal was written. */
 static int hold(struct imap_session *s, struct vx_buf *out)
 {
+	struct imap_append *a = &s->append;
 	struct vx_loop *loop = s->base.host->loop;
 
-	if (s->append_replaces != 0) {
+	if (a->replaces != 0) {
 		(void)imap_bad(s, out, "one message at a time");
-	} else if (s->append_failed != VX_OK) {
-		(void)not_taken(s, out);
-	} else if (s->append_held_count + 1 >= IMAP_APPEND_MAX) {
+	} else if (a->held_count + 1 >= IMAP_APPEND_MAX) {
 		(void)imap_no(s, out, "[LIMIT] too many messages in one APPEND");
 	} else {
-		if (s->append_held_count == 0) {
-			s->append_began_s = loop->now_s(loop);
-			s->append_held = vx_arena_array(
-			    &s->arena, IMAP_APPEND_MAX, sizeof(*s->append_held));
+		if (a->held_count == 0) {
+			a->began_s = loop->now_s(loop);
+			a->held =
+			    vx_arena_array(&s->arena, IMAP_APPEND_MAX, sizeof(*a->held));
 		}
-		if (s->append_held == NULL) {
+		if (a->held == NULL) {
 			(void)imap_result(s, out, VX_ENOMEM, "");
 			return VX_DONE;
 		}
 		vx_blob_writer_on_wake(s->writer, NULL, NULL);
-		s->append_held[s->append_held_count++] =
-		    (struct imap_held){ s->writer, s->append_flags, s->append_date };
+		a->held[a->held_count++] =
+		    (struct imap_held){ s->writer, a->flags, a->date };
 		s->writer = NULL;
 		return VX_OK;
 	}
 	return VX_DONE;
 }
 
+/* VX_WAIT, or it was answered. */
 static int keep(struct imap_session *s, struct vx_buf *out)
 {
-	struct imap_held *last = &s->append_held[s->append_held_count - 1];
 	struct imap_task *t = imap_task_new(s, kept);
+	struct imap_held *last;
 
-	if (t == NULL) {
-		(void)imap_result(s, out, VX_ENOMEM, "");
-		return VX_DONE;
+	if (t == NULL || hold(s, out) != VX_OK) {
+		if (t == NULL)
+			(void)imap_result(s, out, VX_ENOMEM, "");
+		imap_task_free(t);
+		return imap_append_fail(s);
 	}
+	last = &s->append.held[s->append.held_count - 1];
 	vx_keep_op_init(&t->u.op, last->writer);
 	t->data = last->writer;
 	t->release = release_kept;
 	last->writer = NULL;
-	return imap_submit(s, t, out);
+	return imap_submit(s, t, out) == VX_WAIT ? VX_WAIT : imap_append_fail(s);
 }
 
-/* Another message follows in the command (RFC 3502). */
-static int next_message(struct imap_session *s, struct vx_buf *out, uint64_t size)
+/* Of the message that is complete; VX_OK, or the refusal was written. */
+static int check_message(struct imap_session *s, struct vx_buf *out)
 {
-	const bool utf8 = s->append_utf8;
-	struct vx_cursor c;
-	vx_slice line;
-	int rc = vx_arena_copy(&s->arena,
-	    vx_slice_from(vx_buf_slice(&s->frame.command), s->append_prefix), &line);
+	if (s->append.failed != VX_OK)
+		(void)not_taken(s, out);
+	else if (vx_blob_writer_size(s->writer) == 0)
+		(void)imap_no(s, out, "[CANNOT] an empty message cannot be kept");
+	else
+		return VX_OK;
+	return VX_DONE;
+}
 
-	if (rc != VX_OK)
-		return rc;
-	s->append_prefix = s->frame.command.len;
-	c = vx_cursor_of(line);
-	rc = hold(s, out);
-	if (rc == VX_OK && ((utf8 && !vx_cur_char(&c, ')')) || !parse_message(s, &c))) {
-		(void)imap_bad(s, out, "(flags) \"date\" message are expected");
-		rc = VX_DONE;
+/* VX_OK: octets come; or it was answered. */
+static int begin_literal(struct imap_session *s, struct vx_buf *out)
+{
+	const uint64_t size = s->frame.message, max = s->service->o.message_octets_max;
+
+	if (size > max || vx_blob_writer_size(s->writer) > max - size)
+		(void)imap_no(
+		    s, out, "[TOOBIG] the message is larger than this server takes");
+	else if (size == 0 && !s->append.catenate)
+		(void)imap_no(s, out, "[CANNOT] an empty message cannot be kept");
+	else {
+		s->busy = IMAP_APPENDING;
+		vx_imap_frame_accept(&s->frame, out);
+		return VX_OK;
 	}
-	if (rc == VX_OK)
-		rc = check_size(s, size, out);
-	if (rc == VX_OK) {
-		drop_flags(s);
-		rc = keep(s, out);
+	return imap_append_fail(s);
+}
+
+/* VX_OK: go on; VX_WAIT: once more when the message before is kept; VX_DONE: answered. */
+static int begin_message(
+    struct imap_session *s, const struct imap_append_act *act, struct vx_buf *out)
+{
+	int rc;
+
+	if (s->writer != NULL && check_message(s, out) != VX_OK) {
+		(void)imap_append_fail(s);
+		return VX_DONE;
 	}
-	if (rc == VX_WAIT)
-		return rc;
-	refuse_message(s);
+	if (s->writer != NULL)
+		return keep(s, out) == VX_WAIT ? VX_WAIT : VX_DONE;
+	rc = vx_blob_writer_new(s->service->o.store, &s->writer);
+	if (rc != VX_OK) {
+		(void)imap_result(s, out, rc, "");
+		(void)imap_append_fail(s);
+		return VX_DONE;
+	}
+	vx_blob_writer_on_wake(s->writer, wake, s);
+	s->append.flags = act->flags;
+	drop_flags(s, &s->append.flags);
+	s->append.date = act->date;
+	s->append.failed = VX_OK;
 	return VX_OK;
 }
 
-/* --- the command ------------------------------------------------------------------ */
+static int submit(struct imap_session *s, struct vx_buf *out);
 
-int imap_append_begin(struct imap_session *s, struct vx_buf *out, uint64_t size)
+int imap_append_go(struct imap_session *s, struct vx_buf *out)
 {
+	struct imap_append *a = &s->append;
+	int rc;
+
+	while (a->act < a->act_count) {
+		const struct imap_append_act *act = &a->acts[a->act];
+
+		switch (act->type) {
+		case IMAP_APPEND_NEW:
+			rc = begin_message(s, act, out);
+			if (rc != VX_OK)
+				return rc == VX_WAIT ? rc : VX_OK;
+			a->act++;
+			break;
+		case IMAP_APPEND_URL:
+			a->act++;
+			return imap_catenate(s, act->url, out);
+		case IMAP_APPEND_LITERAL:
+			a->act++;
+			return begin_literal(s, out);
+		case IMAP_APPEND_SUBMIT:
+			a->act++;
+			if (check_message(s, out) != VX_OK)
+				return imap_append_fail(s);
+			return submit(s, out);
+		}
+	}
+	return VX_ESTATE;
+}
+
+/* The command up to its first octets, or all of it. */
+static int begin(struct imap_session *s, vx_slice line, struct vx_buf *out)
+{
+	struct vx_cursor c = vx_cursor_of(line);
 	struct asked asked = { 0 };
+
+	s->append = (struct imap_append){ 0 };
+	if (!parse(s, &c, &asked))
+		(void)imap_bad(s, out, "mailbox (flags) \"date\" message are expected");
+	else if (check(s, &asked, out) == VX_OK)
+		return imap_append_go(s, out);
+	return imap_append_fail(s);
+}
+
+int imap_append_begin(struct imap_session *s, struct vx_buf *out)
+{
+	const size_t before = s->busy == IMAP_APPENDING ? s->append.prefix : 0;
 	struct vx_cursor c;
 	vx_slice line;
 	int rc;
 
-	if (s->busy == IMAP_APPENDING)
-		return next_message(s, out, size);
-	vx_arena_reset(&s->arena);
-	s->tag = vx_slice_of("", 0);
-	s->by_uid = false;
-	s->append_failed = VX_OK;
-	rc = vx_arena_copy(&s->arena, vx_buf_slice(&s->frame.command), &line);
+	if (before == 0) {
+		vx_arena_reset(&s->arena);
+		s->tag = vx_slice_of("", 0);
+		s->by_uid = false;
+	}
+	rc = vx_arena_copy(
+	    &s->arena, vx_slice_from(vx_buf_slice(&s->frame.command), before), &line);
 	if (rc != VX_OK)
 		return rc;
-	s->append_prefix = line.len;
-	c = vx_cursor_of(line);
-	if (!parse(s, &c, &asked)) {
-		(void)imap_bad(s, out, "mailbox (flags) \"date\" message are expected");
-		rc = VX_DONE;
-	} else {
-		rc = check(s, &asked, size, out);
+	if (before == 0) {
+		rc = begin(s, line, out);
+		s->append.prefix = s->frame.command.len;
+		return rc;
 	}
-	if (rc == VX_OK)
-		rc = accept_message(s, out);
-	if (rc != VX_OK)
-		vx_imap_frame_refuse(&s->frame);
-	return VX_OK;
+	s->append.prefix = s->frame.command.len;
+	c = vx_cursor_of(line);
+	if (parse_rest(s, &c))
+		return imap_append_go(s, out);
+	(void)imap_bad(s, out, "(flags) \"date\" message are expected");
+	return imap_append_fail(s);
 }
 
 int imap_append_octets(struct imap_session *s, vx_slice octets)
@@ -341,16 +452,16 @@ int imap_append_octets(struct imap_session *s, vx_slice octets)
 
 	/* no literal has a NUL (RFC 9051 4.3); in a literal8 it would be binary content
 	 */
-	if (s->append_failed == VX_OK && memchr(octets.ptr, '\0', octets.len) != NULL)
-		s->append_failed = s->append_binary ? VX_EUNSUP : VX_EPROTO;
-	if (s->append_failed != VX_OK)
+	if (s->append.failed == VX_OK && memchr(octets.ptr, '\0', octets.len) != NULL)
+		s->append.failed = s->append.binary ? VX_EUNSUP : VX_EPROTO;
+	if (s->append.failed != VX_OK)
 		return VX_OK; /* the rest of a message that was refused meanwhile */
 	rc = vx_blob_writer_add(s->writer, octets);
 	if (rc == VX_WAIT) {
 		s->append_waits = true;
 		return VX_WAIT;
 	}
-	s->append_failed = rc;
+	s->append.failed = rc;
 	return VX_OK;
 }
 
@@ -444,8 +555,8 @@ static int describe(struct imap_session *s, struct imap_task *t,
 	for (size_t i = 0; i < count; i++)
 		if (vx_arena_copy(&t->arena, m->flags.keywords[i], &names[i]) != VX_OK)
 			return VX_ENOMEM;
-	*target = (struct vx_delivery_target){ .account = s->append_account,
-		.mailbox = s->append_mailbox,
+	*target = (struct vx_delivery_target){ .account = s->append.account,
+		.mailbox = s->append.mailbox,
 		.flags = m->flags.system,
 		.keywords = { names, count } };
 	vx_deliver_op_init(op, m->writer);
@@ -461,8 +572,8 @@ static int describe(struct imap_session *s, struct imap_task *t,
 /* The ops of all messages; their writers are still the session's. */
 static int describe_all(struct imap_session *s, struct imap_task *t, struct filed **out)
 {
-	const struct imap_held last = { s->writer, s->append_flags, s->append_date };
-	const size_t held = s->append_held_count;
+	const struct imap_held last = { s->writer, s->append.flags, s->append.date };
+	const size_t held = s->append.held_count;
 	struct filed *f = vx_arena_alloc(&t->arena, sizeof(*f));
 	int rc = VX_OK;
 
@@ -474,11 +585,11 @@ static int describe_all(struct imap_session *s, struct imap_task *t, struct file
 	if (f->each == NULL)
 		return VX_ENOMEM;
 	for (size_t i = 0; i < f->count && rc == VX_OK; i++)
-		rc = describe(s, t, i < held ? &s->append_held[i] : &last, &f->each[i]);
-	if (s->append_replaces != 0)
+		rc = describe(s, t, i < held ? &s->append.held[i] : &last, &f->each[i]);
+	if (s->append.replaces != 0)
 		f->each->replaces = (struct vx_replaced){ .account = s->view.account,
 			.mailbox = s->view.mailbox,
-			.uid = s->append_replaces };
+			.uid = s->append.replaces };
 	if (rc == VX_OK && held > 0)
 		vx_deliver_all_op_init(&t->u.deliver_all, f->each, f->count);
 	*out = f;
@@ -499,43 +610,44 @@ static int submit(struct imap_session *s, struct vx_buf *out)
 	t->data = f;
 	t->release = release;
 	s->writer = NULL;
-	s->append_held_count = s->append_held_octets = 0;
+	s->append.held_count = s->append.held_octets = 0;
 	return imap_submit(s, t, out);
 }
 
-/* An APPEND whose line ended before its message (the framing hands out others). */
+/* An APPEND without octets that come: of URLs only, or wrong. */
 int imap_cmd_append(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
 	(void)c;
-	return imap_bad(s, out, "APPEND mailbox (flags) \"date\" message is expected");
+	return begin(s, s->line, out);
 }
 
 int imap_cmd_replace(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
 	(void)c;
-	return imap_bad(
-	    s, out, "REPLACE number mailbox (flags) \"date\" message is expected");
+	return begin(s, s->line, out);
 }
 
+/* The octets of the last literal were there, and the command's line has ended. */
 int imap_append_end(struct imap_session *s, struct vx_buf *out)
 {
 	const vx_slice rest =
-	    vx_slice_from(vx_buf_slice(&s->frame.command), s->append_prefix);
+	    vx_slice_from(vx_buf_slice(&s->frame.command), s->append.prefix);
 	struct vx_loop *loop = s->base.host->loop;
+	struct vx_cursor c;
+	vx_slice own;
 
 	s->busy = IMAP_IDLE_NOT;
-	if (!vx_slice_eq(rest, s->append_utf8 ? VX_S(")") : VX_S(""))) {
-		imap_append_drop(s);
-		return imap_bad(s, out, "nothing is expected after the message");
+	if (vx_arena_copy(&s->arena, rest, &own) != VX_OK) {
+		(void)imap_result(s, out, VX_ELIMIT, "");
+		return imap_append_fail(s);
 	}
-	if (s->append_failed != VX_OK) {
-		imap_append_drop(s);
-		return not_taken(s, out);
-	}
-	if (s->append_held_count > 0 &&
-	    loop->now_s(loop) - s->append_began_s > VX_STORE_KEEP_S) {
-		imap_append_drop(s);
-		return imap_no(s, out, "[LIMIT] the messages came too slowly");
-	}
-	return submit(s, out);
+	c = vx_cursor_of(own);
+	if (!parse_rest(s, &c))
+		(void)imap_bad(s, out, "nothing is expected after the message");
+	else if (s->append.held_count > 0 &&
+		 loop->now_s(loop) - s->append.began_s > VX_STORE_KEEP_S)
+		(void)imap_no(s, out, "[LIMIT] the messages came too slowly");
+	else
+		return imap_append_go(s, out);
+	return imap_append_fail(s);
 }

@@ -43,6 +43,7 @@ static const struct capability {
 	{ "UIDPLUS", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "BINARY", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "MULTIAPPEND", LOGGED_IN, IMAP_ENABLE_NONE },
+	{ "CATENATE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "MOVE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "SPECIAL-USE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "CREATE-SPECIAL-USE", LOGGED_IN, IMAP_ENABLE_NONE },
@@ -362,6 +363,7 @@ int imap_run_command(struct imap_session *s, vx_slice line, struct vx_buf *out)
 	s->by_uid = false;
 	if (vx_arena_copy(&s->arena, line, &line) != VX_OK)
 		return VX_ENOMEM;
+	s->line = line;
 	c = vx_cursor_of(line);
 	if (!vx_imap_tag(&c, &tag) || !vx_imap_sp(&c))
 		return imap_bad(s, out, "a tag and a command are expected");

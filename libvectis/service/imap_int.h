@@ -73,6 +73,44 @@ struct imap_held {
 	int64_t date;
 };
 
+/*
+ * What an APPEND is made of, as far as it was read: a new message, octets of another
+ * message (RFC 4469), octets that come, the end.
+ */
+#define IMAP_APPEND_ACTS_MAX 4096
+enum imap_append_type {
+	IMAP_APPEND_NEW,
+	IMAP_APPEND_URL,
+	IMAP_APPEND_LITERAL,
+	IMAP_APPEND_SUBMIT
+};
+struct imap_append_act {
+	enum imap_append_type type;
+	vx_slice url;               /* of URL */
+	struct vx_imap_flags flags; /* of NEW */
+	int64_t date;
+};
+
+/* APPEND and REPLACE under way; all it points to is in the session's arena. */
+struct imap_append {
+	struct imap_append_act *acts;
+	size_t act_count, act; /* act: the next one */
+	size_t prefix;       /* octets of the command before the last octets that came */
+	bool catenate, utf8; /* what was read ends within CATENATE (, UTF8 ( */
+	bool binary;         /* the octets come as literal8 */
+	struct imap_held *held;
+	size_t held_count, held_octets;
+	uint64_t copied; /* octets by URLs */
+	int64_t began_s; /* when the first was held */
+	uint32_t account, mailbox;
+	unsigned rights;   /* in that mailbox */
+	uint32_t replaces; /* REPLACE: the UID that goes; 0: APPEND */
+	/* of the message under way */
+	struct vx_imap_flags flags;
+	int64_t date;
+	int failed;
+};
+
 /* What the session does instead of reading commands. */
 enum imap_busy {
 	IMAP_IDLE_NOT,  /* nothing: the next command */
@@ -227,24 +265,13 @@ struct imap_session {
 	struct imap_task *finishing;
 	bool task_done;
 	struct imap_view view;
-	struct imap_answer answer;  /* while ANSWERING */
-	struct imap_fetch *fetch;   /* own, while a FETCH is answered */
-	struct imap_notify *notify; /* own: NULL: there was no NOTIFY */
-	/* APPEND */
-	struct vx_blob_writer *writer; /* own */
-	struct imap_held *append_held; /* in the arena */
-	size_t append_held_count, append_held_octets;
-	int64_t append_began_s;
-	uint32_t append_account, append_mailbox;
-	unsigned append_rights; /* in that mailbox */
-	uint32_t append_replaces; /* REPLACE: the UID that goes; 0: APPEND */
-	struct vx_imap_flags append_flags;
-	int64_t append_date;
-	size_t append_prefix; /* octets of the command before the message */
-	bool append_utf8;
-	int append_failed;
-	bool append_binary; /* the message comes as literal8 */
-	bool append_waits;
+	struct imap_answer answer;     /* while ANSWERING */
+	struct imap_fetch *fetch;      /* own, while a FETCH is answered */
+	struct imap_notify *notify;    /* own: NULL: there was no NOTIFY */
+	vx_slice line;                 /* of the command, in the arena */
+	struct vx_blob_writer *writer; /* own: of the message that APPEND takes */
+	struct imap_append append;
+	bool append_waits; /* the disk is behind */
 };
 
 /* --- answering ------------------------------------------------------------------- */
@@ -303,11 +330,11 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_list, imap_cmd_lsub, imap_cmd_status, imap_cmd_create, imap_cmd_delete,
     imap_cmd_rename, imap_cmd_subscribe, imap_cmd_unsubscribe, imap_cmd_namespace,
     imap_cmd_fetch, imap_cmd_store, imap_cmd_copy, imap_cmd_move, imap_cmd_expunge,
-    imap_cmd_search, imap_cmd_esearch, imap_cmd_sort, imap_cmd_thread, imap_cmd_append, imap_cmd_replace,
-    imap_cmd_check, imap_cmd_login, imap_cmd_authenticate, imap_cmd_notify,
-    imap_cmd_getacl, imap_cmd_setacl, imap_cmd_deleteacl, imap_cmd_listrights,
-    imap_cmd_myrights, imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_setquota,
-    imap_cmd_getmetadata, imap_cmd_setmetadata;
+    imap_cmd_search, imap_cmd_esearch, imap_cmd_sort, imap_cmd_thread, imap_cmd_append,
+    imap_cmd_replace, imap_cmd_check, imap_cmd_login, imap_cmd_authenticate,
+    imap_cmd_notify, imap_cmd_getacl, imap_cmd_setacl, imap_cmd_deleteacl,
+    imap_cmd_listrights, imap_cmd_myrights, imap_cmd_getquota, imap_cmd_getquotaroot,
+    imap_cmd_setquota, imap_cmd_getmetadata, imap_cmd_setmetadata;
 
 /* "* 7 FETCH (", or "* UID UIDFETCH (" after ENABLE UIDONLY (RFC 9586 3.3). */
 void imap_open_fetch(
@@ -427,7 +454,8 @@ enum imap_set_kind {
 };
 /* The UIDs of a set, in the arena.  VX_EINVAL: numbers of messages that are not there. */
 int imap_view_resolve(const struct imap_view *v, const struct vx_imap_set *set,
-    enum imap_set_kind kind, struct vx_arena *arena, struct vx_uid_range **out, size_t *count);
+    enum imap_set_kind kind, struct vx_arena *arena, struct vx_uid_range **out,
+    size_t *count);
 /* "SP set" of a command as UIDs: VX_OK, or BAD was answered (VX_DONE). */
 int imap_view_set(struct imap_session *s, struct vx_cursor *c, struct vx_arena *arena,
     struct vx_buf *out, struct vx_uid_range **ranges, size_t *count);
@@ -458,7 +486,12 @@ int imap_fetch_begin(struct imap_session *s, const struct vx_imap_fetch *what,
 int imap_fetch_step(struct imap_session *s, struct vx_buf *out);
 int imap_fetch_stream(struct imap_session *s, struct vx_buf *out);
 void imap_fetch_free(struct imap_fetch *f);
-int imap_append_begin(struct imap_session *s, struct vx_buf *out, uint64_t size);
+int imap_append_begin(struct imap_session *s, struct vx_buf *out);
+/* Do what was read: VX_OK, VX_WAIT.  imap_append_fail: it was answered, drop all. */
+int imap_append_go(struct imap_session *s, struct vx_buf *out);
+int imap_append_fail(struct imap_session *s);
+/* The octets of a URL into the writer, then imap_append_go. */
+int imap_catenate(struct imap_session *s, vx_slice url, struct vx_buf *out);
 int imap_append_octets(struct imap_session *s, vx_slice octets);
 int imap_append_end(struct imap_session *s, struct vx_buf *out);
 void imap_append_drop(struct imap_session *s);
