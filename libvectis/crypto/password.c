@@ -354,8 +354,8 @@ int vx_credential_parse(vx_slice record, struct vx_credential *out)
 		return c.hash.len > 0 ? VX_OK : VX_EINVAL;
 	}
 	(void)vx_slice_cut(&rest, ' ', &head);
-	if (vx_slice_number(head, ITERATIONS_MOST, &n) != VX_OK || n < ITERATIONS_LEAST ||
-	    !word(&rest, c.salt, sizeof(c.salt)) ||
+	if (c.hash.len == 0 || vx_slice_number(head, ITERATIONS_MOST, &n) != VX_OK ||
+	    n < ITERATIONS_LEAST || !word(&rest, c.salt, sizeof(c.salt)) ||
 	    !word(&rest, c.stored_key, sizeof(c.stored_key)) ||
 	    !word(&rest, c.server_key, sizeof(c.server_key)) || rest.len > 0)
 		return VX_EINVAL;

@@ -109,7 +109,7 @@ static int check_order(const struct vx_tls_pair *p, gnutls_x509_crt_t *crts,
 static int read_key(
     const struct vx_tls_pair *p, gnutls_x509_privkey_t key, struct vx_error *err)
 {
-	const gnutls_datum_t data = datum(p->key);
+	char *ended; /* the library reads PEM up to a NUL behind it */
 	int rc;
 
 	if (vx_slice_find_slice(p->key, VX_S("ENCRYPTED")) < p->key.len)
@@ -117,7 +117,15 @@ static int read_key(
 		    "%s is encrypted: nobody is there to type its passphrase, take it "
 		    "off",
 		    p->key_name);
-	rc = gnutls_x509_privkey_import2(key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
+	ended = vx_alloc(p->key.len + 1);
+	if (ended == NULL)
+		return VX_ENOMEM;
+	memcpy(ended, p->key.ptr, p->key.len);
+	rc = gnutls_x509_privkey_import2(key,
+	    &(gnutls_datum_t){ (unsigned char *)ended, (unsigned)p->key.len },
+	    GNUTLS_X509_FMT_PEM, NULL, 0);
+	vx_wipe(ended, p->key.len);
+	vx_free(ended);
 	if (rc == GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR ||
 	    rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 		return vx_error_set(

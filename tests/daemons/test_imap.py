@@ -426,7 +426,7 @@ class Imap(unittest.TestCase):
         self.assertEqual(self.ok(c, 'FETCH $ UID').count('FETCH'), 2)
         self.assertIn('ALL 3', self.ok(c, 'SEARCH RETURN (ALL) $ FLAGGED'))
         self.refused(c, 'SEARCH CHARSET KLINGON ALL', 'NO [BADCHARSET')
-        for bad in ('', 'NONSENSE', 'ON x', '(ALL', 'NOT', 'OR 1', '9', 'RETURN (X) ALL'):
+        for bad in ('', 'NONSENSE', 'ON x', '(ALL', 'NOT', 'OR 1', '0', 'RETURN (X) ALL'):
             self.refused(c, f'SEARCH {bad}', 'BAD')
 
     def test_append_errors(self):
