@@ -11,3 +11,5 @@ TESTS += %D%/test_search.py
 EXTRA_DIST += %D%/test_search.py
 TESTS += %D%/test_sharing.py
 EXTRA_DIST += %D%/test_sharing.py
+TESTS += %D%/test_stress.py
+EXTRA_DIST += %D%/test_stress.py
