@@ -533,6 +533,7 @@ static int appended(struct imap_session *s, struct imap_task *t, struct vx_buf *
 	return imap_answer(
 	    s, &(struct imap_answer){ .sync = true,
 		   .expunges = true,
+		   .own = f->each->replaces.uid != 0, /* its EXPUNGE */
 		   .result = t->result,
 		   .body =
 		       t->result == VX_OK && f->each->replaces.uid != 0 ? replaced : NULL,
