@@ -85,6 +85,21 @@ static void convert(iconv_t cd, vx_slice text, struct vx_buf *out)
 	}
 }
 
+/* iconv lets through what is beyond Unicode, as UTF-8 of five octets and more. */
+static void repair(struct vx_buf *out, size_t from)
+{
+	struct vx_buf raw = { .max = out->max };
+	const vx_slice tail = vx_slice_from(vx_buf_slice(out), from);
+
+	if (vx_utf8_valid(tail))
+		return;
+	vx_buf_add(&raw, tail);
+	vx_buf_truncate(out, from);
+	add_repaired(vx_buf_slice(&raw), out);
+	out->failed = out->failed || raw.failed;
+	vx_buf_done(&raw);
+}
+
 /* RFC 2781 4.3: without a mark, big-endian. */
 static void byte_order(char name[64], vx_slice text)
 {
@@ -95,6 +110,7 @@ static void byte_order(char name[64], vx_slice text)
 
 bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *out)
 {
+	const size_t before = out->len;
 	char name[64];
 	iconv_t cd;
 
@@ -115,6 +131,7 @@ bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *out)
 	}
 	convert(cd, text, out);
 	(void)iconv_close(cd);
+	repair(out, before);
 	return true;
 }
 

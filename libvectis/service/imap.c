@@ -263,9 +263,7 @@ static void free_session(struct vx_session *base)
 	imap_notify_free(s->notify);
 	imap_fetch_free(s->fetch);
 	imap_task_free(s->task);
-	if (s->writer != NULL)
-		vx_blob_writer_on_wake(s->writer, NULL, NULL);
-	vx_blob_writer_free(s->writer);
+	imap_append_drop(s);
 	vx_sasl_done(&s->sasl);
 	vx_zip_free(s->zip);
 	vx_zip_free(s->zip_next);

@@ -113,6 +113,13 @@ START_TEST(charsets_by_iconv)
 		    true },
 		{ VX_SLICE_INIT("utf-8"), VX_SLICE_INIT("\xed\xa0\x80"),
 		    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", true },
+		/* beyond Unicode: other names of UTF-8, as iconv takes them */
+		{ VX_SLICE_INIT("utf+-8"),
+		    VX_SLICE_INIT("a\xf9\xbe\xa0\x98\x8d"
+				  "b"),
+		    "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+		    "b",
+		    true },
 		/* no charsets: names that iconv must not see, unknown, none, too long */
 		{ VX_SLICE_INIT("utf-8//TRANSLIT"), VX_SLICE_INIT("a\xff"),
 		    "a\xef\xbf\xbd", false },
