@@ -2,11 +2,14 @@
 
 usage: bench_mail.py BUILD-DIRECTORY [quick] [ROWS...]
 Rows: name, value, unit, ratio to the limit named after it.  ROWS: memory deliver visible
-append store login fetch large start; all when none is named.
+append store login fetch search large fairness start; all when none is named.
 """
 import os
 import re
+import json
+import multiprocessing
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -18,6 +21,7 @@ WANTED = set(sys.argv[2:]) - {'quick'}
 os.environ['top_builddir'] = BUILD
 sys.path.insert(0, os.path.join(HERE, '..', 'tests', 'daemons'))
 from instance import DOMAIN, Instance, message  # noqa: E402
+from test_imap import Raw  # noqa: E402
 
 USERS = 100 if QUICK else 1000
 ITEMS = 'UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE'
@@ -201,6 +205,15 @@ def append(mail):
         for name, size in (('10 KB', 10000), ('35 KB mix', 0)):
             flood(f'append {name} c{connections}', 'fdatasync', 'append', mail.ports['imaps'],
                   connections, n // (8 if connections == 1 else 1), size, mail=mail)
+    text = message('many', ('x' * 76 + '\r\n') * 127)
+    command = b'APPEND INBOX' + b' {%d+}\r\n%s' % (len(text), text) * 100
+    c, begin = Raw(mail, 'u1'), time.monotonic()
+    for _ in range(n // 100):
+        status, _ = c.say(command)
+        assert status.startswith('OK'), status
+    row('append 10 KB, 100 in one command', n / (time.monotonic() - begin), '1/s',
+        'fdatasync')
+    c.close()
 
 
 def store(mail):
@@ -239,6 +252,57 @@ def fetch(mail):
     c.shutdown()
 
 
+def search(mail):
+    """In the mailbox of fetch(), when the index has all of it."""
+    while json.loads(mail.ctl('search', 'status', '--json'))['pending'] > 0:
+        time.sleep(0.2)
+    for name, key in (('word of some', 'TEXT someone77'), ('substring', 'TEXT omeone7'),
+                      ('phrase of common words', 'SUBJECT "the plans of week 7"'),
+                      ('word of none', 'BODY xyzzyplugh'), ('word of all', 'TEXT plans'),
+                      ('fuzzy words', 'FUZZY SUBJECT "week plans 77"')):
+        took = [s for s, _ in times(mail, 0, 'SELECT INBOX', *[f'SEARCH {key}'] * 7)[1:]]
+        row(f'SEARCH of a {name}', statistics.median(took) * 1e3, 'ms')
+
+
+def noops(mail, stop, out):
+    """Another client, in a process of its own: how long each NOOP takes."""
+    c, took = Raw(mail, 'u1'), []
+    while not stop.is_set():
+        begin = time.monotonic()
+        c.say('NOOP')
+        took.append(time.monotonic() - begin)
+        time.sleep(0.0005)
+    out.put(sorted(took[20:]))
+
+
+def fairness(mail):
+    """NOOP of one client while another works on the mailbox of large()."""
+    c = Raw(mail, 'u0')
+    c.socket.settimeout(600)
+    c.say('CREATE other')
+    c.say('SELECT huge')
+    for name, command in (
+            ('STORE, silent', 'STORE 1:* +FLAGS.SILENT (\\Flagged)'),
+            ('STORE, told', 'STORE 1:* +FLAGS (\\Answered)'), ('SEARCH', 'SEARCH BODY nobody'),
+            ('FETCH', 'FETCH 1:* (UID FLAGS)'), ('SORT', 'SORT (SUBJECT) UTF-8 ALL'),
+            ('COPY', 'COPY 1:* other'), ('MOVE', 'MOVE 1:* other'), ('SELECT', 'SELECT other'),
+            ('EXPUNGE', 'STORE 1:* +FLAGS.SILENT (\\Deleted)\r\nx EXPUNGE')):
+        stop, out = multiprocessing.Event(), multiprocessing.Queue()
+        p = multiprocessing.Process(target=noops, args=(mail, stop, out))
+        p.start()
+        time.sleep(0.3)
+        status, _ = c.say(command)
+        if '\nx ' in command:
+            status, _ = c.until('x')
+        assert status.startswith('OK'), status
+        time.sleep(0.3)
+        stop.set()
+        took = out.get()
+        p.join()
+        row(f'NOOP beside {name}, p99', took[len(took) * 99 // 100] * 1e3, 'ms')
+    c.close()
+
+
 def large(mail):
     """A mailbox of a million, by copies."""
     goal = 20000 if QUICK else 1000000
@@ -274,13 +338,15 @@ def start(mail):
 
 
 def main():
-    settings = 'limits:\n  connections: 4000\n  connections_per_address: 4000\n'
+    settings = ('limits:\n  connections: 4000\n  connections_per_address: 4000\n'
+                'quota:\n  default_mb: 0\n')
     begin = time.monotonic()
     with Instance(accounts=[f'u{i}' for i in range(USERS)], settings=settings,
                   pop3=False) as mail:
         print(f'{USERS} accounts made in {time.monotonic() - begin:.1f} s')
         measure_limits(mail)
-        for part in (memory, deliver, visible, append, store, login, fetch, large, start):
+        for part in (memory, deliver, visible, append, store, login, fetch, search, large,
+                     fairness, start):
             if not WANTED or part.__name__ in WANTED:
                 part(mail)
 
