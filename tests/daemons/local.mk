@@ -3,7 +3,7 @@ TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = python3
 daemon_tests = %D%/test_clients.py %D%/test_ctl.py %D%/test_durable.py \
 	%D%/test_export.py %D%/test_hostile.py %D%/test_imap.py \
-	%D%/test_imap_extensions.py %D%/test_live.py %D%/test_mail.py \
+	%D%/test_imap_extensions.py %D%/test_live.py %D%/test_mail.py %D%/test_more_clients.py \
 	%D%/test_restore.py %D%/test_runtime.py %D%/test_security.py %D%/test_sequences.py
 TESTS += $(daemon_tests)
 EXTRA_DIST += $(daemon_tests) %D%/harness.py %D%/instance.py %D%/run.py

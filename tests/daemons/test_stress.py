@@ -426,22 +426,33 @@ class Client:
             self.deselect()
             return
         fetched, self.fetched = self.fetched, None
+        now = {}
         if fetched is not None and kept[0] == self.key:
-            self.resync(kept[2], fetched)
+            now = self.resync(kept[2], fetched)
         self.catch_up(everything=True)
+        missed = [m.uid for m in self.view if now and m.uid and m.uid not in now
+                  and m.uid < max(now)]
+        if missed:
+            raise Impossible(f'QRESYNC left out {missed}')
         self.nothing_is_back(since)
 
     def resync(self, kept, fetched):
-        """RFC 7162 3.2.5: what is kept, less what vanished, with what changed, is all."""
+        """RFC 7162 3.2.5: what is kept, less what vanished, with what changed, is all.
+
+        A message that went while this was written is in EXISTS and not among those.
+        """
         now = {uid: kept[uid] for uid in kept if uid not in self.vanished}
         now.update(fetched)
-        if len(now) != len(self.view):
+        if len(now) < len(self.view):
+            return now
+        if len(now) > len(self.view):
             raise Impossible(f'QRESYNC: {len(now)} messages, not {len(self.view)}: '
                              f'kept {sorted(kept)}, got {sorted(fetched)}')
         for m, uid in zip(self.view, sorted(now)):
             m.uid = uid
             m.flags, m.modseq = now[uid]
             self.ledger.see((self.key, uid), None, m.modseq, m.flags)
+        return now
 
     def nothing_is_back(self, since):
         """What somebody knew to be gone before is not there."""
