@@ -23,6 +23,7 @@
 static_assert(VX_BLOB_INLINE_MAX == VX_PART_PAYLOAD, "a small blob is one part");
 enum {
 	OPEN_MAX = 512,
+	LANE_TRIES = 64, /* to get a volume, when others take each that is made */
 	PART_MAGIC = 0x5642,
 	PART_VERSION = 1,
 	PART_LAST = 1
@@ -394,8 +395,7 @@ static int adopt(struct vx_store *s, struct vx_lane *lane)
 	return found;
 }
 
-/* Write a volume's record in a transaction of its own. */
-static int record(struct vx_store *s, struct vx_volume_record *r, bool fresh)
+static int record_once(struct vx_store *s, struct vx_volume_record *r, bool fresh)
 {
 	struct vx_kv_txn *txn;
 	uint64_t number;
@@ -417,10 +417,22 @@ static int record(struct vx_store *s, struct vx_volume_record *r, bool fresh)
 		rc = vx_volume_record_write(txn, r);
 	if (rc == VX_OK && vx_kv_broken(txn) == VX_OK)
 		return vx_kv_commit(txn);
+	rc = rc == VX_OK ? vx_kv_broken(txn) : rc;
 	vx_kv_abort(txn);
-	return rc == VX_OK ? VX_ETEMP : rc;
+	return rc;
 }
 
+/* Write a volume's record in a transaction of its own. */
+static int record(struct vx_store *s, struct vx_volume_record *r, bool fresh)
+{
+	int rc = VX_ETEMP;
+
+	for (int tries = 0; tries < 8 && rc == VX_ETEMP; tries++) /* the map grows */
+		rc = record_once(s, r, fresh);
+	return rc;
+}
+
+/* VX_EBUSY: it was there before it was leased, and another process adopted it. */
 static int make_volume(struct vx_store *s, struct vx_lane *lane)
 {
 	struct vx_volume_record r = { .lane = (uint8_t)lane->id };
@@ -439,7 +451,9 @@ int vx_lane_next_blob(struct vx_store *s, struct vx_lane *lane, uint64_t *blob)
 {
 	int rc = VX_OK;
 
-	if (lane->volume == NULL) {
+	if (lane->volume == NULL)
+		rc = VX_EBUSY;
+	for (int tries = 0; tries < LANE_TRIES && rc == VX_EBUSY; tries++) {
 		rc = adopt(s, lane);
 		if (rc == VX_ENOENT)
 			rc = make_volume(s, lane);

@@ -318,6 +318,72 @@ START_TEST(what_was_acknowledged_survives_kill_9)
 }
 END_TEST
 
+/* The first message of a process; its exit status is what became of it. */
+static _Noreturn void first_message(
+    const char *dir, uint32_t inbox, int go, useconds_t delay)
+{
+	struct fixture f = { .dir = dir };
+	struct vx_delivery_target t = { .account = 1, .mailbox = inbox };
+	struct vx_deliver_op op;
+	struct vx_blob_writer *w;
+	char c;
+	int rc;
+
+	vxt_child(go);
+	fixture_reopen(&f);
+	if (vx_blob_writer_new(f.store, &w) != VX_OK ||
+	    vx_blob_writer_add(w, VX_S("Subject: first\r\n\r\n")) != VX_OK)
+		_exit(99);
+	vx_deliver_op_init(&op, w);
+	op.targets = &t;
+	op.target_count = 1;
+	(void)!read(go, &c, 1); /* all at once: the other end is closed */
+	(void)usleep(delay);
+	rc = vx_store_run(f.store, &op.op);
+	vx_blob_writer_free(w);
+	vx_store_close(f.store);
+	_exit(-rc);
+}
+
+/* Each makes a volume, which another may find and take before its maker does. */
+START_TEST(processes_that_begin_at_once_do_not_refuse_mail)
+{
+	enum {
+		PROCESSES = 8,
+		ROUNDS = 20
+	};
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		pid_t pids[PROCESSES];
+		int go[2], status;
+		struct fixture f;
+
+		fixture_open(&f);
+		vx_store_close(f.store);
+		ck_assert_int_eq(pipe(go), 0);
+		for (unsigned n = 0; n < PROCESSES; n++) {
+			pids[n] = fork();
+			if (pids[n] == 0) {
+				(void)close(go[1]);
+				first_message(
+				    f.dir, f.inbox, go[0], n * 100 * (round % 5));
+			}
+		}
+		(void)close(go[0]);
+		(void)usleep(30000);
+		(void)close(go[1]);
+		for (unsigned n = 0; n < PROCESSES; n++) {
+			(void)waitpid(pids[n], &status, 0);
+			ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+			    "round %u: %d", round, WEXITSTATUS(status));
+		}
+		fixture_reopen(&f);
+		ck_assert_uint_eq(fixture_status(&f, f.inbox).messages, PROCESSES);
+		fixture_close(&f);
+	}
+}
+END_TEST
+
 static unsigned changes;
 
 static void on_change(struct vx_watch *w)
@@ -490,5 +556,5 @@ VXT_SUITE(test_engine, "engine", bodies_of_all_sizes_come_back,
     waiters_that_died_are_forgotten, an_old_reader_is_named,
     the_map_grows_while_views_are_nested, a_newer_format_and_foreign_files_are_refused,
     one_directory_opens_once_in_a_process, what_was_acknowledged_survives_kill_9,
-    another_process_sees_a_change, a_damaged_body_is_noticed_when_it_is_read,
-    a_backup_is_a_whole_store)
+    processes_that_begin_at_once_do_not_refuse_mail, another_process_sees_a_change,
+    a_damaged_body_is_noticed_when_it_is_read, a_backup_is_a_whole_store)
