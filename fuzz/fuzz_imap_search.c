@@ -63,8 +63,9 @@ static void orders(vx_slice text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct vx_arena a = { .limit = 1u << 20 };
+	struct vx_arena a = { .limit = 2u << 20 };
 	struct vx_cursor c = vx_cursor_of(vx_slice_of(data, size));
+	struct vx_imap_fetch items;
 	struct vx_imap_search s;
 
 	orders(vx_slice_of(data, size));
@@ -72,7 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(vx_cur_end(&c) && s.key->type == VX_KEY_AND && s.key->next == NULL);
 		must(walk(s.key, 0) <= VX_IMAP_SEARCH_KEYS_MAX);
 		must(!s.has_return || s.min || s.max || s.count || s.all || s.save ||
-		     s.partial);
+		     s.partial || s.relevancy);
+		must(s.items.len == 0 || s.update);
+		c = vx_cursor_of(s.items);
+		must(s.items.len == 0 || vx_imap_fetch_atts(&c, &a, &items));
 		must(!s.partial ||
 		     (!s.all && s.places.low >= 1 && s.places.low <= s.places.high));
 	}

@@ -206,11 +206,14 @@ struct vx_imap_search {
 	bool saved_dates;      /* SAVEDON or the like were used */
 	bool partial;
 	struct vx_imap_partial places;
+	bool update;             /* RFC 5267 */
+	vx_slice items;          /* of UPDATE, for vx_imap_fetch_atts; empty: none */
 	struct vx_imap_key *key; /* VX_KEY_AND of what was asked */
 };
 bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out);
 /* The parts of SORT and THREAD: "RETURN (...) " or nothing; "charset keys" to the end. */
-bool vx_imap_search_returns(struct vx_cursor *c, struct vx_imap_search *out);
+bool vx_imap_search_returns(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out);
 bool vx_imap_search_criteria(
     struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out);
 #define VX_IMAP_OBJECT_ID_MAX 255

@@ -311,7 +311,28 @@ static bool key(struct parser *p, unsigned depth, struct vx_imap_key **out)
 	return false;
 }
 
-static bool one_return(struct vx_cursor *c, struct vx_imap_search *out)
+/* "UPDATE", and what to tell of new messages (RFC 5465 7) */
+static bool update(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out)
+{
+	struct vx_cursor look = *c;
+	struct vx_imap_fetch items;
+	const char *start;
+
+	if (out->update)
+		return false;
+	out->update = true;
+	if (!vx_imap_sp(&look) || vx_cur_peek(&look) != '(')
+		return true;
+	*c = look;
+	start = c->p;
+	if (!vx_imap_fetch_atts(c, a, &items))
+		return false;
+	out->items = vx_slice_range(start, c->p);
+	return true;
+}
+
+static bool one_return(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out)
 {
 	bool *const flags[] = { &out->min, &out->max, &out->count, &out->all, &out->save,
 		&out->relevancy };
@@ -327,18 +348,23 @@ static bool one_return(struct vx_cursor *c, struct vx_imap_search *out)
 			return true;
 		}
 	}
+	if (vx_slice_eq_nocase(name, VX_S("CONTEXT"))) /* a hint (RFC 5267 4.2) */
+		return true;
+	if (vx_slice_eq_nocase(name, VX_S("UPDATE")))
+		return update(c, a, out);
 	return vx_slice_eq_nocase(name, VX_S("PARTIAL")) && !out->partial &&
 	       vx_imap_sp(c) && (out->partial = vx_imap_partial(c, &out->places));
 }
 
-bool vx_imap_search_returns(struct vx_cursor *c, struct vx_imap_search *out)
+bool vx_imap_search_returns(
+    struct vx_cursor *c, struct vx_arena *a, struct vx_imap_search *out)
 {
 	*out = (struct vx_imap_search){ 0 };
 	if (!vx_cur_text(c, VX_S("RETURN (")))
 		return true;
 	out->has_return = true;
 	for (bool first = true; !vx_cur_char(c, ')'); first = false)
-		if ((!first && !vx_imap_sp(c)) || !one_return(c, out))
+		if ((!first && !vx_imap_sp(c)) || !one_return(c, a, out))
 			return false;
 	if (out->partial && out->all) /* RFC 9394 3.1 */
 		return false;
@@ -373,7 +399,7 @@ bool vx_imap_search(struct vx_cursor *c, struct vx_arena *a, struct vx_imap_sear
 {
 	struct parser p = { .c = c, .a = a, .out = out };
 
-	return vx_imap_search_returns(c, out) &&
+	return vx_imap_search_returns(c, a, out) &&
 	       (!vx_cur_text(c, VX_S("CHARSET ")) || charset(c, a, out)) &&
 	       keys(&p, 0, &out->key) && vx_cur_end(c) && (out->fuzzy || !out->relevancy);
 }

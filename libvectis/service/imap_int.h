@@ -179,20 +179,27 @@ struct imap_vanished {
 	struct vx_arena arena;
 };
 
-/* Telling what changed, in steps: EXPUNGEs, EXISTS, flags. */
+/* Messages of the view that are not in its sync's fresh snapshot, from the lowest on. */
+struct imap_gone {
+	uint32_t count; /* that are still to come */
+	uint32_t from;  /* a sequence number: those below came */
+};
+
+/* Telling what changed, in stages and in steps: EXPUNGEs, EXISTS, flags. */
 struct imap_sync {
 	bool active;
+	size_t stage;
 	struct vx_snapshot *fresh; /* own, until it takes the old one's place */
-	uint32_t gone;             /* messages whose EXPUNGE is still to be told */
+	struct imap_gone gone;     /* whose EXPUNGE is still to be told */
 	uint32_t below;            /* all of them have at most this sequence number */
-	uint32_t from;             /* as UIDs, upwards: what is below was told */
 	bool told;                 /* that any went */
 	bool news;                 /* new messages are being told: s->fetch */
-	/* those that NOTIFY tells of, without the session's own */
+	/* what is new, without the messages that the session filed itself */
 	struct vx_uid_range fresh_uids[IMAP_OWN_MAX + 1];
 	size_t fresh_count;
 	struct vx_uid_range known;
 	struct imap_flag_walk flags;
+	struct imap_context **context; /* the one that is looked at; NULL: the first */
 };
 
 struct imap_view { /* the selected mailbox as the client knows it */
@@ -210,11 +217,13 @@ struct imap_view { /* the selected mailbox as the client knows it */
 	size_t own_count;
 	struct vx_uid_range *saved; /* own: SEARCH RETURN (SAVE) */
 	size_t saved_count;
+	struct imap_context *contexts; /* own: searches with UPDATE */
 	struct imap_sync sync;
 };
 
-struct imap_fetch;  /* imap_fetch.c */
-struct imap_notify; /* imap_notify.c */
+struct imap_fetch;   /* imap_fetch.c */
+struct imap_notify;  /* imap_notify.c */
+struct imap_context; /* imap_context.c */
 
 /*
  * A part of an answer that may be long: called until all is written, and returns when
@@ -330,7 +339,7 @@ imap_command_fn imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unse
     imap_cmd_list, imap_cmd_lsub, imap_cmd_status, imap_cmd_create, imap_cmd_delete,
     imap_cmd_rename, imap_cmd_subscribe, imap_cmd_unsubscribe, imap_cmd_namespace,
     imap_cmd_fetch, imap_cmd_store, imap_cmd_copy, imap_cmd_move, imap_cmd_expunge,
-    imap_cmd_search, imap_cmd_esearch, imap_cmd_sort, imap_cmd_thread, imap_cmd_append,
+    imap_cmd_search, imap_cmd_cancelupdate, imap_cmd_esearch, imap_cmd_sort, imap_cmd_thread, imap_cmd_append,
     imap_cmd_replace, imap_cmd_check, imap_cmd_login, imap_cmd_authenticate,
     imap_cmd_notify, imap_cmd_getacl, imap_cmd_setacl, imap_cmd_deleteacl,
     imap_cmd_listrights, imap_cmd_myrights, imap_cmd_getquota, imap_cmd_getquotaroot,
@@ -425,6 +434,8 @@ void imap_view_close(struct imap_session *s);
 /* Begin to tell what changed; expunges only when they may be told. */
 void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges);
 int imap_sync_step(struct imap_session *s, struct vx_buf *out);
+/* The next of them: UIDs of messages whose sequence numbers are in a row. */
+struct vx_uid_range imap_next_gone(const struct imap_session *s, struct imap_gone *g);
 int imap_flag_walk(struct imap_session *s, struct imap_flag_walk *w, struct vx_buf *out);
 /* A CONDSTORE enabling command: the first one tells HIGHESTMODSEQ (RFC 7162 3.1). */
 void imap_enable_condstore(struct imap_session *s, struct vx_buf *out);

@@ -52,19 +52,19 @@ static int ready_question(
 	return VX_OK;
 }
 
-static int ready_set(
-    const struct imap_view *v, struct vx_imap_key *k, struct imap_task *t)
+int imap_match_set(
+    const struct imap_view *v, struct vx_imap_key *k, struct vx_arena *arena)
 {
 	struct vx_uid_range *ranges;
 	struct vx_imap_range *own;
 	size_t count;
 	int rc = imap_view_resolve(v, &k->set,
-	    k->type == VX_KEY_UID ? IMAP_SET_UIDS : IMAP_SET_SOUGHT, &t->arena, &ranges,
+	    k->type == VX_KEY_UID ? IMAP_SET_UIDS : IMAP_SET_SOUGHT, arena, &ranges,
 	    &count);
 
 	if (rc != VX_OK)
 		return rc;
-	own = vx_arena_array(&t->arena, count + 1, sizeof(*own));
+	own = vx_arena_array(arena, count + 1, sizeof(*own));
 	if (own == NULL)
 		return VX_ELIMIT;
 	for (size_t i = 0; i < count; i++)
@@ -114,7 +114,7 @@ static int ready_key(struct imap_matcher *m, const struct imap_view *v,
 	if (k->child != NULL)
 		return ready(m, v, k->child, t);
 	if (k->type == VX_KEY_SEQUENCE || k->type == VX_KEY_UID)
-		return ready_set(v, k, t);
+		return imap_match_set(v, k, &t->arena);
 	if (k->type == VX_KEY_KEYWORD || k->type == VX_KEY_NO_KEYWORD)
 		return ready_keyword(m, k);
 	if (k->type == VX_KEY_OLDER || k->type == VX_KEY_YOUNGER) { /* RFC 5032 2 */
@@ -281,6 +281,10 @@ static bool has(const struct vx_buf *text, vx_slice needle)
  */
 static enum vx_search_verdict verdict(struct imap_matcher *m, const struct vx_imap_key *k)
 {
+	if (m->answer == NULL && m->unasked > 0) {
+		m->unasked--;
+		return VX_SEARCH_MAYBE;
+	}
 	if (m->answer == NULL &&
 	    vx_search_ask(m->store, m->account, m->questions, m->question_count,
 		is_wanted, m->task, &m->answer) != VX_OK)

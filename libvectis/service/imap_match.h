@@ -16,6 +16,7 @@ struct imap_matcher {
 	struct vx_search_question *questions;
 	size_t question_count;
 	struct vx_search_answer *answer; /* own */
+	unsigned unasked; /* so many keys are answered by reading before it is asked */
 	struct vx_plain plain;
 	struct vx_blob_source source;
 	bool scores;       /* they are asked for (RFC 6203 4) */
@@ -36,6 +37,9 @@ struct imap_matcher {
  */
 int imap_matcher_init(struct imap_matcher *m, struct imap_session *s,
     const struct imap_view *view, struct vx_imap_key *key, struct imap_task *task);
+/* A set becomes UIDs as the view has them now.  VX_OK, VX_ELIMIT. */
+int imap_match_set(
+    const struct imap_view *v, struct vx_imap_key *k, struct vx_arena *arena);
 void imap_matcher_done(struct imap_matcher *m);
 /* 1: yes; 0: no; below 0: the store cannot be read. */
 int imap_match(struct imap_matcher *m, const struct vx_record *r);

@@ -2,9 +2,9 @@
  * ESEARCH: one program in many mailboxes, one after another (RFC 7377).  The mailboxes
  * are looked up while the answer is written; each has a job and a snapshot of its own.
  */
+#include "service/imap_context.h"
 #include "service/imap_list.h"
 #include "service/imap_notify.h"
-#include "service/imap_search.h"
 
 #include "base/mem.h"
 
@@ -200,7 +200,7 @@ static int next_source(
 /* Its results wait to be written, and the answer goes on. */
 static int searched(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
-	const struct imap_search_run *r = t->data;
+	struct imap_search_run *r = t->data;
 	struct multi *m = s->answer.state;
 
 	if (t->result == VX_OK && r->q.next != 0) {
@@ -220,8 +220,11 @@ static int searched(struct imap_session *s, struct imap_task *t, struct vx_buf *
 		s->answer.result = t->result;
 		if (m->save)
 			imap_search_forget(s);
-	} else if (r->q.found > 0) {
-		s->answer.task = t;
+	} else {
+		if (r->selected && r->q.what.update)
+			imap_context_begin(s, &r->q, NULL, 0, out);
+		if (r->q.found > 0)
+			s->answer.task = t;
 	}
 	return VX_OK;
 }
@@ -243,6 +246,12 @@ static int ready(struct imap_session *s, const struct multi *m, struct imap_task
 	if (!vx_imap_search(&c, &t->arena, &r->q.what))
 		return VX_ELIMIT; /* it was understood before: the arena is full */
 	r->q.what.all = r->q.what.all || !r->q.what.has_return;
+	r->selected = view == &s->view;
+	if (r->selected && r->q.what.update) {
+		r->q.context = imap_context_new(s, &r->q.what);
+		if (r->q.context != NULL)
+			imap_context_names(r->q.context, name);
+	}
 	rc = imap_matcher_init(&r->q.matcher, s, view, r->q.what.key, t);
 	return rc == VX_OK && r->q.what.relevancy ? imap_search_score(&r->q) : rc;
 }
@@ -338,6 +347,10 @@ static const char *why_not(const struct imap_session *s, const struct multi *m,
 		return "select a mailbox first";
 	if (what->save && (!selected || m->from.count > 1))
 		return "SAVE is for the selected mailbox alone";
+	if (what->update && s->state != IMAP_SELECTED) /* RFC 7377 2.2 */
+		return "select a mailbox first: UPDATE is for that alone";
+	if (what->update && imap_context_has(s, s->tag))
+		return "this tag is that of a search with UPDATE";
 	if (s->enabled[IMAP_UTF8] && what->has_charset)
 		return "after ENABLE UTF8=ACCEPT a search has no CHARSET";
 	return NULL;
@@ -368,6 +381,8 @@ int imap_cmd_esearch(struct imap_session *s, struct vx_cursor *c, struct vx_buf 
 	if (what.numbers && s->enabled[IMAP_UIDONLY])
 		return imap_uid_required(s, out);
 	m->save = what.save;
+	if (what.update && !has_filter(m, VX_NOTIFY_SELECTED))
+		imap_no_update(s->tag, out);
 	return imap_answer(s, &(struct imap_answer){ .body = all_of_them,
 				  .sync = true,
 				  .expunges = true,

@@ -1,5 +1,5 @@
 /* SEARCH: the command, and what it answers.  imap_match.c decides which messages. */
-#include "service/imap_search.h"
+#include "service/imap_context.h"
 
 #include "base/mem.h"
 #include "vectis/memory.h"
@@ -28,6 +28,7 @@ int imap_search_init(struct imap_search *q, const struct imap_view *view)
 
 void imap_search_done(struct imap_search *q)
 {
+	imap_context_free(q->context);
 	imap_matcher_done(&q->matcher);
 	vx_snapshot_free(q->snapshot);
 	vx_free(q->bits);
@@ -88,7 +89,8 @@ static int read_batch(struct imap_search *q, uint32_t from, struct vx_record *re
 	const struct vx_record_query query = { .account = q->matcher.account,
 		.mailbox = q->matcher.mailbox,
 		.first_uid = from,
-		.last_uid = last };
+		.last_uid = last,
+		.changed_since = q->again ? q->since : 0 };
 	struct vx_view *v;
 	int rc = vx_view_begin(q->matcher.store, &v);
 
@@ -112,6 +114,9 @@ static int match_batch(struct imap_search *q, const struct imap_task *t,
 			return match;
 		if (match > 0)
 			add(q, seq, &r[i]);
+		else if (seq != 0)
+			q->bits[(seq - 1) / 8] &=
+			    (unsigned char)~(1u << ((seq - 1) % 8));
 		if (i + 1 < count && vx_now_ms() >= q->matcher.until_ms) {
 			q->next = r[i + 1].uid;
 			return VX_MORE;
@@ -220,24 +225,18 @@ static uint64_t modseq_of(const struct imap_search *q)
 	return w->min ? q->modseq_first : q->modseq_last;
 }
 
-void imap_search_begin_extended(struct imap_session *s, struct vx_buf *out)
+/* '* ESEARCH (TAG "a" MAILBOX "b" UIDVALIDITY 7) UID' (RFC 4466 2.6.2, RFC 7377 2.1) */
+void imap_write_correlator(
+    const struct imap_session *s, const struct imap_correlator *c, struct vx_buf *out)
 {
 	vx_buf_add_str(out, "* ESEARCH (TAG ");
-	vx_imap_write_string(out, s->tag, false);
-	vx_buf_add_str(out, s->by_uid ? ") UID" : ")");
-}
-
-/* '* ESEARCH (TAG "a" MAILBOX "b" UIDVALIDITY 7) UID' (RFC 7377 2.1) */
-static void begin_of_mailbox(
-    struct imap_session *s, const struct imap_search_run *q, struct vx_buf *out)
-{
-	const struct vx_mailbox_status *st = vx_snapshot_status(q->q.snapshot);
-
-	vx_buf_add_str(out, "* ESEARCH (TAG ");
-	vx_imap_write_string(out, s->tag, false);
-	vx_buf_add_str(out, " MAILBOX ");
-	vx_imap_write_mailbox(out, q->mailbox, imap_utf8(s));
-	vx_buf_printf(out, " UIDVALIDITY %" PRIu32 ") UID", st->uidvalidity);
+	vx_imap_write_string(out, c->tag, false);
+	if (c->mailbox.ptr != NULL) {
+		vx_buf_add_str(out, " MAILBOX ");
+		vx_imap_write_mailbox(out, c->mailbox, imap_utf8(s));
+		vx_buf_printf(out, " UIDVALIDITY %" PRIu32, c->uidvalidity);
+	}
+	vx_buf_add_str(out, c->by_uid ? ") UID" : ")");
 }
 
 /* The sequence number of the match at a place, counted from 1. */
@@ -257,10 +256,12 @@ static void begin_extended(
 	const struct vx_imap_search *w = &q->q.what;
 	uint32_t low, high;
 
-	if (q->mailbox.ptr != NULL)
-		begin_of_mailbox(s, q, out);
-	else
-		imap_search_begin_extended(s, out);
+	imap_write_correlator(s,
+	    &(struct imap_correlator){ .tag = s->tag,
+		.mailbox = q->mailbox,
+		.uidvalidity = vx_snapshot_status(q->q.snapshot)->uidvalidity,
+		.by_uid = s->by_uid },
+	    out);
 	if (w->min && q->q.found > 0)
 		vx_buf_printf(out, " MIN %" PRIu32, number(s, q, q->q.first));
 	if (w->max && q->q.found > 0)
@@ -438,7 +439,7 @@ int imap_search_not_saved(struct imap_session *s, struct vx_buf *out)
 
 static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
-	const struct imap_search_run *q = t->data;
+	struct imap_search_run *q = t->data;
 	const struct vx_imap_search *w = &q->q.what;
 	struct imap_answer a = { .sync = true, .expunges = s->by_uid, .ok = "done" };
 
@@ -455,6 +456,8 @@ static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *ou
 	}
 	if (a.result != VX_OK && w->save)
 		imap_search_forget(s);
+	if (a.result == VX_OK && w->update)
+		imap_context_begin(s, &q->q, NULL, 0, out);
 	if (a.result == VX_OK && (!w->has_return || w->min || w->max || w->count ||
 				     w->all || w->partial || w->relevancy)) {
 		a.body = write_found;
@@ -481,8 +484,14 @@ int imap_search_ready(struct imap_search *q, struct imap_session *s, struct imap
 		(void)imap_uid_required(s, out);
 		return VX_DONE;
 	}
+	if (q->what.update && imap_context_has(s, s->tag)) { /* RFC 5267 4.3 */
+		(void)imap_bad(s, out, "this tag is that of a search with UPDATE");
+		return VX_DONE;
+	}
 	if (!q->what.has_return)
 		q->what.all = true;
+	if (q->what.update)
+		q->context = imap_context_new(s, &q->what);
 	if (q->what.modseq)
 		imap_enable_condstore(s, out);
 	rc = imap_matcher_init(&q->matcher, s, &s->view, q->what.key, t);

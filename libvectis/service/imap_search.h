@@ -19,6 +19,10 @@ struct imap_search {
 	uint32_t found, first, last; /* how many; sequence numbers */
 	uint32_t next;               /* the UID where the search goes on; 0: it is over */
 	uint64_t modseq_first, modseq_last, modseq_max;
+	/* again: only what changed after a MODSEQ is looked at, the other bits stay */
+	bool again;
+	uint64_t since;
+	struct imap_context *context; /* own: what UPDATE asks for; NULL: nothing */
 };
 
 /* Of the view's mailbox.  VX_OK, VX_ENOMEM; done in both cases. */
@@ -39,6 +43,7 @@ int imap_search_slice(struct imap_search *q, const struct imap_task *t);
 struct imap_search_run {
 	struct imap_search q;
 	vx_slice mailbox; /* ESEARCH: its name in the answer, in the task's arena */
+	bool selected;    /* the same: it is the selected one */
 	enum {
 		IMAP_SEARCH_BEGIN,
 		IMAP_SEARCH_LIST,
@@ -60,8 +65,14 @@ int imap_search_run_save(struct imap_session *s, const struct imap_search *q);
 bool imap_search_matched(const struct imap_search *q, uint32_t seq);
 /* The first match from seq on; beyond last: none. */
 uint32_t imap_search_from(const struct imap_search *q, uint32_t seq);
-/* "* ESEARCH (TAG "a") UID" */
-void imap_search_begin_extended(struct imap_session *s, struct vx_buf *out);
+/* Of what q was searched for: "* ESEARCH (TAG "a") UID", of ESEARCH with the mailbox. */
+struct imap_correlator {
+	vx_slice tag, mailbox; /* mailbox.ptr NULL: none */
+	uint32_t uidvalidity;
+	bool by_uid;
+};
+void imap_write_correlator(
+    const struct imap_session *s, const struct imap_correlator *c, struct vx_buf *out);
 /*
  * The messages of bits are what "$" stands for from now on.  VX_OK, VX_ENOMEM; VX_ELIMIT:
  * too many ranges: say imap_search_not_saved.

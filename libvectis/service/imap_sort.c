@@ -6,10 +6,10 @@
  * mailbox: all of a process together have IMAP_SORT_BUDGET, and who comes while it is
  * taken is asked to come again.
  */
-#include "service/imap_search.h"
+#include "service/imap_context.h"
+#include "service/imap_sort.h"
 
 #include "base/mem.h"
-#include "imap/sort.h"
 #include "imap/thread.h"
 #include "vectis/memory.h"
 
@@ -22,48 +22,29 @@ enum { /* octets for the work itself, and for each message of the mailbox */
 	THREAD_EACH = 1200
 };
 
-struct arrangement {
-	struct imap_search q;
-	struct vx_imap_service *service;
-	struct vx_sort_program program;
-	bool threads, by_uid;
-	enum vx_thread_algorithm algorithm;
-	struct vx_sorter *sorter;     /* own: of SORT */
-	struct vx_threader *threader; /* own: of THREAD */
-	size_t reserved;              /* octets of the service's budget */
-	uint32_t collect; /* the UID where collecting goes on; 0: it is over */
-	bool ended;
-	/* the answer of SORT: sequence numbers in their order */
-	const uint32_t *order;
-	size_t count;
-	/* of the answer under way */
-	enum {
-		BEGIN,
-		ALL,
-		PARTIAL,
-		END
-	} part;
-	bool any;
-	size_t at;
-};
-
 /* On the loop's thread, even when the session ended long ago. */
 static void release(struct imap_task *t)
 {
-	struct arrangement *a = t->data;
+	struct imap_arrangement *a = t->data;
 
+	imap_arrangement_done(a);
+	vx_free(a);
+}
+
+void imap_arrangement_done(struct imap_arrangement *a)
+{
 	vx_sorter_free(a->sorter);
 	vx_threader_free(a->threader);
 	imap_search_done(&a->q);
-	a->service->sort_reserved -= a->reserved;
-	vx_free(a);
+	if (a->reserved > 0)
+		a->service->sort_reserved -= a->reserved;
 }
 
 /* --- on the job's thread --------------------------------------------------------- */
 
 /* A message that went meanwhile, or that is damaged, is in no order. */
 static int collect_one(
-    struct arrangement *a, struct vx_view *v, const struct vx_record *r)
+    struct imap_arrangement *a, struct vx_view *v, const struct vx_record *r)
 {
 	const uint32_t seq = vx_snapshot_seq(a->q.snapshot, r->uid);
 	struct vx_descriptor d;
@@ -83,7 +64,7 @@ static int collect_one(
 	return rc == VX_ENOENT || rc == VX_ECORRUPT ? VX_OK : rc;
 }
 
-static int collect_batch(struct arrangement *a)
+static int collect_batch(struct imap_arrangement *a)
 {
 	const struct vx_record_query query = { .account = a->q.matcher.account,
 		.mailbox = a->q.matcher.mailbox,
@@ -103,7 +84,7 @@ static int collect_batch(struct arrangement *a)
 	return rc;
 }
 
-static int collect(struct arrangement *a, const struct imap_task *t)
+int imap_arrange(struct imap_arrangement *a, const struct imap_task *t)
 {
 	int rc = VX_OK;
 
@@ -120,7 +101,7 @@ static int collect(struct arrangement *a, const struct imap_task *t)
 static void run(struct vx_job *job)
 {
 	struct imap_task *t = imap_task_of(job);
-	struct arrangement *a = t->data;
+	struct imap_arrangement *a = t->data;
 
 	a->q.matcher.until_ms = vx_now_ms() + IMAP_SEARCH_MS;
 	t->result = VX_OK;
@@ -131,20 +112,20 @@ static void run(struct vx_job *job)
 		a->collect =
 		    a->q.found == 0 ? 0 : vx_snapshot_uid(a->q.snapshot, a->q.first);
 	}
-	t->result = collect(a, t);
+	t->result = imap_arrange(a, t);
 }
 
 /* --- the answer of SORT ---------------------------------------------------------- */
 
 static uint32_t number(
-    const struct imap_session *s, const struct arrangement *a, size_t i)
+    const struct imap_session *s, const struct imap_arrangement *a, size_t i)
 {
 	return s->by_uid ? vx_snapshot_uid(a->q.snapshot, a->order[i]) : a->order[i];
 }
 
 /* Places [at, end) as a set; only what ascends is a range (RFC 5267 3.2). */
 static int write_set(
-    struct imap_session *s, struct arrangement *a, size_t end, struct vx_buf *out)
+    struct imap_session *s, struct imap_arrangement *a, size_t end, struct vx_buf *out)
 {
 	while (a->at < end) {
 		struct vx_uid_range r = { 0 };
@@ -164,11 +145,11 @@ static int write_set(
 	return VX_OK;
 }
 
-static int write_plain(struct imap_session *s, struct arrangement *a, struct vx_buf *out)
+static int write_plain(struct imap_session *s, struct imap_arrangement *a, struct vx_buf *out)
 {
-	if (a->part == BEGIN)
+	if (a->part == IMAP_ORDER_BEGIN)
 		vx_buf_add_str(out, "* SORT");
-	a->part = ALL;
+	a->part = IMAP_ORDER_ALL;
 	for (; a->at < a->count; a->at++) {
 		if (imap_full(s, out))
 			return VX_DATA;
@@ -182,11 +163,12 @@ static int write_plain(struct imap_session *s, struct arrangement *a, struct vx_
 }
 
 static void begin_extended(
-    struct imap_session *s, struct arrangement *a, struct vx_buf *out)
+    struct imap_session *s, struct imap_arrangement *a, struct vx_buf *out)
 {
 	const struct vx_imap_search *w = &a->q.what;
 
-	imap_search_begin_extended(s, out);
+	imap_write_correlator(s,
+	    &(struct imap_correlator){ .tag = s->tag, .by_uid = s->by_uid }, out);
 	if (w->min && a->count > 0)
 		vx_buf_printf(out, " MIN %" PRIu32, number(s, a, 0));
 	if (w->max && a->count > 0)
@@ -195,22 +177,22 @@ static void begin_extended(
 		vx_buf_printf(out, " COUNT %zu", a->count);
 	if (w->all && a->count > 0)
 		vx_buf_add_str(out, " ALL ");
-	a->part = ALL;
+	a->part = IMAP_ORDER_ALL;
 }
 
 static int write_partial(
-    struct imap_session *s, struct arrangement *a, struct vx_buf *out)
+    struct imap_session *s, struct imap_arrangement *a, struct vx_buf *out)
 {
 	const struct vx_imap_search *w = &a->q.what;
 	uint32_t low = 1, high = 0;
 	const bool some = vx_imap_partial_of(&w->places, (uint32_t)a->count, &low, &high);
 
-	if (a->part == ALL) {
+	if (a->part == IMAP_ORDER_ALL) {
 		vx_buf_add_str(out, " PARTIAL (");
 		vx_buf_add(out, w->places.text);
 		vx_buf_add_str(out, some ? " " : " NIL");
 		a->at = low - 1;
-		a->part = PARTIAL;
+		a->part = IMAP_ORDER_PARTIAL;
 	}
 	if (some && write_set(s, a, high, out) != VX_OK)
 		return VX_DATA;
@@ -219,7 +201,7 @@ static int write_partial(
 }
 
 /* " RELEVANCY (99 42 4)", in the order of ALL or PARTIAL (RFC 6203 6) */
-static int write_scores(struct imap_session *s, struct arrangement *a, struct vx_buf *out)
+static int write_scores(struct imap_session *s, struct imap_arrangement *a, struct vx_buf *out)
 {
 	const struct vx_imap_search *w = &a->q.what;
 	uint32_t low = 1, high = (uint32_t)a->count;
@@ -227,9 +209,9 @@ static int write_scores(struct imap_session *s, struct arrangement *a, struct vx
 	if (w->partial &&
 	    !vx_imap_partial_of(&w->places, (uint32_t)a->count, &low, &high))
 		high = 0;
-	if (a->part != END) {
+	if (a->part != IMAP_ORDER_END) {
 		vx_buf_add_str(out, " RELEVANCY (");
-		a->part = END;
+		a->part = IMAP_ORDER_END;
 		a->at = low - 1;
 		a->any = false;
 	}
@@ -244,15 +226,15 @@ static int write_scores(struct imap_session *s, struct arrangement *a, struct vx
 }
 
 static int write_extended(
-    struct imap_session *s, struct arrangement *a, struct vx_buf *out)
+    struct imap_session *s, struct imap_arrangement *a, struct vx_buf *out)
 {
 	const struct vx_imap_search *w = &a->q.what;
 
-	if (a->part == BEGIN)
+	if (a->part == IMAP_ORDER_BEGIN)
 		begin_extended(s, a, out);
-	if (w->all && a->part == ALL && write_set(s, a, a->count, out) != VX_OK)
+	if (w->all && a->part == IMAP_ORDER_ALL && write_set(s, a, a->count, out) != VX_OK)
 		return VX_DATA;
-	if (w->partial && a->part != END && write_partial(s, a, out) != VX_OK)
+	if (w->partial && a->part != IMAP_ORDER_END && write_partial(s, a, out) != VX_OK)
 		return VX_DATA;
 	if (w->relevancy && write_scores(s, a, out) != VX_OK)
 		return VX_DATA;
@@ -264,19 +246,19 @@ static int write_extended(
 
 static int write_sorted(struct imap_session *s, struct vx_buf *out)
 {
-	struct arrangement *a = s->answer.task->data;
+	struct imap_arrangement *a = s->answer.task->data;
 
 	return a->q.what.has_return ? write_extended(s, a, out) : write_plain(s, a, out);
 }
 
 static int write_threads(struct imap_session *s, struct vx_buf *out)
 {
-	struct arrangement *a = s->answer.task->data;
+	struct imap_arrangement *a = s->answer.task->data;
 	int rc;
 
-	if (a->part == BEGIN)
+	if (a->part == IMAP_ORDER_BEGIN)
 		vx_buf_add_str(out, a->q.found > 0 ? "* THREAD " : "* THREAD");
-	a->part = ALL;
+	a->part = IMAP_ORDER_ALL;
 	do
 		rc = vx_threader_write(a->threader, out, out->len + 1024);
 	while (rc == VX_DATA && !imap_full(s, out));
@@ -286,7 +268,7 @@ static int write_threads(struct imap_session *s, struct vx_buf *out)
 }
 
 /* Bits of what RETURN (SAVE) saves of an order (RFC 5182 2.4, RFC 9394 3.2). */
-static int save(struct imap_session *s, const struct arrangement *a)
+static int save(struct imap_session *s, const struct imap_arrangement *a)
 {
 	const struct vx_imap_search *w = &a->q.what;
 	const bool all = w->all || w->count || !(w->min || w->max || w->partial);
@@ -312,7 +294,7 @@ static int save(struct imap_session *s, const struct arrangement *a)
 }
 
 /* The work is over: what the answer needs is kept until the client has read it. */
-static void give_back(struct arrangement *a)
+static void give_back(struct imap_arrangement *a)
 {
 	size_t held =
 	    a->threads ? vx_threader_held(a->threader) : a->count * sizeof(*a->order);
@@ -323,7 +305,7 @@ static void give_back(struct arrangement *a)
 }
 
 /* Each message is passed twice: searched, and put in order. */
-static uint64_t progress(const struct arrangement *a)
+static uint64_t progress(const struct imap_arrangement *a)
 {
 	const struct vx_snapshot *snap = a->q.snapshot;
 
@@ -335,7 +317,7 @@ static uint64_t progress(const struct arrangement *a)
 
 static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
-	struct arrangement *a = t->data;
+	struct imap_arrangement *a = t->data;
 	const struct vx_imap_search *w = &a->q.what;
 	struct imap_answer answer = { .sync = true, .expunges = s->by_uid, .ok = "done" };
 
@@ -353,6 +335,8 @@ static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *ou
 	}
 	if (answer.result != VX_OK && w->save)
 		imap_search_forget(s);
+	if (answer.result == VX_OK && w->update)
+		imap_context_begin(s, &a->q, a->order, a->count, out);
 	if (answer.result == VX_OK && a->threads)
 		answer.body = write_threads;
 	else if (answer.result == VX_OK &&
@@ -366,21 +350,20 @@ static int finish(struct imap_session *s, struct imap_task *t, struct vx_buf *ou
 
 /* --- the commands ---------------------------------------------------------------- */
 
-static bool parse(struct arrangement *a, struct imap_task *t, struct vx_cursor *c)
+static bool parse(struct imap_arrangement *a, struct imap_task *t, struct vx_cursor *c)
 {
 	if (!vx_imap_sp(c))
 		return false;
 	if (a->threads && (!vx_thread_algorithm(c, &a->algorithm) || !vx_imap_sp(c)))
 		return false;
-	if (!a->threads && (!vx_imap_search_returns(c, &a->q.what) ||
+	if (!a->threads && (!vx_imap_search_returns(c, &t->arena, &a->q.what) ||
 			       !vx_sort_program(c, &a->program) || !vx_imap_sp(c)))
 		return false;
 	return vx_imap_search_criteria(c, &t->arena, &a->q.what) &&
 	       (a->q.what.fuzzy || !vx_sort_has(&a->program, VX_SORT_RELEVANCY));
 }
 
-/* Memory out of the budget: VX_OK, VX_ENOMEM, or VX_ELIMIT: not now. */
-static int reserve(struct arrangement *a)
+int imap_arrangement_ready(struct imap_arrangement *a)
 {
 	const size_t n = vx_snapshot_count(a->q.snapshot);
 	size_t octets =
@@ -400,7 +383,7 @@ static int reserve(struct arrangement *a)
 static int prepare(
     struct imap_session *s, struct vx_cursor *c, struct imap_task *t, struct vx_buf *out)
 {
-	struct arrangement *a = t->data;
+	struct imap_arrangement *a = t->data;
 	struct vx_cursor own;
 	vx_slice text;
 	int rc;
@@ -419,7 +402,9 @@ static int prepare(
 	}
 	if (imap_search_ready(&a->q, s, t, out) != VX_OK)
 		return VX_DONE;
-	rc = reserve(a);
+	if (a->q.context != NULL)
+		imap_context_sorts(a->q.context, &a->program);
+	rc = imap_arrangement_ready(a);
 	if (rc == VX_OK && a->q.scores == NULL &&
 	    vx_sort_has(&a->program, VX_SORT_RELEVANCY))
 		rc = imap_search_score(&a->q);
@@ -433,7 +418,7 @@ static int arrange(
     struct imap_session *s, struct vx_cursor *c, struct vx_buf *out, bool threads)
 {
 	struct imap_task *t = imap_task_new(s, finish);
-	struct arrangement *a = t == NULL ? NULL : vx_alloc(sizeof(*a));
+	struct imap_arrangement *a = t == NULL ? NULL : vx_alloc(sizeof(*a));
 	int rc;
 
 	if (a == NULL) {

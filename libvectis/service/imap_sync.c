@@ -1,4 +1,5 @@
 /* How a client learns what changed in its mailbox: EXPUNGEs, EXISTS, flags; in steps. */
+#include "service/imap_context.h"
 #include "service/imap_notify.h"
 
 #define VANISHED_RANGES 500 /* in one response: its line stays below 11,000 octets */
@@ -146,12 +147,12 @@ static uint32_t last_gone(const struct imap_session *s)
 	uint32_t low = 0, high = y->below;
 
 	/* in a row, as most are */
-	if (gone_up_to(s, high - 1) < y->gone)
+	if (gone_up_to(s, high - 1) < y->gone.count)
 		return high;
-	while (high - low > 1) { /* gone_up_to(low) < gone <= gone_up_to(high) */
+	while (high - low > 1) { /* gone_up_to(low) < count <= gone_up_to(high) */
 		const uint32_t mid = low + (high - low) / 2;
 
-		if (gone_up_to(s, mid) < y->gone)
+		if (gone_up_to(s, mid) < y->gone.count)
 			low = mid;
 		else
 			high = mid;
@@ -159,12 +160,11 @@ static uint32_t last_gone(const struct imap_session *s)
 	return high;
 }
 
-/* The next of the messages that are gone from sequence number y->from on, and its row. */
-static struct vx_uid_range next_gone(struct imap_session *s)
+struct vx_uid_range imap_next_gone(const struct imap_session *s, struct imap_gone *g)
 {
-	struct imap_sync *y = &s->view.sync;
-	const uint32_t told = gone_up_to(s, y->from - 1);
-	uint32_t low = y->from - 1, high = y->below, uid;
+	const struct imap_sync *y = &s->view.sync;
+	const uint32_t told = gone_up_to(s, g->from - 1);
+	uint32_t low = g->from - 1, high = y->below, uid;
 	struct vx_uid_range r;
 
 	while (high - low > 1) { /* gone_up_to(low) <= told < gone_up_to(high) */
@@ -176,13 +176,13 @@ static struct vx_uid_range next_gone(struct imap_session *s)
 			low = mid;
 	}
 	r.first = r.last = vx_snapshot_uid(s->view.snapshot, high);
-	for (y->gone--; y->gone > 0; y->gone--, r.last = uid) {
+	for (g->count--; g->count > 0; g->count--, r.last = uid) {
 		uid = vx_snapshot_uid(s->view.snapshot, high + 1);
 		if (uid != r.last + 1 || vx_snapshot_seq(y->fresh, uid) != 0)
 			break;
 		high++;
 	}
-	y->from = high + 1;
+	g->from = high + 1;
 	return r;
 }
 
@@ -192,24 +192,24 @@ static int write_vanished(struct imap_session *s, struct vx_buf *out)
 	struct vx_uid_range ranges[VANISHED_RANGES];
 	struct imap_sync *y = &s->view.sync;
 
-	while (y->gone > 0) {
+	while (y->gone.count > 0) {
 		size_t n = 0;
 
 		if (imap_full(s, out))
 			return VX_DATA;
-		while (y->gone > 0 && n < VANISHED_RANGES)
-			ranges[n++] = next_gone(s);
+		while (y->gone.count > 0 && n < VANISHED_RANGES)
+			ranges[n++] = imap_next_gone(s, &y->gone);
 		vx_imap_write_vanished(out, false, ranges, n);
 	}
 	return VX_OK;
 }
 
 /* Highest first, so that each number is right when it is told: VX_OK or VX_DATA. */
-static int write_expunges(struct imap_session *s, struct vx_buf *out)
+static int write_numbers(struct imap_session *s, struct vx_buf *out)
 {
 	struct imap_sync *y = &s->view.sync;
 
-	while (y->gone > 0) {
+	while (y->gone.count > 0) {
 		uint32_t seq;
 
 		if (imap_full(s, out))
@@ -217,38 +217,42 @@ static int write_expunges(struct imap_session *s, struct vx_buf *out)
 		seq = last_gone(s);
 		vx_buf_printf(out, "* %u EXPUNGE\r\n", seq);
 		y->below = seq - 1;
-		y->gone--;
+		y->gone.count--;
 	}
 	return VX_OK;
 }
 
+static int write_expunges(struct imap_session *s, struct vx_buf *out)
+{
+	return s->enabled[IMAP_QRESYNC] || s->enabled[IMAP_UIDONLY]
+		   ? write_vanished(s, out)
+		   : write_numbers(s, out);
+}
+
 /* --- all of it ------------------------------------------------------------------- */
 
-/* NOTIFY: items of the new messages, but for those that the session filed itself. */
-static void begin_news(struct imap_session *s, uint32_t first, uint32_t next)
+/* The new messages, but for those that the session filed itself. */
+static void find_news(struct imap_session *s, uint32_t first, uint32_t next)
 {
-	const struct vx_imap_fetch *what = imap_notify_fetch(s);
 	struct imap_view *v = &s->view;
 	struct imap_sync *y = &v->sync;
 
 	y->fresh_count = 0;
-	for (size_t i = 0; i < v->own_count && what != NULL; i++) {
+	for (size_t i = 0; i < v->own_count; i++) {
 		/* UIDs ascend as messages are filed */
 		if (v->own[i].first > first)
 			y->fresh_uids[y->fresh_count++] =
 			    (struct vx_uid_range){ first, v->own[i].first - 1 };
 		first = v->own[i].last + 1;
 	}
-	if (first < next && what != NULL)
+	if (first < next)
 		y->fresh_uids[y->fresh_count++] =
 		    (struct vx_uid_range){ first, next - 1 };
 	v->own_count = 0;
-	y->news = y->fresh_count > 0 &&
-		  imap_fetch_begin(s, what, y->fresh_uids, y->fresh_count) == VX_OK;
 }
 
 /* The fresh snapshot takes the old one's place. */
-static void advance(struct imap_session *s, struct vx_buf *out)
+static int advance(struct imap_session *s, struct vx_buf *out)
 {
 	struct imap_sync *y = &s->view.sync;
 	const struct vx_mailbox_status *st = vx_snapshot_status(y->fresh);
@@ -260,10 +264,10 @@ static void advance(struct imap_session *s, struct vx_buf *out)
 	if (st->uidnext != old_next)
 		vx_buf_printf(
 		    out, "* %u EXISTS\r\n", vx_snapshot_count(s->view.snapshot));
-	begin_news(s, old_next, st->uidnext);
+	find_news(s, old_next, st->uidnext);
 	s->view.seen_modseq = st->highestmodseq;
 	if (!imap_notify_flags(s))
-		return;
+		return VX_OK;
 	/* what is new has not been fetched: only flags of what was known are told */
 	y->known = (struct vx_uid_range){ 1, old_next - 1 };
 	y->flags = (struct imap_flag_walk){ .ranges = &y->known,
@@ -272,7 +276,37 @@ static void advance(struct imap_session *s, struct vx_buf *out)
 		.with_uid = s->by_uid || s->enabled[IMAP_REV2] ||
 			    s->enabled[IMAP_CONDSTORE] || s->notify != NULL };
 	s->view.told_modseq = st->highestmodseq;
+	return VX_OK;
 }
+
+/* NOTIFY: items of the new messages. */
+static int write_news(struct imap_session *s, struct vx_buf *out)
+{
+	const struct vx_imap_fetch *what = imap_notify_fetch(s);
+	struct imap_sync *y = &s->view.sync;
+	int rc;
+
+	if (!y->news)
+		y->news =
+		    what != NULL && y->fresh_count > 0 &&
+		    imap_fetch_begin(s, what, y->fresh_uids, y->fresh_count) == VX_OK;
+	rc = y->news ? imap_fetch_step(s, out) : VX_OK;
+	y->news = rc != VX_OK;
+	return rc;
+}
+
+static int write_flags(struct imap_session *s, struct vx_buf *out)
+{
+	return imap_flag_walk(s, &s->view.sync.flags, out);
+}
+
+/*
+ * In this order, and each in steps.  Contexts lose what is gone while its numbers are
+ * still right (RFC 5267 4.3.4), the rest follows EXISTS and FETCH (4.3.3, RFC 5465 7).
+ */
+static imap_part_fn *const stages[] = { imap_contexts_lose, write_expunges, advance,
+	imap_contexts_look, write_news, imap_contexts_news, write_flags,
+	imap_contexts_tell };
 
 void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges)
 {
@@ -295,44 +329,32 @@ void imap_sync_begin(struct imap_session *s, struct vx_buf *out, bool expunges)
 		return;
 	s->view.changed = false;
 	count = vx_snapshot_count(s->view.snapshot);
-	*y = (struct imap_sync){ .fresh = fresh, .below = count, .from = 1 };
-	y->gone = gone_up_to(s, count);
+	*y = (struct imap_sync){ .fresh = fresh, .below = count };
+	y->gone = (struct imap_gone){ .count = gone_up_to(s, count), .from = 1 };
 	/* MODSEQs above those of EXPUNGEs that have to wait may have been told: a client
 	 * that is cut off now must not take them for all (RFC 7162 3.2) */
-	if (y->gone > 0 && !expunges && s->enabled[IMAP_CONDSTORE])
+	if (y->gone.count > 0 && !expunges && s->enabled[IMAP_CONDSTORE])
 		imap_write_highestmodseq(s, out);
 	if ((vx_snapshot_status(fresh)->highestmodseq == s->view.seen_modseq &&
 		(s->view.told_modseq == s->view.seen_modseq || !imap_notify_flags(s))) ||
-	    (y->gone > 0 && !expunges)) {
+	    (y->gone.count > 0 && !expunges)) {
 		vx_snapshot_free(fresh);
 		y->fresh = NULL;
 		return;
 	}
 	y->active = true;
-	y->told = y->gone > 0;
+	y->told = y->gone.count > 0;
 }
 
 int imap_sync_step(struct imap_session *s, struct vx_buf *out)
 {
 	struct imap_sync *y = &s->view.sync;
-	int rc = VX_OK;
+	for (; y->stage < sizeof(stages) / sizeof(stages[0]); y->stage++) {
+		const int rc = stages[y->stage](s, out);
 
-	if (y->fresh != NULL)
-		rc = s->enabled[IMAP_QRESYNC] || s->enabled[IMAP_UIDONLY]
-			 ? write_vanished(s, out)
-			 : write_expunges(s, out);
-	if (rc != VX_OK)
-		return rc;
-	if (y->fresh != NULL)
-		advance(s, out);
-	if (y->news)
-		rc = imap_fetch_step(s, out);
-	if (rc != VX_OK)
-		return rc;
-	y->news = false;
-	rc = imap_flag_walk(s, &y->flags, out);
-	if (rc != VX_OK)
-		return rc;
+		if (rc != VX_OK)
+			return rc;
+	}
 	if (y->told && s->enabled[IMAP_CONDSTORE] && !s->answer.has_modseq)
 		imap_write_highestmodseq(s, out);
 	s->view.silent_count = 0;

@@ -1,6 +1,6 @@
 /* The selected mailbox as its client knows it, and how it learns what changed. */
 #include "base/mem.h"
-#include "service/imap_int.h"
+#include "service/imap_context.h"
 
 #include <stdlib.h>
 
@@ -33,6 +33,7 @@ void imap_view_close(struct imap_session *s)
 	vx_snapshot_free(s->view.snapshot);
 	vx_snapshot_free(s->view.sync.fresh);
 	vx_free(s->view.saved);
+	imap_contexts_free(s->view.contexts);
 	s->view = (struct imap_view){ 0 };
 	if (s->state == IMAP_SELECTED)
 		s->state = IMAP_AUTH;

@@ -38,6 +38,7 @@ static const struct {
 	{ "FETCH", { 0 } },
 	{ "STORE", { 0 } },
 	{ "SEARCH", { 0 } },
+	{ "CANCELUPDATE", { 0 } },
 	{ "SORT", { 0 } },
 	{ "THREAD", { 0 } },
 	{ "GETQUOTA", { 0 } },
