@@ -1,6 +1,6 @@
 /* GETMETADATA, SETMETADATA (RFC 5464); the use of a mailbox as an entry (RFC 6154 4). */
 #include "base/mem.h"
-#include "service/imap_int.h"
+#include "service/imap_notify.h"
 
 #include <inttypes.h>
 
@@ -292,6 +292,8 @@ int imap_cmd_getmetadata(struct imap_session *s, struct vx_cursor *c, struct vx_
 
 static int set_done(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
+	if (t->result == VX_OK)
+		imap_notify_own_entries(s, &t->u.metadata);
 	if (t->result == VX_ELIMIT)
 		return imap_no(s, out, "[METADATA TOOMANY] there are too many entries");
 	return imap_done(s, t->result, "done");

@@ -7,6 +7,8 @@
  */
 #include "service/imap_notify.h"
 
+#include "service/imap_entries.h"
+
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -15,12 +17,14 @@
 #define OWN_MAX 4    /* changes of names by this session that are not told */
 #define NAMES_OCTETS_MAX ((size_t)1 << 20)
 #define ARENA_OCTETS_MAX ((size_t)256 << 10)
+#define ENTRIES_OCTETS_MAX ((size_t)1 << 20) /* of all mailboxes' annotations */
 
 enum { /* what is to be told of an entry */
 	TELL_CREATED = 1,
 	TELL_RENAMED = 2,
 	TELL_SUBSCRIPTION = 4,
 	TELL_GONE = 8,
+	TELL_METADATA = 16,
 };
 
 struct entry {
@@ -32,6 +36,7 @@ struct entry {
 	bool subscribed;
 	uint8_t tell;
 	unsigned status; /* items that are to be told */
+	struct imap_entries entries; /* own: annotations as they were told */
 	uint32_t before; /* 1 + its place in the table before */
 };
 
@@ -62,8 +67,11 @@ struct imap_notify {
 		TELL_OLD,
 		TELL_NOW
 	} phase;
-	bool first; /* the table is built for the first time */
+	bool first; /* nothing was told yet: the tables are built for the first time */
 	struct table now, old;
+	struct imap_entries server; /* own */
+	bool server_dirty;
+	size_t entries_octets; /* of all of them */
 	char after[VX_MAILBOX_NAME_MAX];
 	size_t after_len;
 	size_t at;
@@ -75,6 +83,8 @@ struct imap_notify {
 
 static void table_done(struct table *t)
 {
+	for (size_t i = 0; i < t->count; i++)
+		imap_entries_done(&t->e[i].entries);
 	vx_free(t->e);
 	vx_buf_done(&t->names);
 	*t = (struct table){ 0 };
@@ -292,6 +302,8 @@ static void look_at(struct imap_notify *n, struct vx_view *v, struct entry *e)
 	    s->view.mailbox != e->mailbox)
 		e->status |=
 		    differs(s, e, &st, wanted(n, name_of(&n->now, e), e->subscribed));
+	if (e->modseq != st.highestmodseq) /* annotations raise it */
+		e->tell |= TELL_METADATA;
 	take_status(e, &st);
 }
 
@@ -446,7 +458,12 @@ static void compare_entry(struct imap_notify *n, struct entry *e)
 	    !is_own(n, e->subscribed ? VX_MAILBOX_SUBSCRIBE : VX_MAILBOX_UNSUBSCRIBE, 0,
 		name, VX_S("")))
 		e->tell |= TELL_SUBSCRIPTION;
+	if (o != NULL) {
+		e->entries = o->entries;
+		o->entries = (struct imap_entries){ 0 };
+	}
 	if (e->mailbox != 0) { /* against what was told of it, or of that name */
+		e->tell |= TELL_METADATA;
 		const struct vx_mailbox_status st = { .uidvalidity = e->uidvalidity,
 			.uidnext = e->uidnext,
 			.highestmodseq = e->modseq,
@@ -486,6 +503,9 @@ static int compare(struct imap_notify *n)
 		    !is_own(n, VX_MAILBOX_UNSUBSCRIBE, 0, name, VX_S("")))
 			o->tell |= TELL_SUBSCRIPTION;
 	}
+	n->entries_octets = n->server.len; /* without those of what is gone */
+	for (size_t i = 0; i < n->now.count; i++)
+		n->entries_octets += n->now.e[i].entries.len;
 	while (n->own_count > 0)
 		vx_free(n->own[--n->own_count]);
 	return rc;
@@ -550,7 +570,24 @@ static void tell_status(
 	e->status = 0;
 }
 
-static void tell_now(
+/* Annotations that changed; they are remembered, but not told at first. */
+static int tell_entries(struct imap_notify *n, struct vx_view *v, uint32_t mailbox,
+    vx_slice name, struct imap_entries *known, struct vx_buf *out)
+{
+	struct imap_entries now;
+	const int rc = imap_entries_read(n->s, v, mailbox, &now);
+
+	if (rc != VX_OK)
+		return rc;
+	if (!n->first)
+		imap_entries_tell(n->s, name, known, &now, out);
+	n->entries_octets += now.len - known->len;
+	imap_entries_done(known);
+	*known = now;
+	return n->entries_octets > ENTRIES_OCTETS_MAX ? VX_ELIMIT : VX_OK;
+}
+
+static int tell_now(
     struct imap_notify *n, struct vx_view *v, struct entry *e, struct vx_buf *out)
 {
 	const vx_slice name = name_of(&n->now, e);
@@ -577,6 +614,9 @@ static void tell_now(
 		tell_parent(n, v, name, out);
 	if (e->status != 0)
 		tell_status(n, v, e, out);
+	if ((e->tell & TELL_METADATA) != 0 && (events & VX_EVENT_METADATA) != 0)
+		return tell_entries(n, v, e->mailbox, name, &e->entries, out);
+	return VX_OK;
 }
 
 static int tell(struct imap_notify *n, struct vx_buf *out)
@@ -602,7 +642,11 @@ static int tell(struct imap_notify *n, struct vx_buf *out)
 		if (imap_full(n->s, out))
 			rc = VX_DATA;
 		else
-			tell_now(n, v, &n->now.e[n->at++], out);
+			rc = tell_now(n, v, &n->now.e[n->at++], out);
+	}
+	if (rc == VX_OK && n->server_dirty) {
+		n->server_dirty = false;
+		rc = tell_entries(n, v, 0, VX_S(""), &n->server, out);
 	}
 	vx_view_end(v);
 	return rc;
@@ -611,11 +655,13 @@ static int tell(struct imap_notify *n, struct vx_buf *out)
 /* The items that NOTIFY SET STATUS asks for (RFC 5465 3.1). */
 static void first_statuses(struct imap_notify *n)
 {
-	for (size_t i = 0; i < n->now.count && n->what.status; i++) {
+	for (size_t i = 0; i < n->now.count; i++) {
 		struct entry *e = &n->now.e[i];
 		const unsigned events = wanted(n, name_of(&n->now, e), e->subscribed);
 
-		if (e->mailbox == 0 ||
+		if (e->mailbox != 0)
+			e->tell = TELL_METADATA;
+		if (!n->what.status || e->mailbox == 0 ||
 		    (n->s->view.snapshot != NULL && n->s->view.mailbox == e->mailbox))
 			continue;
 		if ((events & VX_EVENT_NEW) != 0)
@@ -637,6 +683,14 @@ static void begin_build(struct imap_notify *n)
 	n->phase = BUILD;
 }
 
+static bool wants_server(const struct imap_notify *n)
+{
+	for (size_t i = 0; i < n->what.count; i++)
+		if ((n->what.groups[i].events & VX_EVENT_SERVER_METADATA) != 0)
+			return true;
+	return false;
+}
+
 static int built(struct imap_notify *n)
 {
 	int rc = VX_OK;
@@ -647,7 +701,7 @@ static int built(struct imap_notify *n)
 		first_statuses(n);
 	else
 		rc = compare(n);
-	n->first = false;
+	n->server_dirty = wants_server(n);
 	return rc;
 }
 
@@ -658,6 +712,7 @@ static void all_told(struct imap_notify *n)
 	table_done(&n->old);
 	n->at = 0;
 	n->phase = QUIET;
+	n->first = false;
 }
 
 /* One thing after another; VX_OK when nothing is left, VX_DATA, or below 0. */
@@ -703,6 +758,8 @@ static void watch_none(struct imap_notify *n)
 	n->selected = NULL;
 	table_done(&n->now);
 	table_done(&n->old);
+	imap_entries_done(&n->server);
+	n->entries_octets = 0;
 	n->phase = QUIET;
 	n->names_dirty = n->all_dirty = false;
 	n->dirty_count = 0;
@@ -791,6 +848,29 @@ void imap_notify_own(struct imap_session *s, uint32_t account, uint32_t mailbox,
 	    st.highestmodseq == modseq)
 		take_status(e, &st);
 	vx_view_end(v);
+}
+
+void imap_notify_own_entries(struct imap_session *s, const struct vx_metadata_op *op)
+{
+	struct imap_notify *n = s->notify;
+	struct imap_entries *known;
+	struct entry *e;
+
+	if (n == NULL || !n->what.set || (op->account != 0 && op->account != s->who.account))
+		return;
+	e = by_id(&n->now, op->mailbox);
+	if (op->mailbox == 0)
+		known = wants_server(n) ? &n->server : NULL;
+	else
+		known = e != NULL && (wanted(n, name_of(&n->now, e), e->subscribed) &
+					 VX_EVENT_METADATA) != 0
+			    ? &e->entries
+			    : NULL;
+	if (known == NULL)
+		return;
+	n->entries_octets -= known->len;
+	imap_entries_own(known, op);
+	n->entries_octets += known->len;
 }
 
 /* --- the command ----------------------------------------------------------------- */

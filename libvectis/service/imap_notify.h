@@ -8,7 +8,7 @@
 /* The events that there are; others are refused with BADEVENT. */
 #define IMAP_NOTIFY_EVENTS                                                               \
 	(VX_EVENT_NEW | VX_EVENT_EXPUNGE | VX_EVENT_FLAGS | VX_EVENT_NAME |              \
-	    VX_EVENT_SUBSCRIPTION)
+	    VX_EVENT_SUBSCRIPTION | VX_EVENT_METADATA | VX_EVENT_SERVER_METADATA)
 
 void imap_notify_free(struct imap_notify *n);
 /* May changes of the selected mailbox be told, and flags among them? */
@@ -24,6 +24,7 @@ int imap_notify_tell(struct imap_session *s);
 void imap_notify_own_name(struct imap_session *s, const struct vx_mailbox_op *op);
 void imap_notify_own(struct imap_session *s, uint32_t account, uint32_t mailbox,
     uint64_t before, uint64_t modseq);
+void imap_notify_own_entries(struct imap_session *s, const struct vx_metadata_op *op);
 /* Is a mailbox one of those that a filter names?  Not of the selected one. */
 bool imap_notify_covers(const struct vx_notify_group *g, vx_slice name, bool subscribed);
 

@@ -201,6 +201,15 @@ static int write_use(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
 	return vx_head_write(txn, op->account, op->mailbox, &h);
 }
 
+/* Private entries of the server concern their user alone. */
+static uint32_t concerned(const struct vx_metadata_op *op)
+{
+	for (size_t i = 0; i < op->count && op->account == 0; i++)
+		if (owner_of(op, op->entries[i].name) == 0)
+			return 0;
+	return op->account == 0 ? op->user : op->account;
+}
+
 static int apply_metadata(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct vx_metadata_op *op = (struct vx_metadata_op *)base;
@@ -218,7 +227,7 @@ static int apply_metadata(struct vx_store_op *base, struct vx_kv_txn *txn)
 	if (rc == VX_OK && op->mailbox != 0)
 		rc = raise_modseq(txn, op);
 	if (rc == VX_OK)
-		vx_kv_note_change(txn, op->account, op->mailbox, 0);
+		vx_kv_note_change(txn, concerned(op), op->mailbox, 0);
 	return rc;
 }
 

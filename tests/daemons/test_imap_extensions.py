@@ -9,6 +9,7 @@ import zlib
 
 import harness
 from instance import DOMAIN, PASSWORD, Instance, message, run
+from test_imap import Raw
 
 
 class Zipped:
@@ -193,6 +194,34 @@ SyncState *
         self.assertRegex(said, r'(?m)COMPRESS DEFLATE')
         self.assertEqual(len(os.listdir(near + '/INBOX/new') +
                              os.listdir(near + '/INBOX/cur')), count)
+
+    def test_notices_overflow(self):
+        """What is too much to be remembered ends all notices, and the client is told."""
+        def annotate(client, mailbox):
+            for k in range(0, 100, 50):
+                entries = ' '.join(f'"/private/{i}{"x" * 180}" "1"' for i in range(k, k + 50))
+                status, _ = client.say(f'SETMETADATA {mailbox} ({entries})')
+                self.assertTrue(status.startswith('OK'), status)
+
+        told, other = Raw(self.mail, 'bob'), Raw(self.mail, 'bob')
+        for i in range(60):
+            other.say(f'CREATE box{i}')
+        for i in range(50):
+            annotate(other, f'box{i}')
+        notify = 'NOTIFY SET (personal (MailboxMetadataChange MailboxName))'
+        self.assertTrue(told.say(notify)[0].startswith('OK'))
+        for i in range(50, 60):
+            annotate(other, f'box{i}')
+        said = b''.join(told.say('NOOP')[1] + told.say('NOOP')[1])
+        self.assertEqual(said.count(b'NOTIFICATIONOVERFLOW'), 1, said[-300:])
+        other.say('CREATE another')
+        self.assertEqual(told.say('NOOP')[1], [])
+        self.assertRegex(told.say(notify)[0], r'^NO \[NOTIFICATIONOVERFLOW\] ')
+        for i in range(60):
+            other.say(f'DELETE box{i}')
+        self.assertTrue(told.say(notify)[0].startswith('OK'))
+        told.close()
+        other.close()
 
 
 if __name__ == '__main__':
