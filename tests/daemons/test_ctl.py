@@ -777,6 +777,7 @@ def terminal(box, args, dialogue):
     import termios
     pid, fd = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
         os.execv(box.ctl, [box.ctl, '-c', box.config, *args])
     said, rest = b'', list(dialogue)
     until = time.monotonic() + 60
