@@ -87,13 +87,15 @@ class CertificateAuthority:
 
 def group_lives(group):
     """Whether a process of the group runs: the last of a killed daemon's workers may still
-    be giving its memory, and its port, back when the daemon itself is gone."""
+    be giving its memory, and its port, back when the daemon itself is gone.  One whose
+    first thread is a zombie runs as long as others of its threads do."""
     for name in os.listdir('/proc'):
         if name.isdigit():
             with contextlib.suppress(OSError):
                 with open(f'/proc/{name}/stat') as f:
                     state, _, its = f.read().rpartition(')')[2].split()[:3]
-                if int(its) == group and state != 'Z':
+                if int(its) == group and (state != 'Z' or
+                                          len(os.listdir(f'/proc/{name}/task')) > 1):
                     return True
     return False
 
