@@ -43,6 +43,7 @@ int main(int argc, char **argv)
 		.name = "imapd",
 		.store = true,
 		.searches = true,
+		.has_all_mail = true,
 		.listeners = { { .name = "imaps",
 		    .where = where,
 		    .tls = true,

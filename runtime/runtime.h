@@ -50,6 +50,7 @@ struct vx_daemon {
 	const char *name; /* "imapd" */
 	bool store;
 	bool searches;                /* it asks the search index, and keeps it */
+	bool has_all_mail;            /* it makes and drops the mailboxes All Mail */
 	unsigned workers;             /* 0: as many as the configuration says */
 	bool reads_certificate_files; /* the sandbox allows it the custom pair */
 	bool connects; /* it opens connections of its own: the sandbox allows them */

@@ -199,7 +199,10 @@ static int open_parts(struct vx_server *s, struct vx_error *err)
 		.grace_s = (uint32_t)c->store_grace_days * 86400,
 		.search = !s->def->searches ? VX_STORE_SEARCH_NONE
 			  : c->search_index ? VX_STORE_SEARCH_KEEP
-					    : VX_STORE_SEARCH_OFF };
+					    : VX_STORE_SEARCH_OFF,
+		.all = !s->def->has_all_mail ? VX_STORE_ALL_LEAVE
+		       : c->imap_all_mail    ? VX_STORE_ALL_MAKE
+					     : VX_STORE_ALL_DROP };
 	struct vx_auth_options a = { .struct_size = sizeof(a),
 		.hash_cost = (unsigned)c->auth_hash_cost,
 		.scram_iterations = (unsigned)c->auth_scram_iterations,

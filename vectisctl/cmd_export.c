@@ -379,7 +379,8 @@ static int export_all(struct export *x)
 		}
 		vx_view_end(v);
 		info.name = vx_slice_str(after);
-		if (rc == VX_OK && info.exists)
+		/* what All Mail has is in the others */
+		if (rc == VX_OK && info.exists && (info.special_use & VX_USE_ALL) == 0)
 			rc = export_mailbox(x, &info);
 		if (rc != VX_OK)
 			return rc == VX_ENOENT ? VX_OK : rc;

@@ -64,7 +64,7 @@ struct vx_config {
 	uint64_t connections_max, connections_per_address;
 	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s, login_s;
 
-	uint64_t imap_sharing; /* 0 or 1 */
+	uint64_t imap_sharing, imap_all_mail; /* 0 or 1 */
 	uint64_t pop3_default_enabled;
 	uint64_t quota_default_mb;
 

@@ -29,6 +29,13 @@ enum vx_store_search {
 	VX_STORE_SEARCH_OFF,  /* there shall be none: the file is removed */
 };
 
+/* Whether accounts have a mailbox "All Mail" with all their messages (MB-21). */
+enum vx_store_all {
+	VX_STORE_ALL_LEAVE, /* as it is */
+	VX_STORE_ALL_MAKE,  /* this process makes and fills them */
+	VX_STORE_ALL_DROP,  /* this process drops them */
+};
+
 struct vx_store_options {
 	size_t struct_size;       /* sizeof(struct vx_store_options) */
 	const char *dir;          /* state directory: made (0700) when it is not there */
@@ -39,6 +46,7 @@ struct vx_store_options {
 	uint32_t grace_s; /* expunged bodies are kept so long; 0: 7 days; least 1 h */
 	bool read_only;   /* no op, no maintenance: for status and checks */
 	enum vx_store_search search;
+	enum vx_store_all all;
 };
 
 /* VX_OK; VX_EIO, VX_EPERM, VX_ECORRUPT, VX_EUNSUP (a newer format): err says what. */

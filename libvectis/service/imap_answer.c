@@ -46,7 +46,7 @@ int imap_result(struct imap_session *s, struct vx_buf *out, int rc, const char *
 	case VX_EINVAL:
 		return imap_no(s, out, "[CANNOT] this name is not possible");
 	case VX_EPERM:
-		return imap_no(s, out, "[CANNOT] this mailbox cannot be deleted");
+		return imap_no(s, out, "[CANNOT] this mailbox is not for that");
 	case VX_EACCES:
 		return imap_no(s, out, "[NOPERM] you have no right to do that");
 	case VX_ELIMIT:

@@ -155,7 +155,8 @@ static bool create_use(struct vx_cursor *c, unsigned *use, bool *known)
 		while (i < sizeof(uses) / sizeof(uses[0]) &&
 		       !vx_slice_eq_nocase(name, vx_slice_str(uses[i].name + 1)))
 			i++;
-		if (i == sizeof(uses) / sizeof(uses[0]))
+		/* \All there is once, and the server makes it (all.c) */
+		if (i == sizeof(uses) / sizeof(uses[0]) || uses[i].use == VX_USE_ALL)
 			*known = false;
 		else
 			*use |= uses[i].use;

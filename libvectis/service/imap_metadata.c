@@ -373,7 +373,7 @@ static bool take_use(struct imap_session *s, const struct imap_place *p,
 
 			(void)vx_slice_cut(&rest, ' ', &word);
 			use = imap_use_of(word);
-			if (use == 0)
+			if (use == 0 || use == VX_USE_ALL)
 				return false;
 			op->special_use |= use;
 		}

@@ -123,11 +123,16 @@ int vx_acl_rights(
 {
 	const uint32_t names[2] = { VX_ACL_ANYONE, who };
 	unsigned granted = 0, taken = 0;
-	struct vx_mailbox_status status;
-	int rc = vx_mailbox_status(v, owner, mailbox, &status);
+	struct vx_head h;
+	int rc = vx_head_read(v->txn, owner, mailbox, &h);
 
+	if (rc == VX_OK && h.name_len == 0)
+		rc = VX_ENOENT;
 	if (rc == VX_ENOENT || (rc == VX_OK && owner == who)) {
 		*out = rc == VX_OK ? VX_RIGHTS_ALL : 0;
+		if (rc == VX_OK && (h.special_use & VX_USE_ALL) != 0) /* it is the server's */
+			*out &= ~(unsigned)(
+			    VX_RIGHT_INSERT | VX_RIGHT_DELETE | VX_RIGHT_ADMIN);
 		return VX_OK;
 	}
 	for (int i = 0; i < 2 && rc == VX_OK; i++) {
@@ -283,7 +288,8 @@ static int apply_acl(struct vx_store_op *base, struct vx_kv_txn *txn)
 
 	if (rc == VX_OK && h.name_len == 0)
 		rc = VX_ENOENT;
-	if (rc == VX_OK && op->grantee == op->owner)
+	if (rc == VX_OK &&
+	    (op->grantee == op->owner || (h.special_use & VX_USE_ALL) != 0))
 		rc = VX_EPERM;
 	if (rc == VX_OK && op->grantee != VX_ACL_ANYONE &&
 	    vx_account_read(txn, op->grantee, &a) != VX_OK)

@@ -221,16 +221,37 @@ static int page_flush(struct vx_box *b)
 
 /* --- the box ----------------------------------------------------------------------- */
 
+struct vx_box *vx_box_new(void)
+{
+	return vx_alloc(sizeof(struct vx_box));
+}
+
+void vx_box_done(struct vx_box *b)
+{
+	if (b->partner != NULL)
+		vx_free(b->partner->gone);
+	vx_free(b->partner);
+	b->partner = NULL;
+}
+
+void vx_box_free(struct vx_box *b)
+{
+	if (b != NULL)
+		vx_box_done(b);
+	vx_free(b);
+}
+
 int vx_box_open_any(
     struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_box *b)
 {
 	int rc;
 
+	vx_box_done(b);
 	b->txn = txn;
 	b->account = account;
 	b->mailbox = mailbox;
 	b->have_block = b->block_dirty = b->have_page = b->page_dirty = false;
-	b->have_saved = b->saved_dirty = false;
+	b->have_saved = b->saved_dirty = b->have_links = b->links_dirty = false;
 	rc = vx_account_read(txn, account, &b->a);
 	if (rc == VX_OK)
 		rc = vx_head_read(txn, account, mailbox, &b->h);
@@ -247,7 +268,7 @@ int vx_box_open(
 	return rc == VX_OK && b->h.name_len == 0 ? VX_ENOENT : rc;
 }
 
-int vx_box_close(struct vx_box *b)
+int vx_box_flush(struct vx_box *b)
 {
 	int rc = page_flush(b);
 
@@ -255,30 +276,36 @@ int vx_box_close(struct vx_box *b)
 		rc = block_flush(b);
 	if (rc == VX_OK)
 		rc = vx_box_saved_flush(b);
-	b->a.modseq = b->h.s.highestmodseq = b->modseq;
+	b->h.s.highestmodseq = b->modseq;
 	if (rc == VX_OK)
 		rc = vx_head_write(b->txn, b->account, b->mailbox, &b->h);
-	if (rc == VX_OK)
-		rc = vx_account_write(b->txn, b->account, &b->a);
 	vx_kv_note_change(b->txn, b->account, b->mailbox, b->modseq);
 	return rc;
 }
 
+int vx_box_close(struct vx_box *b)
+{
+	int rc = vx_all_close(b);
+
+	if (rc == VX_OK)
+		rc = vx_box_flush(b);
+	b->a.modseq = b->modseq;
+	return rc == VX_OK ? vx_account_write(b->txn, b->account, &b->a) : rc;
+}
+
 static void count_record(struct vx_box *b, const struct vx_record *r, uint32_t sign)
 {
+	struct vx_account_record *a = b->primary != NULL ? &b->primary->a : &b->a;
+
 	/* sign is 1 or UINT32_MAX, that is -1: the sums are modular */
 	b->h.s.messages += sign;
 	b->h.s.unseen += (r->flags & VX_FLAG_SEEN) == 0 ? sign : 0;
 	b->h.s.deleted += (r->flags & VX_FLAG_DELETED) != 0 ? sign : 0;
-	if (sign == 1) {
-		b->h.s.size += r->size;
-		b->a.used_octets += r->size;
-		b->a.used_messages++;
-	} else {
-		b->h.s.size -= r->size;
-		b->a.used_octets -= r->size;
-		b->a.used_messages--;
-	}
+	b->h.s.size += sign == 1 ? r->size : -(uint64_t)r->size;
+	if (vx_box_is_all(b)) /* each message counts once */
+		return;
+	a->used_octets += sign == 1 ? r->size : -(uint64_t)r->size;
+	a->used_messages += sign == 1 ? 1 : UINT64_MAX;
 }
 
 static int page_load(struct vx_box *b, uint32_t number)
@@ -322,7 +349,52 @@ int vx_box_append(struct vx_box *b, struct vx_record *r)
 	b->page_dirty = true;
 	b->h.s.uidnext++;
 	count_record(b, r, 1);
-	return vx_box_saved_note(b, r);
+	rc = vx_box_saved_note(b, r);
+	return rc == VX_OK ? vx_all_append(b, r) : rc;
+}
+
+/* The place of a record in its page, which is loaded then. */
+static int find_record(struct vx_box *b, uint32_t uid, unsigned *at)
+{
+	const int rc = page_load(b, uid / VX_PAGE_UIDS);
+
+	if (rc != VX_OK)
+		return rc;
+	for (*at = 0; *at < b->page.count; (*at)++)
+		if (b->page.records[*at].uid == uid)
+			return VX_OK;
+	return VX_ENOENT;
+}
+
+int vx_box_set_flags(struct vx_box *b, uint32_t uid, uint64_t flags, uint64_t keep)
+{
+	struct vx_record *r;
+	unsigned at;
+	const int rc = find_record(b, uid, &at);
+
+	if (rc != VX_OK)
+		return rc;
+	r = &b->page.records[at];
+	count_record(b, r, UINT32_MAX);
+	r->flags = flags | (r->flags & keep);
+	r->modseq = b->modseq;
+	count_record(b, r, 1);
+	b->page_dirty = true;
+	return VX_OK;
+}
+
+int vx_box_remove(struct vx_box *b, uint32_t uid)
+{
+	unsigned at;
+	const int rc = find_record(b, uid, &at);
+
+	if (rc != VX_OK)
+		return rc;
+	count_record(b, &b->page.records[at], UINT32_MAX);
+	memmove(&b->page.records[at], &b->page.records[at + 1],
+	    (--b->page.count - at) * sizeof(b->page.records[0]));
+	b->page_dirty = true;
+	return vx_box_saved_forget(b, uid);
 }
 
 int vx_box_restore(struct vx_box *b, const struct vx_record *r)
@@ -418,10 +490,16 @@ static int visit_page(struct vx_box *b, struct vx_box_visit *v, struct vx_page *
 			changed = true;
 			count_record(b, &before, UINT32_MAX);
 		}
+		rc = VX_OK;
 		if (verdict == VX_BOX_CHANGED) {
 			r->modseq = b->modseq;
 			count_record(b, r, 1);
+			rc = vx_all_change(b, r);
+		} else if (verdict == VX_BOX_REMOVED) {
+			rc = vx_all_remove(b, &before);
 		}
+		if (rc != VX_OK)
+			return rc;
 		if (verdict != VX_BOX_REMOVED)
 			page->records[kept++] = *r;
 	}
@@ -525,22 +603,34 @@ static int prune_vanished(struct vx_box *b, uint64_t now)
 int vx_box_add_vanished(struct vx_box *b, const struct vx_uid_range *ranges, size_t count)
 {
 	const uint64_t now = (uint64_t)vx_clock_s();
-	const size_t len = VX_VANISHED_HEADER + count * 8;
-	const unsigned weight = b->h.vanished + vanished_weight(len);
-	char *v = vx_alloc(len);
+	size_t len = VX_VANISHED_HEADER + count * 8, before = VX_VANISHED_HEADER;
+	unsigned weight = b->h.vanished;
 	struct vx_key k;
+	vx_slice have;
+	char *v;
 	int rc;
 
-	if (v == NULL)
-		return VX_ENOMEM;
-	vx_put_le64(v + VX_VALUE_HEADER, now);
-	for (size_t i = 0; i < count; i++) {
-		vx_put_le32(v + VX_VANISHED_HEADER + i * 8, ranges[i].first);
-		vx_put_le32(v + VX_VANISHED_HEADER + i * 8 + 4, ranges[i].last);
-	}
-	vx_value_seal(v, len, VX_KIND_VANISHED);
 	vx_key_state(&k, b->account, b->mailbox, VX_KIND_VANISHED);
 	vx_key_add_u64(&k, b->modseq);
+	/* some went in this change already: of a partner that was changed twice */
+	if (vx_kv_get(b->txn, VX_TREE_STATE, vx_key_slice(&k), &have) == VX_OK &&
+	    have.len > before) {
+		before = have.len;
+		weight -= vanished_weight(before) < weight ? vanished_weight(before) : weight;
+		len += before - VX_VANISHED_HEADER;
+	}
+	weight += vanished_weight(len);
+	v = vx_alloc(len);
+	if (v == NULL)
+		return VX_ENOMEM;
+	if (before > VX_VANISHED_HEADER)
+		memcpy(v, have.ptr, before);
+	vx_put_le64(v + VX_VALUE_HEADER, now);
+	for (size_t i = 0; i < count; i++) {
+		vx_put_le32(v + before + i * 8, ranges[i].first);
+		vx_put_le32(v + before + i * 8 + 4, ranges[i].last);
+	}
+	vx_value_seal(v, len, VX_KIND_VANISHED);
 	rc = vx_kv_put(b->txn, VX_TREE_STATE, vx_key_slice(&k), vx_slice_of(v, len));
 	vx_free(v);
 	b->h.vanished = (uint16_t)(weight < UINT16_MAX ? weight : UINT16_MAX);

@@ -33,6 +33,16 @@ struct vx_saved {
 	uint32_t dates[VX_PAGE_UIDS]; /* by uid % VX_PAGE_UIDS, where the bit is set */
 };
 
+/* The other record of each of 128 UIDs, between a mailbox and the one that has all (all.c).
+ */
+struct vx_link {
+	uint32_t mailbox, uid; /* mailbox 0: none */
+};
+struct vx_links {
+	uint32_t number; /* uid / VX_PAGE_UIDS */
+	struct vx_link to[VX_PAGE_UIDS];
+};
+
 struct vx_box {
 	struct vx_kv_txn *txn;
 	uint32_t account, mailbox;
@@ -45,9 +55,25 @@ struct vx_box {
 	bool have_page, page_dirty;
 	struct vx_saved saved; /* the last one looked at */
 	bool have_saved, saved_dirty;
+	struct vx_links links; /* the last ones looked at */
+	bool have_links, links_dirty;
+	/* the mailbox at the other end of links that is changed along; own */
+	struct vx_box *partner;
+	/* of a partner: whose it is; its bits of the other's keywords, as far as known; its
+	 * keywords that the other has not; what was removed */
+	struct vx_box *primary;
+	uint64_t keyword_to[VX_KEYWORDS_MAX], keywords_kept;
+	bool knows_kept;
+	struct vx_uid_range *gone; /* own */
+	size_t gone_count, gone_cap;
 };
 
-/* VX_OK, VX_ENOENT (also a mailbox that was deleted and not swept yet), VX_ECORRUPT. */
+struct vx_box *vx_box_new(void);
+/* What a box that was not closed still holds; then itself, of vx_box_new. */
+void vx_box_done(struct vx_box *b);
+void vx_box_free(struct vx_box *b);
+
+/* Zeroed or used before.  VX_OK, VX_ENOENT (also a mailbox that was deleted and not swept yet), VX_ECORRUPT. */
 int vx_box_open(
     struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_box *b);
 /* The same, deleted ones too: for the sweep. */
@@ -93,6 +119,14 @@ int vx_box_visit(struct vx_box *b, struct vx_box_visit *v, uint32_t *from);
 int vx_box_add_vanished(
     struct vx_box *b, const struct vx_uid_range *ranges, size_t count);
 
+/*
+ * One record, without a visit: its flags change, or it goes.  VX_ENOENT: there is none.
+ * The MODSEQ is the box's.  flush: write back what changed, but not the account.
+ */
+int vx_box_set_flags(struct vx_box *b, uint32_t uid, uint64_t flags, uint64_t keep);
+int vx_box_remove(struct vx_box *b, uint32_t uid);
+int vx_box_flush(struct vx_box *b);
+
 /* Bits of the named keywords; add: give bits to new ones (VX_ELIMIT: none is free). */
 int vx_box_keywords(
     struct vx_box *b, const struct vx_keyword_list *names, bool add, uint64_t *bits);
@@ -104,7 +138,24 @@ int vx_saved_read(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox,
 /* r was appended; of page number only the UIDs in live are left; before closing. */
 int vx_box_saved_note(struct vx_box *b, const struct vx_record *r);
 int vx_box_saved_keep(struct vx_box *b, uint32_t number, const uint64_t live[2]);
+int vx_box_saved_forget(struct vx_box *b, uint32_t uid);
 int vx_box_saved_flush(struct vx_box *b);
+
+/*
+ * all.c: what is appended, changed and removed is so in the mailbox that has all messages,
+ * and the other way round; before the record is written.  close: the other one, too.
+ */
+int vx_all_append(struct vx_box *b, const struct vx_record *r);
+int vx_all_change(struct vx_box *b, const struct vx_record *r);
+int vx_all_remove(struct vx_box *b, const struct vx_record *r);
+int vx_all_close(struct vx_box *b);
+bool vx_box_is_all(const struct vx_box *b);
+/* The links of a page's UIDs: VX_OK (there may be none), VX_ECORRUPT. */
+int vx_links_read(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox,
+    uint32_t number, struct vx_links *out);
+/* mailbox.c: the mailbox is made, and goes. */
+int vx_all_make(struct vx_kv_txn *txn, uint32_t account, uint32_t *mailbox);
+int vx_all_drop(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox);
 
 /* Decoding, also for readers. */
 int vx_page_parse(vx_slice value, uint32_t number, struct vx_page *out);

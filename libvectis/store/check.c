@@ -26,7 +26,8 @@ struct check {
 	struct body *bodies; /* own: of every good descriptor, ascending */
 	size_t body_count, body_cap;
 	uint64_t account_octets, account_messages, account_modseq;
-	uint32_t account; /* whose sums these are */
+	uint64_t all_messages, lonely; /* in All Mail; of it or others, without their like */
+	uint32_t account, all; /* whose sums these are; its All Mail */
 	bool full;        /* no memory for more: said once */
 };
 
@@ -67,6 +68,7 @@ struct box_check {
 	uint32_t last_uid;
 	struct vx_block block;
 	bool have_block;
+	bool linked; /* its records have their like in All Mail, or it is that */
 };
 
 static void see_record(struct check *c, struct box_check *b, const struct vx_record *r)
@@ -122,6 +124,41 @@ static void check_row(struct check *c, struct box_check *b, const struct vx_page
 		    b->account, b->mailbox, page->number * VX_PAGE_UIDS);
 }
 
+/* Does the record's link lead to one that leads back? */
+static bool is_linked(struct check *c, const struct box_check *b, const struct vx_link *l,
+    uint32_t uid)
+{
+	struct vx_links back;
+
+	if (l->mailbox == 0 || (b->mailbox != c->all && l->mailbox != c->all) ||
+	    vx_links_read(c->txn, b->account, l->mailbox, l->uid / VX_PAGE_UIDS, &back) !=
+		VX_OK)
+		return false;
+	return back.to[l->uid % VX_PAGE_UIDS].mailbox == b->mailbox &&
+	       back.to[l->uid % VX_PAGE_UIDS].uid == uid;
+}
+
+/* With All Mail, each record has its like at the other end of its link (all.c). */
+static void check_links(
+    struct check *c, const struct box_check *b, const struct vx_page *page)
+{
+	struct vx_links links;
+
+	if (vx_links_read(c->txn, b->account, b->mailbox, page->number, &links) !=
+	    VX_OK) {
+		vx_guard_say(c->g,
+		    "account %u mailbox %u: the links to All Mail from UID %u on are "
+		    "damaged",
+		    b->account, b->mailbox, page->number * VX_PAGE_UIDS);
+		return;
+	}
+	for (unsigned i = 0; i < page->count; i++) {
+		const uint32_t uid = page->records[i].uid;
+
+		c->lonely += !is_linked(c, b, &links.to[uid % VX_PAGE_UIDS], uid);
+	}
+}
+
 static void check_pages(struct check *c, struct box_check *b)
 {
 	struct vx_kv_cursor *cur;
@@ -148,6 +185,8 @@ static void check_pages(struct check *c, struct box_check *b)
 			continue;
 		}
 		check_row(c, b, &page);
+		if (b->linked)
+			check_links(c, b, &page);
 		for (unsigned i = 0; i < page.count; i++)
 			see_record(c, b, &page.records[i]);
 	}
@@ -263,13 +302,17 @@ static void check_mailbox(struct check *c, uint32_t account, uint32_t mailbox)
 	vx_guard_at(c->g, "account %u mailbox %u", account, mailbox);
 	b->account = account;
 	b->mailbox = mailbox;
+	/* one that was dropped is not swept yet */
+	b->linked = c->all != 0 && (mailbox == c->all ||
+				       vx_head_read(c->txn, account, mailbox, &h) != VX_OK ||
+				       (h.special_use & VX_USE_ALL) == 0);
 	check_pages(c, b);
 	check_blocks(c, b);
 	check_keywords(c, b);
 	check_vanished(c, b);
-	c->account_octets += b->size;
-	c->account_messages += b->messages;
 	if (vx_head_read(c->txn, account, mailbox, &h) != VX_OK) {
+		c->account_octets += b->size;
+		c->account_messages += b->messages;
 		vx_guard_say(c->g,
 		    "account %u mailbox %u: its head is damaged or missing", account,
 		    mailbox);
@@ -277,6 +320,12 @@ static void check_mailbox(struct check *c, uint32_t account, uint32_t mailbox)
 		return;
 	}
 	check_name(c, b, &h);
+	if (mailbox == c->all)
+		c->all_messages += b->messages;
+	if ((h.special_use & VX_USE_ALL) == 0) {
+		c->account_octets += b->size;
+		c->account_messages += b->messages;
+	}
 	if (h.s.highestmodseq > c->account_modseq)
 		c->account_modseq = h.s.highestmodseq;
 	if (b->messages != h.s.messages || b->live != h.s.messages ||
@@ -356,7 +405,26 @@ static void close_account(struct check *c)
 	else if (a.modseq < c->account_modseq)
 		vx_guard_say(c->g,
 		    "account %u: a mailbox has a MODSEQ above the account's", c->account);
+	else if (c->all != 0 &&
+		 (c->lonely != 0 || c->all_messages != c->account_messages))
+		vx_guard_say(c->g,
+		    "account %u: All Mail has %llu messages, the others have %llu; %llu "
+		    "are on one side alone",
+		    c->account, (unsigned long long)c->all_messages,
+		    (unsigned long long)c->account_messages, (unsigned long long)c->lonely);
 	c->account_octets = c->account_messages = c->account_modseq = 0;
+	c->all_messages = c->lonely = 0;
+	c->all = 0;
+}
+
+/* One that is being filled has not all yet. */
+static void open_account(struct check *c, uint32_t account)
+{
+	struct vx_account_record a;
+
+	c->account = account;
+	if (vx_account_read(c->txn, account, &a) == VX_OK && a.fill == 0)
+		c->all = a.all;
 }
 
 static void check_state(struct check *c)
@@ -377,7 +445,7 @@ static void check_state(struct check *c)
 
 		if (account != c->account) {
 			close_account(c);
-			c->account = account;
+			open_account(c, account);
 		}
 		if (mailbox != 0)
 			check_mailbox(c, account, mailbox);

@@ -106,7 +106,8 @@ int vx_meta_set(struct vx_kv_txn *txn, const char *name, uint64_t next)
 /* --- account ---------------------------------------------------------------------- */
 
 enum {
-	ACCOUNT_OCTETS = 56,
+	ACCOUNT_OCTETS = 64,
+	ACCOUNT_OCTETS_ONCE = 56, /* without all and fill */
 	ACCOUNT_TOLD = 2 /* in the header: one of its own octets */
 };
 
@@ -139,7 +140,7 @@ int vx_account_read(
 	vx_key_state(&k, account, 0, VX_KIND_ACCOUNT);
 	rc = vx_kv_get(txn, VX_TREE_STATE, vx_key_slice(&k), &v);
 	if (rc == VX_OK)
-		rc = vx_value_check(v, VX_KIND_ACCOUNT, ACCOUNT_OCTETS);
+		rc = vx_value_check(v, VX_KIND_ACCOUNT, ACCOUNT_OCTETS_ONCE);
 	if (rc != VX_OK)
 		return rc;
 	*out = (struct vx_account_record){
@@ -152,6 +153,10 @@ int vx_account_read(
 		.modseq = vx_get_le64(v.ptr + 48),
 		.told = (uint8_t)v.ptr[ACCOUNT_TOLD],
 	};
+	if (v.len >= ACCOUNT_OCTETS) {
+		out->all = vx_get_le32(v.ptr + 56);
+		out->fill = vx_get_le32(v.ptr + 60);
+	}
 	return VX_OK;
 }
 
@@ -172,6 +177,8 @@ int vx_account_write(
 	vx_put_le32(v + 40, r->next_mailbox);
 	vx_put_le32(v + 44, r->last_uidvalidity);
 	vx_put_le64(v + 48, r->modseq);
+	vx_put_le32(v + 56, r->all);
+	vx_put_le32(v + 60, r->fill);
 	vx_value_seal(v, sizeof(v), VX_KIND_ACCOUNT);
 	return vx_kv_put(txn, VX_TREE_STATE, vx_key_slice(&k), vx_slice_of(v, sizeof(v)));
 }

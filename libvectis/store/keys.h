@@ -21,6 +21,7 @@ enum vx_kind {
 	    'R', /* mailbox 0, account is the grantee; rest: owner | mailbox */
 	VX_KIND_METADATA = 'M', /* rest: user u32 | entry */
 	VX_KIND_SAVED = 'S',    /* rest: uid >> 7 */
+	VX_KIND_LINKS = 'l',    /* rest: uid >> 7 */
 };
 
 struct vx_key {
@@ -62,6 +63,8 @@ struct vx_account_record {
 	uint32_t next_mailbox; /* 0: the account was removed, its mailboxes are swept */
 	uint32_t last_uidvalidity;
 	uint64_t modseq;
+	uint32_t all;  /* the mailbox that has all messages (all.c); 0: none */
+	uint32_t fill; /* the mailbox where it is still to be filled from; 0: it is full */
 	uint8_t told; /* quota notice: 0, 80 or 95; falls with what is used */
 };
 /* What a notice would be about: 0, 80 or 95 percent (MB-18). */

@@ -2,6 +2,7 @@ noinst_LTLIBRARIES += libvx_store.la
 libvx_store_la_SOURCES = \
 	%D%/account.h \
 	%D%/acl.c \
+	%D%/all.c %D%/all.h \
 	%D%/backup.c \
 	%D%/blob.c \
 	%D%/box.c %D%/box.h \

@@ -5,6 +5,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "store/account.h"
+#include "store/all.h"
 #include "store/box.h"
 #include "store/store_int.h"
 
@@ -180,6 +181,13 @@ static int sweep_later(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox
 	return vx_kv_put(txn, VX_TREE_STATE, vx_key_slice(&k), vx_slice_of("", 0));
 }
 
+static bool is_all(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox)
+{
+	struct vx_account_record a;
+
+	return vx_account_read(txn, account, &a) == VX_OK && a.all == mailbox;
+}
+
 static int delete_mailbox(struct vx_mailbox_op *op, struct vx_kv_txn *txn, vx_slice name)
 {
 	struct vx_name n;
@@ -188,7 +196,7 @@ static int delete_mailbox(struct vx_mailbox_op *op, struct vx_kv_txn *txn, vx_sl
 
 	if (rc == VX_OK && n.mailbox == 0)
 		rc = VX_ENOENT;
-	if (rc == VX_OK && vx_slice_eq(name, inbox))
+	if (rc == VX_OK && (vx_slice_eq(name, inbox) || is_all(txn, op->account, n.mailbox)))
 		rc = VX_EPERM;
 	if (rc != VX_OK)
 		return rc;
@@ -199,6 +207,56 @@ static int delete_mailbox(struct vx_mailbox_op *op, struct vx_kv_txn *txn, vx_sl
 		rc = sweep_later(txn, op->account, mailbox);
 	vx_kv_note_change(txn, op->account, mailbox, 0);
 	return rc;
+}
+
+/* --- the one that has all messages (all.c) ------------------------------------------- */
+
+int vx_all_make(struct vx_kv_txn *txn, uint32_t account, uint32_t *mailbox)
+{
+	struct vx_mailbox_op made = { 0 };
+	struct vx_account_record a;
+	struct vx_name n;
+	size_t count;
+	int rc = count_names(txn, account, &count);
+
+	if (rc == VX_OK && count >= VX_MAILBOXES_MAX)
+		rc = VX_ELIMIT;
+	if (rc == VX_OK)
+		rc = make(txn, account, VX_ALL_NAME, VX_USE_ALL, &made);
+	if (rc == VX_OK)
+		rc = vx_name_read(txn, account, VX_ALL_NAME, &n);
+	n.subscribed = true;
+	if (rc == VX_OK)
+		rc = vx_name_write(txn, account, VX_ALL_NAME, &n);
+	if (rc == VX_OK)
+		rc = vx_account_read(txn, account, &a);
+	if (rc != VX_OK)
+		return rc;
+	*mailbox = a.all = made.mailbox;
+	a.fill = 1;
+	vx_kv_note_change(txn, account, 0, 0);
+	return vx_account_write(txn, account, &a);
+}
+
+int vx_all_drop(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox)
+{
+	static const struct vx_name none = { 0 };
+	struct vx_account_record a;
+	struct vx_head h;
+	int rc = vx_head_read(txn, account, mailbox, &h);
+
+	if (rc == VX_OK)
+		rc = vx_name_write(txn, account, vx_slice_of(h.name, h.name_len), &none);
+	if (rc == VX_OK)
+		rc = sweep_later(txn, account, mailbox);
+	if (rc == VX_OK)
+		rc = vx_account_read(txn, account, &a);
+	if (rc != VX_OK)
+		return rc;
+	a.all = a.fill = 0;
+	vx_kv_note_change(txn, account, mailbox, 0);
+	vx_kv_note_change(txn, account, 0, 0);
+	return vx_account_write(txn, account, &a);
 }
 
 /* --- renaming ----------------------------------------------------------------------- */
@@ -324,6 +382,8 @@ static int rename_mailbox(struct vx_mailbox_op *op, struct vx_kv_txn *txn, vx_sl
 		rc = vx_name_read(txn, op->account, from, &n);
 	if (rc == VX_OK && n.mailbox == 0)
 		rc = VX_ENOENT;
+	if (rc == VX_OK && is_all(txn, op->account, n.mailbox))
+		rc = VX_EPERM;
 	if (rc != VX_OK)
 		return rc;
 	if (vx_slice_eq(from, inbox)) {
@@ -373,6 +433,8 @@ static int apply_mailbox(struct vx_store_op *base, struct vx_kv_txn *txn)
 	const vx_slice name = canonical(op->name, buffer);
 	int rc = vx_mailbox_name_check(name);
 
+	if (rc == VX_OK && (op->special_use & VX_USE_ALL) != 0)
+		rc = VX_EINVAL; /* there is at most one, and nobody makes it */
 	if (rc != VX_OK)
 		return rc;
 	switch (op->verb) {

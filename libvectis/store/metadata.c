@@ -197,7 +197,7 @@ static int write_use(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
 
 	if (rc != VX_OK)
 		return rc;
-	h.special_use = op->special_use;
+	h.special_use = op->special_use | (h.special_use & VX_USE_ALL);
 	return vx_head_write(txn, op->account, op->mailbox, &h);
 }
 
@@ -213,7 +213,7 @@ static uint32_t concerned(const struct vx_metadata_op *op)
 static int apply_metadata(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct vx_metadata_op *op = (struct vx_metadata_op *)base;
-	int rc = check_place(txn, op);
+	int rc = (op->special_use & VX_USE_ALL) != 0 ? VX_EINVAL : check_place(txn, op);
 
 	/* nothing is written before it is known that all can be */
 	if (rc == VX_OK)

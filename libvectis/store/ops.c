@@ -29,6 +29,8 @@ static int open_target(const struct vx_deliver_op *op, struct vx_kv_txn *txn,
 	int rc = vx_box_open(txn, t->account, t->mailbox == 0 ? INBOX_ID : t->mailbox, b);
 	struct vx_account_record a;
 
+	if (rc == VX_OK && vx_box_is_all(b))
+		rc = VX_EPERM;
 	if (rc != VX_OK)
 		return rc;
 	if (op->quota_notice != 0) {
@@ -160,7 +162,7 @@ static int replace(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_bo
 static int apply_deliver(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct vx_deliver_op *op = (struct vx_deliver_op *)base;
-	struct vx_box *b = vx_alloc(sizeof(*b));
+	struct vx_box *b = vx_box_new();
 	int rc = b == NULL ? VX_ENOMEM : VX_OK;
 
 	if (rc == VX_OK && op->replaces.uid != 0)
@@ -168,7 +170,7 @@ static int apply_deliver(struct vx_store_op *base, struct vx_kv_txn *txn)
 	if (rc == VX_OK)
 		rc = file_all(op, txn, b);
 
-	vx_free(b);
+	vx_box_free(b);
 	return rc;
 }
 
@@ -323,12 +325,12 @@ static int apply_flags_to(struct vx_flags_op *op, struct vx_box *b)
 static int apply_flags(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct vx_flags_op *op = (struct vx_flags_op *)base;
-	struct vx_box *b = vx_alloc(sizeof(*b));
+	struct vx_box *b = vx_box_new();
 	int rc = b == NULL ? VX_ENOMEM : vx_box_open(txn, op->account, op->mailbox, b);
 
 	if (rc == VX_OK)
 		rc = apply_flags_to(op, b);
-	vx_free(b);
+	vx_box_free(b);
 	return rc;
 }
 
@@ -345,6 +347,7 @@ void vx_flags_op_init(struct vx_flags_op *op)
 struct taken { /* records taken out of a mailbox, in order */
 	struct vx_box_visit v;
 	bool deleted_only, keep;
+	uint32_t last; /* those above came meanwhile; 0: all */
 	struct vx_record *records; /* own */
 	size_t count, cap;
 	bool failed;
@@ -354,7 +357,8 @@ static enum vx_box_verdict take_record(struct vx_box_visit *v, struct vx_record 
 {
 	struct taken *t = (struct taken *)v;
 
-	if (t->failed || (t->deleted_only && (r->flags & VX_FLAG_DELETED) == 0))
+	if (t->failed || (t->deleted_only && (r->flags & VX_FLAG_DELETED) == 0) ||
+	    (t->last != 0 && r->uid > t->last))
 		return VX_BOX_KEPT;
 	if (t->count == t->cap) {
 		const size_t cap = t->cap == 0 ? 64 : t->cap * 2;
@@ -427,7 +431,7 @@ static int apply_expunge(struct vx_store_op *base, struct vx_kv_txn *txn)
 			       .limit = VX_STORE_SLICE_RECORDS,
 			       .visit = take_record },
 		.deleted_only = op->deleted_only };
-	struct vx_box *b = vx_alloc(sizeof(*b));
+	struct vx_box *b = vx_box_new();
 	uint32_t from = op->from_uid;
 	int rc = b == NULL ? VX_ENOMEM : vx_box_open(txn, op->account, op->mailbox, b);
 
@@ -439,7 +443,7 @@ static int apply_expunge(struct vx_store_op *base, struct vx_kv_txn *txn)
 		op->next_uid = from;
 	}
 	vx_free(t.records);
-	vx_free(b);
+	vx_box_free(b);
 	return rc;
 }
 
@@ -572,6 +576,8 @@ static int check_copy(
 
 	if (t->count > VX_COPY_MAX)
 		return VX_ELIMIT;
+	if (vx_box_is_all(to))
+		return VX_EPERM;
 	for (size_t i = 0; i < t->count; i++)
 		octets += t->records[i].size;
 	if (!(op->move && op->account == op->to_account) &&
@@ -591,6 +597,7 @@ static int remove_moved(struct vx_copy_op *op, struct vx_box *from, struct taken
 
 	if (rc != VX_OK)
 		return rc;
+	t->last = t->records[count - 1].uid;
 	t->count = 0;
 	t->keep = false;
 	rc = vx_box_visit(from, &t->v, &at);
@@ -654,6 +661,8 @@ static int apply_copy(struct vx_store_op *base, struct vx_kv_txn *txn)
 	if (rc == VX_OK)
 		rc = copy(op, boxes, boxes + 1, &t);
 	vx_free(t.records);
+	for (size_t i = 0; i < 2 && boxes != NULL; i++)
+		vx_box_done(&boxes[i]);
 	vx_free(boxes);
 	return rc;
 }

@@ -214,14 +214,14 @@ static int reap_dead(struct sweep_op *op, struct vx_kv_txn *txn)
 static int apply_reap(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct sweep_op *op = (struct sweep_op *)base;
-	struct vx_box *b = vx_alloc(sizeof(*b));
+	struct vx_box *b = vx_box_new();
 	int rc;
 
 	if (b == NULL)
 		return VX_ENOMEM;
 	op->more = false;
 	rc = sweep_one(op, txn, b);
-	vx_free(b);
+	vx_box_free(b);
 	return rc == VX_OK || rc == VX_ENOENT ? reap_dead(op, txn) : rc;
 }
 

@@ -162,6 +162,7 @@ static int restore_rest(struct box_repair *b)
 
 		if (kind == VX_KIND_HEAD || kind == VX_KIND_KEYWORDS ||
 		    kind == VX_KIND_BLOCK || kind == VX_KIND_PAGE ||
+		    kind == VX_KIND_LINKS ||
 		    vx_value_check(value, kind, VX_VALUE_HEADER) != VX_OK)
 			continue;
 		rc = vx_kv_put(b->r->out, VX_TREE_STATE, key, value);
@@ -362,6 +363,14 @@ static uint32_t next_mailbox(struct repair *r, uint32_t account, uint32_t mailbo
 	return found;
 }
 
+static bool is_all(struct repair *r, uint32_t account, uint32_t mailbox)
+{
+	struct vx_head h;
+
+	return vx_head_read(r->in, account, mailbox, &h) == VX_OK &&
+	       (h.special_use & VX_USE_ALL) != 0;
+}
+
 static int repair_account(struct repair *r, uint32_t account)
 {
 	struct vx_account_record a;
@@ -376,6 +385,7 @@ static int repair_account(struct repair *r, uint32_t account)
 		    account);
 	}
 	a.used_octets = a.used_messages = 0;
+	a.all = a.fill = 0; /* it is made anew from the others */
 	rc = vx_account_write(r->out, account, &a);
 	/* Without an INBOX nothing could be delivered. */
 	if (rc == VX_OK && a.next_mailbox != 0 &&
@@ -383,7 +393,9 @@ static int repair_account(struct repair *r, uint32_t account)
 		rc = repair_mailbox(r, &a, account, last = INBOX_ID);
 	for (uint32_t m = next_mailbox(r, account, 0); m != 0 && rc == VX_OK;
 	     m = next_mailbox(r, account, m)) {
-		rc = repair_mailbox(r, &a, account, last = m);
+		last = m;
+		if (!is_all(r, account, m))
+			rc = repair_mailbox(r, &a, account, m);
 	}
 	if (a.next_mailbox != 0 && a.next_mailbox <= last)
 		a.next_mailbox = last + 1;

@@ -138,6 +138,18 @@ int vx_box_saved_keep(struct vx_box *b, uint32_t number, const uint64_t live[2])
 	return VX_OK;
 }
 
+int vx_box_saved_forget(struct vx_box *b, uint32_t uid)
+{
+	const unsigned at = uid % VX_PAGE_UIDS;
+	const int rc = load(b, uid / VX_PAGE_UIDS);
+
+	if (rc == VX_OK && has(&b->saved, at)) {
+		b->saved.bits[at / 64] &= ~((uint64_t)1 << at % 64);
+		b->saved_dirty = true;
+	}
+	return rc;
+}
+
 int vx_records_saved(struct vx_view *v, uint32_t account, uint32_t mailbox,
     struct vx_record *records, size_t count)
 {

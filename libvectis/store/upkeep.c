@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "store/store_int.h"
+#include "store/all.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,7 @@ enum {
 	TICK_S = 1,
 	READERS_EVERY_S = 10,
 	COLLECT_EVERY_S = 60,
+	ALL_EVERY_S = 10,
 	BREATH_MS = 5,     /* between two pieces of a collection: mail goes first */
 	OLD_READER_S = 60, /* a reader so old is named in the log */
 };
@@ -162,6 +163,9 @@ static void *upkeep(void *arg)
 			vx_volumes_retire(s);
 		}
 		(void)vx_state_reap(s, vx_upkeep_goes_on); /* mostly only a look */
+		if (s->o.all != VX_STORE_ALL_LEAVE &&
+		    (n == 1 || n % ALL_EVERY_S == 0))
+			(void)vx_all_upkeep(s, vx_upkeep_goes_on);
 		if (n % COLLECT_EVERY_S == 0)
 			(void)vx_volumes_collect(s, breathe);
 	}

@@ -7,6 +7,8 @@ daemon_tests = %D%/test_clients.py %D%/test_ctl.py %D%/test_durable.py \
 	%D%/test_restore.py %D%/test_runtime.py %D%/test_security.py %D%/test_sequences.py
 TESTS += $(daemon_tests)
 EXTRA_DIST += $(daemon_tests) %D%/harness.py %D%/instance.py %D%/run.py
+TESTS += %D%/test_all_mail.py
+EXTRA_DIST += %D%/test_all_mail.py
 TESTS += %D%/test_context.py
 EXTRA_DIST += %D%/test_context.py
 TESTS += %D%/test_search.py

@@ -1,5 +1,7 @@
 #include "imap_play.h"
 
+#include "store/all.h"
+
 #include "base/chars.h"
 #include "base/encode.h"
 #include "host.h"
@@ -362,6 +364,20 @@ static int apply_nothing(struct vx_store_op *op, struct vx_kv_txn *txn)
 	return VX_OK;
 }
 
+static bool go_on(struct vx_store *store)
+{
+	(void)store;
+	return true;
+}
+
+/* "@all", "@all off": accounts get a mailbox All Mail, or lose it. */
+static void all_mail(struct play *p, bool on)
+{
+	p->host.store->o.all = on ? VX_STORE_ALL_MAKE : VX_STORE_ALL_DROP;
+	if (vx_all_upkeep(p->host.store, go_on) != VX_OK)
+		broken(p, "All Mail cannot be made or dropped");
+}
+
 static void directive(struct play *p, vx_slice text)
 {
 	vx_slice word, arg, more;
@@ -378,6 +394,8 @@ static void directive(struct play *p, vx_slice text)
 		data_file(p, arg, more);
 	} else if (vx_slice_eq(word, VX_S("@quota"))) {
 		set_quota(p, arg, more, text);
+	} else if (vx_slice_eq(word, VX_S("@all"))) {
+		all_mail(p, arg.len == 0);
 	} else if (vx_slice_eq(word, VX_S("@commits"))) {
 		struct vx_store_op after = { .apply = apply_nothing };
 

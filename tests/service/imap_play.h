@@ -11,6 +11,7 @@
  *     @login 2 alice [INBOX]   connect, log in, perhaps select; nothing of it is compared
  *     @mail INBOX 3            file so many small messages for alice (m1, m2, ...)
  *     @file INBOX name.eml     file a message of tests/data/imap
+ *     @all [off]               accounts have a mailbox All Mail; or no longer
  *     @tls 1                   the handshake is done
  *     @raw 1                   octets that are no compressed data
  *     @zip 1                   COMPRESS was answered: from now on it is compressed

@@ -49,7 +49,7 @@ static int apply_many(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	static const struct vx_uid_range none[512];
 	struct many_op *op = (struct many_op *)base;
-	struct vx_box b;
+	struct vx_box b = { 0 };
 	int rc = VX_OK;
 
 	for (uint32_t i = 0; i < op->times && rc == VX_OK; i++) {
