@@ -66,6 +66,22 @@ static int judge(unsigned rights, unsigned need)
 	return (rights & VX_RIGHT_LOOKUP) != 0 ? VX_EACCES : VX_ENOENT;
 }
 
+/* What is not there takes as long to be looked for as what is hidden. */
+static void look_in_vain(struct imap_session *s, struct vx_view *v, vx_slice name,
+    const struct imap_place *p)
+{
+	struct vx_mailbox_info info;
+	uint32_t account = p->account;
+
+	if (!imap_name_is_others(name))
+		return;
+	if (account == 0) { /* nor is the account: a lookup that finds nothing, either */
+		account = s->who.account;
+		(void)vx_mailbox_find(v, account, name, &info);
+	}
+	(void)imap_rights(s, v, account, 1);
+}
+
 int imap_reach_in(struct imap_session *s, struct vx_view *v, vx_slice name, unsigned need,
     struct imap_place *out)
 {
@@ -77,8 +93,10 @@ int imap_reach_in(struct imap_session *s, struct vx_view *v, vx_slice name, unsi
 		rc = vx_mailbox_find(v, p.account, p.name, &info);
 	if (rc == VX_OK && !info.exists)
 		rc = VX_ENOENT;
-	if (rc != VX_OK)
+	if (rc != VX_OK) {
+		look_in_vain(s, v, name, &p);
 		return rc == VX_EINVAL ? VX_ENOENT : rc;
+	}
 	p.mailbox = info.mailbox;
 	p.rights = imap_rights(s, v, p.account, p.mailbox);
 	rc = judge(p.rights, need);
