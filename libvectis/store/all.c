@@ -3,9 +3,11 @@
  *
  * It is a mailbox like others, with records, UIDs and MODSEQs of its own.  Each of its
  * records stands for one of another mailbox, and a link leads from each to the other (`l`
- * pages beside the records).  A change of either is made to both in one transaction: while
- * a box is changed, the box at the other end of its links is open as its partner.  Its
- * records refer to bodies, but do not count in the quota.
+ * pages beside the records).  A change of either is made to both in one transaction: the
+ * box at the other end of a link is opened as the partner of the one that is changed.
+ * What is appended is at once; changes wait until the box is closed, so that each mailbox
+ * that they concern is opened once.  Its records refer to bodies, but do not count in the
+ * quota.
  */
 #include "store/all.h"
 
@@ -14,10 +16,9 @@
 #include "base/mem.h"
 #include "store/box.h"
 
+#include <stdlib.h>
+
 enum {
-	LINKS_HEADER = VX_VALUE_HEADER + 16, /* and a bitmap of the UIDs that have one */
-	LINK_OCTETS = 8,
-	LINKS_OCTETS_MAX = LINKS_HEADER + VX_PAGE_UIDS * LINK_OCTETS,
 	FILL_SLICE = 500, /* records in one transaction */
 };
 
@@ -28,223 +29,52 @@ bool vx_box_is_all(const struct vx_box *b)
 
 /* --- links ------------------------------------------------------------------------ */
 
-static void links_key(
-    struct vx_key *k, uint32_t account, uint32_t mailbox, uint32_t number)
+struct vx_link vx_link_of(const struct vx_side *links, uint32_t uid)
 {
-	vx_key_state(k, account, mailbox, VX_KIND_LINKS);
-	vx_key_add_u32(k, number);
+	const uint64_t n =
+	    vx_side_has(links, uid) ? links->values[uid % VX_PAGE_UIDS] : 0;
+
+	return (struct vx_link){ (uint32_t)n, (uint32_t)(n >> 32) };
 }
 
-static int links_parse(vx_slice v, struct vx_links *out)
+static int load_links(struct vx_box *b, uint32_t uid)
 {
-	size_t at = LINKS_HEADER;
-	const int rc = vx_value_check(v, VX_KIND_LINKS, LINKS_HEADER);
-
-	if (rc != VX_OK)
-		return rc;
-	for (unsigned i = 0; i < VX_PAGE_UIDS; i++) {
-		const uint64_t bits =
-		    vx_get_le64(v.ptr + VX_VALUE_HEADER + (size_t)i / 64 * 8);
-
-		if ((bits >> i % 64 & 1) == 0)
-			continue;
-		if (at + LINK_OCTETS > v.len)
-			return VX_ECORRUPT;
-		out->to[i].mailbox = vx_get_le32(v.ptr + at);
-		out->to[i].uid = vx_get_le32(v.ptr + at + 4);
-		at += LINK_OCTETS;
-	}
-	return at == v.len ? VX_OK : VX_ECORRUPT;
+	return vx_side_load(b, VX_KIND_LINKS, &b->links, uid / VX_PAGE_UIDS);
 }
 
-int vx_links_read(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox,
-    uint32_t number, struct vx_links *out)
+static int set_link(struct vx_box *b, uint32_t uid, struct vx_link to)
 {
-	struct vx_key k;
-	vx_slice v;
-	int rc;
+	const int rc = load_links(b, uid);
 
-	*out = (struct vx_links){ .number = number };
-	links_key(&k, account, mailbox, number);
-	rc = vx_kv_get(txn, VX_TREE_STATE, vx_key_slice(&k), &v);
 	if (rc == VX_OK)
-		rc = links_parse(v, out);
-	return rc == VX_ENOENT ? VX_OK : rc;
-}
-
-static int links_flush(struct vx_box *b)
-{
-	char v[LINKS_OCTETS_MAX] = { 0 };
-	uint64_t bits[2] = { 0, 0 };
-	size_t len = LINKS_HEADER;
-	struct vx_key k;
-	int rc;
-
-	if (!b->have_links || !b->links_dirty)
-		return VX_OK;
-	b->links_dirty = false;
-	for (unsigned i = 0; i < VX_PAGE_UIDS; i++) {
-		const struct vx_link *l = &b->links.to[i];
-
-		if (l->mailbox == 0)
-			continue;
-		bits[i / 64] |= (uint64_t)1 << i % 64;
-		vx_put_le32(v + len, l->mailbox);
-		vx_put_le32(v + len + 4, l->uid);
-		len += LINK_OCTETS;
-	}
-	links_key(&k, b->account, b->mailbox, b->links.number);
-	if (len == LINKS_HEADER) {
-		rc = vx_kv_delete(b->txn, VX_TREE_STATE, vx_key_slice(&k));
-		return rc == VX_ENOENT ? VX_OK : rc;
-	}
-	vx_put_le64(v + VX_VALUE_HEADER, bits[0]);
-	vx_put_le64(v + VX_VALUE_HEADER + 8, bits[1]);
-	vx_value_seal(v, len, VX_KIND_LINKS);
-	return vx_kv_put(b->txn, VX_TREE_STATE, vx_key_slice(&k), vx_slice_of(v, len));
-}
-
-/* The link of a UID, to be looked at or changed: VX_OK, or below 0. */
-static int link_of(struct vx_box *b, uint32_t uid, struct vx_link **out)
-{
-	const uint32_t number = uid / VX_PAGE_UIDS;
-	int rc;
-
-	*out = &b->links.to[uid % VX_PAGE_UIDS];
-	if (b->have_links && b->links.number == number)
-		return VX_OK;
-	rc = links_flush(b);
-	if (rc == VX_OK)
-		rc = vx_links_read(b->txn, b->account, b->mailbox, number, &b->links);
-	b->have_links = rc == VX_OK;
+		vx_side_set(&b->links, uid, (uint64_t)to.uid << 32 | to.mailbox);
 	return rc;
 }
 
-static int set_link(struct vx_box *b, uint32_t uid, uint32_t mailbox, uint32_t to)
+static int clear_link(struct vx_box *b, uint32_t uid)
 {
-	struct vx_link *l;
-	const int rc = link_of(b, uid, &l);
+	const int rc = load_links(b, uid);
 
-	if (rc != VX_OK)
-		return rc;
-	*l = (struct vx_link){ mailbox, to };
-	b->links_dirty = true;
-	return VX_OK;
+	if (rc == VX_OK)
+		vx_side_clear(&b->links, uid);
+	return rc;
 }
 
 /* --- the partner ------------------------------------------------------------------ */
 
 static int close_partner(struct vx_box *b)
 {
-	struct vx_box *p = b->partner;
-	int rc = VX_OK;
+	const int rc = b->partner == NULL ? VX_OK : vx_box_flush(b->partner);
 
-	if (p == NULL)
-		return VX_OK;
-	if (p->gone_count > 0)
-		rc = vx_box_add_vanished(p, p->gone, p->gone_count);
-	if (rc == VX_OK)
-		rc = links_flush(p);
-	if (rc == VX_OK)
-		rc = vx_box_flush(p);
-	vx_box_done(b);
+	vx_free(b->partner);
+	b->partner = NULL;
 	return rc;
-}
-
-int vx_all_close(struct vx_box *b)
-{
-	const int rc = close_partner(b);
-
-	return rc == VX_OK ? links_flush(b) : rc;
-}
-
-/* The names of a box's keywords, into text that lasts. */
-static int names_of(struct vx_box *b, char text[][VX_KEYWORD_OCTETS_MAX],
-    vx_slice names[VX_KEYWORDS_MAX], size_t *count)
-{
-	struct vx_key k;
-	vx_slice v;
-	int rc;
-
-	*count = 0;
-	vx_key_state(&k, b->account, b->mailbox, VX_KIND_KEYWORDS);
-	rc = vx_kv_get(b->txn, VX_TREE_STATE, vx_key_slice(&k), &v);
-	if (rc == VX_OK)
-		rc = vx_keywords_parse(v, names, count);
-	for (size_t i = 0; rc == VX_OK && i < *count; i++) {
-		names[i] = vx_slice_head(names[i], VX_KEYWORD_OCTETS_MAX);
-		memcpy(text[i], names[i].ptr, names[i].len);
-		names[i].ptr = text[i];
-	}
-	return rc == VX_ENOENT ? VX_OK : rc;
 }
 
 /*
- * Which bits of the partner the keywords of flags are there, made where they are missing;
- * one that there is no room for is left out.
+ * Its account's record is the box's own.  It may be deleted and not swept yet; VX_ENOENT:
+ * it is no more.
  */
-static int match_keywords(struct vx_box *b, struct vx_box *p, uint64_t flags)
-{
-	char text[VX_KEYWORDS_MAX][VX_KEYWORD_OCTETS_MAX];
-	vx_slice names[VX_KEYWORDS_MAX];
-	bool known = true;
-	size_t count;
-	int rc;
-
-	for (unsigned i = 0; i < VX_KEYWORDS_MAX; i++)
-		known = known && ((flags >> (VX_KEYWORD_FIRST + i) & 1) == 0 ||
-				     p->keyword_to[i] != 0);
-	if (known)
-		return VX_OK;
-	rc = names_of(b, text, names, &count);
-	for (size_t i = 0; i < count && rc == VX_OK; i++) {
-		const struct vx_keyword_list one = { &names[i], 1 };
-
-		if ((flags >> (VX_KEYWORD_FIRST + i) & 1) != 0 && p->keyword_to[i] == 0)
-			rc = vx_box_keywords(p, &one, true, &p->keyword_to[i]);
-		if (rc == VX_ELIMIT)
-			rc = VX_OK;
-	}
-	return rc;
-}
-
-/* The partner's keywords that the box does not have: they stay as they are. */
-static int find_kept(struct vx_box *b, struct vx_box *p)
-{
-	char text[VX_KEYWORDS_MAX][VX_KEYWORD_OCTETS_MAX];
-	char its[VX_KEYWORDS_MAX][VX_KEYWORD_OCTETS_MAX];
-	vx_slice names[VX_KEYWORDS_MAX], theirs[VX_KEYWORDS_MAX];
-	size_t count, their_count;
-	int rc;
-
-	if (p->knows_kept)
-		return VX_OK;
-	p->knows_kept = true;
-	rc = names_of(b, text, names, &count);
-	if (rc == VX_OK)
-		rc = names_of(p, its, theirs, &their_count);
-	for (size_t i = 0; rc == VX_OK && i < their_count; i++) {
-		size_t k = 0;
-
-		while (k < count && !vx_slice_eq_nocase(theirs[i], names[k]))
-			k++;
-		if (k == count)
-			p->keywords_kept |= (uint64_t)1 << (VX_KEYWORD_FIRST + i);
-	}
-	return rc;
-}
-
-static uint64_t translated(const struct vx_box *p, uint64_t flags)
-{
-	uint64_t out = flags & VX_FLAG_SYSTEM;
-
-	for (unsigned i = 0; i < VX_KEYWORDS_MAX; i++)
-		if ((flags >> (VX_KEYWORD_FIRST + i) & 1) != 0)
-			out |= p->keyword_to[i];
-	return out;
-}
-
-/* Its account's record is the box's own; it may be deleted and not swept yet. */
 static int open_partner(struct vx_box *b, uint32_t mailbox)
 {
 	struct vx_box *p = b->partner;
@@ -261,101 +91,179 @@ static int open_partner(struct vx_box *b, uint32_t mailbox)
 		.mailbox = mailbox,
 		.modseq = b->modseq,
 		.primary = b };
-	b->partner = p;
-	return vx_head_read(b->txn, b->account, mailbox, &p->h);
-}
-
-/* The other record of r, its box open: VX_OK; VX_ENOENT: r has none. */
-static int reach(struct vx_box *b, uint32_t uid, struct vx_link *out)
-{
-	struct vx_link *l;
-	int rc;
-
-	if (b->primary != NULL || b->a.all == 0)
-		return VX_ENOENT;
-	rc = link_of(b, uid, &l);
+	rc = vx_head_read(b->txn, b->account, mailbox, &p->h);
 	if (rc != VX_OK)
-		return rc;
-	*out = *l;
-	/* one of a mailbox that was dropped leads nowhere */
-	if (l->mailbox == 0 || (b->mailbox != b->a.all && l->mailbox != b->a.all))
-		return VX_ENOENT;
-	return open_partner(b, l->mailbox);
+		vx_free(p);
+	else
+		b->partner = p;
+	return rc;
 }
 
-/* --- changes ---------------------------------------------------------------------- */
+/* --- what is appended --------------------------------------------------------------- */
 
 int vx_all_append(struct vx_box *b, const struct vx_record *r)
 {
 	struct vx_record own = *r;
+	struct vx_box *p;
 	int rc;
 
 	if (b->primary != NULL || b->a.all == 0 || vx_box_is_all(b))
 		return VX_OK;
 	rc = open_partner(b, b->a.all);
+	p = b->partner;
 	if (rc == VX_OK)
-		rc = match_keywords(b, b->partner, r->flags);
+		rc = vx_box_map_keywords(b, p, r->flags, &p->keywords);
 	if (rc != VX_OK)
 		return rc;
-	own.flags = translated(b->partner, r->flags);
-	rc = vx_box_append(b->partner, &own);
+	own.flags = vx_keywords_mapped(&p->keywords, r->flags);
+	rc = vx_box_append(p, &own);
 	if (rc == VX_OK)
-		rc = set_link(b, r->uid, b->a.all, own.uid);
+		rc = set_link(b, r->uid, (struct vx_link){ p->mailbox, own.uid });
 	if (rc == VX_OK)
-		rc = set_link(b->partner, own.uid, b->mailbox, r->uid);
+		rc = set_link(p, own.uid, (struct vx_link){ b->mailbox, r->uid });
 	return rc == VX_OK ? vx_blob_add_reference(b->txn, r->blob, 1) : rc;
+}
+
+/* --- what is changed and removed ---------------------------------------------------- */
+
+/* Note for the closing what becomes of the other record of a UID, if it has one. */
+static int note(struct vx_box *b, uint32_t uid, bool gone, uint64_t value)
+{
+	struct vx_link l;
+	int rc;
+
+	if (b->primary != NULL || b->a.all == 0)
+		return VX_OK;
+	rc = load_links(b, uid);
+	if (rc != VX_OK)
+		return rc;
+	l = vx_link_of(&b->links, uid);
+	/* one of a mailbox that was dropped leads nowhere */
+	if (l.mailbox == 0 || (b->mailbox != b->a.all && l.mailbox != b->a.all))
+		return VX_OK;
+	if (b->linked_count == b->linked_cap) {
+		const size_t cap = b->linked_cap == 0 ? 16 : b->linked_cap * 2;
+		struct vx_linked *grown = vx_realloc(b->linked, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return VX_ENOMEM;
+		b->linked = grown;
+		b->linked_cap = cap;
+	}
+	b->linked[b->linked_count++] = (struct vx_linked){ l.mailbox, l.uid, gone, value };
+	return gone ? clear_link(b, uid) : VX_OK;
 }
 
 int vx_all_change(struct vx_box *b, const struct vx_record *r)
 {
-	struct vx_link l;
-	int rc = reach(b, r->uid, &l);
-
-	if (rc == VX_OK)
-		rc = match_keywords(b, b->partner, r->flags);
-	if (rc == VX_OK)
-		rc = find_kept(b, b->partner);
-	if (rc == VX_OK)
-		rc = vx_box_set_flags(b->partner, l.uid, translated(b->partner, r->flags),
-		    b->partner->keywords_kept);
-	return rc == VX_ENOENT ? VX_OK : rc;
-}
-
-static int note_gone(struct vx_box *p, uint32_t uid)
-{
-	if (p->gone_count > 0 && p->gone[p->gone_count - 1].last == uid - 1) {
-		p->gone[p->gone_count - 1].last = uid;
-		return VX_OK;
-	}
-	if (p->gone_count == p->gone_cap) {
-		const size_t cap = p->gone_cap == 0 ? 16 : p->gone_cap * 2;
-		struct vx_uid_range *grown = vx_realloc(p->gone, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return VX_ENOMEM;
-		p->gone = grown;
-		p->gone_cap = cap;
-	}
-	p->gone[p->gone_count++] = (struct vx_uid_range){ uid, uid };
-	return VX_OK;
+	return note(b, r->uid, false, r->flags);
 }
 
 int vx_all_remove(struct vx_box *b, const struct vx_record *r)
 {
-	struct vx_link l;
-	int rc = reach(b, r->uid, &l);
+	return note(b, r->uid, true, r->blob);
+}
+
+/* The partner's keywords that the box has not: they stay as they are. */
+static int kept_keywords(struct vx_box *b, struct vx_box *p, uint64_t *kept)
+{
+	char text[VX_KEYWORDS_MAX][VX_KEYWORD_OCTETS_MAX];
+	vx_slice names[VX_KEYWORDS_MAX];
+	struct vx_keyword_list all = { names, 0 };
+	uint64_t shared = 0;
+	int rc = vx_box_keyword_names(b, text, names, &all.count);
 
 	if (rc == VX_OK)
-		rc = vx_box_remove(b->partner, l.uid);
+		rc = vx_box_keywords(p, &all, false, &shared);
+	*kept = ~(shared | VX_FLAG_SYSTEM);
+	return rc;
+}
+
+static int remove_one(struct vx_box *p, const struct vx_linked *l)
+{
+	int rc = vx_box_remove(p, l->uid);
+
 	if (rc == VX_OK)
-		rc = note_gone(b->partner, l.uid);
+		rc = clear_link(p, l->uid);
+	return rc == VX_OK ? vx_blob_drop_reference(
+				 p->txn, l->value, (uint32_t)vx_clock_s())
+			   : rc;
+}
+
+static int change_one(
+    struct vx_box *b, struct vx_box *p, const struct vx_linked *l, uint64_t kept)
+{
+	int rc = vx_box_map_keywords(b, p, l->value, &p->keywords);
+
 	if (rc == VX_OK)
-		rc = set_link(b->partner, l.uid, 0, 0);
-	if (rc == VX_OK)
-		rc = set_link(b, r->uid, 0, 0);
-	if (rc == VX_OK)
-		rc = vx_blob_drop_reference(b->txn, r->blob, (uint32_t)vx_clock_s());
-	return rc == VX_ENOENT ? VX_OK : rc;
+		rc = vx_box_set_flags(
+		    p, l->uid, vx_keywords_mapped(&p->keywords, l->value), kept);
+	return rc;
+}
+
+/* Changes of one mailbox's records, by UID; gone has room for all. */
+static int follow(struct vx_box *b, const struct vx_linked *l, size_t count,
+    struct vx_uid_range *gone)
+{
+	size_t gone_count = 0;
+	uint64_t kept;
+	int rc = open_partner(b, l->mailbox);
+
+	if (rc != VX_OK)
+		return rc == VX_ENOENT ? VX_OK : rc;
+	rc = kept_keywords(b, b->partner, &kept);
+	for (size_t i = 0; i < count && rc == VX_OK; i++) {
+		rc = l[i].gone ? remove_one(b->partner, &l[i])
+			       : change_one(b, b->partner, &l[i], kept);
+		if (rc == VX_OK && l[i].gone)
+			vx_ranges_add(gone, &gone_count, l[i].uid);
+		if (rc == VX_ENOENT)
+			rc = VX_OK;
+	}
+	return rc == VX_OK && gone_count > 0
+		   ? vx_box_add_vanished(b->partner, gone, gone_count)
+		   : rc;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct vx_linked *x = a, *y = b;
+
+	if (x->mailbox != y->mailbox)
+		return x->mailbox < y->mailbox ? -1 : 1;
+	return x->uid < y->uid ? -1 : x->uid > y->uid;
+}
+
+static int follow_all(struct vx_box *b)
+{
+	struct vx_linked *l = b->linked, *end = l + b->linked_count;
+	struct vx_uid_range *gone;
+	int rc = VX_OK;
+
+	if (l == NULL)
+		return VX_OK;
+	gone = vx_alloc_array(b->linked_count, sizeof(*gone));
+	if (gone == NULL)
+		return VX_ENOMEM;
+	qsort(l, b->linked_count, sizeof(*l), by_place);
+	while (l < end && rc == VX_OK) {
+		struct vx_linked *next = l;
+
+		while (next < end && next->mailbox == l->mailbox)
+			next++;
+		rc = follow(b, l, (size_t)(next - l), gone);
+		l = next;
+	}
+	vx_free(gone);
+	b->linked_count = 0;
+	return rc;
+}
+
+int vx_all_close(struct vx_box *b)
+{
+	const int rc = follow_all(b);
+
+	return rc == VX_OK ? close_partner(b) : rc;
 }
 
 /* --- making, filling, dropping ---------------------------------------------------- */
@@ -368,25 +276,6 @@ struct all_op {
 	bool more;     /* out */
 };
 
-/* The next mailbox of the account from number on, by its head; 0: none. */
-static uint32_t next_mailbox(struct vx_kv_txn *txn, uint32_t account, uint32_t number)
-{
-	struct vx_kv_cursor *c;
-	struct vx_key k = { .len = 0 };
-	vx_slice key, value;
-	uint32_t found = 0;
-
-	if (vx_kv_cursor_open(txn, VX_TREE_STATE, &c) != VX_OK)
-		return 0;
-	vx_key_add_u32(&k, account);
-	vx_key_add_u32(&k, number);
-	if (vx_kv_seek(c, vx_key_slice(&k), &key, &value) == VX_OK && key.len >= 9 &&
-	    vx_get_be32(key.ptr) == account)
-		found = vx_get_be32(key.ptr + 4);
-	vx_kv_cursor_close(c);
-	return found;
-}
-
 struct adopt {
 	struct vx_box_visit v;
 	struct vx_box *b;
@@ -396,11 +285,11 @@ struct adopt {
 static enum vx_box_verdict adopt(struct vx_box_visit *v, struct vx_record *r)
 {
 	struct adopt *a = (struct adopt *)v;
-	struct vx_link *l;
 
 	if (a->failed == VX_OK)
-		a->failed = link_of(a->b, r->uid, &l);
-	if (a->failed == VX_OK && l->mailbox != a->b->a.all)
+		a->failed = load_links(a->b, r->uid);
+	if (a->failed == VX_OK &&
+	    vx_link_of(&a->b->links, r->uid).mailbox != a->b->a.all)
 		a->failed = vx_all_append(a->b, r);
 	return VX_BOX_KEPT;
 }
@@ -422,13 +311,15 @@ static int fill_from(struct vx_kv_txn *txn, struct vx_box *b, uint32_t account,
 		rc = a.failed;
 	if (rc == VX_OK)
 		rc = vx_all_close(b);
+	if (rc == VX_OK)
+		rc = vx_side_flush(b, VX_KIND_LINKS, &b->links);
 	b->a.modseq = b->modseq;
 	return rc == VX_OK ? vx_account_write(txn, account, &b->a) : rc;
 }
 
 static int fill(struct all_op *op, struct vx_kv_txn *txn, uint32_t number)
 {
-	const uint32_t mailbox = next_mailbox(txn, op->account, number);
+	const uint32_t mailbox = vx_mailbox_from(txn, op->account, number);
 	struct vx_account_record a;
 	struct vx_box *b = vx_box_new();
 	int rc = b == NULL ? VX_ENOMEM : VX_OK;
@@ -450,7 +341,6 @@ static int apply_all(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct all_op *op = (struct all_op *)base;
 	struct vx_account_record a;
-	uint32_t mailbox;
 	int rc = vx_account_read(txn, op->account, &a);
 
 	op->more = false;
@@ -459,7 +349,7 @@ static int apply_all(struct vx_store_op *base, struct vx_kv_txn *txn)
 	if (!op->wanted && a.all != 0)
 		return vx_all_drop(txn, op->account, a.all);
 	if (op->wanted && a.all == 0) {
-		rc = vx_all_make(txn, op->account, &mailbox);
+		rc = vx_all_make(txn, op->account, 1);
 		op->more = rc == VX_OK;
 		return rc;
 	}
@@ -506,21 +396,48 @@ static int next_due(struct vx_store *s, uint32_t *account)
 	return rc;
 }
 
-static void say_taken(struct vx_store *s, uint32_t account)
+/* New accounts get one, or not, when they are made. */
+static int apply_new(struct vx_store_op *base, struct vx_kv_txn *txn)
+{
+	const struct all_op *op = (const struct all_op *)base;
+
+	return vx_meta_set(txn, VX_ALL_META, op->wanted);
+}
+
+static int tell_new(struct vx_store *s, bool wanted)
+{
+	struct all_op op = { .op = { .apply = apply_new, .frees = true },
+		.wanted = wanted };
+	struct vx_kv_txn *txn;
+	uint64_t told = 0;
+	int rc = vx_kv_begin(s->state, false, &txn);
+
+	if (rc != VX_OK)
+		return rc;
+	rc = vx_meta_get(txn, VX_ALL_META, &told);
+	vx_kv_abort(txn);
+	if ((rc == VX_OK || rc == VX_ENOENT) && (told != 0) == wanted)
+		return VX_OK;
+	return vx_store_run(s, &op.op);
+}
+
+static void say_left_out(struct vx_store *s, uint32_t account, int why)
 {
 	vx_log(s->o.log, VX_LOG_WARN,
-	    "there is a mailbox \"All Mail\" already: it has to be renamed before there can "
-	    "be one with all messages",
-	    VX_KV_U("account", account));
+	    why == VX_EEXIST
+		? "there is a mailbox \"All Mail\" already: rename it, and start imapd "
+		  "again, to have one with all messages"
+		: "there cannot be a mailbox with all messages",
+	    VX_KV_U("account", account), VX_KV_Z("reason", vx_strerror(why)));
 }
 
 int vx_all_upkeep(struct vx_store *s, bool (*go_on)(struct vx_store *store))
 {
+	const bool wanted = s->o.all == VX_STORE_ALL_MAKE;
 	uint32_t account = 1;
-	int rc = VX_OK;
+	int rc = tell_new(s, wanted);
 
-	while (rc == VX_OK && go_on(s) && next_due(s, &account) == VX_OK) {
-		const bool wanted = s->o.all == VX_STORE_ALL_MAKE;
+	while (rc == VX_OK && go_on(s) && (rc = next_due(s, &account)) == VX_OK) {
 		struct all_op op = { .op = { .apply = apply_all, .frees = !wanted },
 			.account = account,
 			.wanted = wanted };
@@ -528,13 +445,12 @@ int vx_all_upkeep(struct vx_store *s, bool (*go_on)(struct vx_store *store))
 		do
 			rc = vx_store_run(s, &op.op);
 		while (rc == VX_OK && op.more && go_on(s));
-		if (rc == VX_EEXIST)
-			say_taken(s, account);
-		/* one that is damaged, or has no such name free, is for the next time */
-		if (rc == VX_EEXIST || rc == VX_ECORRUPT || rc == VX_ELIMIT)
+		if (rc == VX_EEXIST || rc == VX_ECORRUPT || rc == VX_ELIMIT) {
+			say_left_out(s, account, rc);
 			rc = VX_OK;
+		}
 		if (account++ == UINT32_MAX)
 			break;
 	}
-	return rc;
+	return rc == VX_ENOENT ? VX_OK : rc;
 }

@@ -228,10 +228,11 @@ struct vx_box *vx_box_new(void)
 
 void vx_box_done(struct vx_box *b)
 {
-	if (b->partner != NULL)
-		vx_free(b->partner->gone);
 	vx_free(b->partner);
+	vx_free(b->linked);
 	b->partner = NULL;
+	b->linked = NULL;
+	b->linked_count = b->linked_cap = 0;
 }
 
 void vx_box_free(struct vx_box *b)
@@ -251,7 +252,7 @@ int vx_box_open_any(
 	b->account = account;
 	b->mailbox = mailbox;
 	b->have_block = b->block_dirty = b->have_page = b->page_dirty = false;
-	b->have_saved = b->saved_dirty = b->have_links = b->links_dirty = false;
+	b->saved.loaded = b->links.loaded = false;
 	rc = vx_account_read(txn, account, &b->a);
 	if (rc == VX_OK)
 		rc = vx_head_read(txn, account, mailbox, &b->h);
@@ -275,7 +276,9 @@ int vx_box_flush(struct vx_box *b)
 	if (rc == VX_OK)
 		rc = block_flush(b);
 	if (rc == VX_OK)
-		rc = vx_box_saved_flush(b);
+		rc = vx_side_flush(b, VX_KIND_SAVED, &b->saved);
+	if (rc == VX_OK)
+		rc = vx_side_flush(b, VX_KIND_LINKS, &b->links);
 	b->h.s.highestmodseq = b->modseq;
 	if (rc == VX_OK)
 		rc = vx_head_write(b->txn, b->account, b->mailbox, &b->h);
@@ -603,34 +606,22 @@ static int prune_vanished(struct vx_box *b, uint64_t now)
 int vx_box_add_vanished(struct vx_box *b, const struct vx_uid_range *ranges, size_t count)
 {
 	const uint64_t now = (uint64_t)vx_clock_s();
-	size_t len = VX_VANISHED_HEADER + count * 8, before = VX_VANISHED_HEADER;
-	unsigned weight = b->h.vanished;
+	const size_t len = VX_VANISHED_HEADER + count * 8;
+	const unsigned weight = b->h.vanished + vanished_weight(len);
+	char *v = vx_alloc(len);
 	struct vx_key k;
-	vx_slice have;
-	char *v;
 	int rc;
 
-	vx_key_state(&k, b->account, b->mailbox, VX_KIND_VANISHED);
-	vx_key_add_u64(&k, b->modseq);
-	/* some went in this change already: of a partner that was changed twice */
-	if (vx_kv_get(b->txn, VX_TREE_STATE, vx_key_slice(&k), &have) == VX_OK &&
-	    have.len > before) {
-		before = have.len;
-		weight -= vanished_weight(before) < weight ? vanished_weight(before) : weight;
-		len += before - VX_VANISHED_HEADER;
-	}
-	weight += vanished_weight(len);
-	v = vx_alloc(len);
 	if (v == NULL)
 		return VX_ENOMEM;
-	if (before > VX_VANISHED_HEADER)
-		memcpy(v, have.ptr, before);
 	vx_put_le64(v + VX_VALUE_HEADER, now);
 	for (size_t i = 0; i < count; i++) {
-		vx_put_le32(v + before + i * 8, ranges[i].first);
-		vx_put_le32(v + before + i * 8 + 4, ranges[i].last);
+		vx_put_le32(v + VX_VANISHED_HEADER + i * 8, ranges[i].first);
+		vx_put_le32(v + VX_VANISHED_HEADER + i * 8 + 4, ranges[i].last);
 	}
 	vx_value_seal(v, len, VX_KIND_VANISHED);
+	vx_key_state(&k, b->account, b->mailbox, VX_KIND_VANISHED);
+	vx_key_add_u64(&k, b->modseq);
 	rc = vx_kv_put(b->txn, VX_TREE_STATE, vx_key_slice(&k), vx_slice_of(v, len));
 	vx_free(v);
 	b->h.vanished = (uint16_t)(weight < UINT16_MAX ? weight : UINT16_MAX);
@@ -706,6 +697,60 @@ int vx_box_keywords(
 		*bits |= (uint64_t)1 << (VX_KEYWORD_FIRST + at);
 	}
 	return count == before ? VX_OK : keywords_write(b, &k, have, count);
+}
+
+int vx_box_keyword_names(struct vx_box *b, char text[][VX_KEYWORD_OCTETS_MAX],
+    vx_slice names[VX_KEYWORDS_MAX], size_t *count)
+{
+	struct vx_key k;
+	vx_slice v;
+	int rc;
+
+	*count = 0;
+	vx_key_state(&k, b->account, b->mailbox, VX_KIND_KEYWORDS);
+	rc = vx_kv_get(b->txn, VX_TREE_STATE, vx_key_slice(&k), &v);
+	if (rc == VX_OK)
+		rc = vx_keywords_parse(v, names, count);
+	for (size_t i = 0; rc == VX_OK && i < *count; i++) {
+		names[i] = vx_slice_head(names[i], VX_KEYWORD_OCTETS_MAX);
+		memcpy(text[i], names[i].ptr, names[i].len);
+		names[i].ptr = text[i];
+	}
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+int vx_box_map_keywords(
+    struct vx_box *from, struct vx_box *to, uint64_t flags, struct vx_keyword_map *map)
+{
+	char text[VX_KEYWORDS_MAX][VX_KEYWORD_OCTETS_MAX];
+	const uint64_t wanted = flags & ~VX_FLAG_SYSTEM & ~map->known;
+	vx_slice names[VX_KEYWORDS_MAX];
+	size_t count;
+	int rc;
+
+	if (wanted == 0)
+		return VX_OK;
+	map->known |= wanted;
+	rc = vx_box_keyword_names(from, text, names, &count);
+	for (size_t i = 0; i < count && rc == VX_OK; i++) {
+		const struct vx_keyword_list one = { &names[i], 1 };
+
+		if ((wanted >> (VX_KEYWORD_FIRST + i) & 1) != 0)
+			rc = vx_box_keywords(to, &one, true, &map->to[i]);
+		if (rc == VX_ELIMIT)
+			rc = VX_OK;
+	}
+	return rc;
+}
+
+uint64_t vx_keywords_mapped(const struct vx_keyword_map *map, uint64_t flags)
+{
+	uint64_t out = flags & VX_FLAG_SYSTEM;
+
+	for (unsigned i = 0; i < VX_KEYWORDS_MAX; i++)
+		if ((flags >> (VX_KEYWORD_FIRST + i) & 1) != 0)
+			out |= map->to[i];
+	return out;
 }
 
 /* --- references --------------------------------------------------------------------- */

@@ -26,21 +26,25 @@ struct vx_block {
 	uint64_t bits[VX_BLOCK_UIDS / 64];
 };
 
-/* Dates of saving of 128 UIDs, where they are not the internal date (saved.c). */
-struct vx_saved {
+/* A number for each of 128 UIDs, beside their records (side.c). */
+struct vx_side {
 	uint32_t number; /* uid / VX_PAGE_UIDS */
 	uint64_t bits[VX_PAGE_UIDS / 64];
-	uint32_t dates[VX_PAGE_UIDS]; /* by uid % VX_PAGE_UIDS, where the bit is set */
+	uint64_t values[VX_PAGE_UIDS]; /* by uid % VX_PAGE_UIDS, where the bit is set */
+	bool loaded, dirty;
 };
 
-/* The other record of each of 128 UIDs, between a mailbox and the one that has all (all.c).
- */
-struct vx_link {
-	uint32_t mailbox, uid; /* mailbox 0: none */
+/* How the keywords of one mailbox are called in another. */
+struct vx_keyword_map {
+	uint64_t to[VX_KEYWORDS_MAX]; /* 0: there is no room for it */
+	uint64_t known;               /* bits that were looked at */
 };
-struct vx_links {
-	uint32_t number; /* uid / VX_PAGE_UIDS */
-	struct vx_link to[VX_PAGE_UIDS];
+
+/* A change of a record that its like in another mailbox has to follow (all.c). */
+struct vx_linked {
+	uint32_t mailbox, uid;
+	bool gone;
+	uint64_t value; /* its flags; gone: its body */
 };
 
 struct vx_box {
@@ -53,19 +57,14 @@ struct vx_box {
 	bool have_block, block_dirty;
 	struct vx_page page; /* the last one appended to */
 	bool have_page, page_dirty;
-	struct vx_saved saved; /* the last one looked at */
-	bool have_saved, saved_dirty;
-	struct vx_links links; /* the last ones looked at */
-	bool have_links, links_dirty;
+	struct vx_side saved, links; /* the last ones looked at */
+	struct vx_linked *linked;    /* own */
+	size_t linked_count, linked_cap;
 	/* the mailbox at the other end of links that is changed along; own */
 	struct vx_box *partner;
-	/* of a partner: whose it is; its bits of the other's keywords, as far as known; its
-	 * keywords that the other has not; what was removed */
+	/* of a partner: whose it is, and how its keywords are called here */
 	struct vx_box *primary;
-	uint64_t keyword_to[VX_KEYWORDS_MAX], keywords_kept;
-	bool knows_kept;
-	struct vx_uid_range *gone; /* own */
-	size_t gone_count, gone_cap;
+	struct vx_keyword_map keywords;
 };
 
 struct vx_box *vx_box_new(void);
@@ -119,6 +118,16 @@ int vx_box_visit(struct vx_box *b, struct vx_box_visit *v, uint32_t *from);
 int vx_box_add_vanished(
     struct vx_box *b, const struct vx_uid_range *ranges, size_t count);
 
+/* Add a UID above all that are in; there is room for one range more. */
+static inline void vx_ranges_add(
+    struct vx_uid_range *ranges, size_t *count, uint32_t uid)
+{
+	if (*count > 0 && ranges[*count - 1].last == uid - 1)
+		ranges[*count - 1].last = uid;
+	else
+		ranges[(*count)++] = (struct vx_uid_range){ uid, uid };
+}
+
 /*
  * One record, without a visit: its flags change, or it goes.  VX_ENOENT: there is none.
  * The MODSEQ is the box's.  flush: write back what changed, but not the account.
@@ -131,15 +140,36 @@ int vx_box_flush(struct vx_box *b);
 int vx_box_keywords(
     struct vx_box *b, const struct vx_keyword_list *names, bool add, uint64_t *bits);
 
+/* The names of its keywords, which last as long as text. */
+int vx_box_keyword_names(struct vx_box *b, char text[][VX_KEYWORD_OCTETS_MAX],
+    vx_slice names[VX_KEYWORDS_MAX], size_t *count);
+/*
+ * Complete the map for the keywords in flags: those that to has not are made there; one
+ * that there is no room for is left out.
+ */
+int vx_box_map_keywords(
+    struct vx_box *from, struct vx_box *to, uint64_t flags, struct vx_keyword_map *map);
+uint64_t vx_keywords_mapped(const struct vx_keyword_map *map, uint64_t flags);
+
+/*
+ * side.c: pages of numbers, of 4 octets (VX_KIND_SAVED) or 8 (VX_KIND_LINKS).  read: VX_OK
+ * (there may be none), VX_ECORRUPT.  load: the same into *s, which is written back first.
+ */
+int vx_side_read(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox,
+    enum vx_kind kind, uint32_t number, struct vx_side *out);
+int vx_side_load(
+    struct vx_box *b, enum vx_kind kind, struct vx_side *s, uint32_t number);
+int vx_side_flush(struct vx_box *b, enum vx_kind kind, struct vx_side *s);
+bool vx_side_has(const struct vx_side *s, uint32_t uid);
+void vx_side_set(struct vx_side *s, uint32_t uid, uint64_t value);
+void vx_side_clear(struct vx_side *s, uint32_t uid);
+
 /* The internal date says when it was saved, if it is at most so many seconds before. */
 #define VX_SAVED_LATE_S 10
-int vx_saved_read(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox,
-    uint32_t number, struct vx_saved *out);
 /* r was appended; of page number only the UIDs in live are left; before closing. */
 int vx_box_saved_note(struct vx_box *b, const struct vx_record *r);
 int vx_box_saved_keep(struct vx_box *b, uint32_t number, const uint64_t live[2]);
 int vx_box_saved_forget(struct vx_box *b, uint32_t uid);
-int vx_box_saved_flush(struct vx_box *b);
 
 /*
  * all.c: what is appended, changed and removed is so in the mailbox that has all messages,
@@ -150,11 +180,16 @@ int vx_all_change(struct vx_box *b, const struct vx_record *r);
 int vx_all_remove(struct vx_box *b, const struct vx_record *r);
 int vx_all_close(struct vx_box *b);
 bool vx_box_is_all(const struct vx_box *b);
-/* The links of a page's UIDs: VX_OK (there may be none), VX_ECORRUPT. */
-int vx_links_read(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox,
-    uint32_t number, struct vx_links *out);
-/* mailbox.c: the mailbox is made, and goes. */
-int vx_all_make(struct vx_kv_txn *txn, uint32_t account, uint32_t *mailbox);
+/* The other record of a UID, of its side page. */
+struct vx_link {
+	uint32_t mailbox, uid; /* mailbox 0: none */
+};
+struct vx_link vx_link_of(const struct vx_side *links, uint32_t uid);
+/*
+ * mailbox.c: the mailbox is made (fill: the first mailbox that it is to be filled from, 0:
+ * there is no mail), and goes.
+ */
+int vx_all_make(struct vx_kv_txn *txn, uint32_t account, uint32_t fill);
 int vx_all_drop(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox);
 
 /* Decoding, also for readers. */

@@ -125,27 +125,28 @@ static void check_row(struct check *c, struct box_check *b, const struct vx_page
 }
 
 /* Does the record's link lead to one that leads back? */
-static bool is_linked(struct check *c, const struct box_check *b, const struct vx_link *l,
-    uint32_t uid)
+static bool is_linked(
+    struct check *c, const struct box_check *b, struct vx_link l, uint32_t uid)
 {
-	struct vx_links back;
+	struct vx_side links;
+	struct vx_link back;
 
-	if (l->mailbox == 0 || (b->mailbox != c->all && l->mailbox != c->all) ||
-	    vx_links_read(c->txn, b->account, l->mailbox, l->uid / VX_PAGE_UIDS, &back) !=
-		VX_OK)
+	if (l.mailbox == 0 || (b->mailbox != c->all && l.mailbox != c->all) ||
+	    vx_side_read(c->txn, b->account, l.mailbox, VX_KIND_LINKS,
+		l.uid / VX_PAGE_UIDS, &links) != VX_OK)
 		return false;
-	return back.to[l->uid % VX_PAGE_UIDS].mailbox == b->mailbox &&
-	       back.to[l->uid % VX_PAGE_UIDS].uid == uid;
+	back = vx_link_of(&links, l.uid);
+	return back.mailbox == b->mailbox && back.uid == uid;
 }
 
 /* With All Mail, each record has its like at the other end of its link (all.c). */
 static void check_links(
     struct check *c, const struct box_check *b, const struct vx_page *page)
 {
-	struct vx_links links;
+	struct vx_side links;
 
-	if (vx_links_read(c->txn, b->account, b->mailbox, page->number, &links) !=
-	    VX_OK) {
+	if (vx_side_read(c->txn, b->account, b->mailbox, VX_KIND_LINKS, page->number,
+		&links) != VX_OK) {
 		vx_guard_say(c->g,
 		    "account %u mailbox %u: the links to All Mail from UID %u on are "
 		    "damaged",
@@ -155,7 +156,7 @@ static void check_links(
 	for (unsigned i = 0; i < page->count; i++) {
 		const uint32_t uid = page->records[i].uid;
 
-		c->lonely += !is_linked(c, b, &links.to[uid % VX_PAGE_UIDS], uid);
+		c->lonely += !is_linked(c, b, vx_link_of(&links, uid), uid);
 	}
 }
 

@@ -76,16 +76,23 @@ int vx_value_check(vx_slice value, char type, size_t min)
 		   : VX_ECORRUPT;
 }
 
-int vx_meta_next(struct vx_kv_txn *txn, const char *name, uint64_t *out)
+int vx_meta_get(struct vx_kv_txn *txn, const char *name, uint64_t *out)
 {
-	uint64_t n = 1;
 	vx_slice found;
 	int rc = vx_kv_get(txn, VX_TREE_META, vx_slice_str(name), &found);
 
-	if (rc == VX_OK) {
+	if (rc == VX_OK)
 		rc = vx_value_check(found, 'c', VX_VALUE_HEADER + 8);
-		n = rc == VX_OK ? vx_get_le64(found.ptr + VX_VALUE_HEADER) : 0;
-	}
+	if (rc == VX_OK)
+		*out = vx_get_le64(found.ptr + VX_VALUE_HEADER);
+	return rc;
+}
+
+int vx_meta_next(struct vx_kv_txn *txn, const char *name, uint64_t *out)
+{
+	uint64_t n = 1;
+	int rc = vx_meta_get(txn, name, &n);
+
 	if (rc == VX_OK || rc == VX_ENOENT)
 		rc = vx_meta_set(txn, name, n + 1);
 	if (rc == VX_OK)
@@ -242,6 +249,24 @@ int vx_head_write(
 	memcpy(v + HEAD_OCTETS, h->name, h->name_len);
 	vx_value_seal(v, len, VX_KIND_HEAD);
 	return vx_kv_put(txn, VX_TREE_STATE, vx_key_slice(&k), vx_slice_of(v, len));
+}
+
+uint32_t vx_mailbox_from(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox)
+{
+	struct vx_kv_cursor *c;
+	struct vx_key k = { .len = 0 };
+	vx_slice key, value;
+	uint32_t found = 0;
+
+	if (vx_kv_cursor_open(txn, VX_TREE_STATE, &c) != VX_OK)
+		return 0;
+	vx_key_add_u32(&k, account);
+	vx_key_add_u32(&k, mailbox);
+	if (vx_kv_seek(c, vx_key_slice(&k), &key, &value) == VX_OK && key.len >= 9 &&
+	    vx_get_be32(key.ptr) == account)
+		found = vx_get_be32(key.ptr + 4);
+	vx_kv_cursor_close(c);
+	return found;
 }
 
 /* --- names ------------------------------------------------------------------------ */

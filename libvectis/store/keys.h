@@ -52,9 +52,13 @@ bool vx_key_is(vx_slice key, const struct vx_key *prefix, size_t rest);
 void vx_value_seal(char *value, size_t len, char type);
 int vx_value_check(vx_slice value, char type, size_t min);
 
-/* A counter in the meta tree: its value, which is then one more.  Starts at 1. */
+/*
+ * A number in the meta tree (VX_ENOENT: it was never set), and a counter there: its value,
+ * which is then one more.  It starts at 1.
+ */
+int vx_meta_get(struct vx_kv_txn *txn, const char *name, uint64_t *out);
+int vx_meta_set(struct vx_kv_txn *txn, const char *name, uint64_t value);
 int vx_meta_next(struct vx_kv_txn *txn, const char *name, uint64_t *out);
-int vx_meta_set(struct vx_kv_txn *txn, const char *name, uint64_t next);
 
 /* The account's record. */
 struct vx_account_record {
@@ -86,6 +90,9 @@ int vx_head_read(
     struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, struct vx_head *out);
 int vx_head_write(
     struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, const struct vx_head *h);
+
+/* The first of the account's mailboxes from mailbox on that has any key; 0: none. */
+uint32_t vx_mailbox_from(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox);
 
 /* A name: of a mailbox, or only subscribed to (mailbox 0). */
 struct vx_name {

@@ -22,6 +22,7 @@ libvx_store_la_SOURCES = \
 	%D%/repair_boxes.c \
 	%D%/salvage.c \
 	%D%/saved.c \
+	%D%/side.c \
 	%D%/search_ask.c \
 	%D%/search_build.c \
 	%D%/search_doc.c \

@@ -211,7 +211,7 @@ static int delete_mailbox(struct vx_mailbox_op *op, struct vx_kv_txn *txn, vx_sl
 
 /* --- the one that has all messages (all.c) ------------------------------------------- */
 
-int vx_all_make(struct vx_kv_txn *txn, uint32_t account, uint32_t *mailbox)
+int vx_all_make(struct vx_kv_txn *txn, uint32_t account, uint32_t fill)
 {
 	struct vx_mailbox_op made = { 0 };
 	struct vx_account_record a;
@@ -232,8 +232,8 @@ int vx_all_make(struct vx_kv_txn *txn, uint32_t account, uint32_t *mailbox)
 		rc = vx_account_read(txn, account, &a);
 	if (rc != VX_OK)
 		return rc;
-	*mailbox = a.all = made.mailbox;
-	a.fill = 1;
+	a.all = made.mailbox;
+	a.fill = fill;
 	vx_kv_note_change(txn, account, 0, 0);
 	return vx_account_write(txn, account, &a);
 }
@@ -477,6 +477,7 @@ int vx_account_create(
 	const struct vx_account_record a = { .limit_octets = quota->limit_octets,
 		.limit_messages = quota->limit_messages,
 		.next_mailbox = 1 };
+	uint64_t all = 0;
 	int rc = vx_account_write(txn, account, &a);
 
 	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]) && rc == VX_OK; i++) {
@@ -490,7 +491,11 @@ int vx_account_create(
 		if (rc == VX_OK)
 			rc = vx_name_write(txn, account, name, &n);
 	}
-	return rc;
+	if (rc == VX_OK)
+		rc = vx_meta_get(txn, VX_ALL_META, &all);
+	if (rc == VX_ENOENT)
+		rc = VX_OK;
+	return rc == VX_OK && all != 0 ? vx_all_make(txn, account, 0) : rc;
 }
 
 int vx_account_set_quota(

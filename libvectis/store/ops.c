@@ -244,10 +244,6 @@ static bool add_uid(struct vx_arena *arena, struct vx_uid_range **ranges, size_t
 {
 	struct vx_uid_range *grown;
 
-	if (*count > 0 && (*ranges)[*count - 1].last == uid - 1) {
-		(*ranges)[*count - 1].last = uid;
-		return true;
-	}
 	if (*count == *cap) {
 		const size_t more = *cap == 0 ? 16 : *cap * 2;
 
@@ -260,7 +256,7 @@ static bool add_uid(struct vx_arena *arena, struct vx_uid_range **ranges, size_t
 		*ranges = grown;
 		*cap = more;
 	}
-	(*ranges)[(*count)++] = (struct vx_uid_range){ uid, uid };
+	vx_ranges_add(*ranges, count, uid);
 	return true;
 }
 
@@ -384,14 +380,8 @@ static int add_vanished(struct vx_box *b, const struct taken *t)
 
 	if (ranges == NULL)
 		return VX_ENOMEM;
-	for (size_t i = 0; i < t->count; i++) {
-		const uint32_t uid = t->records[i].uid;
-
-		if (n > 0 && ranges[n - 1].last == uid - 1)
-			ranges[n - 1].last = uid;
-		else
-			ranges[n++] = (struct vx_uid_range){ uid, uid };
-	}
+	for (size_t i = 0; i < t->count; i++)
+		vx_ranges_add(ranges, &n, t->records[i].uid);
 	rc = vx_box_add_vanished(b, ranges, n);
 	vx_free(ranges);
 	return rc;
@@ -492,50 +482,6 @@ static int replace(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_bo
 
 /* --- copy, move --------------------------------------------------------------------- */
 
-/* How the keyword bits of one mailbox are called in another. */
-struct keyword_map {
-	uint64_t to[VX_KEYWORDS_MAX];
-	uint64_t used; /* bits that occur */
-};
-
-static int map_keywords(struct vx_box *from, struct vx_box *to, struct keyword_map *map)
-{
-	char copy[VX_KEYWORDS_MAX][VX_KEYWORD_OCTETS_MAX];
-	vx_slice names[VX_KEYWORDS_MAX], value;
-	size_t count = 0;
-	struct vx_key k;
-	int rc;
-
-	vx_key_state(&k, from->account, from->mailbox, VX_KIND_KEYWORDS);
-	rc = vx_kv_get(from->txn, VX_TREE_STATE, vx_key_slice(&k), &value);
-	if (rc == VX_OK)
-		rc = vx_keywords_parse(value, names, &count);
-	for (size_t i = 0; i < count && rc == VX_OK; i++) {
-		memcpy(
-		    copy[i], names[i].ptr, vx_slice_head(names[i], sizeof(copy[i])).len);
-		names[i].ptr = copy[i];
-	}
-	for (size_t i = 0; i < count && rc == VX_OK; i++) {
-		const struct vx_keyword_list one = { &names[i], 1 };
-
-		if ((map->used >> (VX_KEYWORD_FIRST + i) & 1) != 0)
-			rc = vx_box_keywords(to, &one, true, &map->to[i]);
-		if (rc == VX_ELIMIT) /* the copy goes on without that keyword */
-			rc = VX_OK;
-	}
-	return rc == VX_ENOENT ? VX_OK : rc;
-}
-
-static uint64_t mapped(const struct keyword_map *map, uint64_t flags)
-{
-	uint64_t out = flags & VX_FLAG_SYSTEM;
-
-	for (unsigned i = 0; i < VX_KEYWORDS_MAX; i++)
-		if ((flags >> (VX_KEYWORD_FIRST + i) & 1) != 0)
-			out |= map->to[i];
-	return out;
-}
-
 /* One UID after the other into the outputs of COPYUID. */
 static int note_pair(struct vx_copy_op *op, size_t caps[2], uint32_t from, uint32_t to)
 {
@@ -548,7 +494,7 @@ static int note_pair(struct vx_copy_op *op, size_t caps[2], uint32_t from, uint3
 }
 
 static int append_all(struct vx_copy_op *op, struct vx_box *to, const struct taken *t,
-    struct keyword_map *map)
+    const struct vx_keyword_map *map)
 {
 	const uint32_t now = (uint32_t)vx_clock_s();
 	size_t caps[2] = { 0, 0 };
@@ -558,7 +504,7 @@ static int append_all(struct vx_copy_op *op, struct vx_box *to, const struct tak
 		struct vx_record r = t->records[i];
 		const uint32_t uid = r.uid;
 
-		r.flags = mapped(map, r.flags & op->may);
+		r.flags = vx_keywords_mapped(map, r.flags & op->may);
 		r.saved_date = now;
 		rc = vx_box_append(to, &r);
 		if (rc == VX_OK)
@@ -611,7 +557,8 @@ static int remove_moved(struct vx_copy_op *op, struct vx_box *from, struct taken
 static int copy(
     struct vx_copy_op *op, struct vx_box *from, struct vx_box *to, struct taken *t)
 {
-	struct keyword_map map = { 0 };
+	struct vx_keyword_map map = { 0 };
+	uint64_t used = 0;
 	uint32_t at = op->from_uid;
 	int rc = vx_box_visit(from, &t->v, &at);
 
@@ -628,8 +575,8 @@ static int copy(
 		return rc;
 	op->modseq = to->modseq;
 	for (size_t i = 0; i < t->count; i++)
-		map.used |= t->records[i].flags & op->may;
-	rc = map_keywords(from, to, &map);
+		used |= t->records[i].flags & op->may;
+	rc = vx_box_map_keywords(from, to, used, &map);
 	/* MOVE into the mailbox itself gives new UIDs: the old ones are removed below. */
 	if (rc == VX_OK && op->move) {
 		t->v.ranges = op->uids;

@@ -344,25 +344,6 @@ static int restore_kind(struct repair *r, vx_slice key, vx_slice value)
 	return vx_repair_put(r, VX_TREE_STATE, key, value);
 }
 
-/* The next key of the account's mailboxes after mailbox; 0: none. */
-static uint32_t next_mailbox(struct repair *r, uint32_t account, uint32_t mailbox)
-{
-	struct vx_kv_cursor *c;
-	struct vx_key k = { .len = 0 };
-	vx_slice key, value;
-	uint32_t found = 0;
-
-	if (mailbox == UINT32_MAX || vx_kv_cursor_open(r->in, VX_TREE_STATE, &c) != VX_OK)
-		return 0;
-	vx_key_add_u32(&k, account);
-	vx_key_add_u32(&k, mailbox + 1);
-	if (vx_kv_seek(c, vx_key_slice(&k), &key, &value) == VX_OK && key.len >= 9 &&
-	    vx_get_be32(key.ptr) == account)
-		found = vx_get_be32(key.ptr + 4);
-	vx_kv_cursor_close(c);
-	return found;
-}
-
 static bool is_all(struct repair *r, uint32_t account, uint32_t mailbox)
 {
 	struct vx_head h;
@@ -389,10 +370,10 @@ static int repair_account(struct repair *r, uint32_t account)
 	rc = vx_account_write(r->out, account, &a);
 	/* Without an INBOX nothing could be delivered. */
 	if (rc == VX_OK && a.next_mailbox != 0 &&
-	    next_mailbox(r, account, INBOX_ID - 1) != INBOX_ID)
+	    vx_mailbox_from(r->in, account, INBOX_ID) != INBOX_ID)
 		rc = repair_mailbox(r, &a, account, last = INBOX_ID);
-	for (uint32_t m = next_mailbox(r, account, 0); m != 0 && rc == VX_OK;
-	     m = next_mailbox(r, account, m)) {
+	for (uint32_t m = vx_mailbox_from(r->in, account, 1); m != 0 && rc == VX_OK;
+	     m = m == UINT32_MAX ? 0 : vx_mailbox_from(r->in, account, m + 1)) {
 		last = m;
 		if (!is_all(r, account, m))
 			rc = repair_mailbox(r, &a, account, m);

@@ -153,6 +153,7 @@ static void *upkeep(void *arg)
 {
 	struct vx_store *s = arg;
 	struct vx_old_reader old = { 0 };
+	bool settled = s->o.all == VX_STORE_ALL_LEAVE;
 
 	(void)lay_ballast(s);
 	for (unsigned n = 1; rest(s, TICK_S * 1000); n++) {
@@ -163,9 +164,8 @@ static void *upkeep(void *arg)
 			vx_volumes_retire(s);
 		}
 		(void)vx_state_reap(s, vx_upkeep_goes_on); /* mostly only a look */
-		if (s->o.all != VX_STORE_ALL_LEAVE &&
-		    (n == 1 || n % ALL_EVERY_S == 0))
-			(void)vx_all_upkeep(s, vx_upkeep_goes_on);
+		if (!settled && (n == 1 || n % ALL_EVERY_S == 0))
+			settled = vx_all_upkeep(s, vx_upkeep_goes_on) == VX_OK;
 		if (n % COLLECT_EVERY_S == 0)
 			(void)vx_volumes_collect(s, breathe);
 	}

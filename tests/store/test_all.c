@@ -4,6 +4,7 @@
  */
 #include "fixture.h"
 
+#include "store/account.h"
 #include "store/all.h"
 #include "store/box.h"
 #include "vectis/acl.h"
@@ -408,6 +409,54 @@ START_TEST(it_is_nobodys_to_change)
 }
 END_TEST
 
+static void deliver_to(struct fixture *f, uint32_t account)
+{
+	struct vx_delivery_target t = { .account = account };
+	struct vx_blob_writer *w;
+	struct vx_deliver_op op;
+
+	vxt_assert_ok(vx_blob_writer_new(f->store, &w));
+	vxt_assert_ok(vx_blob_writer_add(w, VX_S("Subject: x\r\n\r\n")));
+	vx_deliver_op_init(&op, w);
+	op.targets = &t;
+	op.target_count = 1;
+	vxt_assert_ok(vx_store_run(f->store, &op.op));
+	vx_blob_writer_free(w);
+}
+
+static int apply_removal(struct vx_store_op *op, struct vx_kv_txn *txn)
+{
+	(void)op;
+	return vx_account_remove(txn, 2);
+}
+
+/* An account has it from the beginning, and takes it along when it is removed. */
+START_TEST(an_account_comes_and_goes_with_it)
+{
+	struct vx_store_op removal = { .apply = apply_removal };
+	struct vx_store_stat st;
+	struct fixture f;
+
+	fixture_open(&f);
+	upkeep(&f, VX_STORE_ALL_MAKE);
+	fixture_account(&f, 2, NULL);
+	ck_assert_uint_ne(all_of(&f, 2), 0);
+	for (unsigned i = 0; i < 200; i++)
+		deliver_to(&f, 2);
+	ck_assert_uint_eq(fixture_problems(&f), 0);
+	vxt_assert_ok(vx_store_run(f.store, &removal));
+	vxt_assert_ok(vx_state_reap(f.store, fixture_go_on));
+	vxt_assert_ok(vx_store_stat(f.store, &st));
+	ck_assert_uint_eq(st.accounts, 1);
+	ck_assert_uint_eq(st.dead_queue, 200);
+	ck_assert_uint_eq(fixture_problems(&f), 0);
+	upkeep(&f, VX_STORE_ALL_DROP);
+	fixture_account(&f, 3, NULL);
+	ck_assert_uint_eq(all_of(&f, 3), 0);
+	fixture_close(&f);
+}
+END_TEST
+
 static void quiet(void *ctx, const char *text)
 {
 	(void)ctx;
@@ -440,4 +489,4 @@ START_TEST(repair_leaves_it_to_be_made_anew)
 END_TEST
 
 VXT_SUITE(test_all, "all", it_has_what_the_others_have, it_is_used_while_it_is_filled,
-    it_is_nobodys_to_change, repair_leaves_it_to_be_made_anew)
+    it_is_nobodys_to_change, an_account_comes_and_goes_with_it, repair_leaves_it_to_be_made_anew)
