@@ -1,9 +1,8 @@
 /*
  * metadata.h - annotations of mailboxes and of the server (RFC 5464).
  *
- * An entry belongs to a mailbox (mailbox 0 of an account: to the account, mailbox 0 of
- * account 0: to the server) and to a user: the account that alone sees its /private/
- * entries, or 0 for the /shared/ ones.  Names compare without case and are kept in
+ * An entry belongs to a mailbox (account and mailbox 0: to the server) and to a user: the
+ * account that alone sees its /private/ entries, or 0 for the /shared/ ones.  Names compare without case and are kept in
  * lower case; values are octets.
  */
 #ifndef VECTIS_METADATA_H
@@ -16,6 +15,11 @@ VX_BEGIN_DECLS
 #define VX_METADATA_NAME_MAX 200                 /* octets */
 #define VX_METADATA_VALUE_MAX ((size_t)64 << 10) /* octets */
 #define VX_METADATA_ENTRIES_MAX 100              /* of one mailbox and user */
+/*
+ * Octets of names and values of all mailboxes of an account, whoever set them, and of its
+ * private ones of the server.
+ */
+#define VX_METADATA_ACCOUNT_MAX ((size_t)16 << 20)
 
 struct vx_metadata_entry {
 	vx_slice name;
@@ -34,7 +38,8 @@ VX_API int vx_metadata_next(struct vx_view *v, uint32_t account, uint32_t mailbo
 
 /*
  * All entries or none; user is that of /private/ ones.  VX_ENOENT: no such mailbox;
- * VX_EINVAL: a name, or a value that is too large; VX_ELIMIT: too many entries.
+ * VX_EINVAL: a name, or a value that is too large; VX_ELIMIT: too many entries; VX_EQUOTA:
+ * too many octets.
  */
 struct vx_metadata_op {
 	struct vx_store_op op;

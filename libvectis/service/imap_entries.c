@@ -104,6 +104,15 @@ int imap_entries_read(struct imap_session *s, struct vx_view *v, uint32_t mailbo
 	return take(out, &all);
 }
 
+/* Is there one of the same name after it?  That is written last. */
+static bool is_overwritten(const struct vx_metadata_op *op, size_t at)
+{
+	for (size_t i = at + 1; i < op->count; i++)
+		if (vx_slice_eq_nocase(op->entries[i].name, op->entries[at].name))
+			return true;
+	return false;
+}
+
 /* All of e but the entries that op names, then those. */
 void imap_entries_own(struct imap_entries *e, const struct vx_metadata_op *op)
 {
@@ -121,7 +130,7 @@ void imap_entries_own(struct imap_entries *e, const struct vx_metadata_op *op)
 			vx_buf_add(&all, vx_slice_of(at, 1 + name.len + HASH));
 	}
 	for (size_t i = 0; i < op->count; i++)
-		if (op->entries[i].value.ptr != NULL)
+		if (op->entries[i].value.ptr != NULL && !is_overwritten(op, i))
 			add(&all, op->entries[i].name, op->entries[i].value);
 	if (op->set_use)
 		add_use(&all, op->special_use);

@@ -296,6 +296,8 @@ static int set_done(struct imap_session *s, struct imap_task *t, struct vx_buf *
 		imap_notify_own_entries(s, &t->u.metadata);
 	if (t->result == VX_ELIMIT)
 		return imap_no(s, out, "[METADATA TOOMANY] there are too many entries");
+	if (t->result == VX_EQUOTA)
+		return imap_no(s, out, "[OVERQUOTA] there are too many annotations");
 	return imap_done(s, t->result, "done");
 }
 

@@ -385,6 +385,8 @@ int vx_acl_forget_grantee(struct vx_kv_txn *txn, uint32_t grantee)
 
 	while ((rc = shared_after(txn, grantee, &at, &at)) == VX_OK) {
 		rc = entry_write(txn, at.owner, at.mailbox, &none);
+		if (rc == VX_OK)
+			rc = vx_metadata_forget_user(txn, at.owner, at.mailbox, grantee);
 		if (rc != VX_OK)
 			break;
 	}

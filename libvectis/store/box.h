@@ -200,6 +200,18 @@ int vx_block_parse(vx_slice value, uint32_t number, struct vx_block *out);
 /* names[i] of bit VX_KEYWORD_FIRST + i; *count of them. */
 int vx_keywords_parse(vx_slice value, vx_slice names[VX_KEYWORDS_MAX], size_t *count);
 
+/*
+ * metadata.c: what the annotations of a mailbox, or a user's of the server, weigh in
+ * VX_METADATA_ACCOUNT_MAX, added to *sum; and they go, from what the account has, too: all
+ * of a mailbox, or (of the server: account and mailbox 0) those of one user.
+ */
+int vx_metadata_sum(
+    struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, uint64_t *sum);
+int vx_metadata_sum_server(struct vx_kv_txn *txn, uint32_t user, uint64_t *sum);
+int vx_metadata_forget(struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox);
+int vx_metadata_forget_user(
+    struct vx_kv_txn *txn, uint32_t account, uint32_t mailbox, uint32_t user);
+
 /* acl.c: a new mailbox has its parent's list; one that goes leaves its grantees. */
 int vx_acl_inherit(
     struct vx_kv_txn *txn, uint32_t owner, uint32_t parent, uint32_t mailbox);

@@ -26,6 +26,7 @@ struct check {
 	struct body *bodies; /* own: of every good descriptor, ascending */
 	size_t body_count, body_cap;
 	uint64_t account_octets, account_messages, account_modseq;
+	uint64_t metadata;
 	uint64_t all_messages, lonely; /* in All Mail; of it or others, without their like */
 	uint32_t account, all; /* whose sums these are; its All Mail */
 	bool full;        /* no memory for more: said once */
@@ -311,6 +312,7 @@ static void check_mailbox(struct check *c, uint32_t account, uint32_t mailbox)
 	check_blocks(c, b);
 	check_keywords(c, b);
 	check_vanished(c, b);
+	(void)vx_metadata_sum(c->txn, account, mailbox, &c->metadata);
 	if (vx_head_read(c->txn, account, mailbox, &h) != VX_OK) {
 		c->account_octets += b->size;
 		c->account_messages += b->messages;
@@ -406,6 +408,12 @@ static void close_account(struct check *c)
 	else if (a.modseq < c->account_modseq)
 		vx_guard_say(c->g,
 		    "account %u: a mailbox has a MODSEQ above the account's", c->account);
+	else if (a.metadata != c->metadata)
+		vx_guard_say(c->g,
+		    "account %u: its record counts %llu octets of annotations, there are "
+		    "%llu",
+		    c->account, (unsigned long long)a.metadata,
+		    (unsigned long long)c->metadata);
 	else if (c->all != 0 &&
 		 (c->lonely != 0 || c->all_messages != c->account_messages))
 		vx_guard_say(c->g,
@@ -414,7 +422,7 @@ static void close_account(struct check *c)
 		    c->account, (unsigned long long)c->all_messages,
 		    (unsigned long long)c->account_messages, (unsigned long long)c->lonely);
 	c->account_octets = c->account_messages = c->account_modseq = 0;
-	c->all_messages = c->lonely = 0;
+	c->all_messages = c->lonely = c->metadata = 0;
 	c->all = 0;
 }
 
@@ -424,6 +432,7 @@ static void open_account(struct check *c, uint32_t account)
 	struct vx_account_record a;
 
 	c->account = account;
+	(void)vx_metadata_sum_server(c->txn, account, &c->metadata);
 	if (vx_account_read(c->txn, account, &a) == VX_OK && a.fill == 0)
 		c->all = a.all;
 }

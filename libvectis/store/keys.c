@@ -113,8 +113,8 @@ int vx_meta_set(struct vx_kv_txn *txn, const char *name, uint64_t next)
 /* --- account ---------------------------------------------------------------------- */
 
 enum {
-	ACCOUNT_OCTETS = 64,
-	ACCOUNT_OCTETS_ONCE = 56, /* without all and fill */
+	ACCOUNT_OCTETS = 72,
+	ACCOUNT_OCTETS_ONCE = 56, /* without all, fill and metadata */
 	ACCOUNT_TOLD = 2 /* in the header: one of its own octets */
 };
 
@@ -163,6 +163,7 @@ int vx_account_read(
 	if (v.len >= ACCOUNT_OCTETS) {
 		out->all = vx_get_le32(v.ptr + 56);
 		out->fill = vx_get_le32(v.ptr + 60);
+		out->metadata = vx_get_le64(v.ptr + 64);
 	}
 	return VX_OK;
 }
@@ -186,6 +187,7 @@ int vx_account_write(
 	vx_put_le64(v + 48, r->modseq);
 	vx_put_le32(v + 56, r->all);
 	vx_put_le32(v + 60, r->fill);
+	vx_put_le64(v + 64, r->metadata);
 	vx_value_seal(v, sizeof(v), VX_KIND_ACCOUNT);
 	return vx_kv_put(txn, VX_TREE_STATE, vx_key_slice(&k), vx_slice_of(v, sizeof(v)));
 }

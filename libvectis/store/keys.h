@@ -69,6 +69,7 @@ struct vx_account_record {
 	uint64_t modseq;
 	uint32_t all;  /* the mailbox that has all messages (all.c); 0: none */
 	uint32_t fill; /* the mailbox where it is still to be filled from; 0: it is full */
+	uint64_t metadata; /* octets of annotations of its mailboxes, and its own ones */
 	uint8_t told; /* quota notice: 0, 80 or 95; falls with what is used */
 };
 /* What a notice would be about: 0, 80 or 95 percent (MB-18). */

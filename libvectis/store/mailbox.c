@@ -536,6 +536,8 @@ int vx_account_remove(struct vx_kv_txn *txn, uint32_t account)
 	vx_arena_done(&arena);
 	if (rc == VX_OK)
 		rc = vx_acl_forget_grantee(txn, account);
+	if (rc == VX_OK)
+		rc = vx_metadata_forget_user(txn, 0, 0, account);
 	vx_kv_note_change(txn, account, 0, 0);
 	return rc;
 }

@@ -145,7 +145,9 @@ static int sweep_mailbox(struct sweep_op *op, struct vx_box *b)
 	}
 	vx_key_state(&prefix, b->account, b->mailbox, VX_KIND_HEAD);
 	prefix.len = 8;
-	rc = delete_range(b->txn, &prefix);
+	rc = vx_metadata_forget(b->txn, b->account, b->mailbox);
+	if (rc == VX_OK)
+		rc = delete_range(b->txn, &prefix);
 	if (rc == VX_OK)
 		rc = vx_kv_delete(b->txn, VX_TREE_STATE, vx_key_slice(&op->mark));
 	return rc == VX_OK ? forget_account(b) : rc;

@@ -356,6 +356,7 @@ static int repair_account(struct repair *r, uint32_t account)
 {
 	struct vx_account_record a;
 	struct vx_key prefix;
+	uint64_t metadata = 0;
 	uint32_t last = 0;
 	int rc = vx_account_read(r->in, account, &a);
 
@@ -367,6 +368,8 @@ static int repair_account(struct repair *r, uint32_t account)
 	}
 	a.used_octets = a.used_messages = 0;
 	a.all = a.fill = 0; /* it is made anew from the others */
+	a.metadata = 0;
+	(void)vx_metadata_sum_server(r->out, account, &metadata);
 	rc = vx_account_write(r->out, account, &a);
 	/* Without an INBOX nothing could be delivered. */
 	if (rc == VX_OK && a.next_mailbox != 0 &&
@@ -377,7 +380,10 @@ static int repair_account(struct repair *r, uint32_t account)
 		last = m;
 		if (!is_all(r, account, m))
 			rc = repair_mailbox(r, &a, account, m);
+		if (rc == VX_OK)
+			rc = vx_metadata_sum(r->out, account, m, &metadata);
 	}
+	a.metadata = metadata;
 	if (a.next_mailbox != 0 && a.next_mailbox <= last)
 		a.next_mailbox = last + 1;
 	if (rc == VX_OK)
@@ -400,6 +406,10 @@ int vx_repair_accounts(struct repair *r)
 	/* Shared to everybody: the grantee is account 0. */
 	vx_key_state(&k, 0, 0, VX_KIND_SHARED);
 	rc = vx_repair_each(r, VX_TREE_STATE, &k, restore_kind);
+	/* and the annotations of the server */
+	vx_key_state(&k, 0, 0, VX_KIND_METADATA);
+	if (rc == VX_OK)
+		rc = vx_repair_each(r, VX_TREE_STATE, &k, restore_kind);
 	if (rc == VX_OK)
 		rc = vx_kv_cursor_open(r->in, VX_TREE_STATE, &c);
 	if (rc != VX_OK)

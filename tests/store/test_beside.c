@@ -269,11 +269,11 @@ START_TEST(annotations_are_kept_by_user)
 	vxt_assert_ok(annotate_one(&f, f.inbox, 0, "/shared/Comment", "ours"));
 	vxt_assert_ok(annotate_one(&f, f.inbox, 1, "/private/comment", "mine"));
 	vxt_assert_ok(annotate_one(&f, f.inbox, 2, "/private/comment", "hers"));
-	vxt_assert_ok(annotate_one(&f, 0, 1, "/private/vendor/x/y", ""));
+	vxt_assert_ok(annotate_one(&f, f.archive, 1, "/private/vendor/x/y", ""));
 	check_metadata(&f, f.inbox, 0, "/shared/comment=ours;");
 	check_metadata(&f, f.inbox, 1, "/private/comment=mine;");
 	check_metadata(&f, f.inbox, 2, "/private/comment=hers;");
-	check_metadata(&f, 0, 1, "/private/vendor/x/y=;");
+	check_metadata(&f, f.archive, 1, "/private/vendor/x/y=;");
 	vxt_assert_ok(vx_view_begin(f.store, &v));
 	vxt_assert_ok(vx_metadata_get(v, 1, f.inbox, 0, VX_S("/SHARED/comment"), &value));
 	vxt_assert_str(value, "ours");
@@ -285,6 +285,7 @@ START_TEST(annotations_are_kept_by_user)
 	vxt_assert_ok(annotate_one(&f, f.inbox, 1, "/private/comment", NULL));
 	check_metadata(&f, f.inbox, 1, "");
 	ck_assert_int_eq(annotate_one(&f, 99, 1, "/private/comment", "x"), VX_ENOENT);
+	ck_assert_int_eq(annotate_one(&f, 0, 1, "/private/comment", "x"), VX_ENOENT);
 	fixture_close(&f);
 }
 END_TEST
@@ -300,7 +301,7 @@ START_TEST(annotations_raise_the_modseq)
 	vxt_assert_ok(annotate_one(&f, f.inbox, 0, "/shared/comment", "ours"));
 	ck_assert_uint_gt(fixture_status(&f, f.inbox).highestmodseq, before);
 	before = fixture_status(&f, f.inbox).highestmodseq;
-	vxt_assert_ok(annotate_one(&f, 0, 1, "/private/comment", "mine"));
+	vxt_assert_ok(annotate_one(&f, f.archive, 1, "/private/comment", "mine"));
 	ck_assert_uint_eq(fixture_status(&f, f.inbox).highestmodseq, before);
 	fixture_close(&f);
 }
@@ -328,6 +329,132 @@ START_TEST(annotations_are_all_or_none)
 	    annotate(&f, f.inbox, 2, many, VX_METADATA_ENTRIES_MAX + 1), VX_ELIMIT);
 	check_metadata(&f, f.inbox, 2, "");
 	vxt_assert_ok(annotate(&f, f.inbox, 2, many, VX_METADATA_ENTRIES_MAX));
+	fixture_close(&f);
+}
+END_TEST
+
+static uint64_t annotation_octets(struct fixture *f)
+{
+	struct vx_account_record a;
+	struct vx_view *v;
+
+	vxt_assert_ok(vx_view_begin(f->store, &v));
+	vxt_assert_ok(vx_account_read(v->txn, 1, &a));
+	vx_view_end(v);
+	return a.metadata;
+}
+
+/* Of all mailboxes together, whoever sets them; a mailbox that goes gives its share back. */
+START_TEST(annotations_have_a_limit)
+{
+	static char octets[VX_METADATA_VALUE_MAX];
+	struct vx_metadata_entry e = { .value = vx_slice_of(octets, sizeof(octets)) };
+	char name[40];
+	struct fixture f;
+	uint64_t before;
+	int rc = VX_OK;
+
+	fixture_open(&f);
+	memset(octets, 'x', sizeof(octets));
+	for (unsigned i = 0; i < 400 && rc == VX_OK; i++) {
+		(void)snprintf(name, sizeof(name), "/private/n%u", i % 90);
+		e.name = vx_slice_str(name);
+		before = annotation_octets(&f);
+		rc = annotate(&f, i < 90 ? f.inbox : f.archive + i / 90, i % 3 ? 1 : 7, &e, 1);
+		if (rc == VX_OK)
+			ck_assert_uint_eq(annotation_octets(&f) - before,
+			    e.name.len + e.value.len);
+	}
+	ck_assert_int_eq(rc, VX_EQUOTA);
+	ck_assert_uint_eq(annotation_octets(&f), before);
+	ck_assert_uint_gt(before + sizeof(octets) + 40, VX_METADATA_ACCOUNT_MAX);
+	ck_assert_uint_le(before, VX_METADATA_ACCOUNT_MAX);
+	/* the same entry again weighs what it weighs, less is always possible */
+	e.name = VX_S("/private/n1");
+	vxt_assert_ok(annotate(&f, f.inbox, 1, &e, 1));
+	ck_assert_uint_eq(annotation_octets(&f), before);
+	e.value.len = 1;
+	vxt_assert_ok(annotate(&f, f.inbox, 1, &e, 1));
+	e.value = vx_slice_of(NULL, 0);
+	vxt_assert_ok(annotate(&f, f.inbox, 1, &e, 1));
+	ck_assert_uint_eq(
+	    annotation_octets(&f), before - e.name.len - VX_METADATA_VALUE_MAX);
+	before = annotation_octets(&f);
+	ck_assert_int_eq(fixture_verb(&f, VX_MAILBOX_DELETE, "Drafts", NULL), VX_OK);
+	vxt_assert_ok(vx_state_reap(f.store, fixture_go_on));
+	ck_assert_uint_lt(annotation_octets(&f), before);
+	fixture_close(&f);
+}
+END_TEST
+
+static int annotate_server(struct fixture *f, uint32_t user, const char *name)
+{
+	const struct vx_metadata_entry e = { .name = vx_slice_str(name),
+		.value = VX_S("kept") };
+	struct vx_metadata_op op;
+
+	vx_metadata_op_init(&op);
+	op.user = user;
+	op.entries = &e;
+	op.count = 1;
+	return vx_store_run(f->store, &op.op);
+}
+
+static bool has_annotation(
+    struct fixture *f, uint32_t account, uint32_t mailbox, uint32_t user, const char *name)
+{
+	struct vx_view *v;
+	vx_slice value;
+	bool has;
+
+	vxt_assert_ok(vx_view_begin(f->store, &v));
+	has = vx_metadata_get(v, account, mailbox, user, vx_slice_str(name), &value) == VX_OK;
+	vx_view_end(v);
+	return has;
+}
+
+static void quiet(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
+START_TEST(annotations_outlive_a_repair)
+{
+	struct vx_error err;
+	struct fixture f;
+
+	fixture_open(&f);
+	vxt_assert_ok(annotate_server(&f, 0, "/shared/admin"));
+	vxt_assert_ok(annotate_server(&f, 1, "/private/mine"));
+	vxt_assert_ok(annotate_one(&f, f.inbox, 1, "/private/comment", "x"));
+	vx_store_close(f.store);
+	vxt_assert_ok(vx_store_repair(f.dir, quiet, NULL, &err));
+	fixture_reopen(&f);
+	ck_assert(has_annotation(&f, 0, 0, 0, "/shared/admin"));
+	ck_assert(has_annotation(&f, 0, 0, 1, "/private/mine"));
+	ck_assert(has_annotation(&f, 1, f.inbox, 1, "/private/comment"));
+	fixture_close(&f);
+}
+END_TEST
+
+/* Private ones of a removed account are nobody's any more. */
+START_TEST(annotations_go_with_their_account)
+{
+	struct remove_op removal = { .op = { .apply = apply_remove }, .account = 2 };
+	struct fixture f;
+
+	fixture_open(&f);
+	fixture_account(&f, 2, NULL);
+	vxt_assert_ok(grant(&f, f.inbox, 2, false, VX_ACL_REPLACE, "lr"));
+	vxt_assert_ok(annotate_server(&f, 2, "/private/mine"));
+	vxt_assert_ok(annotate_one(&f, f.inbox, 2, "/private/comment", "hers"));
+	vxt_assert_ok(annotate_one(&f, f.inbox, 0, "/shared/comment", "ours"));
+	vxt_assert_ok(vx_store_run(f.store, &removal.op));
+	vxt_assert_ok(vx_state_reap(f.store, fixture_go_on));
+	ck_assert(!has_annotation(&f, 0, 0, 2, "/private/mine"));
+	ck_assert(!has_annotation(&f, 1, f.inbox, 2, "/private/comment"));
+	ck_assert(has_annotation(&f, 1, f.inbox, 0, "/shared/comment"));
 	fixture_close(&f);
 }
 END_TEST
@@ -452,5 +579,7 @@ END_TEST
 VXT_SUITE(test_beside, "beside the messages", rights_are_letters,
     rights_are_granted_and_taken, what_is_shared_is_found,
     lists_are_inherited_and_forgotten, lists_have_a_limit, annotations_are_kept_by_user,
-    annotations_raise_the_modseq, annotations_are_all_or_none, annotations_have_names,
+    annotations_raise_the_modseq, annotations_are_all_or_none,
+    annotations_have_a_limit, annotations_outlive_a_repair,
+    annotations_go_with_their_account, annotations_have_names,
     messages_know_when_they_were_saved)
