@@ -102,7 +102,7 @@ static int step(struct imap_session *s, vx_slice *in, struct vx_buf *out)
 		return VX_DONE;
 	if (s->starting_tls)
 		return VX_TLS;
-	if (s->zip_next != NULL)
+	if (s->zip_next != NULL || s->zip_ends)
 		return VX_MORE;
 	if (s->busy == IMAP_IDLING)
 		return idle_step(s, in, out);
@@ -189,6 +189,39 @@ static void say(struct imap_session *s, struct vx_buf *out, const char *text)
 		(void)vx_zip_say(s->zip, vx_slice_str(text), out);
 }
 
+/* The zip's last answer was given: what the client still sends of its stream. */
+static int leave_zip(struct imap_session *s, vx_slice *in, struct vx_buf *out)
+{
+	const int rc = vx_zip_end_in(s->zip_last, in);
+
+	if (rc == VX_MORE)
+		return VX_MORE;
+	vx_zip_free(s->zip_last);
+	s->zip_last = NULL;
+	if (rc == VX_ESYNTAX) {
+		say(s, out, "* BYE the compressed data does not end here\r\n");
+		return VX_DONE;
+	}
+	return rc;
+}
+
+static int drive_zipped(struct imap_session *s, vx_slice *in, struct vx_buf *out)
+{
+	int rc = vx_zip_drive(s->zip, &s->base, talk, in, out);
+
+	if (rc == VX_DONE && vx_zip_broken(s->zip))
+		say(s, out, "* BYE the compressed data ends, or is damaged\r\n");
+	if (rc == VX_MORE && s->busy == IMAP_IDLING)
+		vx_zip_rest(s->zip);
+	if (rc == VX_MORE && s->zip_ends) {
+		s->zip_last = s->zip;
+		s->zip = NULL;
+		s->zip_ends = false;
+		rc = VX_OK;
+	}
+	return rc;
+}
+
 /*
  * With COMPRESS a zip stands between the loop and talk.  It begins right after the line
  * that says so (RFC 4978 3): what the client sent behind the command is taken as
@@ -197,21 +230,24 @@ static void say(struct imap_session *s, struct vx_buf *out, const char *text)
 static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 {
 	struct imap_session *s = (struct imap_session *)base;
-	int rc;
+	int rc = VX_OK;
 
 	s->turn_ms = s->base.host->loop->now_ms(s->base.host->loop);
-	if (s->zip == NULL) {
-		rc = talk(base, in, out);
-		if (rc != VX_MORE || s->zip_next == NULL)
-			return rc;
-		s->zip = s->zip_next;
-		s->zip_next = NULL;
+	while (rc == VX_OK) {
+		if (s->zip != NULL) {
+			rc = drive_zipped(s, in, out);
+			continue;
+		}
+		if (s->zip_last != NULL)
+			rc = leave_zip(s, in, out);
+		if (rc == VX_OK)
+			rc = talk(base, in, out);
+		if (rc == VX_MORE && s->zip_next != NULL) {
+			s->zip = s->zip_next;
+			s->zip_next = NULL;
+			rc = VX_OK;
+		}
 	}
-	rc = vx_zip_drive(s->zip, base, talk, in, out);
-	if (rc == VX_DONE && vx_zip_broken(s->zip))
-		say(s, out, "* BYE the compressed data ends, or is damaged\r\n");
-	if (rc == VX_MORE && s->busy == IMAP_IDLING)
-		vx_zip_rest(s->zip);
 	return rc;
 }
 
@@ -267,6 +303,7 @@ static void free_session(struct vx_session *base)
 	vx_sasl_done(&s->sasl);
 	vx_zip_free(s->zip);
 	vx_zip_free(s->zip_next);
+	vx_zip_free(s->zip_last);
 	vx_imap_frame_done(&s->frame);
 	vx_buf_done(&s->reply);
 	vx_arena_done(&s->arena);

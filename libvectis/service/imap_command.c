@@ -86,7 +86,7 @@ static const struct capability {
 	{ "SAVEDATE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "OBJECTID", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "REPLACE", LOGGED_IN, IMAP_ENABLE_NONE },
-	{ "UNAUTHENTICATE", LOGGED_IN | NOT_ZIPPED, IMAP_ENABLE_NONE },
+	{ "UNAUTHENTICATE", LOGGED_IN, IMAP_ENABLE_NONE },
 	{ "COMPRESS=DEFLATE", LOGGED_IN | NOT_ZIPPED, IMAP_ENABLE_NONE },
 };
 #define CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
@@ -200,18 +200,17 @@ static int cmd_compress(struct imap_session *s, struct vx_cursor *c, struct vx_b
 	return imap_ok(s, out, "DEFLATE active");
 }
 
-/*
- * RFC 8437: back to where it was before login; only TLS stays.  Under COMPRESS it is not
- * offered: where the layers end is not told apart from data there.
- */
+/* RFC 8437: back to where it was before login; only TLS stays. */
 static int cmd_unauthenticate(
     struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
 	struct vx_loop *loop = s->base.host->loop;
 
 	(void)c;
-	if (s->zip != NULL)
-		return imap_bad(s, out, "not while DEFLATE is active");
+	if (s->zip != NULL) {
+		vx_zip_end(s->zip);
+		s->zip_ends = true;
+	}
 	imap_view_close(s);
 	imap_notify_free(s->notify);
 	s->notify = NULL;

@@ -261,6 +261,8 @@ struct imap_session {
 	uint64_t opened_ms;
 	struct vx_zip *zip;      /* own: COMPRESS is active */
 	struct vx_zip *zip_next; /* own: it is from the end of this answer on */
+	struct vx_zip *zip_last; /* own: it is no more, but the client's stream goes on */
+	bool zip_ends;           /* with this answer */
 	struct vx_imap_frame frame;
 	struct vx_buf reply;   /* written, not yet given to the loop */
 	size_t reply_at;       /* so much of it was given */

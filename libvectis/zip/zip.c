@@ -26,6 +26,8 @@ struct vx_zip {
 	bool full;           /* the last inflation may have more without new input */
 	bool unflushed;      /* the compressor may hold something */
 	bool broken;
+	bool ended;  /* the peer ended its stream */
+	bool ending; /* with what is said by now, ours ends */
 };
 
 static voidpf zip_alloc(voidpf opaque, uInt count, uInt size)
@@ -132,6 +134,7 @@ static int inflate_some(struct vx_zip *z, vx_slice *in)
 	z->full = z->in.z.avail_out == 0;
 	if (rc == Z_MEM_ERROR)
 		return VX_ENOMEM;
+	z->ended = rc == Z_STREAM_END;
 	/* Z_BUF_ERROR: there was nothing to do */
 	z->broken = rc != Z_OK && rc != Z_BUF_ERROR;
 	return VX_OK;
@@ -139,9 +142,10 @@ static int inflate_some(struct vx_zip *z, vx_slice *in)
 
 static int deflate_text(struct vx_zip *z, vx_slice text, bool flush, struct vx_buf *out)
 {
-	const int how = flush ? Z_SYNC_FLUSH : Z_NO_FLUSH;
+	const bool last = flush && z->ending;
+	const int how = last ? Z_FINISH : flush ? Z_SYNC_FLUSH : Z_NO_FLUSH;
 
-	if (text.len == 0 && !(flush && z->unflushed))
+	if (text.len == 0 && !last && !(flush && z->unflushed))
 		return VX_OK;
 	if (open_out(z) != VX_OK)
 		return VX_ENOMEM;
@@ -165,6 +169,43 @@ int vx_zip_say(struct vx_zip *z, vx_slice text, struct vx_buf *out)
 {
 	z->unflushed = true;
 	return deflate_text(z, text, true, out);
+}
+
+void vx_zip_end(struct vx_zip *z)
+{
+	z->ending = true;
+}
+
+/* Has the inflater taken a block to its end, and that on an octet?  A flush ends so. */
+static bool between_blocks(const struct vx_zip *z)
+{
+	enum {
+		UNUSED_BITS = 63,
+		LAST_BLOCK = 64,
+		AFTER_BLOCK = 128
+	}; /* zlib.h, inflate() */
+	const int at = z->in.z.data_type;
+
+	return (at & (UNUSED_BITS | LAST_BLOCK | AFTER_BLOCK)) == AFTER_BLOCK;
+}
+
+int vx_zip_end_in(struct vx_zip *z, vx_slice *in)
+{
+	close_out(z);
+	while (!z->ended) {
+		int rc;
+
+		if (z->plain.len > 0 || z->broken)
+			return VX_ESYNTAX;
+		if (!z->full && in->len == 0)
+			return VX_MORE;
+		if (!z->full && between_blocks(z) && (unsigned char)in->ptr[0] >= ' ')
+			return VX_OK;
+		rc = inflate_some(z, in);
+		if (rc != VX_OK)
+			return rc;
+	}
+	return z->plain.len == 0 ? VX_OK : VX_ESYNTAX;
 }
 
 void vx_zip_rest(struct vx_zip *z)
@@ -199,10 +240,10 @@ static int step(struct vx_zip *z, struct vx_session *s,
 	if (z->text.failed)
 		return VX_ENOMEM;
 	*worked += taken + z->text.len;
-	if (rc == VX_MORE && !z->broken && (taken > 0 || z->plain.len == 0) &&
+	if (rc == VX_MORE && !z->broken && !z->ending && (taken > 0 || z->plain.len == 0) &&
 	    (in->len > 0 || z->full))
 		rc = VX_OK; /* there is more */
-	else if (rc == VX_MORE && z->broken)
+	else if (rc == VX_MORE && z->broken && !z->ending)
 		rc = VX_DONE;
 	zipped =
 	    deflate_text(z, vx_buf_slice(&z->text), rc != VX_OK && rc != VX_DATA, out);

@@ -46,6 +46,16 @@ int vx_zip_say(struct vx_zip *z, vx_slice text, struct vx_buf *out);
 /* The peer sent what is not DEFLATE, or ended its stream. */
 bool vx_zip_broken(const struct vx_zip *z);
 /*
+ * Both streams end (RFC 8437 4): ours with what the session says until its drive returns
+ * VX_MORE, the peer's with what the session has taken.  Then end_in reads up to the end
+ * of the peer's: VX_OK: what is left of *in is not compressed, and the zip can go; VX_MORE:
+ * with more input; VX_ESYNTAX: something follows in the stream, or it is damaged.
+ * A peer may have flushed its stream without ending it: that is so when an octet follows
+ * the flush that text can begin with, since what ends a flushed stream begins with 1 or 3.
+ */
+void vx_zip_end(struct vx_zip *z);
+int vx_zip_end_in(struct vx_zip *z, vx_slice *in);
+/*
  * The session will be silent for long: give the compressor's memory back.  What is said
  * later begins with an empty window, and is no worse for the peer.
  */

@@ -123,6 +123,28 @@ class Extensions(unittest.TestCase):
         self.assertTrue(c.until('d')[-1].startswith(b'd OK'))
         self.assertEqual(c.say('e', 'LOGOUT')[-1][:4], b'e OK')
 
+    def test_a_zip_ends_with_unauthenticate(self):
+        """RFC 8437 4: both streams end; another login, and another zip, are as ever."""
+        for flush, together in ((zlib.Z_FINISH, True), (zlib.Z_FINISH, False),
+                                (zlib.Z_SYNC_FLUSH, False)):
+            c = Zipped(self.mail, 'bob')
+            c.say('a', 'SELECT INBOX')
+            again = f'c LOGIN carol@{DOMAIN} {PASSWORD}\r\n'.encode()
+            last = c.deflate.compress(b'b UNAUTHENTICATE\r\n') + c.deflate.flush(flush)
+            c.socket.sendall(last + (again if together else b''))
+            self.assertTrue(c.line().startswith(b'b OK'))
+            self.assertTrue(c.inflate.eof)
+            c.buffer += c.inflate.unused_data
+            c.inflate = c.deflate = None
+            if not together:
+                c.socket.sendall(again)
+            self.assertTrue(c.until('c')[-1].startswith(b'c OK'))
+            self.assertIn(b'COMPRESS=DEFLATE', c.say('d', 'CAPABILITY')[0])
+            self.assertTrue(c.say('e', 'COMPRESS DEFLATE')[-1].startswith(b'e OK'))
+            c.inflate = zlib.decompressobj(-15)
+            c.deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+            self.assertTrue(c.say('f', 'LOGOUT')[-1].startswith(b'f OK'))
+
     def test_bombs(self):
         """200 MB of a line without an end, and half a million commands, in a few KB each."""
         pid = self.mail.processes['imapd'].pid

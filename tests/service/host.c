@@ -257,6 +257,13 @@ static void hear(struct link *l, vx_slice octets)
 		vx_buf_add(&l->out, octets);
 	else if (octets.len > 0)
 		rc = zip_all(&l->zip->in, inflate, octets, &l->out);
+	if (rc == Z_STREAM_END) { /* after UNAUTHENTICATE */
+		vx_buf_add(&l->out, vx_slice_of((const char *)l->zip->in.next_in,
+				       l->zip->in.avail_in));
+		zip_free(l->zip);
+		l->zip = NULL;
+		rc = Z_OK;
+	}
 	if (rc != Z_OK && rc != Z_BUF_ERROR)
 		abort();
 }

@@ -14,7 +14,8 @@
  *     @all [off]               accounts have a mailbox All Mail; or no longer
  *     @tls 1                   the handshake is done
  *     @raw 1                   octets that are no compressed data
- *     @zip 1                   COMPRESS was answered: from now on it is compressed
+ *     @zip 1                   COMPRESS was answered: from now on it is compressed,
+ *                              until UNAUTHENTICATE
  *     @closed 1                the server has closed the connection
  *
  * In C lines \r \n \0 \\ and \xNN stand for octets.  In S lines <*> is any text, <n> a

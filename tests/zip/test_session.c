@@ -8,8 +8,8 @@
 #include <zlib.h>
 
 /*
- * "say N": N octets; "wait": an answer that is pending until resumed; "quit"; any other
- * line is said back.  Lines of more than LINE_MAX octets are dropped silently.
+ * "say N": N octets; "wait": an answer that is pending until resumed; "quit"; "over": it
+ * goes on without a zip; any other line is said back.  Lines of more than LINE_MAX octets are dropped silently.
  */
 enum {
 	LINE_LIMIT = 100
@@ -23,7 +23,8 @@ struct talker {
 	size_t line_len;
 	size_t dropped;
 	uint64_t to_say;
-	bool waits, quits;
+	bool waits, quits, over;
+	struct vx_zip *zip;
 };
 
 static void wake(struct vx_session_host *host)
@@ -49,6 +50,9 @@ static void on_line(struct talker *t, struct vx_buf *out)
 	else if (vx_slice_eq(line, VX_S("quit")))
 		t->quits = true;
 	else {
+		t->over = vx_slice_eq(line, VX_S("over"));
+		if (t->over)
+			vx_zip_end(t->zip);
 		vx_buf_add(out, line);
 		vx_buf_add_char(out, '\n');
 	}
@@ -76,6 +80,8 @@ static int talk(struct vx_session *s, vx_slice *in, struct vx_buf *out)
 			return VX_DONE;
 		if (t->waits)
 			return VX_WAIT;
+		if (t->over && t->to_say == 0)
+			return VX_MORE;
 		if (t->to_say > 0) {
 			t->to_say--;
 			vx_buf_add_char(out, 'x');
@@ -120,6 +126,7 @@ static struct vx_buf compressed(const char *text)
 struct peer {
 	z_stream z;
 	struct vx_buf heard;
+	bool ended;
 };
 
 static void peer_init(struct peer *p)
@@ -147,7 +154,8 @@ static void hear(struct peer *p, struct vx_buf *out)
 		p->z.next_out = (Bytef *)at;
 		p->z.avail_out = 4096;
 		rc = inflate(&p->z, Z_SYNC_FLUSH);
-		ck_assert(rc == Z_OK || rc == Z_BUF_ERROR);
+		ck_assert(rc == Z_OK || rc == Z_BUF_ERROR || rc == Z_STREAM_END);
+		p->ended = rc == Z_STREAM_END;
 		p->heard.len += 4096 - p->z.avail_out;
 	} while (p->z.avail_out == 0);
 	ck_assert_uint_eq(p->z.avail_in, 0);
@@ -166,6 +174,7 @@ static void begin(struct scene *s)
 	talker_init(&s->t);
 	peer_init(&s->p);
 	vxt_assert_ok(vx_zip_new(&s->z));
+	s->t.zip = s->z;
 	s->out = (struct vx_buf){ .max = 4 << 20 };
 }
 
@@ -228,6 +237,109 @@ START_TEST(every_split)
 
 	vxt_every_split(vx_buf_slice(&in), one_split, NULL);
 	vx_buf_done(&in);
+}
+END_TEST
+
+/* --- the end of the streams ----------------------------------------------------------- */
+
+/* "hello", "over" with this flush, and the end of the stream, if it has one, by itself. */
+static struct vx_buf ending(int flush, bool apart)
+{
+	struct vx_buf out = { .max = 4096 };
+	z_stream z = { 0 };
+
+	ck_assert_int_eq(
+	    deflateInit2(&z, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+	peer_deflate(&z, VX_S("hello\nover\n"), flush, &out);
+	if (apart)
+		peer_deflate(&z, VX_S(""), Z_FINISH, &out);
+	(void)deflateEnd(&z);
+	return out;
+}
+
+/* What is left of the pieces when both streams have ended: VX_OK, or end_in's refusal. */
+static int feed_ending(
+    struct scene *s, const vx_slice *pieces, size_t count, struct vx_buf *rest)
+{
+	int rc = VX_MORE;
+
+	for (size_t i = 0; i < count; i++) {
+		vx_slice in = pieces[i];
+
+		if (!s->p.ended) {
+			ck_assert_int_eq(
+			    vx_zip_drive(s->z, &s->t.base, talk, &in, &s->out), VX_MORE);
+			hear(&s->p, &s->out);
+			ck_assert(s->p.ended == s->t.over);
+		}
+		if (s->p.ended && rc == VX_MORE)
+			rc = vx_zip_end_in(s->z, &in);
+		if (rc == VX_OK)
+			vx_buf_add(rest, in);
+	}
+	return rc;
+}
+
+static void one_ending(void *ctx, const vx_slice *pieces, size_t count)
+{
+	struct vx_buf rest = { .max = 100 };
+	struct scene s;
+
+	(void)ctx;
+	begin(&s);
+	vxt_assert_ok(feed_ending(&s, pieces, count, &rest));
+	vxt_assert_slice(vx_buf_slice(&rest), VX_S("b LOGIN\r\n"));
+	vxt_assert_slice(vx_buf_slice(&s.p.heard), VX_S("hello\nover\n"));
+	vx_buf_done(&rest);
+	end(&s);
+}
+
+/* A peer ends its stream with the last line, after it, or only flushes it. */
+START_TEST(every_split_of_an_end)
+{
+	static const struct {
+		int flush;
+		bool apart;
+	} ways[] = { { Z_FINISH, false }, { Z_SYNC_FLUSH, true }, { Z_SYNC_FLUSH, false },
+		{ Z_FULL_FLUSH, true } };
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct vx_buf in = ending(ways[i].flush, ways[i].apart);
+
+		vx_buf_add(&in, VX_S("b LOGIN\r\n"));
+		if (ways[i].flush != Z_FINISH && !ways[i].apart) {
+			/* what was only flushed ends where the peer waits */
+			const size_t at = in.len - 9;
+			const vx_slice two[] = { vx_slice_of(in.ptr, at),
+				vx_slice_of(in.ptr + at, 9) };
+
+			one_ending(NULL, two, 2);
+		} else {
+			vxt_every_split(vx_buf_slice(&in), one_ending, NULL);
+		}
+		vx_buf_done(&in);
+	}
+}
+END_TEST
+
+/* What goes on in the stream, or is none, is refused. */
+START_TEST(what_has_no_end)
+{
+	struct vx_buf more = compressed("hello\nover\nmore\n"), rest = { .max = 100 };
+	const vx_slice one = vx_buf_slice(&more);
+	struct vx_buf flushed = ending(Z_SYNC_FLUSH, false);
+	const vx_slice two[] = { vx_buf_slice(&flushed), VX_S("\x07\x01\x02") };
+	struct scene s;
+
+	begin(&s);
+	ck_assert_int_eq(feed_ending(&s, &one, 1, &rest), VX_ESYNTAX);
+	end(&s);
+	begin(&s);
+	ck_assert_int_eq(feed_ending(&s, two, 2, &rest), VX_ESYNTAX);
+	end(&s);
+	vx_buf_done(&more);
+	vx_buf_done(&flushed);
+	vx_buf_done(&rest);
 }
 END_TEST
 
@@ -460,6 +572,6 @@ START_TEST(without_memory)
 }
 END_TEST
 
-VXT_SUITE(test_session, "session", every_split, nothing_is_held_back,
-    bomb_that_says_nothing, bomb_that_is_answered, what_is_not_deflate, stream_that_ends,
-    rested, long_talk, without_memory)
+VXT_SUITE(test_session, "session", every_split, every_split_of_an_end, what_has_no_end,
+    nothing_is_held_back, bomb_that_says_nothing, bomb_that_is_answered,
+    what_is_not_deflate, stream_that_ends, rested, long_talk, without_memory)
