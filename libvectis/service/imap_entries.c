@@ -90,10 +90,9 @@ static void read_of(struct vx_view *v, uint32_t account, uint32_t mailbox, uint3
 		add(to, e.name, e.value);
 }
 
-int imap_entries_read(struct imap_session *s, struct vx_view *v, uint32_t mailbox,
-    struct imap_entries *out)
+int imap_entries_read(struct imap_session *s, struct vx_view *v, uint32_t account,
+    uint32_t mailbox, struct imap_entries *out)
 {
-	const uint32_t account = mailbox == 0 ? 0 : s->who.account;
 	struct vx_buf all = { .max = OCTETS_MAX };
 	struct vx_mailbox_info m;
 

@@ -14,11 +14,11 @@ struct imap_entries { /* all 0: none */
 
 void imap_entries_done(struct imap_entries *e);
 /*
- * Read what there is for the user of the session: the entries of a mailbox of its own with
- * the mailbox's use, or those of the server (mailbox 0).  VX_OK, VX_ENOMEM.
+ * Read what there is for the user of the session: the entries of a mailbox with the
+ * mailbox's use, or those of the server (account and mailbox 0).  VX_OK, VX_ENOMEM.
  */
-int imap_entries_read(struct imap_session *s, struct vx_view *v, uint32_t mailbox,
-    struct imap_entries *out);
+int imap_entries_read(struct imap_session *s, struct vx_view *v, uint32_t account,
+    uint32_t mailbox, struct imap_entries *out);
 /* What an op of this session did: it is known. */
 void imap_entries_own(struct imap_entries *e, const struct vx_metadata_op *op);
 /* "* METADATA name entry entry" of those that differ (RFC 5464 4.4.2). */

@@ -17,6 +17,7 @@ struct imap_shared_name {
 };
 
 struct imap_shared {
+	struct vx_arena *arena; /* of the names; NULL: the command's */
 	struct imap_shared_name *names; /* by name, once gathered */
 	size_t count, at, octets;
 	struct vx_shared after;
@@ -55,6 +56,9 @@ int imap_shared_gather(
 /* What is shared to this account, after its own: VX_OK, VX_DATA, below 0. */
 int imap_shared_step(
     struct imap_session *s, struct vx_view *v, struct imap_list *l, struct vx_buf *out);
+/* LIST of one that is told of by NOTIFY, by its name in this session. */
+void imap_shared_event(struct imap_session *s, struct vx_view *v, vx_slice name,
+    bool subscribed, const struct imap_list_about *about, struct vx_buf *out);
 void imap_shared_selected(struct imap_session *s, struct vx_view *v, vx_slice name,
     vx_slice asked, struct vx_buf *out);
 

@@ -87,7 +87,7 @@ static int created(struct imap_session *s, struct vx_buf *out)
 static int verb_done(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
 	(void)out;
-	if (t->result == VX_OK && t->u.mailbox.account == s->who.account)
+	if (t->result == VX_OK)
 		imap_notify_own_name(s, &t->u.mailbox);
 	if (t->result == VX_OK && t->u.mailbox.verb == VX_MAILBOX_CREATE)
 		return imap_answer(

@@ -3,8 +3,8 @@
  * are looked up while the answer is written; each has a job and a snapshot of its own.
  */
 #include "service/imap_context.h"
+#include "service/imap_filter.h"
 #include "service/imap_list.h"
-#include "service/imap_notify.h"
 
 #include "base/mem.h"
 
@@ -36,7 +36,7 @@ struct source {
 static bool covered(const struct multi *m, vx_slice name, bool subscribed)
 {
 	for (size_t i = 0; i < m->from.count; i++)
-		if (imap_notify_covers(&m->from.groups[i], name, subscribed))
+		if (imap_filter_covers(&m->from.groups[i], name, subscribed))
 			return true;
 	return false;
 }
@@ -58,7 +58,7 @@ static bool covered_by_set(const struct multi *m, vx_slice name, bool subscribed
 		if ((g->filter == VX_NOTIFY_SUBTREE ||
 			g->filter == VX_NOTIFY_SUBTREE_ONE ||
 			g->filter == VX_NOTIFY_SUBSCRIBED) &&
-		    imap_notify_covers(g, name, subscribed))
+		    imap_filter_covers(g, name, subscribed))
 			return true;
 	}
 	return false;
@@ -68,7 +68,7 @@ static bool named(const struct multi *m, vx_slice name)
 {
 	for (size_t i = 0; i < m->from.count; i++)
 		if (m->from.groups[i].filter == VX_NOTIFY_MAILBOXES &&
-		    imap_notify_covers(&m->from.groups[i], name, false))
+		    imap_filter_covers(&m->from.groups[i], name, false))
 			return true;
 	return false;
 }

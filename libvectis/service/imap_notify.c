@@ -8,6 +8,9 @@
 #include "service/imap_notify.h"
 
 #include "service/imap_entries.h"
+#include "service/imap_filter.h"
+#include "service/imap_list.h"
+#include "service/imap_notify_table.h"
 
 #include "base/mem.h"
 
@@ -17,6 +20,7 @@
 #define OWN_MAX 4    /* changes of names by this session that are not told */
 #define NAMES_OCTETS_MAX ((size_t)1 << 20)
 #define ARENA_OCTETS_MAX ((size_t)256 << 10)
+#define SHARED_OCTETS_MAX ((size_t)2 << 20) /* of the names that others share */
 #define ENTRIES_OCTETS_MAX ((size_t)1 << 20) /* of all mailboxes' annotations */
 
 enum { /* what is to be told of an entry */
@@ -27,29 +31,15 @@ enum { /* what is to be told of an entry */
 	TELL_METADATA = 16,
 };
 
-struct entry {
-	uint32_t mailbox; /* 0: only a subscribed name */
-	uint32_t name;    /* where it is in names */
-	uint32_t uidvalidity, uidnext, messages, unseen;
-	uint64_t modseq;
-	uint16_t name_len;
-	bool subscribed;
-	uint8_t tell;
-	unsigned status; /* items that are to be told */
-	struct imap_entries entries; /* own: annotations as they were told */
-	uint32_t before; /* 1 + its place in the table before */
-};
-
-struct table {           /* by name, as the store lists them */
-	struct entry *e; /* own */
-	size_t count, cap;
-	struct vx_buf names;
-};
-
 struct own { /* a change of this session */
 	enum vx_mailbox_verb verb;
-	uint32_t mailbox;
-	vx_slice name, new_name; /* behind it */
+	uint32_t account, mailbox;
+	vx_slice name, new_name; /* as its owner calls it; behind it */
+};
+
+struct watched {
+	struct vx_watch watch;
+	struct imap_notify *n;
 };
 
 struct imap_notify {
@@ -57,8 +47,12 @@ struct imap_notify {
 	struct vx_arena arena;
 	struct vx_notify what;
 	const struct vx_notify_group *selected; /* NULL: none */
-	struct vx_watch watch;
-	uint32_t dirty[DIRTY_MAX];
+	struct watched account; /* the session's own */
+	struct watched *others; /* own: mailboxes of others */
+	size_t other_count;
+	struct {
+		uint32_t account, mailbox;
+	} dirty[DIRTY_MAX];
 	size_t dirty_count;
 	bool all_dirty, names_dirty;
 	enum {
@@ -68,142 +62,27 @@ struct imap_notify {
 		TELL_NOW
 	} phase;
 	bool first; /* nothing was told yet: the tables are built for the first time */
-	struct table now, old;
+	struct imap_table now, old;
 	struct imap_entries server; /* own */
 	bool server_dirty;
 	size_t entries_octets; /* of all of them */
 	char after[VX_MAILBOX_NAME_MAX];
 	size_t after_len;
+	struct imap_shared shared; /* what others share, while the table is built */
+	struct vx_arena shared_arena;
 	size_t at;
 	struct own *own[OWN_MAX]; /* own */
 	size_t own_count;
 };
 
-/* --- the table ------------------------------------------------------------------- */
-
-static void table_done(struct table *t)
-{
-	for (size_t i = 0; i < t->count; i++)
-		imap_entries_done(&t->e[i].entries);
-	vx_free(t->e);
-	vx_buf_done(&t->names);
-	*t = (struct table){ 0 };
-}
-
-static vx_slice name_of(const struct table *t, const struct entry *e)
-{
-	return vx_slice_of(t->names.ptr + e->name, e->name_len);
-}
-
-static struct entry *by_name(const struct table *t, vx_slice name)
-{
-	size_t low = 0, high = t->count;
-
-	while (low < high) {
-		const size_t mid = low + (high - low) / 2;
-		const vx_slice have = name_of(t, &t->e[mid]);
-		const size_t n = have.len < name.len ? have.len : name.len;
-		const int c = n == 0 ? 0 : memcmp(have.ptr, name.ptr, n);
-
-		if (c < 0 || (c == 0 && have.len < name.len))
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < t->count && vx_slice_eq(name_of(t, &t->e[low]), name) ? &t->e[low]
-									   : NULL;
-}
-
-static struct entry *by_id(const struct table *t, uint32_t mailbox)
-{
-	for (size_t i = 0; i < t->count && mailbox != 0; i++)
-		if (t->e[i].mailbox == mailbox)
-			return &t->e[i];
-	return NULL;
-}
-
-static int add_entry(struct table *t, const struct vx_mailbox_info *m)
-{
-	if (t->count == t->cap) {
-		const size_t cap = t->cap == 0 ? 16 : t->cap * 2;
-		struct entry *grown = vx_realloc(t->e, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return VX_ENOMEM;
-		t->e = grown;
-		t->cap = cap;
-	}
-	t->e[t->count] = (struct entry){ .mailbox = m->mailbox,
-		.name = (uint32_t)t->names.len,
-		.name_len = (uint16_t)m->name.len,
-		.subscribed = m->subscribed };
-	vx_buf_add(&t->names, m->name);
-	if (t->names.failed)
-		return VX_ELIMIT;
-	t->count++;
-	return VX_OK;
-}
-
-static void take_status(struct entry *e, const struct vx_mailbox_status *st)
-{
-	e->uidvalidity = st->uidvalidity;
-	e->uidnext = st->uidnext;
-	e->messages = st->messages;
-	e->unseen = st->unseen;
-	e->modseq = st->highestmodseq;
-}
-
 /* --- what is wanted -------------------------------------------------------------- */
-
-static bool is_below(vx_slice name, vx_slice top)
-{
-	return vx_slice_has_prefix(name, top) &&
-	       (name.len == top.len || name.ptr[top.len] == '/');
-}
-
-/* One level below it, or itself (RFC 7377 2.2). */
-static bool is_child(vx_slice name, vx_slice top)
-{
-	return is_below(name, top) &&
-	       vx_slice_rfind(name, '/') <= (name.len > top.len ? top.len : name.len);
-}
-
-bool imap_notify_covers(const struct vx_notify_group *g, vx_slice name, bool subscribed)
-{
-	switch (g->filter) {
-	case VX_NOTIFY_SELECTED:
-	case VX_NOTIFY_SELECTED_DELAYED:
-		return false;
-	case VX_NOTIFY_INBOXES: /* mail may be filed anywhere */
-	case VX_NOTIFY_PERSONAL:
-		return true;
-	case VX_NOTIFY_SUBSCRIBED:
-		return subscribed;
-	case VX_NOTIFY_SUBTREE:
-		for (size_t i = 0; i < g->count; i++)
-			if (is_below(name, g->names[i]))
-				return true;
-		return false;
-	case VX_NOTIFY_SUBTREE_ONE:
-		for (size_t i = 0; i < g->count; i++)
-			if (is_child(name, g->names[i]))
-				return true;
-		return false;
-	case VX_NOTIFY_MAILBOXES:
-		for (size_t i = 0; i < g->count; i++)
-			if (vx_slice_eq(name, g->names[i]))
-				return true;
-		return false;
-	}
-	return false;
-}
 
 static unsigned wanted(const struct imap_notify *n, vx_slice name, bool subscribed)
 {
 	unsigned events = 0;
 
 	for (size_t i = 0; i < n->what.count; i++)
-		if (imap_notify_covers(&n->what.groups[i], name, subscribed))
+		if (imap_filter_covers(&n->what.groups[i], name, subscribed))
 			events |= n->what.groups[i].events;
 	return events;
 }
@@ -245,31 +124,46 @@ bool imap_notify_pending(const struct imap_session *s)
 
 /* --- looking --------------------------------------------------------------------- */
 
+static void set_dirty(struct imap_notify *n, uint32_t account, uint32_t mailbox)
+{
+	size_t i = 0;
+
+	while (i < n->dirty_count &&
+	       (n->dirty[i].account != account || n->dirty[i].mailbox != mailbox))
+		i++;
+	if (i == DIRTY_MAX) {
+		n->all_dirty = true;
+	} else if (i == n->dirty_count) {
+		n->dirty[i].account = account;
+		n->dirty[i].mailbox = mailbox;
+		n->dirty_count++;
+	}
+}
+
 static void on_change(struct vx_watch *w)
 {
-	struct imap_notify *n =
-	    (struct imap_notify *)(void *)((char *)w -
-					   offsetof(struct imap_notify, watch));
+	struct imap_notify *n = ((struct watched *)(void *)w)->n;
 	struct imap_session *s = n->s;
 
-	if (w->which == 0) {
+	if (w->which == 0)
 		n->names_dirty = true;
-	} else {
-		size_t i = 0;
-
-		while (i < n->dirty_count && n->dirty[i] != w->which)
-			i++;
-		if (i == DIRTY_MAX)
-			n->all_dirty = true;
-		else if (i == n->dirty_count)
-			n->dirty[n->dirty_count++] = w->which;
-	}
+	else
+		set_dirty(n, w->account, w->which);
 	if (s->busy == IMAP_IDLING || s->busy == IMAP_IDLE_NOT)
 		s->base.host->wake(s->base.host);
 }
 
+/* It is told of otherwise. */
+static bool is_selected(const struct imap_notify *n, const struct imap_entry *e)
+{
+	const struct imap_session *s = n->s;
+
+	return s->view.snapshot != NULL && s->view.account == e->account &&
+	       s->view.mailbox == e->mailbox;
+}
+
 /* Which items of a mailbox's status are to be told, now that it is st. */
-static unsigned differs(const struct imap_session *s, const struct entry *e,
+static unsigned differs(const struct imap_session *s, const struct imap_entry *e,
     const struct vx_mailbox_status *st, unsigned events)
 {
 	const bool aware = s->enabled[IMAP_CONDSTORE];
@@ -289,22 +183,20 @@ static unsigned differs(const struct imap_session *s, const struct entry *e,
 	return items;
 }
 
-static void look_at(struct imap_notify *n, struct vx_view *v, struct entry *e)
+static void look_at(struct imap_notify *n, struct vx_view *v, struct imap_entry *e)
 {
 	const struct imap_session *s = n->s;
 	struct vx_mailbox_status st;
 
-	if (e->mailbox == 0 ||
-	    vx_mailbox_status(v, s->who.account, e->mailbox, &st) != VX_OK)
+	if (e->mailbox == 0 || !e->readable ||
+	    vx_mailbox_status(v, e->account, e->mailbox, &st) != VX_OK)
 		return;
-	/* the selected mailbox is told of otherwise */
-	if (s->view.snapshot == NULL || s->view.account != s->who.account ||
-	    s->view.mailbox != e->mailbox)
+	if (!is_selected(n, e))
 		e->status |=
-		    differs(s, e, &st, wanted(n, name_of(&n->now, e), e->subscribed));
+		    differs(s, e, &st, wanted(n, imap_table_name(&n->now, e), e->subscribed));
 	if (e->modseq != st.highestmodseq) /* annotations raise it */
 		e->tell |= TELL_METADATA;
-	take_status(e, &st);
+	imap_entry_take_status(e, &st);
 }
 
 /* Those that changed, or all of them: VX_OK, or VX_DATA. */
@@ -316,7 +208,7 @@ static int look(struct imap_notify *n, struct vx_buf *out)
 	if (rc != VX_OK)
 		return rc;
 	for (size_t i = 0; i < n->dirty_count && !n->all_dirty; i++) {
-		struct entry *e = by_id(&n->now, n->dirty[i]);
+		struct imap_entry *e = imap_table_find_id(&n->now, n->dirty[i].account, n->dirty[i].mailbox);
 
 		if (e != NULL)
 			look_at(n, v, e);
@@ -339,68 +231,131 @@ static int look(struct imap_notify *n, struct vx_buf *out)
 
 /* --- names ----------------------------------------------------------------------- */
 
+/* May a group cover what others share? */
+static bool wants_others(const struct imap_notify *n)
+{
+	for (size_t i = 0; i < n->what.count; i++) {
+		const struct vx_notify_group *g = &n->what.groups[i];
+
+		if (g->filter == VX_NOTIFY_SUBSCRIBED)
+			return true;
+		for (size_t k = 0; k < g->count; k++)
+			if (imap_name_is_others(g->names[k]))
+				return true;
+	}
+	return false;
+}
+
+static int add_with_status(
+    struct imap_notify *n, struct vx_view *v, const struct vx_mailbox_info *m)
+{
+	struct vx_mailbox_status st;
+	const int rc = imap_table_add(&n->now, m);
+	struct imap_entry *e = &n->now.e[n->now.count - 1];
+
+	if (rc != VX_OK || m->mailbox == 0)
+		return rc;
+	if (m->account != n->s->who.account)
+		e->readable = (imap_rights(n->s, v, m->account, m->mailbox) &
+				  VX_RIGHT_READ) != 0;
+	if (e->readable && vx_mailbox_status(v, m->account, m->mailbox, &st) == VX_OK)
+		imap_entry_take_status(e, &st);
+	return VX_OK;
+}
+
+/* What others share stands between names of the account's own. */
+static int add_others(struct imap_notify *n, struct vx_view *v)
+{
+	int rc = VX_OK;
+
+	for (; n->shared.at < n->shared.count && rc == VX_OK; n->shared.at++) {
+		const struct imap_shared_name *name = &n->shared.names[n->shared.at];
+		const struct vx_mailbox_info m = { .account = name->owner != 0
+							      ? name->owner
+							      : n->s->who.account,
+			.mailbox = name->mailbox,
+			.name = name->name,
+			.subscribed = name->subscribed };
+
+		rc = add_with_status(n, v, &m);
+	}
+	return rc;
+}
+
+static int build_some(struct imap_notify *n, struct vx_view *v, struct vx_buf *out)
+{
+	struct vx_mailbox_info m;
+	int rc = VX_OK;
+
+	if (wants_others(n) && !n->shared.gathered)
+		rc = imap_shared_gather(n->s, v, &n->shared, out);
+	while (rc == VX_OK && vx_mailbox_next(v, n->s->who.account,
+				  vx_slice_of(n->after, n->after_len), &m) == VX_OK) {
+		if (imap_full(n->s, out))
+			return VX_DATA;
+		m.account = n->s->who.account;
+		if (vx_slice_cmp(m.name, VX_S(IMAP_OTHERS "/")) > 0)
+			rc = add_others(n, v);
+		/* a name of others that is subscribed to is among them */
+		if (rc == VX_OK && !(n->shared.gathered && imap_name_is_others(m.name)))
+			rc = add_with_status(n, v, &m);
+		memcpy(n->after, m.name.ptr, m.name.len);
+		n->after_len = m.name.len;
+	}
+	return rc == VX_OK ? add_others(n, v) : rc;
+}
+
 /* All mailboxes and their status, in steps: VX_OK, VX_DATA, VX_ELIMIT. */
 static int build(struct imap_notify *n, struct vx_buf *out)
 {
-	const uint32_t account = n->s->who.account;
-	struct vx_mailbox_status st;
-	struct vx_mailbox_info m;
 	struct vx_view *v;
 	int rc = vx_view_begin(n->s->service->o.store, &v);
 
 	if (rc != VX_OK)
 		return rc;
-	while (rc == VX_OK && vx_mailbox_next(v, account,
-				  vx_slice_of(n->after, n->after_len), &m) == VX_OK) {
-		if (imap_full(n->s, out)) {
-			rc = VX_DATA;
-			break;
-		}
-		rc = add_entry(&n->now, &m);
-		if (rc == VX_OK && m.mailbox != 0 &&
-		    vx_mailbox_status(v, account, m.mailbox, &st) == VX_OK)
-			take_status(&n->now.e[n->now.count - 1], &st);
-		memcpy(n->after, m.name.ptr, m.name.len);
-		n->after_len = m.name.len;
-	}
+	rc = build_some(n, v, out);
 	vx_view_end(v);
 	return rc;
 }
 
-static int cmp_id(const void *a, const void *b)
+/* "Other Users/bob@example.org/Plans": what bob calls it. */
+static vx_slice owners_name(vx_slice name)
 {
-	const uint32_t x = (*(struct entry *const *)a)->mailbox,
-		       y = (*(struct entry *const *)b)->mailbox;
+	vx_slice rest;
 
-	return (x > y) - (x < y);
-}
-
-/* The entries of a table by their mailbox; own. */
-static struct entry **sorted(const struct table *t)
-{
-	struct entry **p = vx_alloc_array(t->count + 1, sizeof(struct entry *));
-
-	if (p == NULL)
-		return NULL;
-	for (size_t i = 0; i < t->count; i++)
-		p[i] = &t->e[i];
-	qsort(p, t->count, sizeof(*p), cmp_id);
-	return p;
+	if (!imap_name_is_others(name))
+		return name;
+	rest = vx_slice_from(name, sizeof(IMAP_OTHERS));
+	return vx_slice_from(rest, vx_slice_find(rest, '/') + 1);
 }
 
 /* Was it this session itself?  Then it knows. */
 static bool is_own(const struct imap_notify *n, enum vx_mailbox_verb verb,
-    uint32_t mailbox, vx_slice name, vx_slice new_name)
+    const struct imap_entry *e, vx_slice name, vx_slice new_name)
 {
 	for (size_t i = 0; i < n->own_count; i++) {
 		const struct own *o = n->own[i];
 
-		if (o->verb == verb &&
-		    (verb == VX_MAILBOX_CREATE ? o->mailbox == mailbox
-					       : vx_slice_eq(o->name, name)) &&
-		    (verb != VX_MAILBOX_RENAME || vx_slice_eq(o->new_name, new_name)))
+		if (o->verb == verb && o->account == e->account &&
+		    (verb == VX_MAILBOX_CREATE
+			    ? o->mailbox == e->mailbox
+			    : vx_slice_eq(o->name, owners_name(name))) &&
+		    (verb != VX_MAILBOX_RENAME ||
+			vx_slice_eq(o->new_name, owners_name(new_name))))
 			return true;
 	}
+	return false;
+}
+
+/* A subscription is the account's own, whoever owns the mailbox. */
+static bool is_own_subscription(
+    const struct imap_notify *n, bool subscribed, vx_slice name)
+{
+	for (size_t i = 0; i < n->own_count; i++)
+		if (n->own[i]->verb == (subscribed ? VX_MAILBOX_SUBSCRIBE
+						   : VX_MAILBOX_UNSUBSCRIBE) &&
+		    vx_slice_eq(n->own[i]->name, name))
+			return true;
 	return false;
 }
 
@@ -408,55 +363,54 @@ static bool is_own(const struct imap_notify *n, enum vx_mailbox_verb verb,
 static bool went_along(const struct imap_notify *n, vx_slice was, vx_slice is)
 {
 	const size_t a = vx_slice_rfind(was, '/'), b = vx_slice_rfind(is, '/');
-	const struct entry *parent, *before;
+	const struct imap_entry *parent, *before;
 
 	if (a == was.len || b == is.len ||
 	    !vx_slice_eq(vx_slice_from(was, a), vx_slice_from(is, b)))
 		return false;
-	parent = by_name(&n->now, vx_slice_head(is, b));
-	before = by_name(&n->old, vx_slice_head(was, a));
+	parent = imap_table_find(&n->now, vx_slice_head(is, b));
+	before = imap_table_find(&n->old, vx_slice_head(was, a));
 	return parent != NULL && before != NULL && parent->mailbox != 0 &&
-	       parent->mailbox == before->mailbox;
+	       parent->mailbox == before->mailbox && parent->account == before->account;
 }
 
-static void match_ids(struct imap_notify *n, struct entry **old, struct entry **now)
+static void match_ids(struct imap_notify *n, struct imap_entry **old, struct imap_entry **now)
 {
 	size_t k = 0;
 
 	for (size_t i = 0; i < n->old.count; i++) {
-		struct entry *o = old[i];
+		struct imap_entry *o = old[i];
 
-		while (k < n->now.count && now[k]->mailbox < o->mailbox)
+		while (k < n->now.count && imap_entry_cmp(now[k], o) < 0)
 			k++;
 		if (o->mailbox == 0)
 			continue;
-		if (k < n->now.count && now[k]->mailbox == o->mailbox)
+		if (k < n->now.count && imap_entry_cmp(now[k], o) == 0)
 			now[k]->before = 1 + (uint32_t)(o - n->old.e);
-		else if (!is_own(n, VX_MAILBOX_DELETE, 0, name_of(&n->old, o), VX_S("")))
+		else if (!is_own(n, VX_MAILBOX_DELETE, o, imap_table_name(&n->old, o), VX_S("")))
 			o->tell |= TELL_GONE;
 	}
 }
 
 /* What became of the names, and of the messages of those that were there. */
-static void compare_entry(struct imap_notify *n, struct entry *e)
+static void compare_entry(struct imap_notify *n, struct imap_entry *e)
 {
-	const vx_slice name = name_of(&n->now, e);
-	const struct entry *same = by_name(&n->old, name);
-	struct entry *o = e->before == 0 ? NULL : &n->old.e[e->before - 1];
+	const vx_slice name = imap_table_name(&n->now, e);
+	const struct imap_entry *same = imap_table_find(&n->old, name);
+	struct imap_entry *o = e->before == 0 ? NULL : &n->old.e[e->before - 1];
 
 	if (e->mailbox != 0 && o == NULL) {
-		if (!is_own(n, VX_MAILBOX_CREATE, e->mailbox, name, VX_S("")))
+		if (!is_own(n, VX_MAILBOX_CREATE, e, name, VX_S("")))
 			e->tell |= TELL_CREATED;
 	} else if (o != NULL) {
-		const vx_slice was = name_of(&n->old, o);
+		const vx_slice was = imap_table_name(&n->old, o);
 
 		if (!vx_slice_eq(was, name) && !went_along(n, was, name) &&
-		    !is_own(n, VX_MAILBOX_RENAME, 0, was, name))
+		    !is_own(n, VX_MAILBOX_RENAME, e, was, name))
 			e->tell |= TELL_RENAMED;
 	}
 	if ((same != NULL && same->subscribed) != e->subscribed &&
-	    !is_own(n, e->subscribed ? VX_MAILBOX_SUBSCRIBE : VX_MAILBOX_UNSUBSCRIBE, 0,
-		name, VX_S("")))
+	    !is_own_subscription(n, e->subscribed, name))
 		e->tell |= TELL_SUBSCRIPTION;
 	if (o != NULL) {
 		e->entries = o->entries;
@@ -469,13 +423,12 @@ static void compare_entry(struct imap_notify *n, struct entry *e)
 			.highestmodseq = e->modseq,
 			.messages = e->messages,
 			.unseen = e->unseen };
-		const struct entry none = {
+		const struct imap_entry none = {
 			.uidnext = 1, .modseq = e->modseq, .uidvalidity = e->uidvalidity
 		};
-		const struct entry *told = o != NULL ? o : same != NULL ? same : &none;
+		const struct imap_entry *told = o != NULL ? o : same != NULL ? same : &none;
 
-		if (n->s->view.snapshot == NULL || n->s->view.mailbox != e->mailbox ||
-		    n->s->view.account != n->s->who.account)
+		if (e->readable && !is_selected(n, e))
 			e->status |=
 			    differs(n->s, told, &st, wanted(n, name, e->subscribed));
 	}
@@ -483,7 +436,7 @@ static void compare_entry(struct imap_notify *n, struct entry *e)
 
 static int compare(struct imap_notify *n)
 {
-	struct entry **old = sorted(&n->old), **now = sorted(&n->now);
+	struct imap_entry **old = imap_table_by_place(&n->old), **now = imap_table_by_place(&n->now);
 	int rc = old == NULL || now == NULL ? VX_ENOMEM : VX_OK;
 
 	if (rc == VX_OK)
@@ -493,14 +446,14 @@ static int compare(struct imap_notify *n)
 	for (size_t i = 0; i < n->now.count && rc == VX_OK; i++)
 		compare_entry(n, &n->now.e[i]);
 	for (size_t i = 0; i < n->old.count && rc == VX_OK; i++) {
-		struct entry *o = &n->old.e[i];
-		const vx_slice name = name_of(&n->old, o);
-		const struct entry *e = by_name(&n->now, name);
+		struct imap_entry *o = &n->old.e[i];
+		const vx_slice name = imap_table_name(&n->old, o);
+		const struct imap_entry *e = imap_table_find(&n->now, name);
 
 		if (e != NULL && e->mailbox != 0)
 			o->tell &= (uint8_t)~TELL_GONE; /* there is another */
 		if (e == NULL && o->subscribed &&
-		    !is_own(n, VX_MAILBOX_UNSUBSCRIBE, 0, name, VX_S("")))
+		    !is_own_subscription(n, false, name))
 			o->tell |= TELL_SUBSCRIPTION;
 	}
 	n->entries_octets = n->server.len; /* without those of what is gone */
@@ -516,24 +469,37 @@ static int compare(struct imap_notify *n)
 static void tell_list(struct imap_notify *n, struct vx_view *v, vx_slice name,
     vx_slice was, struct vx_buf *out)
 {
-	const struct entry *e = by_name(&n->now, name);
+	struct imap_session *s = n->s;
+	const struct imap_entry *e = imap_table_find(&n->now, name);
+	const bool subscribed = e != NULL && e->subscribed;
 	struct vx_mailbox_info m;
 
-	if (vx_mailbox_find(v, n->s->who.account, name, &m) != VX_OK)
-		m = (struct vx_mailbox_info){ .account = n->s->who.account,
+	if (imap_name_is_others(name)) {
+		const struct imap_list_about about = { .was = was,
+			.children = imap_table_has_below(&n->now, name) };
+
+		return imap_shared_event(s, v, name, subscribed, &about, out);
+	}
+	if (vx_mailbox_find(v, s->who.account, name, &m) != VX_OK)
+		m = (struct vx_mailbox_info){ .account = s->who.account,
 			.name = name,
-			.subscribed = e != NULL && e->subscribed };
-	imap_list_event(n->s, v, &m, was, out);
+			.subscribed = subscribed };
+	imap_list_event(s, v, &m, was, out);
 }
 
-/* The level above what came or went is concerned, too. */
+/*
+ * The level above what came or went is concerned, too.  Above the first level of what
+ * somebody shares there is no mailbox.
+ */
 static void tell_parent(
     struct imap_notify *n, struct vx_view *v, vx_slice name, struct vx_buf *out)
 {
 	const size_t last = vx_slice_rfind(name, '/');
 	const vx_slice above = vx_slice_head(name, last);
-	const struct entry *e = by_name(&n->now, above);
+	const struct imap_entry *e = imap_table_find(&n->now, above);
 
+	if (imap_name_is_others(above) && (e == NULL || e->mailbox == 0))
+		return;
 	if (last < name.len &&
 	    (wanted(n, above, e != NULL && e->subscribed) & VX_EVENT_NAME) != 0 &&
 	    (e == NULL || (e->tell & (TELL_CREATED | TELL_RENAMED)) == 0))
@@ -541,9 +507,9 @@ static void tell_parent(
 }
 
 static void tell_old(
-    struct imap_notify *n, struct vx_view *v, const struct entry *o, struct vx_buf *out)
+    struct imap_notify *n, struct vx_view *v, const struct imap_entry *o, struct vx_buf *out)
 {
-	const vx_slice name = name_of(&n->old, o);
+	const vx_slice name = imap_table_name(&n->old, o);
 	const unsigned events = o->tell == 0 ? 0 : wanted(n, name, o->subscribed);
 	const bool gone = (o->tell & TELL_GONE) != 0 && (events & VX_EVENT_NAME) != 0;
 
@@ -555,27 +521,26 @@ static void tell_old(
 }
 
 static void tell_status(
-    struct imap_notify *n, struct vx_view *v, struct entry *e, struct vx_buf *out)
+    struct imap_notify *n, struct vx_view *v, struct imap_entry *e, struct vx_buf *out)
 {
-	const struct imap_session *s = n->s;
-	const struct vx_mailbox_info m = { .account = s->who.account,
+	const struct vx_mailbox_info m = { .account = e->account,
 		.mailbox = e->mailbox,
-		.name = name_of(&n->now, e) };
+		.name = imap_table_name(&n->now, e) };
 	struct vx_mailbox_status st;
 
 	if (vx_mailbox_status(v, m.account, m.mailbox, &st) == VX_OK) {
-		take_status(e, &st);
+		imap_entry_take_status(e, &st);
 		imap_write_status(n->s, out, &m, &st, e->status);
 	}
 	e->status = 0;
 }
 
 /* Annotations that changed; they are remembered, but not told at first. */
-static int tell_entries(struct imap_notify *n, struct vx_view *v, uint32_t mailbox,
-    vx_slice name, struct imap_entries *known, struct vx_buf *out)
+static int tell_entries(struct imap_notify *n, struct vx_view *v, uint32_t account,
+    uint32_t mailbox, vx_slice name, struct imap_entries *known, struct vx_buf *out)
 {
 	struct imap_entries now;
-	const int rc = imap_entries_read(n->s, v, mailbox, &now);
+	const int rc = imap_entries_read(n->s, v, account, mailbox, &now);
 
 	if (rc != VX_OK)
 		return rc;
@@ -588,14 +553,14 @@ static int tell_entries(struct imap_notify *n, struct vx_view *v, uint32_t mailb
 }
 
 static int tell_now(
-    struct imap_notify *n, struct vx_view *v, struct entry *e, struct vx_buf *out)
+    struct imap_notify *n, struct vx_view *v, struct imap_entry *e, struct vx_buf *out)
 {
-	const vx_slice name = name_of(&n->now, e);
+	const vx_slice name = imap_table_name(&n->now, e);
 	const unsigned events = e->tell == 0 ? 0 : wanted(n, name, e->subscribed);
 	const bool created = (e->tell & TELL_CREATED) != 0;
 	const vx_slice was = (e->tell & TELL_RENAMED) == 0
 				 ? VX_S("")
-				 : name_of(&n->old, &n->old.e[e->before - 1]);
+				 : imap_table_name(&n->old, &n->old.e[e->before - 1]);
 	bool listed = (e->tell & (TELL_CREATED | TELL_RENAMED)) != 0 &&
 		      (events & VX_EVENT_NAME) != 0;
 
@@ -614,8 +579,10 @@ static int tell_now(
 		tell_parent(n, v, name, out);
 	if (e->status != 0)
 		tell_status(n, v, e, out);
-	if ((e->tell & TELL_METADATA) != 0 && (events & VX_EVENT_METADATA) != 0)
-		return tell_entries(n, v, e->mailbox, name, &e->entries, out);
+	if ((e->tell & TELL_METADATA) != 0 && (events & VX_EVENT_METADATA) != 0 &&
+	    e->readable)
+		return tell_entries(
+		    n, v, e->account, e->mailbox, name, &e->entries, out);
 	return VX_OK;
 }
 
@@ -646,7 +613,7 @@ static int tell(struct imap_notify *n, struct vx_buf *out)
 	}
 	if (rc == VX_OK && n->server_dirty) {
 		n->server_dirty = false;
-		rc = tell_entries(n, v, 0, VX_S(""), &n->server, out);
+		rc = tell_entries(n, v, 0, 0, VX_S(""), &n->server, out);
 	}
 	vx_view_end(v);
 	return rc;
@@ -656,13 +623,13 @@ static int tell(struct imap_notify *n, struct vx_buf *out)
 static void first_statuses(struct imap_notify *n)
 {
 	for (size_t i = 0; i < n->now.count; i++) {
-		struct entry *e = &n->now.e[i];
-		const unsigned events = wanted(n, name_of(&n->now, e), e->subscribed);
+		struct imap_entry *e = &n->now.e[i];
+		const unsigned events = wanted(n, imap_table_name(&n->now, e), e->subscribed);
 
 		if (e->mailbox != 0)
 			e->tell = TELL_METADATA;
-		if (!n->what.status || e->mailbox == 0 ||
-		    (n->s->view.snapshot != NULL && n->s->view.mailbox == e->mailbox))
+		if (!n->what.status || e->mailbox == 0 || !e->readable ||
+		    is_selected(n, e))
 			continue;
 		if ((events & VX_EVENT_NEW) != 0)
 			e->status |= IMAP_STATUS_MESSAGES | IMAP_STATUS_UIDNEXT |
@@ -674,12 +641,15 @@ static void first_statuses(struct imap_notify *n)
 
 static void begin_build(struct imap_notify *n)
 {
-	table_done(&n->old);
+	imap_table_done(&n->old);
 	n->old = n->now;
-	n->now = (struct table){ .names = { .max = NAMES_OCTETS_MAX } };
+	n->now = (struct imap_table){ .names = { .max = NAMES_OCTETS_MAX } };
 	n->names_dirty = n->all_dirty = false;
 	n->dirty_count = 0;
 	n->after_len = 0;
+	vx_arena_done(&n->shared_arena);
+	vx_arena_init(&n->shared_arena, SHARED_OCTETS_MAX);
+	n->shared = (struct imap_shared){ .arena = &n->shared_arena };
 	n->phase = BUILD;
 }
 
@@ -691,15 +661,60 @@ static bool wants_server(const struct imap_notify *n)
 	return false;
 }
 
+static void unwatch_others(struct imap_notify *n)
+{
+	while (n->other_count > 0)
+		vx_watch_remove(
+		    n->s->service->o.store, &n->others[--n->other_count].watch);
+	vx_free(n->others);
+	n->others = NULL;
+}
+
+static bool is_watched_apart(const struct imap_notify *n, const struct imap_entry *e)
+{
+	return e->account != n->s->who.account && e->mailbox != 0 &&
+	       wanted(n, imap_table_name(&n->now, e), e->subscribed) != 0;
+}
+
+/* Each by itself: what else their owners do wakes nobody. */
+static int watch_others(struct imap_notify *n)
+{
+	size_t count = 0;
+
+	unwatch_others(n);
+	for (size_t i = 0; i < n->now.count; i++)
+		count += is_watched_apart(n, &n->now.e[i]);
+	if (count == 0)
+		return VX_OK;
+	n->others = vx_alloc_array(count, sizeof(*n->others));
+	if (n->others == NULL)
+		return VX_ENOMEM;
+	for (size_t i = 0; i < n->now.count; i++) {
+		const struct imap_entry *e = &n->now.e[i];
+		struct watched *w = &n->others[n->other_count];
+
+		if (!is_watched_apart(n, e))
+			continue;
+		*w = (struct watched){ .watch = { .changed = on_change }, .n = n };
+		(void)vx_watch_add(
+		    n->s->service->o.store, &w->watch, e->account, e->mailbox);
+		n->other_count++;
+	}
+	n->all_dirty = true; /* something may have changed before they were watched */
+	return VX_OK;
+}
+
 static int built(struct imap_notify *n)
 {
-	int rc = VX_OK;
+	int rc = watch_others(n);
 
+	vx_arena_done(&n->shared_arena);
+	n->shared = (struct imap_shared){ 0 };
 	n->at = 0;
 	n->phase = n->first ? TELL_NOW : TELL_OLD;
 	if (n->first)
 		first_statuses(n);
-	else
+	else if (rc == VX_OK)
 		rc = compare(n);
 	n->server_dirty = wants_server(n);
 	return rc;
@@ -709,7 +724,7 @@ static void all_told(struct imap_notify *n)
 {
 	for (size_t i = 0; i < n->now.count; i++)
 		n->now.e[i].tell = 0;
-	table_done(&n->old);
+	imap_table_done(&n->old);
 	n->at = 0;
 	n->phase = QUIET;
 	n->first = false;
@@ -753,11 +768,14 @@ static int work(struct imap_notify *n, struct vx_buf *out)
 static void watch_none(struct imap_notify *n)
 {
 	if (n->what.set)
-		vx_watch_remove(n->s->service->o.store, &n->watch);
+		vx_watch_remove(n->s->service->o.store, &n->account.watch);
+	unwatch_others(n);
+	vx_arena_done(&n->shared_arena);
+	n->shared = (struct imap_shared){ 0 };
 	n->what = (struct vx_notify){ 0 };
 	n->selected = NULL;
-	table_done(&n->now);
-	table_done(&n->old);
+	imap_table_done(&n->now);
+	imap_table_done(&n->old);
 	imap_entries_done(&n->server);
 	n->entries_octets = 0;
 	n->phase = QUIET;
@@ -816,7 +834,7 @@ void imap_notify_own_name(struct imap_session *s, const struct vx_mailbox_op *op
 	o = vx_alloc(sizeof(*o) + op->name.len + op->new_name.len);
 	if (o == NULL)
 		return;
-	*o = (struct own){ op->verb, op->mailbox, { 0 }, { 0 } };
+	*o = (struct own){ op->verb, op->account, op->mailbox, { 0 }, { 0 } };
 	o->name = vx_slice_of((char *)(o + 1), op->name.len);
 	o->new_name = vx_slice_of((char *)(o + 1) + op->name.len, op->new_name.len);
 	memcpy((char *)(o + 1), op->name.ptr, op->name.len);
@@ -835,18 +853,18 @@ void imap_notify_own(struct imap_session *s, uint32_t account, uint32_t mailbox,
     uint64_t before, uint64_t modseq)
 {
 	struct imap_notify *n = s->notify;
-	struct entry *e;
+	struct imap_entry *e;
 	struct vx_mailbox_status st;
 	struct vx_view *v;
 
-	if (n == NULL || account != s->who.account ||
-	    (e = by_id(&n->now, mailbox)) == NULL || e->modseq != before ||
+	if (n == NULL || (e = imap_table_find_id(&n->now, account, mailbox)) == NULL ||
+	    !e->readable || e->modseq != before ||
 	    vx_view_begin(s->service->o.store, &v) != VX_OK)
 		return;
 	/* nobody else changed it before or after */
 	if (vx_mailbox_status(v, account, mailbox, &st) == VX_OK &&
 	    st.highestmodseq == modseq)
-		take_status(e, &st);
+		imap_entry_take_status(e, &st);
 	vx_view_end(v);
 }
 
@@ -854,15 +872,15 @@ void imap_notify_own_entries(struct imap_session *s, const struct vx_metadata_op
 {
 	struct imap_notify *n = s->notify;
 	struct imap_entries *known;
-	struct entry *e;
+	struct imap_entry *e;
 
-	if (n == NULL || !n->what.set || (op->account != 0 && op->account != s->who.account))
+	if (n == NULL || !n->what.set)
 		return;
-	e = by_id(&n->now, op->mailbox);
+	e = imap_table_find_id(&n->now, op->account, op->mailbox);
 	if (op->mailbox == 0)
 		known = wants_server(n) ? &n->server : NULL;
 	else
-		known = e != NULL && (wanted(n, name_of(&n->now, e), e->subscribed) &
+		known = e != NULL && (wanted(n, imap_table_name(&n->now, e), e->subscribed) &
 					 VX_EVENT_METADATA) != 0
 			    ? &e->entries
 			    : NULL;
@@ -952,8 +970,8 @@ int imap_cmd_notify(struct imap_session *s, struct vx_cursor *c, struct vx_buf *
 	s->notify = n;
 	if (!n->what.set)
 		return imap_ok(s, out, "no notices any more");
-	n->watch.changed = on_change;
-	(void)vx_watch_add(s->service->o.store, &n->watch, s->who.account, 0);
+	n->account = (struct watched){ .watch = { .changed = on_change }, .n = n };
+	(void)vx_watch_add(s->service->o.store, &n->account.watch, s->who.account, 0);
 	n->first = n->names_dirty = true;
 	return imap_answer(s, &(struct imap_answer){ .body = set_body,
 				  .sync = true,

@@ -25,7 +25,5 @@ void imap_notify_own_name(struct imap_session *s, const struct vx_mailbox_op *op
 void imap_notify_own(struct imap_session *s, uint32_t account, uint32_t mailbox,
     uint64_t before, uint64_t modseq);
 void imap_notify_own_entries(struct imap_session *s, const struct vx_metadata_op *op);
-/* Is a mailbox one of those that a filter names?  Not of the selected one. */
-bool imap_notify_covers(const struct vx_notify_group *g, vx_slice name, bool subscribed);
 
 #endif

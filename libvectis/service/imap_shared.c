@@ -7,12 +7,17 @@
 
 #include <stdlib.h>
 
+static struct vx_arena *arena_of(struct imap_session *s, const struct imap_shared *sh)
+{
+	return sh->arena != NULL ? sh->arena : &s->arena;
+}
+
 static int add(
     struct imap_session *s, struct imap_shared *sh, const struct imap_shared_name *name)
 {
 	if (sh->names == NULL)
-		sh->names =
-		    vx_arena_array(&s->arena, IMAP_SHARED_MAX, sizeof(*sh->names));
+		sh->names = vx_arena_array(
+		    arena_of(s, sh), IMAP_SHARED_MAX, sizeof(*sh->names));
 	if (sh->names == NULL)
 		return VX_ENOMEM;
 	if (sh->count == IMAP_SHARED_MAX ||
@@ -34,7 +39,7 @@ static int add_shared(struct imap_session *s, struct vx_view *v, struct imap_sha
 		return VX_OK;
 	rc = vx_mailbox_get(v, n.owner, n.mailbox, &m);
 	if (rc == VX_OK)
-		rc = imap_shown_name(s, v, &s->arena, &m, &n.name);
+		rc = imap_shown_name(s, v, arena_of(s, sh), &m, &n.name);
 	if (rc == VX_ENOENT) /* its account is being removed */
 		return VX_OK;
 	return rc == VX_OK ? add(s, sh, &n) : rc;
@@ -52,7 +57,7 @@ static int add_subscribed(
 	       imap_name_is_others(m.name)) {
 		struct imap_shared_name n = { .subscribed = true };
 
-		rc = vx_arena_copy(&s->arena, m.name, &n.name);
+		rc = vx_arena_copy(arena_of(s, sh), m.name, &n.name);
 		if (rc == VX_OK && m.subscribed)
 			rc = add(s, sh, &n);
 		after = n.name;
@@ -207,6 +212,23 @@ int imap_shared_step(
 		tell(s, v, l, sh->at++, out);
 	}
 	return VX_OK;
+}
+
+void imap_shared_event(struct imap_session *s, struct vx_view *v, vx_slice name,
+    bool subscribed, const struct imap_list_about *about, struct vx_buf *out)
+{
+	const struct imap_list how = { .show_subscribed = true };
+	struct vx_mailbox_info m = { .account = s->who.account,
+		.name = name,
+		.subscribed = subscribed };
+	struct imap_place p;
+
+	m.exists = imap_reach_in(s, v, name, VX_RIGHT_LOOKUP, &p) == VX_OK;
+	if (m.exists) {
+		m.account = p.account;
+		m.mailbox = p.mailbox;
+	}
+	imap_list_write(s, v, &how, &m, about, out);
 }
 
 void imap_shared_selected(struct imap_session *s, struct vx_view *v, vx_slice name,
