@@ -1,11 +1,14 @@
 /*
- * Two IMAP sessions on one account over a real store, in pieces and broken off.  What the
- * server says must be responses, whatever it is told, and whoever comes next is served.
+ * Two IMAP sessions over a real store, on one account or on two that can share, in pieces
+ * and broken off.  What the server says must be responses, whatever it is told, and
+ * whoever comes next is served.
  *
  * The first octet says how to cut what is sent, the second what the sessions begin with,
  * the third how they end; the octets 1 and 2 change to the first and the second session.
  */
 #include "base/fs.h"
+#include "store/all.h"
+#include "store/store_int.h"
 #include "tests/service/host.h"
 
 #include <stdio.h>
@@ -65,6 +68,12 @@ static void close_host(void)
 	must(vx_fs_remove_tree(dir, &err) == VX_OK);
 }
 
+static bool go_on(struct vx_store *store)
+{
+	(void)store;
+	return true;
+}
+
 /* All that the inputs made is gone after a while: none finds a store too full. */
 static void prepare(void)
 {
@@ -78,6 +87,8 @@ static void prepare(void)
 		(void)atexit(close_host);
 	must(host_open(&host) == VX_OK);
 	host.hasty = true;
+	host.store->o.all = VX_STORE_ALL_MAKE;
+	must(vx_all_upkeep(host.store, go_on) == VX_OK);
 	alice = host_account(&host, "alice");
 	must(host_mailbox(&host, alice, "box/in") == VX_OK);
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
@@ -214,7 +225,9 @@ static void say(unsigned which, vx_slice octets)
 static void begin(unsigned which, unsigned how)
 {
 	must(link_open(&links[which], &host, (how & 16) == 0) == VX_OK);
-	if ((how & 1) != 0)
+	if ((how & 32) != 0)
+		say(which, VX_S("l LOGIN bob@" HOST_DOMAIN " " HOST_PASSWORD "\r\n"));
+	else if ((how & 1) != 0)
 		say(which, VX_S("l LOGIN alice@" HOST_DOMAIN " " HOST_PASSWORD "\r\n"));
 	if ((how & 2) != 0)
 		say(which, VX_S("s SELECT INBOX\r\n"));
@@ -275,7 +288,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	prepare();
 	begin(0, data[1] & 31u);
-	begin(1, 3);
+	begin(1, 3 | (data[1] & 32u));
 	feed(vx_slice_from(in, 3), data[0] == 0 ? size : data[0]);
 	for (unsigned i = 0; i < LINKS; i++)
 		end(i, data[2] >> 2 * i & 3u, compressed);

@@ -236,12 +236,13 @@ static int by_place(const void *a, const void *b)
 
 static int follow_all(struct vx_box *b)
 {
-	struct vx_linked *l = b->linked, *end = l + b->linked_count;
+	struct vx_linked *l = b->linked, *end;
 	struct vx_uid_range *gone;
 	int rc = VX_OK;
 
 	if (l == NULL)
 		return VX_OK;
+	end = l + b->linked_count;
 	gone = vx_alloc_array(b->linked_count, sizeof(*gone));
 	if (gone == NULL)
 		return VX_ENOMEM;
