@@ -180,6 +180,9 @@ void imap_matcher_done(struct imap_matcher *m)
 
 static void forget_message(struct imap_matcher *m)
 {
+	m->looked = m->have_descriptor;
+	if (!m->looked) /* then nothing else was read either */
+		return;
 	vx_blob_close(m->reader);
 	m->reader = NULL;
 	m->have_descriptor = m->have_header_text = m->have_body_text = false;

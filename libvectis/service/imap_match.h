@@ -21,6 +21,7 @@ struct imap_matcher {
 	struct vx_blob_source source;
 	bool scores;       /* they are asked for (RFC 6203 4) */
 	unsigned score;    /* of the last message that matched: 1 to 100 */
+	bool looked;       /* more than its record was read of the last message */
 	uint64_t until_ms; /* when this turn on the thread is over */
 	/* of the message under way */
 	const struct vx_record *record;

@@ -103,21 +103,29 @@ static int read_batch(struct imap_search *q, uint32_t from, struct vx_record *re
 	return rc;
 }
 
+/* Does it match?  A message that is not in the snapshot has no bit. */
+static void note(struct imap_search *q, const struct vx_record *r, bool matches)
+{
+	const uint32_t seq = vx_snapshot_seq(q->snapshot, r->uid);
+
+	if (seq > 0 && matches)
+		add(q, seq, r);
+	else if (seq > 0)
+		q->bits[(seq - 1) / 8] &= (unsigned char)~(1u << ((seq - 1) % 8));
+}
+
 static int match_batch(struct imap_search *q, const struct imap_task *t,
     const struct vx_record *r, size_t count)
 {
 	for (size_t i = 0; i < count && !t->abandoned; i++) {
-		const uint32_t seq = vx_snapshot_seq(q->snapshot, r[i].uid);
-		const int match = seq == 0 ? 0 : imap_match(&q->matcher, &r[i]);
+		const int match = imap_match(&q->matcher, &r[i]);
 
 		if (match < 0)
 			return match;
-		if (match > 0)
-			add(q, seq, &r[i]);
-		else if (seq != 0)
-			q->bits[(seq - 1) / 8] &=
-			    (unsigned char)~(1u << ((seq - 1) % 8));
-		if (i + 1 < count && vx_now_ms() >= q->matcher.until_ms) {
+		if (match > 0 || q->again)
+			note(q, &r[i], match > 0);
+		if (q->matcher.looked && i + 1 < count &&
+		    vx_now_ms() >= q->matcher.until_ms) {
 			q->next = r[i + 1].uid;
 			return VX_MORE;
 		}

@@ -204,21 +204,47 @@ uint32_t vx_snapshot_count(const struct vx_snapshot *s)
 	return s->count;
 }
 
-/* The last block whose number (by_uid) or count before it is at most n; NULL: none. */
-static const struct snapshot_block *find_block(
-    const struct vx_snapshot *s, uint32_t n, bool by_uid)
+/* The last block whose count before it is at most n; s has messages. */
+static const struct snapshot_block *block_at(const struct vx_snapshot *s, uint32_t n)
 {
 	size_t low = 0, high = s->block_count;
 
 	while (low < high) {
 		const size_t mid = (low + high) / 2;
 
-		if ((by_uid ? s->blocks[mid].number : s->blocks[mid].before) <= n)
+		if (s->blocks[mid].before <= n)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return low == 0 ? NULL : &s->blocks[low - 1];
+	return &s->blocks[low - 1];
+}
+
+/* The last block whose number is at most n; NULL: none. */
+static const struct snapshot_block *block_of(const struct vx_snapshot *s, uint32_t n)
+{
+	size_t low = 0, high = s->block_count;
+
+	if (high == 0 || n < s->blocks[0].number)
+		return NULL;
+	/* no block is further on than that, and it is there when none before it is empty
+	 */
+	if (n - s->blocks[0].number < high) {
+		low = n - s->blocks[0].number;
+		if (s->blocks[low].number == n)
+			return &s->blocks[low];
+		high = low;
+		low = 0;
+	}
+	while (low < high) {
+		const size_t mid = (low + high) / 2;
+
+		if (s->blocks[mid].number <= n)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return &s->blocks[low - 1];
 }
 
 uint32_t vx_snapshot_uid(const struct vx_snapshot *s, uint32_t seq)
@@ -229,7 +255,7 @@ uint32_t vx_snapshot_uid(const struct vx_snapshot *s, uint32_t seq)
 
 	if (seq == 0 || seq > s->count)
 		return 0;
-	b = find_block(s, seq - 1, false);
+	b = block_at(s, seq - 1);
 	left = seq - 1 - b->before;
 	for (uint32_t step = WORDS / 2, at = 0; step > 0; step /= 2) {
 		if (at + step < WORDS && b->prefix[at + step] <= left)
@@ -242,32 +268,32 @@ uint32_t vx_snapshot_uid(const struct vx_snapshot *s, uint32_t seq)
 	return b->number * VX_BLOCK_UIDS + word * 64 + (uint32_t)__builtin_ctzll(bits);
 }
 
-uint32_t vx_snapshot_rank(const struct vx_snapshot *s, uint32_t uid)
+/* The messages before the block and in it, up to and with number at of it. */
+static uint32_t rank_in(const struct snapshot_block *b, uint32_t at)
 {
-	const struct snapshot_block *b = find_block(s, uid / VX_BLOCK_UIDS, true);
-	const uint32_t at = uid % VX_BLOCK_UIDS;
-	uint32_t end;
-
-	if (b == NULL)
-		return 0;
-	if (b->number != uid / VX_BLOCK_UIDS) {
-		end = (uint32_t)__builtin_popcountll(b->bits[WORDS - 1]);
-		return b->before + b->prefix[WORDS - 1] + end;
-	}
-	/* the bits up to and with at */
 	return b->before + b->prefix[at / 64] +
 	       (uint32_t)__builtin_popcountll(b->bits[at / 64] << (63 - at % 64));
 }
 
+uint32_t vx_snapshot_rank(const struct vx_snapshot *s, uint32_t uid)
+{
+	const struct snapshot_block *b = block_of(s, uid / VX_BLOCK_UIDS);
+
+	if (b == NULL)
+		return 0;
+	return rank_in(b,
+	    b->number == uid / VX_BLOCK_UIDS ? uid % VX_BLOCK_UIDS : VX_BLOCK_UIDS - 1);
+}
+
 uint32_t vx_snapshot_seq(const struct vx_snapshot *s, uint32_t uid)
 {
-	const struct snapshot_block *b = find_block(s, uid / VX_BLOCK_UIDS, true);
+	const struct snapshot_block *b = block_of(s, uid / VX_BLOCK_UIDS);
 	const uint32_t at = uid % VX_BLOCK_UIDS;
 
 	if (b == NULL || b->number != uid / VX_BLOCK_UIDS ||
 	    (b->bits[at / 64] >> at % 64 & 1) == 0)
 		return 0;
-	return vx_snapshot_rank(s, uid);
+	return rank_in(b, at);
 }
 
 /* --- records ------------------------------------------------------------------------ */
@@ -306,9 +332,14 @@ struct reader {
 	uint32_t next_uid; /* where a full output stopped */
 };
 
-/* Take what fits of a page; false: the output is full. */
+/*
+ * Take what fits of a page; false: the output is full.  A page that is not the first one
+ * is taken whole or not at all: what is parsed is not parsed again.
+ */
 static bool take_page(struct reader *r, const struct vx_page *page)
 {
+	const size_t before = r->count;
+
 	for (unsigned i = 0; i < page->count; i++) {
 		const struct vx_record *rec = &page->records[i];
 
@@ -317,6 +348,10 @@ static bool take_page(struct reader *r, const struct vx_page *page)
 			continue;
 		if (r->count == r->cap) {
 			r->next_uid = rec->uid;
+			if (before > 0 && r->count > before) {
+				r->next_uid = r->out[before].uid;
+				r->count = before;
+			}
 			return false;
 		}
 		r->out[r->count++] = *rec;

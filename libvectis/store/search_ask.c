@@ -10,6 +10,7 @@
 
 #define BREATH_BLOCKS 64 /* read between two calls of go_on */
 #define GROUPS 2         /* the body, the header */
+#define LANES 8          /* volumes that the blobs of a mailbox alternate between */
 
 struct question {
 	struct vx_needle_plan plan;
@@ -23,13 +24,17 @@ struct part {
 	uint64_t *sets[VX_SEARCH_QUESTIONS_MAX]; /* own: may have the needle */
 };
 
+struct place {
+	size_t part;
+	uint32_t doc;
+};
+
 struct vx_search_answer {
 	struct question *questions; /* own */
 	size_t question_count;
 	struct part *parts; /* own */
 	size_t part_count, part_cap;
-	size_t hint_part; /* where the last blob was */
-	uint32_t hint_doc;
+	struct place last[LANES]; /* where the last blob of a volume was */
 };
 
 struct asking {
@@ -501,40 +506,56 @@ static bool find_doc(const struct part *p, uint64_t blob, uint32_t *doc)
 	return p->docs.blobs[low] == blob;
 }
 
-static bool find_blob(struct vx_search_answer *a, uint64_t blob)
+/* The next one of the same volume, mostly. */
+static bool is_next(const struct vx_search_answer *a, uint64_t blob, struct place *last)
 {
-	if (a->hint_part < a->part_count) { /* the next one of the same part, mostly */
-		const struct vx_search_docs *d = &a->parts[a->hint_part].docs;
-		const uint32_t doc = a->hint_doc;
+	const struct vx_search_docs *d;
 
-		if (doc < d->count && d->blobs[doc] == blob)
-			return true;
-		if (doc + 1 < d->count && d->blobs[doc + 1] == blob) {
-			a->hint_doc++;
-			return true;
+	if (last->part >= a->part_count)
+		return false;
+	d = &a->parts[last->part].docs;
+	if (last->doc < d->count && d->blobs[last->doc] == blob)
+		return true;
+	if (last->doc + 1 >= d->count || d->blobs[last->doc + 1] != blob)
+		return false;
+	last->doc++;
+	return true;
+}
+
+static const struct place *find_blob(struct vx_search_answer *a, uint64_t blob)
+{
+	struct place *const last = &a->last[(blob >> 32) % LANES];
+
+	if (is_next(a, blob, last))
+		return last;
+	for (size_t i = 0; i < a->part_count; i++) {
+		const size_t part = (last->part + i) % a->part_count;
+
+		if (find_doc(&a->parts[part], blob, &last->doc)) {
+			last->part = part;
+			return last;
 		}
 	}
-	for (size_t i = 0; i < a->part_count; i++)
-		if (find_doc(&a->parts[i], blob, &a->hint_doc)) {
-			a->hint_part = i;
-			return true;
-		}
-	return false;
+	return NULL;
+}
+
+static bool has_bit(const uint64_t *set, uint32_t doc)
+{
+	return (set[doc / 64] >> doc % 64 & 1) != 0;
 }
 
 enum vx_search_verdict vx_search_verdict(
     struct vx_search_answer *a, size_t question, uint64_t blob)
 {
+	const struct place *at = question < a->question_count ? find_blob(a, blob) : NULL;
 	const struct part *p;
-	uint32_t doc;
 
-	if (question >= a->question_count || !find_blob(a, blob))
+	if (at == NULL)
 		return VX_SEARCH_MAYBE;
-	p = &a->parts[a->hint_part];
-	doc = a->hint_doc;
-	if (p->docs.wild != NULL && (p->docs.wild[doc / 64] >> doc % 64 & 1) != 0)
+	p = &a->parts[at->part];
+	if (p->docs.wild != NULL && has_bit(p->docs.wild, at->doc))
 		return VX_SEARCH_MAYBE;
-	if ((p->sets[question][doc / 64] >> doc % 64 & 1) == 0)
+	if (!has_bit(p->sets[question], at->doc))
 		return VX_SEARCH_NO;
 	return a->questions[question].exact ? VX_SEARCH_YES : VX_SEARCH_MAYBE;
 }

@@ -362,6 +362,64 @@ static unsigned copy_all(struct fixture *f, uint32_t from, uint32_t to, bool mov
 }
 
 /* A COPY is one commit; a MOVE lets others in between, into its own mailbox, too. */
+static void expunge_deleted(struct fixture *f)
+{
+	struct vx_expunge_op op;
+
+	vx_expunge_op_init(&op);
+	op.account = 1;
+	op.mailbox = f->inbox;
+	op.deleted_only = true;
+	vxt_assert_ok(vx_store_run(f->store, &op.op));
+}
+
+/* Every cut of 500 messages with holes: each comes once, pages are not parsed twice. */
+START_TEST(records_come_in_pieces)
+{
+	enum {
+		COUNT = 500,
+		PAGE = 128
+	};
+	struct vx_record all[COUNT], out[COUNT];
+	struct fixture f;
+	size_t total;
+
+	fixture_open(&f);
+	for (int i = 0; i < COUNT; i++)
+		(void)fixture_add(
+		    &f, f.inbox, VX_S("x"), i % 7 == 3 ? VX_FLAG_DELETED : 0);
+	expunge_deleted(&f);
+	total = fixture_records(&f, f.inbox, all, COUNT);
+	ck_assert_uint_eq(total, COUNT - 71);
+	for (size_t cap = 1; cap <= COUNT; cap++) {
+		struct vx_record_query q = { .account = 1,
+			.mailbox = f.inbox,
+			.first_uid = 1,
+			.last_uid = UINT32_MAX };
+		size_t done = 0;
+
+		while (q.first_uid != 0) {
+			struct vx_view *v;
+			size_t count;
+
+			vxt_assert_ok(vx_view_begin(f.store, &v));
+			vxt_assert_ok(
+			    vx_records_read(v, &q, out, cap, &count, &q.first_uid));
+			vx_view_end(v);
+			ck_assert_uint_le(done + count, total);
+			for (size_t i = 0; i < count; i++)
+				ck_assert_uint_eq(out[i].uid, all[done + i].uid);
+			done += count;
+			if (cap >= PAGE && q.first_uid != 0)
+				ck_assert_uint_ne(
+				    q.first_uid / PAGE, out[count - 1].uid / PAGE);
+		}
+		ck_assert_uint_eq(done, total);
+	}
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(many_are_moved_in_slices)
 {
 	uint32_t other;
@@ -390,4 +448,4 @@ VXT_SUITE(test_ops, "ops", special_mailboxes_are_there_and_names_are_checked,
     quota_refuses_and_leaves_others_alone, a_message_takes_the_place_of_another_at_once,
     two_copies_that_are_too_much_together_are_refused_together,
     a_removed_account_leaves_nothing, unchanged_since_refuses_what_changed,
-    keywords_have_names_and_a_limit, many_are_moved_in_slices)
+    keywords_have_names_and_a_limit, records_come_in_pieces, many_are_moved_in_slices)
