@@ -4,6 +4,7 @@ usage: bench_mail.py BUILD-DIRECTORY [quick] [ROWS...]
 Rows: name, value, unit, ratio to the limit named after it.  ROWS: memory deliver visible
 append store login fetch search large fairness start; all when none is named.
 """
+import contextlib
 import os
 import re
 import json
@@ -119,17 +120,26 @@ def flood(name, limit, *args, mail):
 
 # --- rows -------------------------------------------------------------------------------
 
+@contextlib.contextmanager
+def idle(mode, *args):
+    """So many connections that do nothing."""
+    with subprocess.Popen([LOAD, mode, *map(str, args)], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as p:
+        p.stdout.readline()
+        yield
+        p.communicate(b'\n')
+
+
 def memory(mail):
     row('idle system', pss_mb(mail), 'MB')
     count = 200 if QUICK else 2000
-    for name, mode, port in (('TLS', 'idle', 'imaps'), ('plain', 'idle-smtp', 'smtp')):
-        daemon = 'imapd' if port == 'imaps' else 'smtpd'
+    for name, daemon, args in (
+            ('TLS', 'imapd', ('idle', mail.ports['imaps'], count, USERS - 1)),
+            ('plain', 'smtpd', ('idle-smtp', mail.ports['smtp'], count))):
         before = pss_mb(mail, daemon)
-        p = subprocess.Popen([LOAD, mode, str(mail.ports[port]), str(count)],
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        p.stdout.readline()
-        row(f'idle {name} connection', (pss_mb(mail, daemon) - before) * 1024 / count, 'KB')
-        p.communicate(b'\n')
+        with idle(*args):
+            after = pss_mb(mail, daemon)
+        row(f'idle {name} connection', (after - before) * 1024 / count, 'KB')
 
 
 def full_load(mail, *args):
@@ -157,11 +167,18 @@ def deliver(mail):
 
 def visible(mail):
     """From the end of DATA to what another session, of another process, is told."""
-    idle, asks = mail.imap('u0'), mail.imap('u0')
-    idle.select()
+    watch(mail, '')
+    count = 200 if QUICK else 2000
+    with idle('idle', mail.ports['imaps'], count, USERS - 1):
+        watch(mail, f', {count} idle')
+
+
+def watch(mail, beside):
+    waits, asks = mail.imap('u0'), mail.imap('u0')
+    waits.select()
     asks.select()
-    idle.send(b'i IDLE\r\n')
-    idle.readline()
+    waits.send(b'i IDLE\r\n')
+    waits.readline()
     took = {'IDLE notice': [], 'visible': []}
     for i in range(50 if QUICK else 300):
         with mail.smtp() as s:
@@ -180,7 +197,7 @@ def visible(mail):
                 took['visible'].append(time.monotonic() - begin)
                 while not asks.readline().startswith(b'n '):
                     pass
-            while b'EXISTS' not in idle.readline():
+            while b'EXISTS' not in waits.readline():
                 pass
             if i % 2 == 0:
                 took['IDLE notice'].append(time.monotonic() - begin)
@@ -188,9 +205,9 @@ def visible(mail):
                 asks.noop()
     for name, list_ in took.items():
         list_.sort()
-        row(f'DATA end to {name}, median', list_[len(list_) // 2] * 1e3, 'ms')
-        row(f'DATA end to {name}, p99', list_[-1 - len(list_) // 100] * 1e3, 'ms')
-    idle.shutdown()
+        row(f'DATA end to {name}{beside}, median', list_[len(list_) // 2] * 1e3, 'ms')
+        row(f'DATA end to {name}{beside}, p99', list_[-1 - len(list_) // 100] * 1e3, 'ms')
+    waits.shutdown()
     asks.shutdown()
 
 

@@ -8,7 +8,7 @@
  *   load login PORT CONNECTIONS TOTAL              LOGIN, SELECT, LOGOUT
  *   load time PORT USER COMMAND...                 each command: seconds and octets
  *   load each PORT USER TOTAL                      a FETCH for each body, 64 under way
- *   load idle PORT CONNECTIONS                     in IDLE until stdin ends
+ *   load idle PORT CONNECTIONS MAILBOXES           in IDLE until stdin ends
  *   load idle-smtp PORT CONNECTIONS                after EHLO until stdin ends
  *
  * Users are uN@example.test with the password of tests/daemons/instance.py.  Every
@@ -539,12 +539,14 @@ static void fetch_each(unsigned port, unsigned user, unsigned total)
 	hang_up(c);
 }
 
-static void idle(unsigned port, unsigned count, bool smtp)
+/* Of the users from 1 on, one after the other; mailboxes 0: SMTP. */
+static void idle(unsigned port, unsigned count, unsigned mailboxes)
 {
 	for (unsigned i = 0; i < count; i++) {
-		struct client *c = smtp ? greet(port) : log_in(port, 0);
+		struct client *c =
+		    mailboxes == 0 ? greet(port) : log_in(port, 1 + i % mailboxes);
 
-		if (smtp)
+		if (mailboxes == 0)
 			continue;
 		(void)command(c, "SELECT INBOX");
 		say(c, "a IDLE\r\n", 8);
@@ -706,10 +708,10 @@ int main(int argc, char **argv)
 		time_commands(j.port, number(argv[3]), argv + 4);
 	} else if (strcmp(mode, "each") == 0 && argc == 5) {
 		fetch_each(j.port, number(argv[3]), number(argv[4]));
-	} else if (strcmp(mode, "idle") == 0 && argc == 4) {
-		idle(j.port, j.threads, false);
+	} else if (strcmp(mode, "idle") == 0 && argc == 5) {
+		idle(j.port, j.threads, number(argv[4]));
 	} else if (strcmp(mode, "idle-smtp") == 0 && argc == 4) {
-		idle(j.port, j.threads, true);
+		idle(j.port, j.threads, 0);
 	} else {
 		fprintf(stderr, "usage: see the beginning of bench/load.c\n");
 		return 2;

@@ -73,15 +73,31 @@ static bool parse_options(
 		   vx_date_imap_parse(date, &act->date) == VX_OK && vx_imap_sp(c));
 }
 
+/* One message is three acts; there is room for many only when many come. */
+static bool grow_acts(struct imap_session *s)
+{
+	struct imap_append *a = &s->append;
+	const size_t cap = a->act_cap == 0 ? 4 : a->act_cap * 2;
+	struct imap_append_act *grown;
+
+	if (a->act_cap == IMAP_APPEND_ACTS_MAX)
+		return false;
+	grown = vx_arena_array(&s->arena, cap, sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	if (a->act_count > 0)
+		memcpy(grown, a->acts, a->act_count * sizeof(*grown));
+	a->acts = grown;
+	a->act_cap = cap;
+	return true;
+}
+
 static struct imap_append_act *add_act(struct imap_session *s, enum imap_append_type type)
 {
 	struct imap_append *a = &s->append;
 	struct imap_append_act *act;
 
-	if (a->acts == NULL)
-		a->acts =
-		    vx_arena_array(&s->arena, IMAP_APPEND_ACTS_MAX, sizeof(*a->acts));
-	if (a->acts == NULL || a->act_count == IMAP_APPEND_ACTS_MAX)
+	if (a->act_count == a->act_cap && !grow_acts(s))
 		return NULL;
 	act = &a->acts[a->act_count++];
 	*act = (struct imap_append_act){ .type = type };

@@ -77,7 +77,7 @@ struct imap_held {
  * What an APPEND is made of, as far as it was read: a new message, octets of another
  * message (RFC 4469), octets that come, the end.
  */
-#define IMAP_APPEND_ACTS_MAX 4096
+#define IMAP_APPEND_ACTS_MAX 4096 /* a power of two */
 enum imap_append_type {
 	IMAP_APPEND_NEW,
 	IMAP_APPEND_URL,
@@ -94,7 +94,7 @@ struct imap_append_act {
 /* APPEND and REPLACE under way; all it points to is in the session's arena. */
 struct imap_append {
 	struct imap_append_act *acts;
-	size_t act_count, act; /* act: the next one */
+	size_t act_count, act_cap, act; /* act: the next one */
 	size_t prefix;       /* octets of the command before the last octets that came */
 	bool catenate, utf8; /* what was read ends within CATENATE (, UTF8 ( */
 	bool binary;         /* the octets come as literal8 */

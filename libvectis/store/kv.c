@@ -24,12 +24,26 @@ enum {
 static const char *const tree_names[VX_TREES] = { "meta", "s", "d", "r", "x", "vs", "g",
 	"dir", "queue", "event" };
 
+/* How often this process and those before it forked: asked for with each transaction. */
+static unsigned forks;
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
+
+static void note_fork(void)
+{
+	forks++;
+}
+
+static void watch_forks(void)
+{
+	(void)pthread_atfork(NULL, NULL, note_fork);
+}
+
 struct vx_kv_env {
 	MDB_env *mdb; /* own */
 	MDB_dbi dbi[VX_TREES];
 	unsigned mode;
-	pid_t pid;
-	char *path; /* own */
+	unsigned forks; /* of the process when it was opened */
+	char *path;     /* own */
 	dev_t dev;
 	ino_t ino;
 	struct vx_kv_env *next_open; /* of the process */
@@ -141,7 +155,7 @@ static bool register_open(struct vx_kv_env *env)
 	(void)pthread_mutex_lock(&open_lock);
 	for (struct vx_kv_env *e = open_envs; e != NULL; e = e->next_open)
 		/* What a forked child inherited is the parent's, and not used here. */
-		if (e->pid == env->pid && e->dev == st.st_dev && e->ino == st.st_ino)
+		if (e->forks == env->forks && e->dev == st.st_dev && e->ino == st.st_ino)
 			first = false;
 	(void)pthread_mutex_unlock(&open_lock);
 	return first;
@@ -235,7 +249,8 @@ int vx_kv_open(const char *path, unsigned mode, uint64_t map_octets,
 	}
 	memcpy(env->path, path, len);
 	env->mode = mode;
-	env->pid = getpid();
+	(void)pthread_once(&forks_once, watch_forks);
+	env->forks = forks;
 	(void)pthread_mutex_init(&env->lock, NULL);
 	(void)pthread_cond_init(&env->idle, NULL);
 	if (!register_open(env)) {
@@ -345,7 +360,7 @@ static int reopen(struct vx_kv_env *env)
  */
 static void enter(struct vx_kv_env *env)
 {
-	assert(env->pid == getpid()); /* an environment does not survive fork */
+	assert(env->forks == forks); /* an environment does not survive fork */
 	(void)pthread_mutex_lock(&env->lock);
 	while (env->remapping || (env->remap_wanted && held == 0))
 		(void)pthread_cond_wait(&env->idle, &env->lock);

@@ -237,11 +237,12 @@ void vx_store_ring_bell(struct vx_store *s)
 		return;
 }
 
+/* What comes after the last read makes fd readable again. */
 static void drain(int fd)
 {
 	char octets[4096];
 
-	while (fd >= 0 && read(fd, octets, sizeof(octets)) > 0)
+	while (fd >= 0 && read(fd, octets, sizeof(octets)) == (ssize_t)sizeof(octets))
 		;
 }
 
