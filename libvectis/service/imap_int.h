@@ -398,7 +398,7 @@ void imap_quota_due(struct imap_session *s, uint32_t account, unsigned percent);
 /* "a", "(a b)": at most max astrings, in the arena, added to *count. */
 bool imap_metadata_names(struct imap_session *s, struct vx_cursor *c, vx_slice *names,
     size_t max, size_t *count);
-/* "* METADATA name (entry value)" of each entry, if rights allow it (RFC 9590). */
+/* "* METADATA name (entry value ...)", if rights allow it (RFC 9590 3). */
 void imap_metadata_list(struct imap_session *s, struct vx_view *v,
     const struct vx_mailbox_info *m, unsigned rights, const vx_slice *names, size_t count,
     struct vx_buf *out);

@@ -62,6 +62,8 @@ struct get { /* in the session's arena */
 	vx_slice names[ENTRIES_MAX];
 	size_t count, at; /* of names */
 	bool below;       /* names[at] itself is told: what is below it follows */
+	bool together;    /* all entries in one response (RFC 9590 3) */
+	bool begun;       /* that response is */
 	enum depth depth;
 	bool has_max;
 	uint64_t max, longest; /* octets */
@@ -77,9 +79,14 @@ static void write_value(struct imap_session *s, struct get *g, vx_slice name,
 			g->longest = value.len;
 		return;
 	}
-	vx_buf_add_str(out, "* METADATA ");
-	vx_imap_write_mailbox(out, g->mailbox, imap_utf8(s));
-	vx_buf_add_str(out, " (");
+	if (g->begun) {
+		vx_buf_add_char(out, ' ');
+	} else {
+		vx_buf_add_str(out, "* METADATA ");
+		vx_imap_write_mailbox(out, g->mailbox, imap_utf8(s));
+		vx_buf_add_str(out, " (");
+		g->begun = g->together;
+	}
 	vx_imap_write_string(out, name, imap_utf8(s));
 	vx_buf_add_char(out, ' ');
 	if (value.ptr != NULL && memchr(value.ptr, '\0', value.len) != NULL) {
@@ -88,7 +95,8 @@ static void write_value(struct imap_session *s, struct get *g, vx_slice name,
 	} else {
 		vx_imap_write_string(out, value, imap_utf8(s));
 	}
-	vx_buf_add_str(out, ")\r\n");
+	if (!g->together)
+		vx_buf_add_str(out, ")\r\n");
 }
 
 static void write_use(struct imap_session *s, struct vx_view *v, struct get *g,
@@ -137,8 +145,11 @@ void imap_metadata_list(struct imap_session *s, struct vx_view *v,
 	g->place = (struct imap_place){
 		.account = m->account, .mailbox = m->mailbox, .rights = rights
 	};
+	g->together = true;
 	for (size_t i = 0; i < count; i++)
 		write_named(s, v, g, names[i], out);
+	if (g->begun)
+		vx_buf_add_str(out, ")\r\n");
 	vx_free(g);
 }
 
