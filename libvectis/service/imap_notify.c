@@ -194,8 +194,7 @@ static void look_at(struct imap_notify *n, struct vx_view *v, struct imap_entry 
 	if (!is_selected(n, e))
 		e->status |=
 		    differs(s, e, &st, wanted(n, imap_table_name(&n->now, e), e->subscribed));
-	if (e->modseq != st.highestmodseq) /* annotations raise it */
-		e->tell |= TELL_METADATA;
+	e->tell |= TELL_METADATA; /* private ones change nothing else */
 	imap_entry_take_status(e, &st);
 }
 

@@ -289,6 +289,16 @@ static int write_entries(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
 	return rc;
 }
 
+/* Does it change what others see, too?  Of private entries they are not to know. */
+static bool is_seen_by_others(const struct vx_metadata_op *op)
+{
+	bool shared = op->set_use;
+
+	for (size_t i = 0; i < op->count; i++)
+		shared = shared || owner_of(op, op->entries[i].name) == 0;
+	return shared;
+}
+
 /* A client that comes back has to see that there is something new (RFC 7162 3.2). */
 static int raise_modseq(struct vx_kv_txn *txn, const struct vx_metadata_op *op)
 {
@@ -339,7 +349,7 @@ static int apply_metadata(struct vx_store_op *base, struct vx_kv_txn *txn)
 		rc = write_entries(txn, op);
 	if (rc == VX_OK && op->mailbox != 0 && op->set_use)
 		rc = write_use(txn, op);
-	if (rc == VX_OK && op->mailbox != 0)
+	if (rc == VX_OK && op->mailbox != 0 && is_seen_by_others(op))
 		rc = raise_modseq(txn, op);
 	if (rc == VX_OK)
 		vx_kv_note_change(txn, concerned(op), op->mailbox, 0);
