@@ -1,6 +1,6 @@
 # One test program for each folder; it links that folder and what is below it only.
 noinst_LTLIBRARIES += libvxt.la
-libvxt_la_SOURCES = tests/lib/vxt.c tests/lib/vxt.h
+libvxt_la_SOURCES = tests/lib/vxt.c tests/lib/vxt.h tests/lib/zone.c tests/lib/zone.h
 libvxt_la_CPPFLAGS = $(test_cppflags)
 libvxt_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 libvxt_la_LIBADD = $(CHECK_LIBS)
@@ -14,6 +14,7 @@ AM_TESTS_ENVIRONMENT = CK_FORK=no; export CK_FORK; \
 include tests/base/local.mk
 include tests/crypto/local.mk
 include tests/mime/local.mk
+include tests/dns/local.mk
 include tests/sasl/local.mk
 include tests/tls/local.mk
 include tests/zip/local.mk

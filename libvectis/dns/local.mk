@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libvx_dns.la
+libvx_dns_la_SOURCES = %D%/name.c %D%/record.c

@@ -1,0 +1,131 @@
+/* Records as they are on the wire (RFC 1035 3.3 and later). */
+#include "vectis/dns.h"
+
+#include "base/bytes.h"
+
+#include <arpa/inet.h>
+
+const char *vx_dns_type_name(enum vx_dns_type type)
+{
+	switch (type) {
+	case VX_DNS_A:
+		return "A";
+	case VX_DNS_NS:
+		return "NS";
+	case VX_DNS_CNAME:
+		return "CNAME";
+	case VX_DNS_SOA:
+		return "SOA";
+	case VX_DNS_PTR:
+		return "PTR";
+	case VX_DNS_MX:
+		return "MX";
+	case VX_DNS_TXT:
+		return "TXT";
+	case VX_DNS_AAAA:
+		return "AAAA";
+	case VX_DNS_SRV:
+		return "SRV";
+	case VX_DNS_TLSA:
+		return "TLSA";
+	case VX_DNS_CAA:
+		return "CAA";
+	}
+	return "?";
+}
+
+/* Labels up to the root; *rest is what follows. */
+static int read_labels(vx_slice *rest, char out[VX_DNS_NAME_MAX + 1])
+{
+	struct vx_buf text = { .max = VX_DNS_NAME_MAX + 1 };
+	vx_slice in = *rest;
+	int rc = VX_ESYNTAX;
+
+	while (in.len > 0) {
+		const size_t len = (unsigned char)in.ptr[0];
+
+		in = vx_slice_from(in, 1);
+		if (len > VX_DNS_LABEL_MAX || len > in.len)
+			break;
+		if (len == 0) {
+			rc = VX_OK;
+			break;
+		}
+		/* a dot within a label would make two of it */
+		if (memchr(in.ptr, '.', len) != NULL)
+			text.failed = true;
+		vx_buf_add(&text, vx_slice_head(in, len));
+		vx_buf_add_char(&text, '.');
+		in = vx_slice_from(in, len);
+	}
+	if (rc == VX_OK)
+		rc = text.failed ? VX_EINVAL : vx_dns_name(vx_buf_slice(&text), out);
+	vx_buf_done(&text);
+	*rest = in;
+	return rc;
+}
+
+int vx_dns_read_name(vx_slice rdata, char out[VX_DNS_NAME_MAX + 1])
+{
+	char name[VX_DNS_NAME_MAX + 1];
+	const int rc = read_labels(&rdata, name);
+
+	if (rc != VX_OK || rdata.len > 0)
+		return rc == VX_OK ? VX_ESYNTAX : rc;
+	memcpy(out, name, sizeof(name));
+	return VX_OK;
+}
+
+int vx_dns_read_txt(vx_slice rdata, struct vx_buf *out)
+{
+	const size_t before = out->len;
+
+	if (rdata.len == 0)
+		return VX_ESYNTAX;
+	while (rdata.len > 0) {
+		const size_t len = (unsigned char)rdata.ptr[0];
+
+		if (len >= rdata.len) {
+			vx_buf_truncate(out, before);
+			return VX_ESYNTAX;
+		}
+		vx_buf_add(out, vx_slice_of(rdata.ptr + 1, len));
+		rdata = vx_slice_from(rdata, len + 1);
+	}
+	return VX_OK;
+}
+
+int vx_dns_read_mx(vx_slice rdata, struct vx_dns_mx *out)
+{
+	struct vx_dns_mx mx;
+	int rc;
+
+	if (rdata.len < 3)
+		return VX_ESYNTAX;
+	mx.preference = vx_get_be16(rdata.ptr);
+	rc = vx_dns_read_name(vx_slice_from(rdata, 2), mx.host);
+	if (rc == VX_OK)
+		*out = mx;
+	return rc;
+}
+
+int vx_dns_read_address(vx_slice rdata, char out[VX_DNS_ADDRESS_MAX + 1])
+{
+	if (rdata.len != 4 && rdata.len != 16)
+		return VX_ESYNTAX;
+	return inet_ntop(rdata.len == 4 ? AF_INET : AF_INET6, rdata.ptr, out,
+		   VX_DNS_ADDRESS_MAX + 1) == NULL
+		   ? VX_ESYNTAX
+		   : VX_OK;
+}
+
+int vx_dns_read_tlsa(vx_slice rdata, struct vx_dns_tlsa *out)
+{
+	if (rdata.len < 4)
+		return VX_ESYNTAX;
+	*out = (struct vx_dns_tlsa){ .usage = (uint8_t)rdata.ptr[0],
+		.selector = (uint8_t)rdata.ptr[1],
+		.matching = (uint8_t)rdata.ptr[2],
+		.data = vx_slice_from(rdata, 3) };
+	return VX_OK;
+}

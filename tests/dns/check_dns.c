@@ -1,0 +1,6 @@
+#include "lib/vxt.h"
+
+Suite *test_name(void);
+Suite *test_record(void);
+
+VXT_MAIN(test_name, test_record)
