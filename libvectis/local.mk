@@ -1,7 +1,7 @@
 # The shared library: every folder up to service/, and the list of what it exports.
 libvectis_la_SOURCES =
 libvectis_la_LIBADD = libvx_service.la libvx_auth.la libvx_directory.la libvx_store.la \
-	libvx_config.la libvx_pop3.la libvx_imap.la libvx_smtp.la libvx_tls.la libvx_zip.la libvx_sasl.la \
+	libvx_config.la libvx_pop3.la libvx_imap.la libvx_mailauth.la libvx_smtp.la libvx_tls.la libvx_zip.la libvx_sasl.la \
 	libvx_dns.la libvx_mime.la libvx_crypto.la libvx_base.la
 libvectis_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-Bsymbolic-functions \
 	-Wl,--version-script=$(srcdir)/libvectis.map
@@ -35,4 +35,5 @@ vxinclude_HEADERS = \
 	include/vectis/smtp_server.h \
 	include/vectis/smtp_service.h \
 	include/vectis/store.h \
-	include/vectis/tls.h
+	include/vectis/tls.h \
+	include/vectis/verdict.h

@@ -19,6 +19,7 @@ include tests/sasl/local.mk
 include tests/tls/local.mk
 include tests/zip/local.mk
 include tests/smtp/local.mk
+include tests/mailauth/local.mk
 include tests/imap/local.mk
 include tests/pop3/local.mk
 include tests/config/local.mk

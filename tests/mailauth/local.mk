@@ -1,0 +1,8 @@
+check_PROGRAMS += check_mailauth
+TESTS += check_mailauth
+check_mailauth_SOURCES = %D%/check_mailauth.c
+check_mailauth_SOURCES += %D%/test_verdict.c
+check_mailauth_CPPFLAGS = $(test_cppflags)
+check_mailauth_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+check_mailauth_LDADD = libvxt.la libvx_mailauth.la libvx_dns.la libvx_mime.la libvx_crypto.la \
+	libvx_base.la $(CHECK_LIBS)
