@@ -19,6 +19,7 @@ fuzzers: $(fuzz_targets)
 .PHONY: fuzzers
 
 include fuzz/base.mk
+include fuzz/dns.mk
 include fuzz/mime.mk
 include fuzz/subject.mk
 include fuzz/sasl.mk

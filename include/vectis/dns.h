@@ -112,6 +112,28 @@ struct vx_dns_tlsa {
 };
 VX_API int vx_dns_read_tlsa(vx_slice rdata, struct vx_dns_tlsa *out);
 
+/* --- messages ------------------------------------------------------------------------
+ */
+
+#define VX_DNS_RECORDS_MAX 512 /* of one answer; more are left out */
+#define VX_DNS_CHAIN_MAX 16    /* CNAMEs */
+
+/* The records of an answer with the octets that they are in. */
+struct vx_dns_records {
+	struct vx_dns_answer answer;
+	vx_slice rdata[VX_DNS_RECORDS_MAX];
+	struct vx_buf octets; /* own */
+};
+VX_API void vx_dns_records_init(struct vx_dns_records *r);
+VX_API void vx_dns_records_done(struct vx_dns_records *r);
+/*
+ * What a resolver's message (RFC 1035 4) says to q: CNAMEs are followed, names in records
+ * are uncompressed.  secure is left false: it is the resolver's to say.  VX_OK;
+ * VX_ESYNTAX: it is no answer to q; VX_ENOMEM.  The answer is FAILED in both cases.
+ */
+VX_API int vx_dns_read_message(
+    vx_slice message, const struct vx_dns_question *q, struct vx_dns_records *out);
+
 VX_END_DECLS
 
 #endif
