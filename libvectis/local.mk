@@ -18,6 +18,7 @@ vxinclude_HEADERS = \
 	include/vectis/date.h \
 	include/vectis/directory.h \
 	include/vectis/dns.h \
+	include/vectis/dns_cache.h \
 	include/vectis/err.h \
 	include/vectis/header.h \
 	include/vectis/imap_service.h \

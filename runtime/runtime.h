@@ -54,6 +54,7 @@ struct vx_daemon {
 	unsigned workers;             /* 0: as many as the configuration says */
 	bool reads_certificate_files; /* the sandbox allows it the custom pair */
 	bool connects; /* it opens connections of its own: the sandbox allows them */
+	bool resolves; /* it asks the DNS; it connects, too */
 	struct vx_listener_def listeners[VX_LISTENERS_MAX];
 	size_t listener_count;
 	/* In the worker, before the first connection; *service is given to session. */

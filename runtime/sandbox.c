@@ -105,7 +105,8 @@ static int enter_landlock(const struct vx_daemon *def, const struct vx_config *c
 	const int abi = (int)syscall(
 	    SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	const struct ruleset r = { .fs = known_fs(abi),
-		.net = NET_BIND_TCP | (def->connects ? 0 : NET_CONNECT_TCP),
+		.net =
+		    NET_BIND_TCP | (def->connects || def->resolves ? 0 : NET_CONNECT_TCP),
 		.scoped = SCOPE_ALL };
 	const size_t size = abi >= 6 ? sizeof(r) : abi >= 4 ? 16 : 8;
 	int fd, rc;
@@ -189,7 +190,7 @@ static int enter_seccomp(const struct vx_daemon *def, struct vx_error *err)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]) && rc == 0; i++)
 		rc = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
-	if (rc == 0 && def->connects)
+	if (rc == 0 && (def->connects || def->resolves))
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SC(connect), 0);
 	if (rc == 0)
 		rc = seccomp_load(f);

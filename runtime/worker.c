@@ -33,6 +33,16 @@ static uint64_t now_ms(struct vx_loop *loop)
 	return vx_now_ms();
 }
 
+static int ask(struct vx_loop *loop, struct vx_lookup *l)
+{
+	return vx_resolver_ask(server_of(loop)->resolver, l);
+}
+
+static void forget(struct vx_loop *loop, struct vx_lookup *l)
+{
+	vx_resolver_forget(server_of(loop)->resolver, l);
+}
+
 static void on_idle(uv_idle_t *idle)
 {
 	(void)idle; /* its only effect is that the loop does not sleep */
@@ -141,6 +151,8 @@ static void on_sweep(uv_timer_t *timer)
 	if (s->stopping)
 		return;
 	beat(s);
+	if (s->resolver != NULL)
+		vx_resolver_sweep(s->resolver);
 	accept_again(s);
 	if (s->def->tick != NULL)
 		s->def->tick(s->service);
@@ -278,6 +290,23 @@ static void close_parts(struct vx_server *s)
 	vx_store_close(s->worker.store);
 	vx_auth_free(s->worker.auth);
 	vx_certs_close(s->worker.certs);
+	vx_resolver_free(s->resolver);
+}
+
+/* Before the sandbox, behind which its files cannot be read. */
+static int open_resolver(struct vx_server *s, struct vx_error *err)
+{
+	int rc;
+
+	if (!s->def->resolves)
+		return VX_OK;
+	rc =
+	    vx_resolver_new(&s->loop, s->worker.config, s->worker.log, &s->resolver, err);
+	if (rc == VX_OK) {
+		s->host.ask = ask;
+		s->host.forget = forget;
+	}
+	return rc;
 }
 
 /* Connections are refused before the files for them run out. */
@@ -313,7 +342,9 @@ int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
 	vx_random(&s->seed, sizeof(s->seed));
 	(void)uv_loop_init(&s->loop);
 	limit_connections(s);
-	rc = vx_sandbox_enter(def, c, log, &err);
+	rc = open_resolver(s, &err);
+	if (rc == VX_OK)
+		rc = vx_sandbox_enter(def, c, log, &err);
 	if (rc == VX_OK)
 		rc = open_parts(s, &err);
 	for (size_t i = 0; i < start->fd_count && rc == VX_OK; i++)

@@ -2,6 +2,7 @@
 #ifndef VX_RUNTIME_WORKER_H
 #define VX_RUNTIME_WORKER_H
 
+#include "runtime/resolver.h"
 #include "runtime/runtime.h"
 
 #include <uv.h>
@@ -40,6 +41,7 @@ struct vx_server {
 	const struct vx_daemon *def;
 	void *service;
 	struct vx_work *work;
+	struct vx_resolver *resolver; /* NULL: this daemon does not ask */
 	struct vx_listener *listeners;
 	struct vx_conn *conns; /* all */
 	struct vx_conn *awake; /* to be driven */

@@ -58,6 +58,7 @@ int main(int argc, char **argv)
 	static const struct vx_daemon smtpd = {
 		.name = "smtpd",
 		.store = true,
+		.resolves = true,
 		.listeners = { { .name = "smtp", .where = where_smtp, .busy = busy,
 				   .session = from_server },
 		    { .name = "submission", .where = where_submission, .busy = busy,

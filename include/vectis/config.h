@@ -16,7 +16,7 @@ VX_BEGIN_DECLS
 #define VX_CONFIG_OCTETS_MAX ((size_t)1 << 20)
 #define VX_CONFIG_DEPTH_MAX 8
 #define VX_CONFIG_ERRORS_MAX 20
-#define VX_CONFIG_LISTEN_MAX 16
+#define VX_CONFIG_LIST_MAX 16 /* items of a list */
 #define VX_CONFIG_VALUES_MAX 1000 /* keys, groups and items of lists in a file */
 
 enum vx_tls_minimum {
@@ -37,7 +37,12 @@ struct vx_listen {
 	uint16_t port;
 };
 struct vx_listen_list {
-	struct vx_listen items[VX_CONFIG_LISTEN_MAX];
+	struct vx_listen items[VX_CONFIG_LIST_MAX];
+	size_t count;
+};
+
+struct vx_text_list {
+	const char *items[VX_CONFIG_LIST_MAX];
 	size_t count;
 };
 
@@ -54,6 +59,10 @@ struct vx_config {
 
 	struct vx_listen_list smtp_listen, submission_listen, submissions_listen,
 	    imaps_listen, pop3s_listen;
+
+	struct vx_text_list dns_upstream; /* "address[@port]"; none: ask the roots */
+	struct vx_text_list dns_zones;    /* "zone address[@port]" */
+	const char *dns_trust_anchor;     /* a file */
 
 	const char *smtp_banner;
 	uint64_t message_octets_max; /* smtp.message_size_limit */

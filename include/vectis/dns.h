@@ -62,6 +62,10 @@ static inline bool vx_dns_answered(const struct vx_dns_answer *a)
 	return a->status != VX_DNS_FAILED && a->status != VX_DNS_BOGUS;
 }
 
+/* A copy in one block of memory, its records with it.  NULL: no memory. */
+VX_API struct vx_dns_answer *vx_dns_answer_dup(const struct vx_dns_answer *a);
+VX_API void vx_dns_answer_free(struct vx_dns_answer *a);
+
 /* "A", "TLSA"; "?" of another number. */
 VX_API const char *vx_dns_type_name(enum vx_dns_type type);
 

@@ -9,6 +9,7 @@
 #define VECTIS_SERVICE_H
 
 #include "vectis/buf.h"
+#include "vectis/dns.h"
 #include "vectis/err.h"
 
 VX_BEGIN_DECLS
@@ -28,6 +29,17 @@ struct vx_job {
 	struct vx_job *next; /* the loop's */
 };
 
+/*
+ * A question to the DNS.  It belongs to whoever asked and lives until done was called or
+ * it was forgotten.  The answer is valid during done only.
+ */
+struct vx_lookup {
+	struct vx_dns_question question;
+	void (*done)(struct vx_lookup *l, const struct vx_dns_answer *a);
+	struct vx_lookup *next, **link; /* the loop's, like handle */
+	void *handle;
+};
+
 /* What the loop gives to all services of a process. */
 struct vx_loop {
 	/* VX_OK, or VX_ELIMIT when the bounded queue is full (done is not called). */
@@ -35,6 +47,13 @@ struct vx_loop {
 	/* Seconds since 1970, and milliseconds that never go back. */
 	int64_t (*now_s)(struct vx_loop *loop);
 	uint64_t (*now_ms)(struct vx_loop *loop);
+	/*
+	 * Ask a resolver that validates.  VX_OK: done will be called, on the loop's thread
+	 * and not from within; VX_ELIMIT, VX_ENOMEM: it will not.  NULL: there is no DNS.
+	 * forget: done will not be called any more.
+	 */
+	int (*ask)(struct vx_loop *loop, struct vx_lookup *l);
+	void (*forget)(struct vx_loop *loop, struct vx_lookup *l);
 };
 
 struct vx_session;

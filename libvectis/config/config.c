@@ -49,13 +49,23 @@ static void describe(const struct vx_yaml_value *v, const struct vx_key *k, int 
 
 	if (v->kind == VX_YAML_NOTHING)
 		(void)snprintf(text, size, "%s has no value", path);
-	else if (k->type == VX_KEY_LISTEN && rc == VX_ELIMIT)
-		(void)snprintf(text, size, "%s has more than %d addresses", path,
-		    VX_CONFIG_LISTEN_MAX);
+	else if (vx_key_is_list(k) && rc == VX_ELIMIT)
+		(void)snprintf(text, size, "%s has more than %d items", path,
+		    VX_CONFIG_LIST_MAX);
 	else if (k->type == VX_KEY_LISTEN)
 		(void)snprintf(text, size,
 		    "\"%.60s\" is no address:port, such as 192.0.2.1:25 or "
 		    "[2001:db8::1]:25",
+		    v->text.ptr);
+	else if (k->type == VX_KEY_RESOLVERS)
+		(void)snprintf(text, size,
+		    "\"%.60s\" is no address of a resolver, such as 192.0.2.1 or "
+		    "2001:db8::1@5353",
+		    v->text.ptr);
+	else if (k->type == VX_KEY_ZONES)
+		(void)snprintf(text, size,
+		    "\"%.60s\" is no zone with the address of its server, such as "
+		    "\"corp.internal 192.0.2.1\"",
 		    v->text.ptr);
 	else if (v->kind != VX_YAML_SCALAR)
 		(void)snprintf(text, size, "%s is %s, not a list", path,
@@ -97,10 +107,10 @@ static int apply_value(
 {
 	const bool list = v->kind == VX_YAML_ITEM || v->kind == VX_YAML_NO_ITEMS;
 
-	if (v->kind == VX_YAML_NOTHING || (list && k->type != VX_KEY_LISTEN))
+	if (v->kind == VX_YAML_NOTHING || (list && !vx_key_is_list(k)))
 		return v->first ? VX_EINVAL : VX_OK; /* said once for a list */
 	/* what is given replaces the standard list */
-	if (k->type == VX_KEY_LISTEN && v->first)
+	if (vx_key_is_list(k) && v->first)
 		vx_key_clear_list(&o->c, k);
 	return v->kind == VX_YAML_NO_ITEMS ? VX_OK
 					   : vx_key_set(&o->c, k, v->text, &o->arena);

@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "vectis/address.h"
+#include "vectis/dns.h"
 
 #include <arpa/inet.h>
 #include <stddef.h>
@@ -47,6 +48,15 @@ static const struct vx_key keys[] = {
 	KEY("tls.minimum", "1.0, 1.1, 1.2 or 1.3", "1.2",
 	    "The oldest version of TLS that is spoken.", MAIL, VX_KEY_WORD,
 	    FIELD(tls_minimum), 0, 0, "1.0|1.1|1.2|1.3"),
+	KEY("dns.upstream", "list of addresses", "[]",
+	    "Resolvers that are asked; none: the name servers themselves.", "smtpd",
+	    VX_KEY_RESOLVERS, FIELD(dns_upstream), 0, 0, NULL),
+	KEY("dns.zones", "list of zone and address", "[]",
+	    "Zones that a server of their own is asked for.", "smtpd", VX_KEY_ZONES,
+	    FIELD(dns_zones), 0, 0, NULL),
+	KEY("dns.trust_anchor", "text", "/usr/share/dns/root.key",
+	    "The keys of the root, or of another zone, that DNSSEC begins with.", "smtpd",
+	    VX_KEY_PATH, FIELD(dns_trust_anchor), 0, 0, NULL),
 	KEY("smtp.listen", "list of address:port", "[\"0.0.0.0:25\", \"[::]:25\"]",
 	    "Where mail from other servers is received.", "smtpd", VX_KEY_LISTEN,
 	    FIELD(smtp_listen), 0, 0, NULL),
@@ -121,6 +131,12 @@ static const struct vx_key keys[] = {
 	    FIELD(search_index), 0, 0, NULL),
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+bool vx_key_is_list(const struct vx_key *k)
+{
+	return k->type == VX_KEY_LISTEN || k->type == VX_KEY_RESOLVERS ||
+	       k->type == VX_KEY_ZONES;
+}
 
 const struct vx_key *vx_key_at(size_t index)
 {
@@ -214,7 +230,7 @@ static int set_listen(vx_slice text, struct vx_listen_list *out)
 	int family = AF_INET;
 	uint64_t port;
 
-	if (out->count == VX_CONFIG_LISTEN_MAX)
+	if (out->count == VX_CONFIG_LIST_MAX)
 		return VX_ELIMIT;
 	if (address.len >= 2 && address.ptr[0] == '[' &&
 	    address.ptr[address.len - 1] == ']') {
@@ -230,6 +246,44 @@ static int set_listen(vx_slice text, struct vx_listen_list *out)
 		return VX_EINVAL;
 	l.port = (uint16_t)port;
 	out->items[out->count++] = l;
+	return VX_OK;
+}
+
+/* 192.0.2.1, 2001:db8::1@5353 */
+static bool resolver_ok(vx_slice text)
+{
+	const size_t at = vx_slice_find(text, '@');
+	char address[48] = { 0 };
+	unsigned char octets[16];
+	uint64_t port = 53;
+
+	if (at >= sizeof(address))
+		return false;
+	memcpy(address, text.ptr, at);
+	if (at < text.len && (vx_slice_number(vx_slice_from(text, at + 1), 65535, &port) !=
+				     VX_OK ||
+				 port == 0))
+		return false;
+	return inet_pton(AF_INET, address, octets) == 1 ||
+	       inet_pton(AF_INET6, address, octets) == 1;
+}
+
+static bool zone_ok(vx_slice text)
+{
+	char name[VX_DNS_NAME_MAX + 1];
+	vx_slice zone;
+
+	return vx_slice_cut(&text, ' ', &zone) && vx_dns_name(zone, name) == VX_OK &&
+	       resolver_ok(vx_slice_trim(text, " "));
+}
+
+static int set_text(const struct vx_key *k, vx_slice text, struct vx_text_list *out)
+{
+	if (!(k->type == VX_KEY_RESOLVERS ? resolver_ok(text) : zone_ok(text)))
+		return VX_EINVAL;
+	if (out->count == VX_CONFIG_LIST_MAX)
+		return VX_ELIMIT;
+	out->items[out->count++] = text.ptr;
 	return VX_OK;
 }
 
@@ -341,6 +395,9 @@ int vx_key_set(
 		break;
 	case VX_KEY_LISTEN:
 		return set_listen(text, field(c, k));
+	case VX_KEY_RESOLVERS:
+	case VX_KEY_ZONES:
+		return set_text(k, text, field(c, k));
 	case VX_KEY_HOSTNAME:
 		return set_hostname(text, arena, field(c, k));
 	case VX_KEY_PATH:
@@ -362,7 +419,10 @@ int vx_key_set(
 
 void vx_key_clear_list(struct vx_config *c, const struct vx_key *k)
 {
-	((struct vx_listen_list *)field(c, k))->count = 0;
+	if (k->type == VX_KEY_LISTEN)
+		((struct vx_listen_list *)field(c, k))->count = 0;
+	else
+		((struct vx_text_list *)field(c, k))->count = 0;
 }
 
 void vx_key_set_standard(struct vx_config *c, const struct vx_key *k)
@@ -371,8 +431,10 @@ void vx_key_set_standard(struct vx_config *c, const struct vx_key *k)
 
 	if (k->type == VX_KEY_HOSTNAME) {
 		*(const char **)field(c, k) = k->public.standard;
-	} else if (k->type != VX_KEY_LISTEN) {
+	} else if (!vx_key_is_list(k)) {
 		(void)vx_key_set(c, k, rest, NULL);
+	} else if (k->type != VX_KEY_LISTEN) {
+		vx_key_clear_list(c, k); /* no such list has a standard */
 	} else {
 		/* ["a", "b"] */
 		while (rest.len > 0) {
@@ -397,6 +459,26 @@ static void write_word(const struct vx_key *k, uint64_t n, struct vx_buf *out)
 	vx_buf_add(out, word);
 }
 
+static void write_listen(const struct vx_listen_list *l, struct vx_buf *out)
+{
+	vx_buf_add_char(out, '[');
+	for (size_t n = 0; n < l->count; n++) {
+		const bool v6 = strchr(l->items[n].address, ':') != NULL;
+
+		vx_buf_printf(out, "%s\"%s%s%s:%u\"", n > 0 ? ", " : "", v6 ? "[" : "",
+		    l->items[n].address, v6 ? "]" : "", l->items[n].port);
+	}
+	vx_buf_add_char(out, ']');
+}
+
+static void write_texts(const struct vx_text_list *l, struct vx_buf *out)
+{
+	vx_buf_add_char(out, '[');
+	for (size_t n = 0; n < l->count; n++)
+		vx_buf_printf(out, "%s\"%s\"", n > 0 ? ", " : "", l->items[n]);
+	vx_buf_add_char(out, ']');
+}
+
 int vx_config_get(const struct vx_config *c, vx_slice path, struct vx_buf *out)
 {
 	for (size_t i = 0; i < KEYS; i++) {
@@ -406,16 +488,9 @@ int vx_config_get(const struct vx_config *c, vx_slice path, struct vx_buf *out)
 		if (!vx_slice_eq(path, vx_slice_str(k->public.path)))
 			continue;
 		if (k->type == VX_KEY_LISTEN) {
-			const struct vx_listen_list *l = f;
-
-			vx_buf_add_char(out, '[');
-			for (size_t n = 0; n < l->count; n++)
-				vx_buf_printf(out, "%s\"%s%s%s:%u\"", n > 0 ? ", " : "",
-				    strchr(l->items[n].address, ':') != NULL ? "[" : "",
-				    l->items[n].address,
-				    strchr(l->items[n].address, ':') != NULL ? "]" : "",
-				    l->items[n].port);
-			vx_buf_add_char(out, ']');
+			write_listen(f, out);
+		} else if (vx_key_is_list(k)) {
+			write_texts(f, out);
 		} else if (k->type == VX_KEY_NUMBER) {
 			vx_buf_add_number(out, *(const uint64_t *)f);
 		} else if (k->type == VX_KEY_YES_NO) {

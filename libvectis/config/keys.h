@@ -14,6 +14,8 @@ enum vx_key_type {
 	VX_KEY_LISTEN,
 	VX_KEY_HOSTNAME,
 	VX_KEY_CHARACTER,
+	VX_KEY_RESOLVERS, /* "192.0.2.1", "2001:db8::1@5300" */
+	VX_KEY_ZONES,     /* "zone 192.0.2.1@5300" */
 };
 
 struct vx_key {
@@ -24,6 +26,8 @@ struct vx_key {
 	const char *words; /* of a WORD: its values in order, separated by '|' */
 };
 
+/* Its values are items. */
+bool vx_key_is_list(const struct vx_key *k);
 const struct vx_key *vx_key_at(size_t index);
 const struct vx_key *vx_key_find(vx_slice path);
 /* Is name the part before the dot of some key? */

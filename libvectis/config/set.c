@@ -33,7 +33,7 @@ static void write_value(
 {
 	/* a list is given as YAML */
 	if (plain(ch->value) ||
-	    (k->type == VX_KEY_LISTEN && vx_slice_has_prefix(ch->value, VX_S("[")))) {
+	    (vx_key_is_list(k) && vx_slice_has_prefix(ch->value, VX_S("[")))) {
 		vx_buf_add(out, ch->value);
 		return;
 	}
@@ -125,7 +125,7 @@ static const struct vx_yaml_value *kept(const struct vx_yaml_value *v, vx_slice 
 static bool only_this_changed(const struct change *ch, const struct vx_key *k,
     const struct vx_yaml_value *before, const struct vx_yaml_value *after)
 {
-	bool there = k->type == VX_KEY_LISTEN;
+	bool there = vx_key_is_list(k);
 
 	for (const struct vx_yaml_value *v = after; v != NULL && !there; v = v->next)
 		there = vx_slice_eq(vx_slice_str(v->path), ch->path) &&

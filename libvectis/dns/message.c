@@ -244,10 +244,12 @@ static bool follow(struct reader *r, unsigned type, struct name name)
 static void point(struct reader *r)
 {
 	struct vx_dns_records *out = r->out;
+	const vx_slice all = vx_buf_slice(&out->octets);
 	size_t from = 0;
 
 	for (size_t i = 0; i < out->answer.count; i++) {
-		out->rdata[i] = vx_slice_of(out->octets.ptr + from, r->ends[i] - from);
+		out->rdata[i] =
+		    vx_slice_head(vx_slice_from(all, from), r->ends[i] - from);
 		from = r->ends[i];
 	}
 	out->answer.rdata = out->rdata;

@@ -2,8 +2,40 @@
 #include "vectis/dns.h"
 
 #include "base/bytes.h"
+#include "base/mem.h"
 
 #include <arpa/inet.h>
+
+struct vx_dns_answer *vx_dns_answer_dup(const struct vx_dns_answer *a)
+{
+	const size_t slices = a->count * sizeof(vx_slice);
+	size_t octets = 0;
+	struct vx_dns_answer *copy;
+	vx_slice *rdata;
+	char *at;
+
+	for (size_t i = 0; i < a->count; i++)
+		octets += a->rdata[i].len;
+	copy = vx_alloc(sizeof(*copy) + slices + octets);
+	if (copy == NULL)
+		return NULL;
+	rdata = (vx_slice *)(copy + 1);
+	at = (char *)rdata + slices;
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->rdata[i].len > 0)
+			memcpy(at, a->rdata[i].ptr, a->rdata[i].len);
+		rdata[i] = vx_slice_of(at, a->rdata[i].len);
+		at += a->rdata[i].len;
+	}
+	*copy = *a;
+	copy->rdata = rdata;
+	return copy;
+}
+
+void vx_dns_answer_free(struct vx_dns_answer *a)
+{
+	vx_free(a);
+}
 
 const char *vx_dns_type_name(enum vx_dns_type type)
 {

@@ -128,6 +128,8 @@ START_TEST(deadly)
 }
 END_TEST
 
+Suite *test_resolver(void);
+
 VXT_SUITE(suite, "sandbox", locked, deadly)
 
 START_TEST(networks)
@@ -146,4 +148,4 @@ END_TEST
 
 VXT_SUITE(suite_networks, "networks", networks)
 
-VXT_MAIN(suite, suite_networks)
+VXT_MAIN(suite, suite_networks, test_resolver)
