@@ -305,6 +305,8 @@ struct vx_watch {
 	uint32_t which; /* while changed is called: the mailbox; 0: any, or its names */
 	struct vx_watch *next, **prev;
 };
+/* As account: the outbound queue, whose mailboxes queue.h names. */
+#define VX_WATCH_QUEUE UINT32_MAX
 VX_API int vx_watch_add(
     struct vx_store *store, struct vx_watch *w, uint32_t account, uint32_t mailbox);
 VX_API void vx_watch_remove(struct vx_store *store, struct vx_watch *w);
@@ -355,6 +357,14 @@ struct vx_deliver_op {
 	unsigned quota_notice;
 	bool overfill; /* a mailbox that is not full takes it, even if it is full then */
 	struct vx_replaced replaces; /* with all_or_none only */
+	/*
+	 * What puts the message elsewhere, too, in the same transaction and before it is
+	 * filed: *references is in how many places (queue.h).  NULL: nothing.  Then there
+	 * may be no targets.
+	 */
+	int (*also)(struct vx_deliver_op *op, struct vx_kv_txn *txn, uint64_t blob,
+	    uint32_t *references);
+	void *also_ctx;
 };
 VX_API void vx_deliver_op_init(struct vx_deliver_op *op, struct vx_blob_writer *blob);
 

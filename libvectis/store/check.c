@@ -27,9 +27,10 @@ struct check {
 	size_t body_count, body_cap;
 	uint64_t account_octets, account_messages, account_modseq;
 	uint64_t metadata;
-	uint64_t all_messages, lonely; /* in All Mail; of it or others, without their like */
+	uint64_t all_messages,
+	    lonely;            /* in All Mail; of it or others, without their like */
 	uint32_t account, all; /* whose sums these are; its All Mail */
-	bool full;        /* no memory for more: said once */
+	bool full;             /* no memory for more: said once */
 };
 
 static bool room(struct check *c, void **list, size_t count, size_t *cap, size_t size)
@@ -305,9 +306,10 @@ static void check_mailbox(struct check *c, uint32_t account, uint32_t mailbox)
 	b->account = account;
 	b->mailbox = mailbox;
 	/* one that was dropped is not swept yet */
-	b->linked = c->all != 0 && (mailbox == c->all ||
-				       vx_head_read(c->txn, account, mailbox, &h) != VX_OK ||
-				       (h.special_use & VX_USE_ALL) == 0);
+	b->linked =
+	    c->all != 0 &&
+	    (mailbox == c->all || vx_head_read(c->txn, account, mailbox, &h) != VX_OK ||
+		(h.special_use & VX_USE_ALL) == 0);
 	check_pages(c, b);
 	check_blocks(c, b);
 	check_keywords(c, b);
@@ -420,7 +422,8 @@ static void close_account(struct check *c)
 		    "account %u: All Mail has %llu messages, the others have %llu; %llu "
 		    "are on one side alone",
 		    c->account, (unsigned long long)c->all_messages,
-		    (unsigned long long)c->account_messages, (unsigned long long)c->lonely);
+		    (unsigned long long)c->account_messages,
+		    (unsigned long long)c->lonely);
 	c->account_octets = c->account_messages = c->account_modseq = 0;
 	c->all_messages = c->lonely = c->metadata = 0;
 	c->all = 0;
@@ -547,7 +550,7 @@ static void see_dead(struct check *c, vx_slice key, vx_slice value, void *ctx)
 	}
 	if (records_of(c, vx_get_be64(key.ptr + 4)) > 0)
 		vx_guard_say(c->g,
-		    "message %016llx: it is in a mailbox, and would be deleted",
+		    "message %016llx: it is in a mailbox or queued, and would be deleted",
 		    (unsigned long long)vx_get_be64(key.ptr + 4));
 	if (room(c, (void **)&d->blobs, d->count, &d->cap, sizeof(*d->blobs)))
 		d->blobs[d->count++] = vx_get_be64(key.ptr + 4);
@@ -665,10 +668,27 @@ static void check_records(struct check *c)
 	}
 }
 
+/* A message that waits to be sent is in one place more. */
+static void see_queued(struct check *c, vx_slice key, vx_slice value, void *ctx)
+{
+	uint64_t blob;
+	const int rc = vx_queue_blob(key, value, &blob);
+
+	(void)ctx;
+	if (rc == VX_ENOENT)
+		see_any(c, key, value, NULL);
+	else if (rc != VX_OK)
+		vx_guard_say(c->g, "the queue: a message's entry is damaged");
+	else if (room(c, (void **)&c->blobs, c->blob_count, &c->blob_cap,
+		     sizeof(*c->blobs)))
+		c->blobs[c->blob_count++] = blob;
+}
+
 static void check_references(struct check *c)
 {
 	struct dead dead = { 0 };
 
+	each(c, VX_TREE_QUEUE, "the queue", see_queued, NULL);
 	if (c->blob_count > 0)
 		qsort(c->blobs, c->blob_count, sizeof(*c->blobs), cmp_u64);
 	each(c, VX_TREE_DEAD, "the dead queue", see_dead, &dead);
@@ -680,7 +700,6 @@ static void check_references(struct check *c)
 	check_records(c);
 	each(c, VX_TREE_META, "the counters", see_any, NULL);
 	each(c, VX_TREE_DIR, "the directory", see_any, NULL);
-	each(c, VX_TREE_QUEUE, "the queue", see_any, NULL);
 	each(c, VX_TREE_EVENT, "the events", see_any, NULL);
 	vx_free(dead.blobs);
 }

@@ -115,7 +115,7 @@ int vx_meta_set(struct vx_kv_txn *txn, const char *name, uint64_t next)
 enum {
 	ACCOUNT_OCTETS = 72,
 	ACCOUNT_OCTETS_ONCE = 56, /* without all, fill and metadata */
-	ACCOUNT_TOLD = 2 /* in the header: one of its own octets */
+	ACCOUNT_TOLD = 2          /* in the header: one of its own octets */
 };
 
 static unsigned percent(uint64_t used, uint64_t limit)
@@ -368,4 +368,19 @@ int vx_volume_record_write(struct vx_kv_txn *txn, const struct vx_volume_record 
 	vx_value_seal(v, sizeof(v), 'V');
 	return vx_kv_put(
 	    txn, VX_TREE_VOLUME, vx_slice_of(key, 4), vx_slice_of(v, sizeof(v)));
+}
+
+/* --- the queue -----------------------------------------------------------------------
+ */
+
+int vx_queue_blob(vx_slice key, vx_slice value, uint64_t *out)
+{
+	int rc;
+
+	if (key.len == 0 || key.ptr[0] != VX_QUEUE_MESSAGE)
+		return VX_ENOENT;
+	rc = vx_value_check(value, 'q', VX_QUEUE_BLOB_AT + 8);
+	if (rc == VX_OK)
+		*out = vx_get_le64(value.ptr + VX_QUEUE_BLOB_AT);
+	return rc;
 }

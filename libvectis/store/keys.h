@@ -53,8 +53,8 @@ void vx_value_seal(char *value, size_t len, char type);
 int vx_value_check(vx_slice value, char type, size_t min);
 
 /*
- * A number in the meta tree (VX_ENOENT: it was never set), and a counter there: its value,
- * which is then one more.  It starts at 1.
+ * A number in the meta tree (VX_ENOENT: it was never set), and a counter there: its
+ * value, which is then one more.  It starts at 1.
  */
 int vx_meta_get(struct vx_kv_txn *txn, const char *name, uint64_t *out);
 int vx_meta_set(struct vx_kv_txn *txn, const char *name, uint64_t value);
@@ -67,10 +67,11 @@ struct vx_account_record {
 	uint32_t next_mailbox; /* 0: the account was removed, its mailboxes are swept */
 	uint32_t last_uidvalidity;
 	uint64_t modseq;
-	uint32_t all;  /* the mailbox that has all messages (all.c); 0: none */
-	uint32_t fill; /* the mailbox where it is still to be filled from; 0: it is full */
+	uint32_t all; /* the mailbox that has all messages (all.c); 0: none */
+	uint32_t
+	    fill; /* the mailbox where it is still to be filled from; 0: it is full */
 	uint64_t metadata; /* octets of annotations of its mailboxes, and its own ones */
-	uint8_t told; /* quota notice: 0, 80 or 95; falls with what is used */
+	uint8_t told;      /* quota notice: 0, 80 or 95; falls with what is used */
 };
 /* What a notice would be about: 0, 80 or 95 percent (MB-18). */
 unsigned vx_account_level(const struct vx_account_record *r);
@@ -118,5 +119,18 @@ int vx_volume_record_get(vx_slice key, vx_slice value, struct vx_volume_record *
 int vx_volume_record_read(
     struct vx_kv_txn *txn, uint32_t number, struct vx_volume_record *out);
 int vx_volume_record_write(struct vx_kv_txn *txn, const struct vx_volume_record *r);
+
+/*
+ * The queue's tree, whose values queue/ reads and writes: kind and id, of a recipient its
+ * number; TODO: destination NUL due id number.
+ */
+enum vx_queue_kind {
+	VX_QUEUE_MESSAGE = 'M',
+	VX_QUEUE_RECIPIENT = 'R',
+	VX_QUEUE_TODO = 'T'
+};
+#define VX_QUEUE_BLOB_AT VX_VALUE_HEADER /* in the value of a MESSAGE */
+/* The body that an entry refers to; VX_ENOENT: it refers to none. */
+int vx_queue_blob(vx_slice key, vx_slice value, uint64_t *out);
 
 #endif

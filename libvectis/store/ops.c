@@ -131,9 +131,11 @@ static int all_would_take(
 
 static int file_all(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_box *b)
 {
-	uint32_t filed = 0;
+	uint32_t filed = 0, elsewhere = 0;
 	int first = VX_ENOENT, rc = op->all_or_none ? all_would_take(op, txn, b) : VX_OK;
 
+	if (rc == VX_OK && op->also != NULL)
+		rc = op->also(op, txn, op->op.blob->blob, &elsewhere);
 	if (rc != VX_OK)
 		return rc;
 	for (size_t i = 0; i < op->target_count; i++) {
@@ -149,6 +151,7 @@ static int file_all(struct vx_deliver_op *op, struct vx_kv_txn *txn, struct vx_b
 		if (t->result != VX_OK && op->all_or_none)
 			return t->result;
 	}
+	filed += elsewhere;
 	if (filed == 0)
 		return first;
 	rc = put_descriptor(txn, op->op.blob);
@@ -217,11 +220,10 @@ static int apply_deliver_all(struct vx_store_op *base, struct vx_kv_txn *txn)
 void vx_deliver_all_op_init(
     struct vx_deliver_all_op *op, struct vx_deliver_op *each, size_t count)
 {
-	*op = (struct vx_deliver_all_op){
-		.op = { .apply = apply_deliver_all, .blob = each[count - 1].op.blob },
+	*op = (struct vx_deliver_all_op){ .op = { .apply = apply_deliver_all,
+					      .blob = each[count - 1].op.blob },
 		.each = each,
-		.count = count
-	};
+		.count = count };
 }
 
 /* --- flags ------------------------------------------------------------------------- */
@@ -343,7 +345,7 @@ void vx_flags_op_init(struct vx_flags_op *op)
 struct taken { /* records taken out of a mailbox, in order */
 	struct vx_box_visit v;
 	bool deleted_only, keep;
-	uint32_t last; /* those above came meanwhile; 0: all */
+	uint32_t last;             /* those above came meanwhile; 0: all */
 	struct vx_record *records; /* own */
 	size_t count, cap;
 	bool failed;

@@ -89,11 +89,6 @@ static int copy_dir(struct repair *r, vx_slice key, vx_slice value)
 	return vx_repair_put(r, VX_TREE_DIR, key, value);
 }
 
-static int copy_queue(struct repair *r, vx_slice key, vx_slice value)
-{
-	return vx_repair_put(r, VX_TREE_QUEUE, key, value);
-}
-
 static int copy_event(struct repair *r, vx_slice key, vx_slice value)
 {
 	return vx_repair_put(r, VX_TREE_EVENT, key, value);
@@ -228,6 +223,30 @@ int vx_repair_keep_blob(struct repair *r, uint64_t blob)
 		r->blob_cap = cap;
 	}
 	r->blobs[r->blob_count++] = blob;
+	return VX_OK;
+}
+
+/*
+ * A message that waits to be sent needs its body.  What lost its message, or is missing
+ * in the list of what is due, is seen to by the queue itself when sending begins.
+ */
+static int copy_queue(struct repair *r, vx_slice key, vx_slice value)
+{
+	uint64_t blob;
+	int rc = vx_queue_blob(key, value, &blob);
+
+	if (rc == VX_OK) {
+		rc = vx_repair_believe(r, blob, UINT32_MAX, true);
+		if (rc == VX_OK)
+			rc = vx_repair_keep_blob(r, blob);
+	} else if (rc == VX_ENOENT) {
+		rc = value.len == 0 ? VX_OK : vx_value_check(value, 'q', VX_VALUE_HEADER);
+	}
+	if (rc == VX_OK)
+		return vx_repair_put(r, VX_TREE_QUEUE, key, value);
+	if (rc != VX_ENOENT && rc != VX_ECORRUPT)
+		return rc;
+	r->lost += key.ptr[0] == VX_QUEUE_MESSAGE;
 	return VX_OK;
 }
 
@@ -504,11 +523,11 @@ static int build_all(struct repair *r)
 	if (rc == VX_OK)
 		rc = each_of_tree(r, VX_TREE_DIR, copy_dir);
 	if (rc == VX_OK)
-		rc = each_of_tree(r, VX_TREE_QUEUE, copy_queue);
-	if (rc == VX_OK)
 		rc = each_of_tree(r, VX_TREE_EVENT, copy_event);
 	if (rc == VX_OK)
 		rc = each_of_tree(r, VX_TREE_DESC, copy_descriptor);
+	if (rc == VX_OK)
+		rc = each_of_tree(r, VX_TREE_QUEUE, copy_queue);
 	if (rc == VX_OK)
 		rc = vx_repair_accounts(r);
 	if (rc == VX_OK)

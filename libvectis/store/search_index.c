@@ -716,6 +716,8 @@ static int look(struct vx_indexer *x)
 
 static void note_changed(struct vx_indexer *x, uint32_t account)
 {
+	if (account == VX_WATCH_QUEUE) /* it has no mail that is searched */
+		return;
 	for (size_t i = 0; i < x->changed_count; i++)
 		if (x->changed[i] == account)
 			return;

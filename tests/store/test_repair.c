@@ -430,7 +430,7 @@ static const struct {
 	{ "count", "its reference count is damaged", damage_count },
 	{ "lost count", "it is in 2 places, its count says 1", lose_count },
 	{ "wrong count", "it is in 1 places, its count says 5", plant_count },
-	{ "dead", "it is in a mailbox, and would be deleted", plant_dead },
+	{ "dead", "it is in a mailbox or queued, and would be deleted", plant_dead },
 	{ "not dead", "it is nowhere, and not to be deleted", empty_dead },
 	{ "volume record", "the record of a volume is damaged", damage_volume_record },
 	{ "volume count", "volume 00000001: its record counts", damage_volume_count },

@@ -1,0 +1,164 @@
+/*
+ * queue.h - mail that goes on to other servers: in the store, so that what was accepted
+ * is queued in the transaction that accepts it.
+ *
+ * A message is in the queue while it has recipients; each is due at some time for its
+ * destination, the domain that it is routed by.  A recipient leaves the queue when it was
+ * delivered, or given up (reported), or removed by the operator: exactly one of them.
+ */
+#ifndef VECTIS_QUEUE_H
+#define VECTIS_QUEUE_H
+
+#include "vectis/dns.h"
+#include "vectis/store.h"
+
+VX_BEGIN_DECLS
+
+#define VX_QUEUE_TOKEN_OCTETS 16
+#define VX_QUEUE_PATH_MAX 1280
+#define VX_QUEUE_ENVID_MAX 100  /* RFC 3461 5.4, as xtext */
+#define VX_QUEUE_ORCPT_MAX 500  /* RFC 3461 4.2, as xtext */
+#define VX_QUEUE_REPLY_MAX 1000 /* octets kept of what a server said last */
+#define VX_QUEUE_RECIPIENTS_MAX 10000
+
+enum vx_queue_flag {
+	VX_QUEUE_8BIT = 1 << 0,        /* it has octets beyond ASCII in its body */
+	VX_QUEUE_UTF8 = 1 << 1,        /* it needs SMTPUTF8 */
+	VX_QUEUE_RET_HEADERS = 1 << 2, /* RET=HDRS: reports have the header only */
+	VX_QUEUE_RET_FULL = 1 << 3,    /* RET=FULL */
+	VX_QUEUE_HELD = 1 << 4,        /* by the operator: nothing of it is due */
+	VX_QUEUE_REPORT = 1 << 5, /* made by this server: never signed, never told of */
+};
+
+struct vx_queue_message {
+	uint64_t id;                           /* counts up in the order of acceptance */
+	char token[VX_QUEUE_TOKEN_OCTETS + 1]; /* what people are told; unique */
+	uint64_t blob, size;
+	uint64_t created; /* seconds since 1970 */
+	uint32_t account; /* whose login submitted it; 0: none */
+	unsigned flags;
+	uint32_t recipients, left; /* that it had, and that are in the queue */
+	vx_slice reverse_path;     /* borrowed from the view, like envid */
+	vx_slice envid;            /* xtext */
+};
+
+struct vx_queue_recipient {
+	uint32_t number; /* from 0, within its message */
+	uint32_t due;    /* seconds since 1970 */
+	unsigned attempts;
+	unsigned notify; /* VX_SMTP_NOTIFY_*; 0: not said */
+	bool delay_told;
+	vx_slice forward_path; /* borrowed from the view, like the rest */
+	vx_slice orcpt;        /* "rfc822;" xtext */
+	vx_slice destination;
+	vx_slice host, reply; /* of the last attempt that failed */
+};
+
+/* --- adding ---------------------------------------------------------------------------
+ */
+
+struct vx_queue_new {
+	char token[VX_QUEUE_TOKEN_OCTETS];
+	uint64_t created, size;
+	uint32_t account, due;
+	unsigned flags;
+	vx_slice reverse_path, envid;
+	struct vx_queue_to {
+		vx_slice forward_path, orcpt;
+		vx_slice destination; /* a name as of dns.h, or an address literal */
+		unsigned notify;
+	} * to;
+	size_t count;
+	uint64_t id; /* out */
+};
+
+/* What an attempt came to. */
+struct vx_queue_result {
+	uint64_t message;
+	uint32_t number;
+	bool finished; /* it leaves the queue; else it is due again */
+	uint32_t due;
+	bool delay_told;      /* the sender was told that it takes long */
+	vx_slice host, reply; /* of an attempt that failed */
+	bool missing;         /* out: it was not in the queue (any more) */
+};
+
+/* Any number of results, in one transaction.  VX_OK: also when all of them are missing.
+ */
+struct vx_queue_op {
+	struct vx_store_op op;
+	struct vx_queue_result *results;
+	size_t count;
+};
+VX_API void vx_queue_op_init(struct vx_queue_op *op);
+
+/*
+ * To be `also` of a deliver op, whose also_ctx is this: queue its message, and note
+ * results in the same transaction (a report takes the place of what it tells of).  When
+ * all results are missing VX_ECONFLICT, and nothing is done.
+ */
+struct vx_queue_also {
+	struct vx_queue_new *add; /* NULL: the message is filed only */
+	struct vx_queue_result *results;
+	size_t count;
+};
+VX_API int vx_queue_also(
+    struct vx_deliver_op *op, struct vx_kv_txn *txn, uint64_t blob, uint32_t *references);
+
+/* --- reading: VX_OK, VX_ENOENT, VX_ECORRUPT
+ * --------------------------------------------- */
+
+VX_API int vx_queue_get(struct vx_view *v, uint64_t id, struct vx_queue_message *out);
+/* The first with an id above after. */
+VX_API int vx_queue_next(struct vx_view *v, uint64_t after, struct vx_queue_message *out);
+/* By its token (of any case); looks at all. */
+VX_API int vx_queue_find(struct vx_view *v, vx_slice token, struct vx_queue_message *out);
+/* The first of the message's recipients from number on. */
+VX_API int vx_queue_recipient(
+    struct vx_view *v, uint64_t id, uint32_t from, struct vx_queue_recipient *out);
+
+/* The first destination after a name ("": the first of all) that has something, ever. */
+VX_API int vx_queue_destination(
+    struct vx_view *v, vx_slice after, char out[VX_DNS_NAME_MAX + 1], uint32_t *due);
+struct vx_queue_place { /* of a recipient, in the order in which they are due */
+	uint32_t due;
+	uint64_t message;
+	uint32_t number;
+};
+/* The first of a destination after *at; all zero: the first of all. */
+VX_API int vx_queue_due(
+    struct vx_view *v, vx_slice destination, struct vx_queue_place *at);
+
+/* --- the operator
+ * ------------------------------------------------------------------------ */
+
+enum vx_queue_verb {
+	VX_QUEUE_HOLD,
+	VX_QUEUE_RELEASE,
+	VX_QUEUE_FLUSH, /* due now */
+	VX_QUEUE_REMOVE,
+	VX_QUEUE_REMOVE_DEFERRED, /* recipients that were tried before */
+	VX_QUEUE_MEND, /* what is missing in the list of what is due is put there */
+};
+struct vx_queue_admin_op {
+	struct vx_store_op op;
+	enum vx_queue_verb verb;
+	uint64_t id; /* 0: all, in slices: from_id and next_id as of vx_flags_op */
+	uint64_t from_id, next_id;
+	uint32_t now;     /* of FLUSH and RELEASE */
+	uint64_t changed; /* out: recipients */
+};
+/* VX_ENOENT: there is no such message. */
+VX_API void vx_queue_admin_op_init(struct vx_queue_admin_op *op, enum vx_queue_verb verb);
+
+/*
+ * What the store tells of (vx_watch): account VX_WATCH_QUEUE, and as mailbox one of
+ * these. NEW: there are messages with higher ids; CHANGED: anything may have become due
+ * or gone.
+ */
+#define VX_QUEUE_WATCH_NEW 1
+#define VX_QUEUE_WATCH_CHANGED 2
+
+VX_END_DECLS
+
+#endif

@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libvx_queue.la
+libvx_queue_la_SOURCES = %D%/change.c %D%/read.c %D%/record.c %D%/record.h

@@ -1,0 +1,269 @@
+#include "queue/record.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+
+enum {
+	MESSAGE_OCTETS = VX_QUEUE_BLOB_AT + 40,
+	RECIPIENT_OCTETS = VX_VALUE_HEADER + 8,
+	DELAY_TOLD = 1,
+	PLACE_OCTETS = 16 /* behind the destination and its NUL */
+};
+
+static vx_slice slice_of(const struct vx_buf *b)
+{
+	return vx_buf_slice(b);
+}
+
+static void add_string(struct vx_buf *out, vx_slice s)
+{
+	char len[2];
+
+	vx_put_le16(len, (uint16_t)s.len);
+	vx_buf_add(out, vx_slice_of(len, 2));
+	vx_buf_add(out, s);
+}
+
+static int take_strings(vx_slice rest, vx_slice *const strings[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const size_t len = rest.len >= 2 ? vx_get_le16(rest.ptr) : SIZE_MAX;
+
+		if (rest.len < 2 || len > rest.len - 2)
+			return VX_ECORRUPT;
+		*strings[i] = vx_slice_of(rest.ptr + 2, len);
+		rest = vx_slice_from(rest, 2 + len);
+	}
+	return VX_OK;
+}
+
+/* Seal what is in value and store it; frees value. */
+static int put(struct vx_kv_txn *txn, const struct vx_key *k, struct vx_buf *value)
+{
+	int rc = value->failed ? VX_ELIMIT : VX_OK;
+
+	if (rc == VX_OK) {
+		vx_value_seal(value->ptr, value->len, 'q');
+		rc = vx_kv_put(txn, VX_TREE_QUEUE, vx_key_slice(k), slice_of(value));
+	}
+	vx_buf_done(value);
+	return rc;
+}
+
+static void message_key(struct vx_key *k, uint64_t id)
+{
+	k->octets[0] = VX_QUEUE_MESSAGE;
+	k->len = 1;
+	vx_key_add_u64(k, id);
+}
+
+void vx_queue_recipient_key(struct vx_key *k, uint64_t id, uint32_t number)
+{
+	k->octets[0] = VX_QUEUE_RECIPIENT;
+	k->len = 1;
+	vx_key_add_u64(k, id);
+	vx_key_add_u32(k, number);
+}
+
+bool vx_queue_is_recipient_of(vx_slice key, uint64_t id)
+{
+	return key.len == 13 && key.ptr[0] == VX_QUEUE_RECIPIENT &&
+	       vx_get_be64(key.ptr + 1) == id;
+}
+
+/* --- messages ------------------------------------------------------------------------
+ */
+
+int vx_queue_message_parse(vx_slice key, vx_slice v, struct vx_queue_message *out)
+{
+	struct vx_queue_message m;
+	vx_slice *const strings[] = { &m.reverse_path, &m.envid };
+	const char *p = v.ptr + VX_QUEUE_BLOB_AT;
+	int rc = vx_value_check(v, 'q', MESSAGE_OCTETS + VX_QUEUE_TOKEN_OCTETS);
+
+	if (rc == VX_OK && (key.len != 9 || key.ptr[0] != VX_QUEUE_MESSAGE))
+		rc = VX_ECORRUPT;
+	if (rc != VX_OK)
+		return rc;
+	m.id = vx_get_be64(key.ptr + 1);
+	m.blob = vx_get_le64(p);
+	m.size = vx_get_le64(p + 8);
+	m.created = vx_get_le64(p + 16);
+	m.account = vx_get_le32(p + 24);
+	m.flags = vx_get_le32(p + 28);
+	m.recipients = vx_get_le32(p + 32);
+	m.left = vx_get_le32(p + 36);
+	memcpy(m.token, v.ptr + MESSAGE_OCTETS, VX_QUEUE_TOKEN_OCTETS);
+	m.token[VX_QUEUE_TOKEN_OCTETS] = '\0';
+	rc = take_strings(
+	    vx_slice_from(v, MESSAGE_OCTETS + VX_QUEUE_TOKEN_OCTETS), strings, 2);
+	if (rc == VX_OK)
+		*out = m;
+	return rc;
+}
+
+int vx_queue_message_read(
+    struct vx_kv_txn *txn, uint64_t id, struct vx_queue_message *out)
+{
+	struct vx_key k;
+	vx_slice v;
+	int rc;
+
+	message_key(&k, id);
+	rc = vx_kv_get(txn, VX_TREE_QUEUE, vx_key_slice(&k), &v);
+	return rc == VX_OK ? vx_queue_message_parse(vx_key_slice(&k), v, out) : rc;
+}
+
+int vx_queue_message_write(struct vx_kv_txn *txn, const struct vx_queue_message *m)
+{
+	struct vx_buf value = { .max = 4096 };
+	char fixed[MESSAGE_OCTETS] = { 0 };
+	char *const p = fixed + VX_QUEUE_BLOB_AT;
+	struct vx_key k;
+
+	vx_put_le64(p, m->blob);
+	vx_put_le64(p + 8, m->size);
+	vx_put_le64(p + 16, m->created);
+	vx_put_le32(p + 24, m->account);
+	vx_put_le32(p + 28, m->flags);
+	vx_put_le32(p + 32, m->recipients);
+	vx_put_le32(p + 36, m->left);
+	vx_buf_add(&value, vx_slice_of(fixed, sizeof(fixed)));
+	vx_buf_add(&value, vx_slice_of(m->token, VX_QUEUE_TOKEN_OCTETS));
+	add_string(&value, m->reverse_path);
+	add_string(&value, m->envid);
+	message_key(&k, m->id);
+	return put(txn, &k, &value);
+}
+
+int vx_queue_message_delete(struct vx_kv_txn *txn, uint64_t id)
+{
+	struct vx_key k;
+
+	message_key(&k, id);
+	return vx_kv_delete(txn, VX_TREE_QUEUE, vx_key_slice(&k));
+}
+
+/* --- recipients ----------------------------------------------------------------------
+ */
+
+int vx_queue_recipient_parse(vx_slice key, vx_slice v, struct vx_queue_recipient *out)
+{
+	struct vx_queue_recipient r;
+	vx_slice *const strings[] = { &r.forward_path, &r.orcpt, &r.destination, &r.host,
+		&r.reply };
+	const char *p = v.ptr + VX_VALUE_HEADER;
+	int rc = vx_value_check(v, 'q', RECIPIENT_OCTETS);
+
+	if (rc == VX_OK && (key.len != 13 || key.ptr[0] != VX_QUEUE_RECIPIENT))
+		rc = VX_ECORRUPT;
+	if (rc != VX_OK)
+		return rc;
+	r.number = vx_get_be32(key.ptr + 9);
+	r.due = vx_get_le32(p);
+	r.attempts = vx_get_le16(p + 4);
+	r.notify = (unsigned char)p[6];
+	r.delay_told = (p[7] & DELAY_TOLD) != 0;
+	rc = take_strings(vx_slice_from(v, RECIPIENT_OCTETS), strings, 5);
+	if (rc == VX_OK)
+		*out = r;
+	return rc;
+}
+
+int vx_queue_recipient_read(
+    struct vx_kv_txn *txn, uint64_t id, uint32_t number, struct vx_queue_recipient *out)
+{
+	struct vx_key k;
+	vx_slice v;
+	int rc;
+
+	vx_queue_recipient_key(&k, id, number);
+	rc = vx_kv_get(txn, VX_TREE_QUEUE, vx_key_slice(&k), &v);
+	return rc == VX_OK ? vx_queue_recipient_parse(vx_key_slice(&k), v, out) : rc;
+}
+
+int vx_queue_recipient_write(
+    struct vx_kv_txn *txn, uint64_t id, const struct vx_queue_recipient *r)
+{
+	struct vx_buf value = { .max = 8192 };
+	char fixed[RECIPIENT_OCTETS] = { 0 };
+	char *const p = fixed + VX_VALUE_HEADER;
+	struct vx_key k;
+
+	vx_put_le32(p, r->due);
+	vx_put_le16(
+	    p + 4, (uint16_t)(r->attempts > UINT16_MAX ? UINT16_MAX : r->attempts));
+	p[6] = (char)r->notify;
+	p[7] = r->delay_told ? DELAY_TOLD : 0;
+	vx_buf_add(&value, vx_slice_of(fixed, sizeof(fixed)));
+	add_string(&value, r->forward_path);
+	add_string(&value, r->orcpt);
+	add_string(&value, r->destination);
+	add_string(&value, vx_slice_head(r->host, VX_DNS_NAME_MAX));
+	add_string(&value, vx_slice_head(r->reply, VX_QUEUE_REPLY_MAX));
+	vx_queue_recipient_key(&k, id, r->number);
+	return put(txn, &k, &value);
+}
+
+int vx_queue_recipient_delete(struct vx_kv_txn *txn, uint64_t id, uint32_t number)
+{
+	struct vx_key k;
+
+	vx_queue_recipient_key(&k, id, number);
+	return vx_kv_delete(txn, VX_TREE_QUEUE, vx_key_slice(&k));
+}
+
+/* --- what is due ---------------------------------------------------------------------
+ */
+
+void vx_queue_todo_key(
+    struct vx_key *k, vx_slice destination, const struct vx_queue_place *at)
+{
+	k->octets[0] = VX_QUEUE_TODO;
+	k->len = 1;
+	vx_key_add(k, destination);
+	vx_key_add(k, VX_S("\0"));
+	vx_key_add_u32(k, at->due);
+	vx_key_add_u64(k, at->message);
+	vx_key_add_u32(k, at->number);
+}
+
+int vx_queue_todo_parse(vx_slice key, vx_slice *destination, struct vx_queue_place *out)
+{
+	const char *place;
+	size_t end;
+
+	if (key.len < 2 + PLACE_OCTETS || key.ptr[0] != VX_QUEUE_TODO)
+		return VX_ECORRUPT;
+	end = key.len - PLACE_OCTETS - 1;
+	place = key.ptr + end + 1;
+	if (key.ptr[end] != '\0' || end - 1 > VX_DNS_NAME_MAX ||
+	    memchr(key.ptr + 1, '\0', end - 1) != NULL)
+		return VX_ECORRUPT;
+	*destination = vx_slice_of(key.ptr + 1, end - 1);
+	*out = (struct vx_queue_place){ vx_get_be32(place), vx_get_be64(place + 4),
+		vx_get_be32(place + 12) };
+	return VX_OK;
+}
+
+int vx_queue_todo_put(
+    struct vx_kv_txn *txn, uint64_t id, const struct vx_queue_recipient *r)
+{
+	const struct vx_queue_place at = { r->due, id, r->number };
+	struct vx_key k;
+
+	vx_queue_todo_key(&k, r->destination, &at);
+	return vx_kv_put(txn, VX_TREE_QUEUE, vx_key_slice(&k), vx_slice_of("", 0));
+}
+
+int vx_queue_todo_delete(
+    struct vx_kv_txn *txn, uint64_t id, const struct vx_queue_recipient *r)
+{
+	const struct vx_queue_place at = { r->due, id, r->number };
+	struct vx_key k;
+	int rc;
+
+	vx_queue_todo_key(&k, r->destination, &at);
+	rc = vx_kv_delete(txn, VX_TREE_QUEUE, vx_key_slice(&k));
+	return rc == VX_ENOENT ? VX_OK : rc; /* it is held */
+}
