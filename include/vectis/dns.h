@@ -7,8 +7,8 @@
  *
  * Names are text: labels of 1 to 63 octets with dots between them, in lower case,
  * A-labels, without a dot at the end; the root is "".  The octets are printable ASCII but
- * for blank and backslash, since SPF asks for names with almost anything in them;
- * vx_dns_is_host says whether it is the name of a host.
+ * for backslash, since SPF asks for names with almost anything in them, a blank too
+ * (RFC 7208 7.1); vx_dns_is_host says whether it is the name of a host.
  */
 #ifndef VECTIS_DNS_H
 #define VECTIS_DNS_H

@@ -6,7 +6,7 @@
 
 static bool is_octet(char c)
 {
-	return c > ' ' && c < 0x7f && c != '\\';
+	return c >= ' ' && c < 0x7f && c != '\\';
 }
 
 static char lower(char c)

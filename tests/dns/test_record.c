@@ -51,7 +51,7 @@ START_TEST(other_records)
 	ck_assert_str_eq(mx.host, "");
 	ck_assert_int_eq(vx_dns_read_mx(VX_S("\0\0"), &mx), VX_ESYNTAX);
 	ck_assert_int_eq(vx_dns_read_mx(VX_S("\0\12\1a"), &mx), VX_ESYNTAX);
-	ck_assert_int_eq(vx_dns_read_mx(VX_S("\0\12\2a \0"), &mx), VX_EINVAL);
+	ck_assert_int_eq(vx_dns_read_mx(VX_S("\0\12\2a\t\0"), &mx), VX_EINVAL);
 
 	vxt_assert_ok(vx_dns_read_address(VX_S("\300\0\2\1"), address));
 	ck_assert_str_eq(address, "192.0.2.1");
