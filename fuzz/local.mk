@@ -25,6 +25,7 @@ include fuzz/subject.mk
 include fuzz/sasl.mk
 include fuzz/tls.mk
 include fuzz/zip.mk
+include fuzz/mailauth.mk
 include fuzz/smtp.mk
 include fuzz/imap.mk
 include fuzz/pop3.mk

@@ -36,6 +36,7 @@ vxinclude_HEADERS = \
 	include/vectis/slice.h \
 	include/vectis/smtp_server.h \
 	include/vectis/smtp_service.h \
+	include/vectis/spf.h \
 	include/vectis/store.h \
 	include/vectis/tls.h \
 	include/vectis/verdict.h

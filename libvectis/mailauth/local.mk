@@ -1,2 +1,9 @@
 noinst_LTLIBRARIES += libvx_mailauth.la
-libvx_mailauth_la_SOURCES = %D%/verdict.c
+libvx_mailauth_la_SOURCES = \
+	%D%/spf.c %D%/spf_int.h \
+	%D%/spf_answer.c \
+	%D%/spf_field.c \
+	%D%/spf_macro.c \
+	%D%/spf_new.c \
+	%D%/spf_term.c \
+	%D%/verdict.c

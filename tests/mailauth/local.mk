@@ -1,6 +1,9 @@
 check_PROGRAMS += check_mailauth
 TESTS += check_mailauth
 check_mailauth_SOURCES = %D%/check_mailauth.c
+check_mailauth_SOURCES += %D%/spf_check.c %D%/spf_check.h
+check_mailauth_SOURCES += %D%/test_spf.c %D%/test_spf_field.c %D%/test_spf_limits.c
+check_mailauth_SOURCES += %D%/test_spf_macro.c %D%/test_spf_suite.c
 check_mailauth_SOURCES += %D%/test_verdict.c
 check_mailauth_CPPFLAGS = $(test_cppflags)
 check_mailauth_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
