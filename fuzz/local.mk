@@ -27,6 +27,7 @@ include fuzz/tls.mk
 include fuzz/zip.mk
 include fuzz/mailauth.mk
 include fuzz/smtp.mk
+include fuzz/dmarc.mk
 include fuzz/imap.mk
 include fuzz/pop3.mk
 include fuzz/config.mk

@@ -7,3 +7,5 @@ libvx_mailauth_la_SOURCES = \
 	%D%/spf_new.c \
 	%D%/spf_term.c \
 	%D%/verdict.c
+libvx_mailauth_la_SOURCES += %D%/dmarc.c %D%/dmarc_destination.c %D%/dmarc_from.c %D%/dmarc_record.c \
+	%D%/dmarc_walk.c %D%/dmarc_walk.h %D%/path.c %D%/path.h

@@ -1,5 +1,9 @@
 #include "lib/vxt.h"
 
+Suite *test_dmarc(void);
+Suite *test_dmarc_destination(void);
+Suite *test_dmarc_from(void);
+Suite *test_dmarc_record(void);
 Suite *test_spf(void);
 Suite *test_spf_field(void);
 Suite *test_spf_limits(void);
@@ -7,5 +11,5 @@ Suite *test_spf_macro(void);
 Suite *test_spf_suite(void);
 Suite *test_verdict(void);
 
-VXT_MAIN(test_spf, test_spf_field, test_spf_limits, test_spf_macro, test_spf_suite,
-    test_verdict)
+VXT_MAIN(test_dmarc, test_dmarc_destination, test_dmarc_from, test_dmarc_record, test_spf,
+    test_spf_field, test_spf_limits, test_spf_macro, test_spf_suite, test_verdict)

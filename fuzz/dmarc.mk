@@ -1,0 +1,6 @@
+fuzz_targets += fuzz_dmarc
+fuzz_dmarc_SOURCES = %D%/fuzz_dmarc.c
+fuzz_dmarc_CPPFLAGS = $(fuzz_cppflags)
+fuzz_dmarc_LDFLAGS = $(fuzz_ldflags)
+fuzz_dmarc_LDADD = $(fuzz_main) libvx_mailauth.la libvx_dns.la libvx_mime.la libvx_crypto.la \
+	libvx_base.la
