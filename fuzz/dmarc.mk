@@ -4,3 +4,9 @@ fuzz_dmarc_CPPFLAGS = $(fuzz_cppflags)
 fuzz_dmarc_LDFLAGS = $(fuzz_ldflags)
 fuzz_dmarc_LDADD = $(fuzz_main) libvx_mailauth.la libvx_dns.la libvx_mime.la libvx_crypto.la \
 	libvx_base.la
+fuzz_targets += fuzz_auth_results
+fuzz_auth_results_SOURCES = %D%/fuzz_auth_results.c
+fuzz_auth_results_CPPFLAGS = $(fuzz_cppflags)
+fuzz_auth_results_LDFLAGS = $(fuzz_ldflags)
+fuzz_auth_results_LDADD = $(fuzz_main) libvx_mailauth.la libvx_dns.la libvx_mime.la \
+	libvx_crypto.la libvx_base.la

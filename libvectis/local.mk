@@ -12,6 +12,7 @@ vxinclude_HEADERS = \
 	include/vectis/api.h \
 	include/vectis/arena.h \
 	include/vectis/auth.h \
+	include/vectis/auth_results.h \
 	include/vectis/buf.h \
 	include/vectis/config.h \
 	include/vectis/crypto.h \

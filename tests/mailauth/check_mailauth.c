@@ -1,5 +1,6 @@
 #include "lib/vxt.h"
 
+Suite *test_auth_results(void);
 Suite *test_dmarc(void);
 Suite *test_dmarc_destination(void);
 Suite *test_dmarc_from(void);
@@ -11,5 +12,6 @@ Suite *test_spf_macro(void);
 Suite *test_spf_suite(void);
 Suite *test_verdict(void);
 
-VXT_MAIN(test_dmarc, test_dmarc_destination, test_dmarc_from, test_dmarc_record, test_spf,
-    test_spf_field, test_spf_limits, test_spf_macro, test_spf_suite, test_verdict)
+VXT_MAIN(test_auth_results, test_dmarc, test_dmarc_destination, test_dmarc_from,
+    test_dmarc_record, test_spf, test_spf_field, test_spf_limits, test_spf_macro,
+    test_spf_suite, test_verdict)

@@ -5,7 +5,7 @@ check_mailauth_SOURCES += %D%/spf_check.c %D%/spf_check.h
 check_mailauth_SOURCES += %D%/test_spf.c %D%/test_spf_field.c %D%/test_spf_limits.c
 check_mailauth_SOURCES += %D%/test_spf_macro.c %D%/test_spf_suite.c
 check_mailauth_SOURCES += %D%/test_verdict.c
-check_mailauth_SOURCES += %D%/test_dmarc.c %D%/test_dmarc_destination.c %D%/test_dmarc_from.c \
+check_mailauth_SOURCES += %D%/test_auth_results.c %D%/test_dmarc.c %D%/test_dmarc_destination.c %D%/test_dmarc_from.c \
 	%D%/test_dmarc_record.c
 check_mailauth_CPPFLAGS = $(test_cppflags)
 check_mailauth_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
