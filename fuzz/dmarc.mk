@@ -10,3 +10,9 @@ fuzz_auth_results_CPPFLAGS = $(fuzz_cppflags)
 fuzz_auth_results_LDFLAGS = $(fuzz_ldflags)
 fuzz_auth_results_LDADD = $(fuzz_main) libvx_mailauth.la libvx_dns.la libvx_mime.la \
 	libvx_crypto.la libvx_base.la
+fuzz_targets += fuzz_srs
+fuzz_srs_SOURCES = %D%/fuzz_srs.c
+fuzz_srs_CPPFLAGS = $(fuzz_cppflags)
+fuzz_srs_LDFLAGS = $(fuzz_ldflags)
+fuzz_srs_LDADD = $(fuzz_main) libvx_mailauth.la libvx_dns.la libvx_mime.la libvx_crypto.la \
+	libvx_base.la

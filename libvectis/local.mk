@@ -39,6 +39,7 @@ vxinclude_HEADERS = \
 	include/vectis/smtp_server.h \
 	include/vectis/smtp_service.h \
 	include/vectis/spf.h \
+	include/vectis/srs.h \
 	include/vectis/store.h \
 	include/vectis/tls.h \
 	include/vectis/verdict.h

@@ -10,3 +10,4 @@ libvx_mailauth_la_SOURCES = \
 libvx_mailauth_la_SOURCES += %D%/dmarc.c %D%/dmarc_destination.c %D%/dmarc_from.c %D%/dmarc_record.c \
 	%D%/dmarc_walk.c %D%/dmarc_walk.h %D%/path.c %D%/path.h
 libvx_mailauth_la_SOURCES += %D%/auth_read.c %D%/auth_write.c
+libvx_mailauth_la_SOURCES += %D%/srs.c

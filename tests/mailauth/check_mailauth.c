@@ -10,8 +10,9 @@ Suite *test_spf_field(void);
 Suite *test_spf_limits(void);
 Suite *test_spf_macro(void);
 Suite *test_spf_suite(void);
+Suite *test_srs(void);
 Suite *test_verdict(void);
 
 VXT_MAIN(test_auth_results, test_dmarc, test_dmarc_destination, test_dmarc_from,
     test_dmarc_record, test_spf, test_spf_field, test_spf_limits, test_spf_macro,
-    test_spf_suite, test_verdict)
+    test_spf_suite, test_srs, test_verdict)

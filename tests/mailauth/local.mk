@@ -6,8 +6,8 @@ check_mailauth_SOURCES += %D%/test_spf.c %D%/test_spf_field.c %D%/test_spf_limit
 check_mailauth_SOURCES += %D%/test_spf_macro.c %D%/test_spf_suite.c
 check_mailauth_SOURCES += %D%/test_verdict.c
 check_mailauth_SOURCES += %D%/test_auth_results.c %D%/test_dmarc.c %D%/test_dmarc_destination.c %D%/test_dmarc_from.c \
-	%D%/test_dmarc_record.c
+	%D%/test_dmarc_record.c %D%/test_srs.c
 check_mailauth_CPPFLAGS = $(test_cppflags)
-check_mailauth_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+check_mailauth_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(NETTLE_CFLAGS)
 check_mailauth_LDADD = libvxt.la libvx_mailauth.la libvx_dns.la libvx_mime.la libvx_crypto.la \
-	libvx_base.la $(CHECK_LIBS)
+	libvx_base.la $(NETTLE_LIBS) $(CHECK_LIBS)
