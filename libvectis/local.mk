@@ -24,6 +24,7 @@ vxinclude_HEADERS = \
 	include/vectis/err.h \
 	include/vectis/header.h \
 	include/vectis/imap_service.h \
+	include/vectis/key.h \
 	include/vectis/log.h \
 	include/vectis/memory.h \
 	include/vectis/message.h \

@@ -19,6 +19,14 @@ VX_BEGIN_DECLS
 #define VX_HASH_ARGON2_LANES_MAX 8
 
 VX_API void vx_sha256(vx_slice s, char out[VX_SHA256_OCTETS]);
+/* The same of what comes in pieces.  A copy of the state goes on by itself. */
+struct vx_sha256_state {
+	uint64_t opaque[16];
+};
+VX_API void vx_sha256_begin(struct vx_sha256_state *state);
+VX_API void vx_sha256_add(struct vx_sha256_state *state, vx_slice s);
+/* The state has to begin again after it. */
+VX_API void vx_sha256_end(struct vx_sha256_state *state, char out[VX_SHA256_OCTETS]);
 VX_API void vx_hmac_sha256(vx_slice key, vx_slice s, char out[VX_SHA256_OCTETS]);
 VX_API void vx_pbkdf2_sha256(
     vx_slice password, vx_slice salt, unsigned iterations, char out[VX_SHA256_OCTETS]);

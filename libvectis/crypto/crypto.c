@@ -22,6 +22,29 @@ void vx_sha256(vx_slice s, char out[VX_SHA256_OCTETS])
 	sha256_digest(&ctx, VX_SHA256_OCTETS, (uint8_t *)out);
 }
 
+_Static_assert(
+    sizeof(struct sha256_ctx) <= sizeof(struct vx_sha256_state), "room for it");
+
+static struct sha256_ctx *context(struct vx_sha256_state *state)
+{
+	return (struct sha256_ctx *)(void *)state->opaque;
+}
+
+void vx_sha256_begin(struct vx_sha256_state *state)
+{
+	sha256_init(context(state));
+}
+
+void vx_sha256_add(struct vx_sha256_state *state, vx_slice s)
+{
+	sha256_update(context(state), s.len, octets(s));
+}
+
+void vx_sha256_end(struct vx_sha256_state *state, char out[VX_SHA256_OCTETS])
+{
+	sha256_digest(context(state), VX_SHA256_OCTETS, (uint8_t *)out);
+}
+
 void vx_hmac_sha256(vx_slice key, vx_slice s, char out[VX_SHA256_OCTETS])
 {
 	struct hmac_sha256_ctx ctx;

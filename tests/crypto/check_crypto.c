@@ -1,6 +1,7 @@
 #include "lib/vxt.h"
 
 Suite *test_digest(void);
+Suite *test_key(void);
 Suite *test_password(void);
 
-VXT_MAIN(test_digest, test_password)
+VXT_MAIN(test_digest, test_key, test_password)

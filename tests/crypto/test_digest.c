@@ -29,6 +29,36 @@ START_TEST(sha256)
 }
 END_TEST
 
+static void digest_pieces(void *ctx, const vx_slice *pieces, size_t count)
+{
+	struct vx_sha256_state state, copy;
+	char out[VX_SHA256_OCTETS];
+
+	vx_sha256_begin(&state);
+	for (size_t i = 0; i < count; i++)
+		vx_sha256_add(&state, pieces[i]);
+	copy = state;
+	vx_sha256_add(&copy, VX_S("and more"));
+	vx_sha256_end(&state, out);
+	vxt_assert_slice(
+	    vx_slice_of(out, sizeof(out)), vx_slice_of(ctx, VX_SHA256_OCTETS));
+	vx_sha256_end(&copy, out);
+	ck_assert(memcmp(out, ctx, sizeof(out)) != 0);
+}
+
+START_TEST(sha256_in_pieces)
+{
+	char in[150], want[VX_SHA256_OCTETS];
+
+	for (size_t i = 0; i < sizeof(in); i++)
+		in[i] = (char)i;
+	vx_sha256(vx_slice_of(in, sizeof(in)), want);
+	vxt_every_split(vx_slice_of(in, sizeof(in)), digest_pieces, want);
+	vx_sha256(VX_S(""), want);
+	digest_pieces(want, NULL, 0);
+}
+END_TEST
+
 /* RFC 4231 4.2, 4.3, 4.4, 4.7 */
 START_TEST(hmac_sha256)
 {
@@ -96,5 +126,5 @@ START_TEST(random_differs)
 }
 END_TEST
 
-VXT_SUITE(test_digest, "digest", sha256, hmac_sha256, pbkdf2_sha256, secrets_are_compared,
-    random_differs)
+VXT_SUITE(test_digest, "digest", sha256, sha256_in_pieces, hmac_sha256, pbkdf2_sha256,
+    secrets_are_compared, random_differs)
