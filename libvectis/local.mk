@@ -18,6 +18,7 @@ vxinclude_HEADERS = \
 	include/vectis/crypto.h \
 	include/vectis/date.h \
 	include/vectis/directory.h \
+	include/vectis/dkim.h \
 	include/vectis/dmarc.h \
 	include/vectis/dns.h \
 	include/vectis/dns_cache.h \
