@@ -10,6 +10,7 @@ vxinclude_HEADERS = \
 	include/vectis/acl.h \
 	include/vectis/address.h \
 	include/vectis/api.h \
+	include/vectis/arc.h \
 	include/vectis/arena.h \
 	include/vectis/auth.h \
 	include/vectis/auth_results.h \

@@ -14,3 +14,4 @@ libvx_mailauth_la_SOURCES += %D%/srs.c
 libvx_mailauth_la_SOURCES += %D%/canon.c %D%/canon.h %D%/dkim_sign.c %D%/dkim_verify.c %D%/fold.c \
 	%D%/fold.h %D%/header.c %D%/header.h %D%/lookup.c %D%/lookup.h %D%/sign.c %D%/sign.h \
 	%D%/signature.c %D%/signature.h %D%/tags.c %D%/tags.h
+libvx_mailauth_la_SOURCES += %D%/arc_seal.c %D%/arc_verify.c %D%/chain.c %D%/chain.h

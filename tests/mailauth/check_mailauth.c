@@ -1,5 +1,7 @@
 #include "lib/vxt.h"
 
+Suite *test_arc(void);
+Suite *test_arc_suite(void);
 Suite *test_auth_results(void);
 Suite *test_canon(void);
 Suite *test_dkim_corpus(void);
@@ -18,7 +20,7 @@ Suite *test_srs(void);
 Suite *test_tags(void);
 Suite *test_verdict(void);
 
-VXT_MAIN(test_auth_results, test_canon, test_dkim_corpus, test_dkim_sign,
-    test_dkim_verify, test_dmarc, test_dmarc_destination, test_dmarc_from,
+VXT_MAIN(test_arc, test_arc_suite, test_auth_results, test_canon, test_dkim_corpus,
+    test_dkim_sign, test_dkim_verify, test_dmarc, test_dmarc_destination, test_dmarc_from,
     test_dmarc_record, test_spf, test_spf_field, test_spf_limits, test_spf_macro,
     test_spf_suite, test_srs, test_tags, test_verdict)
