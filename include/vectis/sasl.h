@@ -1,5 +1,6 @@
 /*
- * sasl.h - the server side of SASL (RFC 4422), without I/O and without a user database.
+ * sasl.h - SASL (RFC 4422) without I/O: the server's side, which has no user database of
+ * its own, and the client's.
  *
  * PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677) with
  * tls-exporter (RFC 9266).  The protocol cores carry challenges and responses, already
@@ -82,6 +83,50 @@ VX_API int vx_sasl_next(struct vx_sasl *s, vx_slice response, vx_slice *challeng
  */
 VX_API int vx_sasl_keys(
     struct vx_sasl *s, const struct vx_credential *keys, vx_slice *challenge);
+
+/* --- the client's side -------------------------------------------------------------- */
+
+#define VX_SASL_ITERATIONS_MIN 4096   /* RFC 7677 4: fewer is somebody who attacks */
+#define VX_SASL_ITERATIONS_MAX 600000 /* some tenths of a second */
+#define VX_SASL_SALT_MAX 256          /* octets */
+
+/* A bit, 1 << mechanism, for each name in a list with blanks between that we know. */
+VX_API unsigned vx_sasl_offered(vx_slice names);
+/* The best mechanism of those bits; VX_SASL_NONE: there is none. */
+VX_API enum vx_sasl_mechanism vx_sasl_choose(
+    unsigned offered, const struct vx_sasl_binding *binding);
+VX_API const char *vx_sasl_name(enum vx_sasl_mechanism mechanism);
+
+struct vx_sasl_client {
+	enum vx_sasl_mechanism mechanism;
+	unsigned step;
+	vx_slice user, password; /* borrowed: outlive it */
+	bool good;               /* nothing is missing for success to be believed */
+	/* SCRAM */
+	struct vx_sasl_binding binding;
+	struct vx_buf gs2, nonce, text; /* own: as in struct vx_sasl */
+	struct vx_buf out;              /* own: the response */
+	char signature[VX_SHA256_OCTETS];
+};
+
+/*
+ * offered: what the server has, so that it learns if somebody took -PLUS off the list
+ * (RFC 5802 6).  The password has to be prepared (RFC 4013) for SCRAM.
+ */
+VX_API void vx_sasl_client_init(struct vx_sasl_client *s,
+    enum vx_sasl_mechanism mechanism, vx_slice user, vx_slice password,
+    const struct vx_sasl_binding *binding, unsigned offered);
+VX_API void vx_sasl_client_done(struct vx_sasl_client *s); /* wipes */
+
+/*
+ * Take a challenge (ptr NULL: none yet, first of all).
+ *   VX_MORE    *response is to be sent (valid until the next call); ptr NULL: there is
+ *              none before the first challenge
+ *   VX_EPROTO  malformed, or the server does not know the password: give it up
+ * With SCRAM this computes for as long as VX_SASL_ITERATIONS_MAX takes, once.
+ */
+VX_API int vx_sasl_client_next(
+    struct vx_sasl_client *s, vx_slice challenge, vx_slice *response);
 
 VX_END_DECLS
 

@@ -36,6 +36,14 @@ enum vx_sasl_mechanism vx_sasl_find(vx_slice name, const struct vx_sasl_binding 
 	return VX_SASL_NONE;
 }
 
+const char *vx_sasl_name(enum vx_sasl_mechanism mechanism)
+{
+	for (size_t i = 0; i < MECHANISMS; i++)
+		if (mechanisms[i].mechanism == mechanism)
+			return mechanisms[i].name;
+	return "";
+}
+
 void vx_sasl_write_offer(
     struct vx_buf *out, const char *prefix, const struct vx_sasl_binding *binding)
 {

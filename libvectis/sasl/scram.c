@@ -23,13 +23,9 @@ enum {
 	OVER
 };
 
-/* A value: everything up to the next comma. */
 static bool value(struct vx_cursor *c, vx_slice *out)
 {
-	const vx_slice rest = vx_cur_rest(c);
-
-	*out = vx_slice_head(rest, vx_slice_find(rest, ','));
-	c->p += out->len;
+	*out = vx_scram_value(c);
 	return true;
 }
 
@@ -86,22 +82,12 @@ static bool gs2_header(struct vx_sasl *s, struct vx_cursor *c, struct vx_buf *au
 	return !s->gs2.failed;
 }
 
-static bool is_nonce(vx_slice n)
-{
-	for (size_t i = 0; i < n.len; i++)
-		if (n.ptr[i] < 0x21 || n.ptr[i] > 0x7e || n.ptr[i] == ',')
-			return false;
-	return n.len > 0 && n.len <= VX_SASL_NONCE_MAX;
-}
-
-/* The client's nonce with 18 octets of ours after it, in base64. */
-static void make_nonce(struct vx_sasl *s, vx_slice client)
+void vx_scram_nonce(struct vx_buf *out)
 {
 	char random[18];
 
 	vx_random(random, sizeof(random));
-	vx_buf_add(&s->nonce, client);
-	vx_base64_add(&s->nonce, vx_slice_of(random, sizeof(random)));
+	vx_base64_add(out, vx_slice_of(random, sizeof(random)));
 }
 
 static int first(struct vx_sasl *s, vx_slice response)
@@ -114,7 +100,7 @@ static int first(struct vx_sasl *s, vx_slice response)
 	bare = vx_cur_rest(&c);
 	good = good && vx_cur_text(&c, VX_S("n=")) && value(&c, &name) &&
 	       unescape(name, &s->user) && vx_cur_text(&c, VX_S(",r=")) &&
-	       value(&c, &nonce) && is_nonce(nonce) &&
+	       value(&c, &nonce) && vx_scram_is_nonce(nonce, VX_SASL_NONCE_MAX) &&
 	       (authzid.len == 0 ||
 		   vx_slice_eq_nocase(vx_buf_slice(&authzid), vx_buf_slice(&s->user)));
 	vx_buf_done(&authzid);
@@ -122,7 +108,8 @@ static int first(struct vx_sasl *s, vx_slice response)
 		return VX_EPROTO;
 	vx_buf_add(&s->text, bare);
 	vx_buf_add_char(&s->text, ',');
-	make_nonce(s, nonce);
+	vx_buf_add(&s->nonce, nonce); /* the client's, with ours behind it */
+	vx_scram_nonce(&s->nonce);
 	s->step = WANT_KEYS;
 	return s->text.failed || s->nonce.failed ? VX_ENOMEM : VX_WAIT;
 }
