@@ -23,6 +23,7 @@ vxinclude_HEADERS = \
 	include/vectis/dmarc.h \
 	include/vectis/dns.h \
 	include/vectis/dns_cache.h \
+	include/vectis/dsn.h \
 	include/vectis/err.h \
 	include/vectis/header.h \
 	include/vectis/imap_service.h \

@@ -10,8 +10,8 @@ libvx_mime_la_SOURCES = \
 	%D%/fields.c %D%/fields.h \
 	%D%/header.c \
 	%D%/layout.h \
-	%D%/plain.c \
+	%D%/plain.c %D%/safe.c %D%/safe.h \
 	%D%/subject.c %D%/subject.h \
-	%D%/text.c %D%/transfer.c %D%/transfer.h
+	%D%/text.c %D%/transfer.c %D%/transfer.h %D%/xtext.c
 libvx_mime_la_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS)
 libvx_mime_la_LIBADD = $(IDN2_LIBS) $(UNISTRING_LIBS)
