@@ -40,6 +40,7 @@ vxinclude_HEADERS = \
 	include/vectis/search.h \
 	include/vectis/service.h \
 	include/vectis/slice.h \
+	include/vectis/smtp_client.h \
 	include/vectis/smtp_server.h \
 	include/vectis/smtp_service.h \
 	include/vectis/spf.h \
