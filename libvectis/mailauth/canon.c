@@ -189,38 +189,48 @@ static void add_simple(struct vx_body *b, vx_slice s)
 	c->cr = cr;
 }
 
-static bool is_plain(char c)
+/* Does WSP change here: more of it than one blank, or at the end of a line? */
+static bool changes(char c, char next)
 {
-	return (unsigned char)c > ' ';
+	return (c == '\t') |
+	       ((c == ' ') & ((next == ' ') | (next == '\t') | (next == '\r')));
+}
+
+/* The same of that many octets, without branches, so that vectors do it. */
+#define BLOCK 64
+static bool block_changes(const char *p)
+{
+	unsigned char found = 0;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		found |= changes(p[i], p[i + 1]);
+	return found != 0;
 }
 
 /*
- * How much of s, which begins with content, is canonical as it is: with a single blank
- * before more of it, and with line ends between lines that have no blanks at their ends.
+ * How much of s, which begins with content, is canonical as it is, up to the end of
+ * content: most of it.
  */
 static size_t run_length(vx_slice s)
 {
-	const char *p = s.ptr;
-	const char *const end = vx_slice_end(s);
+	size_t n = 0;
 
-	for (;;) {
-		while (p < end && is_plain(*p))
-			p++;
-		if (p == end)
-			break;
-		if (*p == ' ') {
-			if (end - p < 2 || !is_plain(p[1]))
-				break;
-		} else if (*p == '\r') {
-			if (end - p < 3 || p[1] != '\n' || !is_plain(p[2]))
-				break;
-			p++;
-		} else if (*p == '\t') {
-			break;
-		}
-		p++;
+	while (s.len - n > BLOCK && !block_changes(s.ptr + n))
+		n += BLOCK;
+	while (n + 1 < s.len && !changes(s.ptr[n], s.ptr[n + 1]))
+		n++;
+	if (n + 1 == s.len)
+		n++;
+	for (;;) { /* what may count or not, with what follows */
+		const char last = s.ptr[n - 1];
+
+		if (last == '\r' || vx_is(last, VX_C_WSP))
+			n--;
+		else if (last == '\n' && n > 1 && s.ptr[n - 2] == '\r')
+			n -= 2;
+		else
+			return n;
 	}
-	return (size_t)(p - s.ptr);
 }
 
 static void add_relaxed(struct vx_body *b, vx_slice s)
