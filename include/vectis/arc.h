@@ -87,7 +87,8 @@ VX_API void vx_arc_sealer_free(struct vx_arc_sealer *s);
 /*
  * The header as it goes out, with what we added to it.  VX_OK; VX_DONE: nothing is to be
  * added, since the last one found the chain broken (RFC 8617 5.1, step 2); VX_ELIMIT: the
- * header is too long, or the chain; VX_ENOMEM, VX_ESTATE.
+ * header is too long, or the chain; VX_EINVAL: it begins with a blank; VX_ENOMEM,
+ * VX_ESTATE.
  */
 VX_API int vx_arc_sealer_header(struct vx_arc_sealer *s, vx_slice block);
 VX_API int vx_arc_sealer_body(struct vx_arc_sealer *s, vx_slice octets);

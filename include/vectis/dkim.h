@@ -127,7 +127,8 @@ VX_API void vx_dkim_signer_free(struct vx_dkim_signer *s);
 
 /*
  * The header, as for the verifier.  VX_OK; VX_ENOMEM; VX_ESTATE; VX_ELIMIT: it is too
- * long; VX_EINVAL: it has no From field, or several (RFC 6376 3.8).
+ * long; VX_EINVAL: it has no From field, or several (RFC 6376 3.8), or begins with a
+ * blank.
  */
 VX_API int vx_dkim_signer_header(struct vx_dkim_signer *s, vx_slice block);
 VX_API int vx_dkim_signer_body(struct vx_dkim_signer *s, vx_slice octets);

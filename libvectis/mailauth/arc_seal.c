@@ -107,6 +107,8 @@ static int take_chain(
 		return VX_DONE;
 	if (h->too_long || c->count == VX_ARC_SETS_MAX)
 		return VX_ELIMIT;
+	if (h->open)
+		return VX_EINVAL;
 	s->instance = c->count + 1;
 	s->whole = c->broken == NULL;
 	if (s->whole)

@@ -99,7 +99,7 @@ int vx_dkim_signer_header(struct vx_dkim_signer *s, vx_slice block)
 		return rc;
 	if (h.too_long)
 		rc = VX_ELIMIT;
-	else if (vx_mail_header_count(&h, "From") != 1)
+	else if (h.open || vx_mail_header_count(&h, "From") != 1)
 		rc = VX_EINVAL;
 	else
 		rc = vx_sign_names(&h, false, &s->names);

@@ -28,8 +28,11 @@ int vx_mail_header_init(struct vx_mail_header *h, vx_slice block)
 	const size_t count = count_fields(block);
 	struct vx_field f;
 
-	*h = (struct vx_mail_header){ .too_long = count > VX_DKIM_FIELDS_MAX ||
-						  block.len > VX_DKIM_HEADER_OCTETS_MAX };
+	*h = (struct vx_mail_header){
+		.open = block.len > 0 && vx_is(block.ptr[0], VX_C_WSP),
+		.too_long =
+		    count > VX_DKIM_FIELDS_MAX || block.len > VX_DKIM_HEADER_OCTETS_MAX,
+	};
 	if (count == 0)
 		return VX_OK;
 	h->fields = vx_alloc_array(count, sizeof(*h->fields));

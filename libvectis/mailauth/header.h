@@ -13,8 +13,8 @@ struct vx_mail_field {
 struct vx_mail_header {
 	struct vx_mail_field *fields; /* own; in their order */
 	size_t count;
-	bool
-	    too_long; /* more octets or fields than VX_DKIM_HEADER_OCTETS_MAX and so on */
+	bool open;     /* its first line goes on with what is put before it */
+	bool too_long; /* more than VX_DKIM_HEADER_OCTETS_MAX or VX_DKIM_FIELDS_MAX */
 };
 
 /* The fields borrow from block; lines that are no fields are left out.  VX_OK, VX_ENOMEM.

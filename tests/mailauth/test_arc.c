@@ -532,6 +532,9 @@ START_TEST(what_cannot_be_sealed)
 	    VX_EINVAL);
 	vxt_assert_ok(
 	    seal_with(&o, vx_buf_slice(&two), VX_VERDICT_FAIL, VX_S("x"), &out));
+	ck_assert_int_eq(
+	    seal_with(&o, VX_S("\tx\r\n\r\n"), VX_VERDICT_NONE, VX_S("x"), &out),
+	    VX_EINVAL);
 	o.names = VX_S("from:to; b=");
 	ck_assert_int_eq(vx_arc_sealer_new(&o, &s), VX_EINVAL);
 	o.names = VX_S("from:to");

@@ -269,6 +269,8 @@ START_TEST(headers_that_are_not_signed)
 	ck_assert_int_eq(try_header(mail_header(vx_buf_slice(&m), &body)), VX_EINVAL);
 	ck_assert_int_eq(try_header(VX_S("")), VX_EINVAL);
 	ck_assert_int_eq(try_header(VX_S("From: a\r\nfrom: b\r\n")), VX_EINVAL);
+	/* it would go on with the field that we put before it */
+	ck_assert_int_eq(try_header(VX_S(" x\r\nFrom: a\r\n")), VX_EINVAL);
 	/* names: From and what is there once more take 6 */
 	for (int n = VX_DKIM_NAMES_MAX - 6; n <= VX_DKIM_NAMES_MAX - 5; n++) {
 		vx_buf_reset(&h);
