@@ -26,6 +26,7 @@ include fuzz/sasl.mk
 include fuzz/tls.mk
 include fuzz/zip.mk
 include fuzz/mailauth.mk
+include fuzz/dkim.mk
 include fuzz/smtp.mk
 include fuzz/dmarc.mk
 include fuzz/imap.mk
