@@ -16,3 +16,9 @@ fuzz_srs_CPPFLAGS = $(fuzz_cppflags)
 fuzz_srs_LDFLAGS = $(fuzz_ldflags)
 fuzz_srs_LDADD = $(fuzz_main) libvx_mailauth.la libvx_dns.la libvx_mime.la libvx_crypto.la \
 	libvx_base.la
+fuzz_targets += fuzz_report
+fuzz_report_SOURCES = %D%/fuzz_report.c
+fuzz_report_CPPFLAGS = $(fuzz_cppflags)
+fuzz_report_LDFLAGS = $(fuzz_ldflags)
+fuzz_report_LDADD = $(fuzz_main) libvx_mailauth.la libvx_dns.la libvx_mime.la \
+	libvx_crypto.la libvx_base.la

@@ -10,6 +10,7 @@ check_mailauth_SOURCES += %D%/test_auth_results.c %D%/test_dmarc.c %D%/test_dmar
 check_mailauth_SOURCES += %D%/mail.c %D%/mail.h %D%/test_canon.c %D%/test_dkim_corpus.c \
 	%D%/test_dkim_sign.c %D%/test_dkim_verify.c %D%/test_tags.c
 check_mailauth_SOURCES += %D%/test_arc.c %D%/test_arc_suite.c
+check_mailauth_SOURCES += %D%/test_report.c %D%/test_report_tls.c
 check_mailauth_CPPFLAGS = $(test_cppflags)
 check_mailauth_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(NETTLE_CFLAGS)
 check_mailauth_LDADD = libvxt.la libvx_mailauth.la libvx_dns.la libvx_mime.la libvx_crypto.la \

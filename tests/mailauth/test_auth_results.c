@@ -255,6 +255,36 @@ START_TEST(fields_are_written)
 }
 END_TEST
 
+/* A word is on the line if it ends at VX_AUTH_RESULTS_LINE, and on the next if it does
+ * not. */
+START_TEST(lines_are_folded)
+{
+	static char octets[100];
+	struct vx_auth_property p[2] = { property("x", "y", VX_S("z")) };
+	const struct vx_auth_result result = { .method = VX_S("m"),
+		.result = VX_S("pass"),
+		.properties = p,
+		.properties_count = 2 };
+	const struct vx_auth_results r = {
+		.authserv_id = VX_S("a"), .results = &result, .count = 1
+	};
+	const size_t before = strlen("\tm=pass x.y=z x.y=");
+
+	memset(octets, 'o', sizeof(octets));
+	for (size_t over = 0; over < 2; over++) {
+		struct vx_buf out = { .max = 1000 };
+
+		p[1] = property(
+		    "x", "y", vx_slice_of(octets, VX_AUTH_RESULTS_LINE - before + over));
+		vxt_assert_ok(vx_auth_results_write(&r, VX_S("X:"), false, &out));
+		ck_assert_uint_eq(vx_slice_find_slice(
+				      vx_buf_slice(&out), VX_S("=z\r\n\tx.y=")) < out.len,
+		    over);
+		vx_buf_done(&out);
+	}
+}
+END_TEST
+
 /* How a value of a property, and a reason, stands in a field. */
 START_TEST(values_are_made_safe)
 {
@@ -644,7 +674,7 @@ START_TEST(forged_fields_are_removed)
 END_TEST
 
 VXT_SUITE(test_auth_results, "authentication results", fields_are_read,
-    other_fields_are_not_read, the_id_alone, fields_are_written, values_are_made_safe,
-    ids_are_written_so_that_all_can_read_them, writing_has_limits, names_must_be_keywords,
-    no_room_and_no_memory, written_and_read, reading_has_limits, claims,
-    forged_fields_are_removed)
+    other_fields_are_not_read, the_id_alone, fields_are_written, lines_are_folded,
+    values_are_made_safe, ids_are_written_so_that_all_can_read_them, writing_has_limits,
+    names_must_be_keywords, no_room_and_no_memory, written_and_read, reading_has_limits,
+    claims, forged_fields_are_removed)
