@@ -64,6 +64,24 @@ VX_API void vx_header_downgrade(vx_slice header, struct vx_buf *out);
 VX_API bool vx_charset_decode(vx_slice charset, vx_slice text, struct vx_buf *out);
 /* Undo quoted-printable or base64 leniently; any other encoding is copied. */
 VX_API void vx_transfer_decode(vx_slice encoding, vx_slice body, struct vx_buf *out);
+/*
+ * Content transfer encodings in pieces, cut anywhere (RFC 2045 6.7, 6.8): { .kind = k }.
+ * Quoted-printable is of text: CR LF stays the end of a line, and what else there is of
+ * CR or LF is written as it is escaped.  A line has at most 76 octets.
+ */
+enum vx_encoding {
+	VX_ENCODING_NONE, /* 7bit, 8bit, binary */
+	VX_ENCODING_QP,
+	VX_ENCODING_BASE64
+};
+struct vx_mime_encoder {
+	enum vx_encoding kind;
+	unsigned column, held_len; /* private */
+	char held[3];
+};
+VX_API void vx_mime_encode(
+    struct vx_mime_encoder *e, vx_slice octets, struct vx_buf *out);
+VX_API void vx_mime_encode_end(struct vx_mime_encoder *e, struct vx_buf *out);
 /* The text of HTML: tags and comments out, entities resolved, blanks collapsed. */
 VX_API void vx_html_text(vx_slice html, struct vx_buf *out);
 /*

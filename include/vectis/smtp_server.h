@@ -12,6 +12,7 @@
 #define VECTIS_SMTP_SERVER_H
 
 #include "vectis/buf.h"
+#include "vectis/dsn.h"
 #include "vectis/err.h"
 #include "vectis/sasl.h"
 
@@ -58,14 +59,9 @@ struct vx_smtp_params {
 	bool body_8bit;        /* BODY=8BITMIME */
 	bool utf8;             /* SMTPUTF8 */
 	bool ret_headers;      /* RET=HDRS */
+	bool ret_full;         /* RET=FULL */
 	vx_slice envid, orcpt; /* decoded by the queue: xtext as it came */
 	unsigned notify;       /* VX_SMTP_NOTIFY_* */
-};
-enum {
-	VX_SMTP_NOTIFY_NEVER = 1,
-	VX_SMTP_NOTIFY_SUCCESS = 2,
-	VX_SMTP_NOTIFY_FAILURE = 4,
-	VX_SMTP_NOTIFY_DELAY = 8
 };
 
 struct vx_smtp_event {

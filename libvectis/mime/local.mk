@@ -7,6 +7,8 @@ libvx_mime_la_SOURCES = \
 	%D%/describe.c \
 	%D%/descriptor.c \
 	%D%/downgrade.c \
+	%D%/dsn.c %D%/dsn_read.c \
+	%D%/encoder.c \
 	%D%/fields.c %D%/fields.h \
 	%D%/header.c \
 	%D%/layout.h \

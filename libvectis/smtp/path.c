@@ -190,8 +190,8 @@ static int utf8_param(vx_slice value, struct vx_smtp_params *out)
 static int ret_param(vx_slice value, struct vx_smtp_params *out)
 {
 	out->ret_headers = vx_slice_eq_nocase(value, VX_S("HDRS"));
-	return out->ret_headers || vx_slice_eq_nocase(value, VX_S("FULL")) ? VX_OK
-									   : VX_EINVAL;
+	out->ret_full = vx_slice_eq_nocase(value, VX_S("FULL"));
+	return out->ret_headers || out->ret_full ? VX_OK : VX_EINVAL;
 }
 
 static int envid_param(vx_slice value, struct vx_smtp_params *out)

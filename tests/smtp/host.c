@@ -95,6 +95,8 @@ static void log_params(struct host *h, const struct vx_smtp_params *p)
 		vx_buf_add_str(&h->log, " utf8");
 	if (p->ret_headers)
 		vx_buf_add_str(&h->log, " hdrs");
+	if (p->ret_full)
+		vx_buf_add_str(&h->log, " full");
 	if (p->envid.len > 0) {
 		vx_buf_add_str(&h->log, " envid=");
 		log_text(h, p->envid);

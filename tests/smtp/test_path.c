@@ -138,7 +138,7 @@ static const struct param {
 	{ VX_SLICE_INIT(" SIZE=0"), true, VX_OK, { 0 } },
 	{ VX_SLICE_INIT(" size=12345  BODY=8bitmime"), true, VX_OK,
 	    { .size = 12345, .body_8bit = true } },
-	{ VX_SLICE_INIT(" BODY=7BIT RET=FULL"), true, VX_OK, { 0 } },
+	{ VX_SLICE_INIT(" BODY=7BIT RET=FULL"), true, VX_OK, { .ret_full = true } },
 	{ VX_SLICE_INIT(" smtputf8 RET=hdrs AUTH=<>"), true, VX_OK,
 	    { .utf8 = true, .ret_headers = true } },
 	{ VX_SLICE_INIT(" ENVID=a+2Bb"), true, VX_OK,
@@ -222,6 +222,7 @@ START_TEST(parameters)
 		ck_assert_int_eq(got.body_8bit, t->want.body_8bit);
 		ck_assert_int_eq(got.utf8, t->want.utf8);
 		ck_assert_int_eq(got.ret_headers, t->want.ret_headers);
+		ck_assert_int_eq(got.ret_full, t->want.ret_full);
 		ck_assert_uint_eq(got.notify, t->want.notify);
 		vxt_assert_slice(got.envid, t->want.envid);
 		vxt_assert_slice(got.orcpt, t->want.orcpt);

@@ -1,0 +1,140 @@
+/* Transfer encodings are written, cut anywhere, and read back. */
+#include "base/random.h"
+#include "lib/vxt.h"
+#include "vectis/header.h"
+
+static const char alphabet[] = { '\r', '\n', ' ', '=', 'a', '\0' };
+enum {
+	LETTERS = 6,
+	LONGEST = 5
+};
+
+static void encode(enum vx_encoding kind, vx_slice s, unsigned cuts, struct vx_buf *out)
+{
+	struct vx_mime_encoder e = { .kind = kind };
+	size_t from = 0;
+
+	for (size_t i = 1; i <= s.len; i++) {
+		if (i < s.len && (cuts >> ((i - 1) % 32) & 1) == 0)
+			continue;
+		vx_mime_encode(&e, vx_slice_of(s.ptr + from, i - from), out);
+		from = i;
+	}
+	vx_mime_encode_end(&e, out);
+}
+
+/* Lines of at most 76 octets that are ASCII, and have no blank at their end. */
+static void check_lines(vx_slice s)
+{
+	vx_slice line;
+
+	while (s.len > 0) {
+		const bool last = !vx_slice_cut(&s, '\n', &line);
+
+		if (!last) {
+			ck_assert(vx_slice_has_suffix(line, VX_S("\r")));
+			line.len--;
+		}
+		ck_assert_uint_le(line.len, 76);
+		for (size_t i = 0; i < line.len; i++)
+			ck_assert((line.ptr[i] >= ' ' && line.ptr[i] <= '~') ||
+				  line.ptr[i] == '\t');
+		ck_assert(!vx_slice_has_suffix(line, VX_S(" ")) &&
+			  !vx_slice_has_suffix(line, VX_S("\t")));
+	}
+}
+
+static void check_back(enum vx_encoding kind, vx_slice s, unsigned cuts)
+{
+	struct vx_buf text = { .max = 1 << 20 }, whole = { .max = 1 << 20 },
+		      back = { .max = 1 << 20 };
+
+	encode(kind, s, cuts, &text);
+	encode(kind, s, 0, &whole);
+	vxt_assert_slice(vx_buf_slice(&text), vx_buf_slice(&whole));
+	check_lines(vx_buf_slice(&text));
+	vx_transfer_decode(
+	    kind == VX_ENCODING_QP ? VX_S("quoted-printable") : VX_S("base64"),
+	    vx_buf_slice(&text), &back);
+	vxt_assert_slice(vx_buf_slice(&back), s);
+	vx_buf_done(&text);
+	vx_buf_done(&whole);
+	vx_buf_done(&back);
+}
+
+START_TEST(all_short_strings)
+{
+	char text[LONGEST];
+
+	for (size_t len = 0, count = 1; len <= LONGEST; len++, count *= LETTERS) {
+		for (size_t n = 0; n < count; n++) {
+			for (size_t i = 0, k = n; i < len; i++, k /= LETTERS)
+				text[i] = alphabet[k % LETTERS];
+			for (unsigned cuts = 0; cuts < 1u << len; cuts++) {
+				check_back(VX_ENCODING_QP, vx_slice_of(text, len), cuts);
+				check_back(
+				    VX_ENCODING_BASE64, vx_slice_of(text, len), cuts);
+			}
+		}
+	}
+}
+END_TEST
+
+START_TEST(long_ones)
+{
+	char octets[700];
+
+	for (unsigned round = 0; round < 300; round++) {
+		vx_random_seed(octets, sizeof(octets));
+		for (size_t i = 0; i < sizeof(octets) && round % 2 == 0; i++)
+			octets[i] =
+			    octets[i] < -60 ? ' ' : (char)('a' + (octets[i] & 15));
+		check_back(
+		    VX_ENCODING_QP, vx_slice_of(octets, round * 2), round * 2654435761u);
+		check_back(VX_ENCODING_BASE64, vx_slice_of(octets, round * 2),
+		    round * 2654435761u);
+	}
+}
+END_TEST
+
+START_TEST(known_ones)
+{
+	static const struct {
+		enum vx_encoding kind;
+		vx_slice octets;
+		const char *text;
+	} cases[] = {
+		{ VX_ENCODING_NONE, VX_SLICE_INIT("a=\xc3\xa4 "), "a=\xc3\xa4 " },
+		{ VX_ENCODING_QP, VX_SLICE_INIT("a=\xc3\xa4 \r\nb\t"),
+		    "a=3D=C3=A4=20\r\nb=09" },
+		{ VX_ENCODING_QP, VX_SLICE_INIT("a b\r\n\r\n"), "a b\r\n\r\n" },
+		{ VX_ENCODING_QP, VX_SLICE_INIT("a\rb\nc\0"), "a=0Db=0Ac=00" },
+		{ VX_ENCODING_QP, VX_SLICE_INIT("\r\r\n \r"), "=0D\r\n=20=0D" },
+		{ VX_ENCODING_QP,
+		    VX_SLICE_INIT(
+			"0123456789012345678901234567890123456789012345678901234"
+			"56789012345678901234567890"),
+		    "01234567890123456789012345678901234567890123456789012345678901234567"
+		    "8901234"
+		    "=\r\n567890" },
+		{ VX_ENCODING_BASE64, VX_SLICE_INIT(""), "" },
+		{ VX_ENCODING_BASE64, VX_SLICE_INIT("a"), "YQ==\r\n" },
+		{ VX_ENCODING_BASE64,
+		    VX_SLICE_INIT(
+			"0123456789012345678901234567890123456789012345678901234567"),
+		    "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkw"
+		    "MTIzNDU2"
+		    "\r\nNw==\r\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vx_buf out = { .max = 400 };
+
+		encode(cases[i].kind, cases[i].octets, 0, &out);
+		vxt_assert_str(vx_buf_slice(&out), cases[i].text);
+		vx_buf_done(&out);
+	}
+}
+END_TEST
+
+VXT_SUITE(test_encoder, "encoder", all_short_strings, long_ones, known_ones)
