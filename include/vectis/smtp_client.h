@@ -92,10 +92,14 @@ struct vx_smtp_result {
 	enum vx_smtp_stage stage;
 	unsigned code;                       /* 0: the peer said nothing, text is ours */
 	char status[VX_SMTP_STATUS_MAX + 1]; /* RFC 3463; never empty */
+	bool status_said; /* by the peer, else it is made of the code */
 	vx_slice text; /* one line of UTF-8 without control octets, valid until the next
 			  call on the session */
 	bool dsn; /* DELIVERED: the peer also took NOTIFY and ORCPT (RFC 3461 5.2.2) */
 };
+
+/* As it was said: "550 5.1.1 no such user"; without a code the text alone.  Appended. */
+VX_API void vx_smtp_result_write(const struct vx_smtp_result *r, struct vx_buf *out);
 
 enum vx_smtp_client_event_type {
 	VX_SMTP_CLIENT_READY,   /* for a message: vx_smtp_client_send, or _quit */

@@ -36,6 +36,17 @@ const char *vx_smtp_stage_name(enum vx_smtp_stage stage)
 	return stages[stage].name;
 }
 
+void vx_smtp_result_write(const struct vx_smtp_result *r, struct vx_buf *out)
+{
+	if (r->code != 0)
+		vx_buf_printf(out, "%u", r->code);
+	if (r->code != 0 && r->status_said)
+		vx_buf_printf(out, " %s", r->status);
+	if (r->code != 0 && r->text.len > 0)
+		vx_buf_add_char(out, ' ');
+	vx_buf_add(out, r->text);
+}
+
 static bool is_name(vx_slice name)
 {
 	struct vx_cursor c = vx_cursor_of(name);
@@ -102,6 +113,7 @@ void vx_client_from_reply(struct vx_smtp_client *c, struct vx_client_verdict *v,
 		.outcome = outcome,
 		.stage = stage,
 		.code = r->code,
+		.status_said = r->status[0] != '\0',
 		.dsn = outcome == VX_SMTP_DELIVERED && (c->offers & VX_SMTP_EXT_DSN) != 0,
 	};
 	if (r->status[0] != '\0')

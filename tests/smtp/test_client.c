@@ -998,12 +998,43 @@ START_TEST(what_is_offered)
 }
 END_TEST
 
-VXT_SUITE(test_client, "client", sessions, a_peer_that_closes_anywhere,
-    memory_that_is_short, every_code_at_every_stage, a_reply_in_the_middle_of_the_message,
-    a_reply_while_content_is_awaited, content_as_it_is_wanted, out_is_bounded,
-    a_bare_line_end_in_the_middle, given_up_by_the_host, lost_while_results_are_told,
-    chunks_one_by_one, chunks_ahead, a_chunk_in_the_middle_is_refused,
-    a_last_chunk_that_is_taken_nevertheless, the_window_is_bounded, very_many_recipients,
-    what_would_be_another_command, options_that_are_none, a_long_login,
-    replies_at_their_limits, a_line_without_end, a_long_text_is_cut,
-    patience_of_each_stage, steps_count_what_is_whole, what_is_offered)
+/* What reports and logs have of it. */
+START_TEST(a_result_as_it_was_said)
+{
+	static const struct {
+		const char *reply, *said;
+	} cases[] = {
+		{ "550-5.1.1 no\r\n550 5.1.1 such\r\n", "550 5.1.1 no such" },
+		{ "550 no\r\n", "550 no" },
+		{ "550 5.1.1\r\n", "550 5.1.1" },
+		{ "550\r\n", "550" },
+		{ "421 4.7.0 \x01\r\n", "421 4.7.0 ?" },
+		{ "250 ok\r\n", "unexpected reply: 250 ok" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vx_smtp_client_event ev;
+		struct vx_buf out = { .max = 200 };
+		struct client_host h;
+
+		client_open(&h, VX_S("never"), CUT_NOT);
+		ck_assert_int_eq(step(&h, cases[i].reply, &ev), VX_DATA);
+		ck_assert_int_eq(ev.type, VX_SMTP_CLIENT_FAILED);
+		vx_smtp_result_write(&ev.result, &out);
+		vxt_assert_str(vx_buf_slice(&out), cases[i].said);
+		vx_buf_done(&out);
+		client_close(&h);
+	}
+}
+END_TEST
+
+VXT_SUITE(test_client, "client", a_result_as_it_was_said, sessions,
+    a_peer_that_closes_anywhere, memory_that_is_short, every_code_at_every_stage,
+    a_reply_in_the_middle_of_the_message, a_reply_while_content_is_awaited,
+    content_as_it_is_wanted, out_is_bounded, a_bare_line_end_in_the_middle,
+    given_up_by_the_host, lost_while_results_are_told, chunks_one_by_one, chunks_ahead,
+    a_chunk_in_the_middle_is_refused, a_last_chunk_that_is_taken_nevertheless,
+    the_window_is_bounded, very_many_recipients, what_would_be_another_command,
+    options_that_are_none, a_long_login, replies_at_their_limits, a_line_without_end,
+    a_long_text_is_cut, patience_of_each_stage, steps_count_what_is_whole,
+    what_is_offered)
