@@ -37,6 +37,7 @@ vxinclude_HEADERS = \
 	include/vectis/pop3_service.h \
 	include/vectis/queue.h \
 	include/vectis/report.h \
+	include/vectis/route.h \
 	include/vectis/sasl.h \
 	include/vectis/search.h \
 	include/vectis/service.h \
