@@ -125,10 +125,54 @@ VX_API int vx_tls_read(
 VX_API int vx_tls_write(struct vx_tls *t, vx_slice plain, struct vx_buf *out);
 VX_API void vx_tls_bye(struct vx_tls *t, struct vx_buf *out);
 
+/* Why the handshake failed, in words; "": it did not.  Static. */
+VX_API const char *vx_tls_failure(const struct vx_tls *t);
 /* After the handshake.  Static or owned by t. */
 VX_API const char *vx_tls_version(const struct vx_tls *t);
 VX_API const char *vx_tls_cipher(const struct vx_tls *t);
 VX_API vx_slice vx_tls_exporter(struct vx_tls *t); /* RFC 9266; empty: not available */
+
+/* --- as a client ------------------------------------------------------------------- */
+
+#define VX_TLS_CHAIN_MAX 12 /* certificates that a server shows; more are refused */
+
+/* Whose certificates are believed, counted; may be used from several threads. */
+struct vx_tls_trust;
+/*
+ * The authorities of a file in PEM; NULL: those of the system.  VX_OK; VX_ENOENT: it has
+ * none (then no server can be checked by vx_tls_check_peer), with err.
+ */
+VX_API int vx_tls_trust_new(
+    const char *path, struct vx_tls_trust **out, struct vx_error *err);
+VX_API struct vx_tls_trust *vx_tls_trust_ref(struct vx_tls_trust *t);
+VX_API void vx_tls_trust_free(struct vx_tls_trust *t); /* gives one reference back */
+
+/*
+ * No certificate of ours is shown, and the server's is not looked at until one of the
+ * checks below.  sni: a host name; NULL or an address: none is sent.  TLS 1.2 and 1.3.
+ */
+VX_API int vx_tls_client_new(
+    struct vx_tls_trust *trust, const char *sni, struct vx_tls **out);
+
+/*
+ * After the handshake: do the authorities that are trusted vouch for the certificate, and
+ * is it one of the names'?  VX_OK, VX_ETLS with err.
+ */
+VX_API int vx_tls_check_peer(
+    struct vx_tls *t, const char *const *names, size_t count, struct vx_error *err);
+
+struct vx_tls_dane { /* a TLSA record (RFC 6698 2.1) */
+	uint8_t usage, selector, matching;
+	vx_slice data;
+};
+/*
+ * Does it match one of the records, as RFC 7672 3.1 has it: usage 3 whatever its names
+ * and dates are, usage 2 with one of the names; others match nothing.  VX_OK, VX_ETLS
+ * with err.
+ */
+VX_API int vx_tls_check_dane(struct vx_tls *t, const struct vx_tls_dane *records,
+    size_t record_count, const char *const *names, size_t name_count,
+    struct vx_error *err);
 
 VX_END_DECLS
 

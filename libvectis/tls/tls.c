@@ -1,23 +1,13 @@
 /* One connection: GnuTLS reads from and writes to the caller's buffers. */
 #include "base/mem.h"
-#include "tls/certs_int.h"
+#include "tls/tls_int.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#define EXPORTER_OCTETS 32
 enum {
 	RECORD_MAX = 16384,
 	MESSAGES_BUFFER_MAX = 128 * 1024
-};
-
-struct vx_tls {
-	gnutls_session_t session;   /* own */
-	struct vx_tls_certs *certs; /* own reference */
-	vx_slice *in;               /* of the call under way */
-	struct vx_buf *out;
-	bool done; /* the handshake is */
-	char exporter[EXPORTER_OCTETS];
 };
 
 static ssize_t pull(gnutls_transport_ptr_t ctx, void *data, size_t len)
@@ -44,6 +34,15 @@ static ssize_t push(gnutls_transport_ptr_t ctx, const void *data, size_t len)
 		return -1;
 	}
 	return (ssize_t)len;
+}
+
+void vx_tls_attach(struct vx_tls *t)
+{
+	gnutls_session_set_ptr(t->session, t);
+	gnutls_handshake_set_max_packet_length(t->session, MESSAGES_BUFFER_MAX);
+	gnutls_transport_set_ptr(t->session, t);
+	gnutls_transport_set_pull_function(t->session, pull);
+	gnutls_transport_set_push_function(t->session, push);
 }
 
 /* The client's hello is read: serve the certificate of the name that it asks for. */
@@ -85,13 +84,9 @@ static int set_up(struct vx_tls *t, const char *alpn)
 	}
 	if (rc != 0)
 		return VX_ETLS;
-	gnutls_session_set_ptr(t->session, t);
+	vx_tls_attach(t);
 	gnutls_handshake_set_post_client_hello_function(t->session, choose);
-	gnutls_handshake_set_max_packet_length(t->session, MESSAGES_BUFFER_MAX);
 	gnutls_certificate_server_set_request(t->session, GNUTLS_CERT_IGNORE);
-	gnutls_transport_set_ptr(t->session, t);
-	gnutls_transport_set_pull_function(t->session, pull);
-	gnutls_transport_set_push_function(t->session, push);
 	return VX_OK;
 }
 
@@ -119,6 +114,7 @@ void vx_tls_free(struct vx_tls *t)
 	if (t->session != NULL)
 		gnutls_deinit(t->session);
 	vx_tls_certs_free(t->certs);
+	vx_tls_trust_free(t->trust);
 	vx_wipe(t->exporter, sizeof(t->exporter));
 	vx_free(t);
 }
@@ -136,6 +132,7 @@ int vx_tls_handshake(struct vx_tls *t, vx_slice *in, struct vx_buf *out)
 	if (rc == GNUTLS_E_AGAIN)
 		return VX_MORE;
 	if (rc < 0) {
+		t->failed = rc;
 		(void)gnutls_alert_send_appropriate(t->session, rc);
 		return VX_ETLS;
 	}
@@ -208,6 +205,16 @@ void vx_tls_bye(struct vx_tls *t, struct vx_buf *out)
 		(void)gnutls_bye(t->session, GNUTLS_SHUT_WR);
 }
 
+const char *vx_tls_failure(const struct vx_tls *t)
+{
+	if (t->failed == GNUTLS_E_FATAL_ALERT_RECEIVED) {
+		const char *alert = gnutls_alert_get_name(gnutls_alert_get(t->session));
+
+		return alert == NULL ? "the peer refused" : alert;
+	}
+	return t->failed == 0 ? "" : gnutls_strerror(t->failed);
+}
+
 const char *vx_tls_version(const struct vx_tls *t)
 {
 	const char *name =
@@ -232,7 +239,7 @@ vx_slice vx_tls_exporter(struct vx_tls *t)
 	    gnutls_session_ext_master_secret_status(t->session) == 0)
 		return vx_slice_of("", 0);
 	if (gnutls_prf_rfc5705(t->session, sizeof(label) - 1, label, 0, "",
-		EXPORTER_OCTETS, t->exporter) < 0)
+		VX_TLS_EXPORTER_OCTETS, t->exporter) < 0)
 		return vx_slice_of("", 0);
-	return vx_slice_of(t->exporter, EXPORTER_OCTETS);
+	return vx_slice_of(t->exporter, VX_TLS_EXPORTER_OCTETS);
 }

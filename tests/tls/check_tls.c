@@ -3,5 +3,6 @@
 Suite *test_pair(void);
 Suite *test_follow(void);
 Suite *test_connection(void);
+Suite *test_client(void);
 
-VXT_MAIN(test_pair, test_follow, test_connection)
+VXT_MAIN(test_pair, test_follow, test_connection, test_client)
