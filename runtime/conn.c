@@ -21,7 +21,10 @@ struct vx_conn {
 	uv_tcp_t handle;
 	struct vx_session_host host; /* what the session sees */
 	struct vx_server *server;
-	const struct vx_listener_def *def;
+	const struct vx_listener_def *def; /* NULL: we opened it */
+	uv_connect_t connect;
+	char tls_name[256]; /* of the server that we called */
+	bool connecting;
 	struct vx_session *session; /* own; NULL until TLS is up or accepted */
 	struct vx_peer peer;
 	struct vx_tls *tls; /* own */
@@ -198,6 +201,13 @@ static void farewell(struct vx_conn *c)
 	c->closing = true;
 }
 
+/* To a session that called and does not hear otherwise. */
+static void tell_failure(struct vx_conn *c, int why, const char *text)
+{
+	if (c->session != NULL && c->session->ops->failed != NULL)
+		c->session->ops->failed(c->session, why, text);
+}
+
 static int begin_session(struct vx_conn *c)
 {
 	return c->def->session(c->server->service, &c->peer, &c->host, &c->session);
@@ -208,7 +218,8 @@ static void tell_tls(struct vx_conn *c)
 	const struct vx_session_tls tls = { .version =
 						vx_slice_str(vx_tls_version(c->tls)),
 		.cipher = vx_slice_str(vx_tls_cipher(c->tls)),
-		.exporter = vx_tls_exporter(c->tls) };
+		.exporter = vx_tls_exporter(c->tls),
+		.connection = c->tls };
 
 	c->session->ops->tls_ready(c->session, &tls);
 }
@@ -223,6 +234,7 @@ static bool handshake(struct vx_conn *c, vx_slice *in)
 		return false;
 	}
 	if (rc != VX_OK) {
+		tell_failure(c, VX_ETLS, vx_tls_failure(c->tls));
 		c->closing = true;
 		vx_buf_reset(&c->out);
 		flush(c);
@@ -283,6 +295,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		c->eof = true;
 		(void)uv_read_stop(stream);
 		c->reading = false;
+		if (c->handshaking)
+			tell_failure(c, VX_ETLS, "the connection was closed");
 		if (n != UV_EOF || c->handshaking || c->session == NULL ||
 		    c->input.len == 0)
 			close_conn(c);
@@ -315,16 +329,28 @@ static void set_reading(struct vx_conn *c, bool on)
 /* --- driving
  * --------------------------------------------------------------------------------- */
 
+static int new_tls(struct vx_conn *c)
+{
+	if (c->def == NULL)
+		return vx_tls_client_new(c->server->worker.trust, c->tls_name, &c->tls);
+	return vx_tls_server_new(
+	    vx_certs_get(c->server->worker.certs), c->def->alpn, &c->tls);
+}
+
 /* STARTTLS: what came before the handshake must be nothing (RFC 3207 4). */
 static void start_tls(struct vx_conn *c)
 {
-	if (c->input.len > 0 || vx_tls_server_new(vx_certs_get(c->server->worker.certs),
-				    c->def->alpn, &c->tls) != VX_OK) {
+	vx_slice nothing = vx_slice_of("", 0);
+
+	if (c->input.len > 0 || new_tls(c) != VX_OK) {
+		tell_failure(c, VX_ETLS, "something was sent before it");
 		c->closing = true;
 		return;
 	}
 	c->handshaking = true;
 	c->since_ms = vx_now_ms();
+	if (c->def == NULL) /* the client speaks first */
+		(void)handshake(c, &nothing);
 }
 
 static void session_step(struct vx_conn *c)
@@ -367,9 +393,11 @@ static void session_step(struct vx_conn *c)
 
 static void drive(struct vx_conn *c)
 {
-	if (!c->closed && !c->closing && !c->handshaking && c->session != NULL &&
-	    !output_waits(c))
+	if (!c->closed && !c->closing && !c->handshaking && !c->connecting &&
+	    c->session != NULL && !output_waits(c))
 		session_step(c);
+	if (c->connecting)
+		return;
 	flush(c);
 	if (c->closed)
 		return;
@@ -472,20 +500,19 @@ static int begin(struct vx_conn *c)
 {
 	if (c->def->tls) {
 		c->handshaking = true;
-		return vx_tls_server_new(
-		    vx_certs_get(c->server->worker.certs), c->def->alpn, &c->tls);
+		return new_tls(c);
 	}
 	return begin_session(c);
 }
 
-int vx_conn_accept(struct vx_server *s, struct vx_listener *l)
+static struct vx_conn *new_conn(struct vx_server *s, const struct vx_listener_def *def)
 {
 	struct vx_conn *c = vx_memory_alloc(sizeof(*c));
 
 	if (c == NULL)
-		return VX_ENOMEM;
+		return NULL;
 	c->server = s;
-	c->def = l->def;
+	c->def = def;
 	c->host = (struct vx_session_host){ .loop = &s->host, .wake = wake };
 	vx_buf_init(&c->input, INPUT_MAX);
 	vx_buf_init(&c->out, OUTPUT_MAX);
@@ -500,15 +527,29 @@ int vx_conn_accept(struct vx_server *s, struct vx_listener *l)
 	s->conns = c;
 	s->conn_count++;
 	c->since_ms = vx_now_ms();
+	return c;
+}
+
+static void set_options(struct vx_conn *c)
+{
+	(void)uv_tcp_nodelay(&c->handle, 1);
+	(void)uv_tcp_keepalive(&c->handle, 1, 300);
+	name_peer(&c->handle, true, c->peer.address, &c->peer.port);
+	name_peer(&c->handle, false, c->peer.local_address, &c->peer.local_port);
+}
+
+int vx_conn_accept(struct vx_server *s, struct vx_listener *l)
+{
+	struct vx_conn *c = new_conn(s, l->def);
+
+	if (c == NULL)
+		return VX_ENOMEM;
 	if (uv_accept((uv_stream_t *)&l->handle, (uv_stream_t *)&c->handle) < 0 ||
 	    s->stopping) {
 		close_conn(c);
 		return VX_OK;
 	}
-	(void)uv_tcp_nodelay(&c->handle, 1);
-	(void)uv_tcp_keepalive(&c->handle, 1, 300);
-	name_peer(&c->handle, true, c->peer.address, &c->peer.port);
-	name_peer(&c->handle, false, c->peer.local_address, &c->peer.local_port);
+	set_options(c);
 	c->peer.implicit_tls = l->def->tls;
 	file_network(s, c);
 	if (too_many(s, c)) {
@@ -524,6 +565,62 @@ int vx_conn_accept(struct vx_server *s, struct vx_listener *l)
 	return VX_OK;
 }
 
+/* --- calling -------------------------------------------------------------------------
+ */
+
+static void on_connected(uv_connect_t *req, int status)
+{
+	struct vx_conn *c = req->handle->data;
+
+	c->connecting = false;
+	if (c->closed)
+		return;
+	if (status < 0) {
+		tell_failure(c, VX_EIO, uv_strerror(status));
+		close_conn(c);
+		return;
+	}
+	set_options(c);
+	progress(c);
+	c->session->ops->opened(c->session, &c->peer);
+	if (c->peer.implicit_tls)
+		start_tls(c);
+	drive(c);
+}
+
+static bool read_address(const char *text, uint16_t port, struct sockaddr_storage *out)
+{
+	return uv_ip4_addr(text, port, (struct sockaddr_in *)out) == 0 ||
+	       uv_ip6_addr(text, port, (struct sockaddr_in6 *)out) == 0;
+}
+
+int vx_conn_dial(struct vx_server *s, const struct vx_dial *d, struct vx_session *session)
+{
+	struct sockaddr_storage to = { 0 }, from = { 0 };
+	struct vx_conn *c;
+
+	if (!read_address(d->address, d->port, &to) ||
+	    (d->from != NULL && !read_address(d->from, 0, &from)))
+		return VX_EINVAL;
+	c = new_conn(s, NULL);
+	if (c == NULL)
+		return VX_ENOMEM;
+	if (d->tls_name != NULL && strlen(d->tls_name) < sizeof(c->tls_name))
+		memcpy(c->tls_name, d->tls_name, strlen(d->tls_name) + 1);
+	c->peer.implicit_tls = d->tls;
+	if ((d->from != NULL &&
+		uv_tcp_bind(&c->handle, (struct sockaddr *)&from, 0) < 0) ||
+	    uv_tcp_connect(
+		&c->connect, &c->handle, (struct sockaddr *)&to, on_connected) < 0) {
+		close_conn(c);
+		return VX_EINVAL;
+	}
+	c->connecting = true;
+	c->session = session;
+	session->host = &c->host;
+	return VX_OK;
+}
+
 /* --- time
  * ------------------------------------------------------------------------------------------
  */
@@ -534,12 +631,19 @@ static void check_time(struct vx_conn *c, uint64_t now)
 
 	if (c->closed)
 		return;
-	if (c->in_flight.len > 0) {
+	if (c->connecting) {
+		if (silent > VX_DIAL_MS) {
+			tell_failure(c, VX_ETIMEOUT, "connection timed out");
+			close_conn(c);
+		}
+	} else if (c->in_flight.len > 0) {
 		if (silent > VX_SLOW_READER_MS)
 			close_conn(c);
 	} else if (c->handshaking) {
-		if (silent > VX_HANDSHAKE_MS)
+		if (silent > VX_HANDSHAKE_MS) {
+			tell_failure(c, VX_ETLS, "the handshake timed out");
 			close_conn(c);
+		}
 	} else if (c->session != NULL && !c->closing && c->wants_input &&
 		   silent > c->session->ops->patience_ms(c->session)) {
 		c->session->ops->timeout(c->session, &c->out);
@@ -566,6 +670,10 @@ void vx_conn_stop_all(struct vx_server *s)
 		next = c->next;
 		if (c->closed)
 			continue;
+		if (c->connecting) {
+			close_conn(c);
+			continue;
+		}
 		if (c->waits && !c->closing) { /* first the answer that is under way */
 			c->stop_later = true;
 			continue;

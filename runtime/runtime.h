@@ -14,6 +14,7 @@
 
 #define VX_LISTENERS_MAX 8 /* kinds of a daemon */
 #define VX_HANDSHAKE_MS 30000
+#define VX_DIAL_MS 30000         /* for a connection that we open */
 #define VX_SLOW_READER_MS 300000 /* output that nobody takes for so long */
 #define VX_STOP_MS 10000
 /*
@@ -31,6 +32,7 @@ struct vx_worker {
 	struct vx_store *store; /* NULL for a daemon without one */
 	struct vx_auth *auth;
 	struct vx_certs *certs;
+	struct vx_tls_trust *trust; /* NULL: the daemon opens no connections */
 	struct vx_loop *loop;
 };
 

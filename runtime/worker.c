@@ -43,6 +43,11 @@ static void forget(struct vx_loop *loop, struct vx_lookup *l)
 	vx_resolver_forget(server_of(loop)->resolver, l);
 }
 
+static int dial(struct vx_loop *loop, const struct vx_dial *d, struct vx_session *session)
+{
+	return vx_conn_dial(server_of(loop), d, session);
+}
+
 static void on_idle(uv_idle_t *idle)
 {
 	(void)idle; /* its only effect is that the loop does not sleep */
@@ -290,7 +295,20 @@ static void close_parts(struct vx_server *s)
 	vx_store_close(s->worker.store);
 	vx_auth_free(s->worker.auth);
 	vx_certs_close(s->worker.certs);
+	vx_tls_trust_free(s->worker.trust);
 	vx_resolver_free(s->resolver);
+}
+
+static int open_trust(struct vx_server *s, struct vx_error *err)
+{
+	int rc;
+
+	if (!s->def->connects)
+		return VX_OK;
+	rc = vx_tls_trust_new(NULL, &s->worker.trust, err);
+	if (rc == VX_OK)
+		s->host.dial = dial;
+	return rc;
 }
 
 /* Before the sandbox, behind which its files cannot be read. */
@@ -342,7 +360,9 @@ int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
 	vx_random(&s->seed, sizeof(s->seed));
 	(void)uv_loop_init(&s->loop);
 	limit_connections(s);
-	rc = open_resolver(s, &err);
+	rc = open_trust(s, &err);
+	if (rc == VX_OK)
+		rc = open_resolver(s, &err);
 	if (rc == VX_OK)
 		rc = vx_sandbox_enter(def, c, log, &err);
 	if (rc == VX_OK)

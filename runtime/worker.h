@@ -65,6 +65,9 @@ struct vx_server {
 
 /* VX_ENOMEM: it has to be called again, for the loop does not say it a second time. */
 int vx_conn_accept(struct vx_server *s, struct vx_listener *l);
+/* As dial of struct vx_loop. */
+int vx_conn_dial(
+    struct vx_server *s, const struct vx_dial *d, struct vx_session *session);
 void vx_conn_sweep(struct vx_server *s);
 void vx_conn_drive_awake(struct vx_server *s);
 void vx_conn_stop_all(struct vx_server *s);

@@ -40,6 +40,18 @@ struct vx_lookup {
 	void *handle;
 };
 
+struct vx_session;
+struct vx_tls;
+
+/* A connection that we open. */
+struct vx_dial {
+	const char *address; /* numeric */
+	uint16_t port;
+	const char *from;     /* our own numeric address; NULL: any */
+	const char *tls_name; /* whose server it is, for TLS; copied */
+	bool tls;             /* from the first octet */
+};
+
 /* What the loop gives to all services of a process. */
 struct vx_loop {
 	/* VX_OK, or VX_ELIMIT when the bounded queue is full (done is not called). */
@@ -48,15 +60,19 @@ struct vx_loop {
 	int64_t (*now_s)(struct vx_loop *loop);
 	uint64_t (*now_ms)(struct vx_loop *loop);
 	/*
-	 * Ask a resolver that validates.  VX_OK: done will be called, on the loop's thread
-	 * and not from within; VX_ELIMIT, VX_ENOMEM: it will not.  NULL: there is no DNS.
-	 * forget: done will not be called any more.
+	 * Ask a resolver that validates.  VX_OK: done will be called, on the loop's
+	 * thread and not from within; VX_ELIMIT, VX_ENOMEM: it will not.  NULL: there is
+	 * no DNS. forget: done will not be called any more.
 	 */
 	int (*ask)(struct vx_loop *loop, struct vx_lookup *l);
 	void (*forget)(struct vx_loop *loop, struct vx_lookup *l);
+	/*
+	 * Open a connection for a session, whose host is set.  VX_OK: it is the loop's
+	 * from now on, which tells it of everything later; VX_ENOMEM, VX_EINVAL: it is
+	 * not. NULL: this process opens none.
+	 */
+	int (*dial)(struct vx_loop *loop, const struct vx_dial *d, struct vx_session *s);
 };
-
-struct vx_session;
 
 /* What the loop gives to one session.  wake: call drive soon; loop thread only. */
 struct vx_session_host {
@@ -70,6 +86,7 @@ struct vx_session_tls {
 	vx_slice cipher;   /* the suite's IANA name, for Received; empty: not known */
 	vx_slice sni;      /* the name asked for, empty: none */
 	vx_slice exporter; /* RFC 9266 tls-exporter, 32 octets; empty: not available */
+	struct vx_tls *connection; /* to look at the server's certificate, as a client */
 };
 
 /* Who is at the other end. */
@@ -103,6 +120,14 @@ struct vx_session_ops {
 	void (*timeout)(struct vx_session *s, struct vx_buf *out);
 	void (*stop)(struct vx_session *s, struct vx_buf *out);
 	void (*free)(struct vx_session *s);
+	/*
+	 * Of a session that was dialled; others have neither.  opened: the connection is
+	 * there, drive follows.  failed: it could not be opened (VX_EIO, VX_ETIMEOUT), or
+	 * TLS could not begin (VX_ETLS); text says why; free follows, as it does whenever
+	 * the connection is over.
+	 */
+	void (*opened)(struct vx_session *s, const struct vx_peer *peer);
+	void (*failed)(struct vx_session *s, int why, const char *text);
 };
 
 /* The first member of every service's session. */
