@@ -23,7 +23,7 @@
 
 enum {
 	FDS_MAX = VX_LISTENERS_MAX * VX_CONFIG_LIST_MAX,
-	WORKERS_MAX = 64,
+	WORKERS_MAX = 65, /* 64, and one beside them */
 	SYSTEMD_FIRST_FD = 3,
 	BACK_OFF_MAX_S = 30,
 	QUICK_DEATH_MS =
@@ -323,9 +323,11 @@ static void notify(const char *state)
 
 static void start_worker(struct parent *p, size_t i)
 {
+	const bool beside = i == p->worker_count - 1 && p->def->beside != NULL;
+	const struct vx_daemon *def = beside ? p->def->beside : p->def;
 	const struct vx_worker_start start = { .fds = p->fds,
 		.kinds = p->kinds,
-		.fd_count = p->fd_count,
+		.fd_count = beside ? 0 : p->fd_count,
 		.parent = (int)getpid(),
 		.beat_fd = p->beats[1],
 		.number = (unsigned char)i };
@@ -336,7 +338,9 @@ static void start_worker(struct parent *p, size_t i)
 		(void)sigprocmask(SIG_SETMASK, &p->before, NULL);
 		(void)close(p->signal_fd);
 		(void)close(p->beats[0]);
-		_exit(vx_worker_run(p->def, p->config, &p->log, &start));
+		for (size_t k = 0; k < p->fd_count && beside; k++)
+			(void)close(p->fds[k]);
+		_exit(vx_worker_run(def, p->config, &p->log, &start));
 	}
 	p->workers[i].pid = pid > 0 ? pid : 0;
 	p->workers[i].since_ms = vx_now_ms();
@@ -619,6 +623,7 @@ static int run(struct parent *p)
 
 		p->worker_count = cores < 1 ? 1 : cores > 4 ? 4 : (size_t)cores;
 	}
+	p->worker_count += p->def->beside != NULL;
 	vx_log(&p->log, VX_LOG_INFO, "started", VX_KV_U("workers", p->worker_count),
 	    VX_KV_Z("version", VX_VERSION));
 	supervise(p);

@@ -64,7 +64,13 @@ struct vx_daemon {
 	void (*stop)(void *service);
 	/* Every second, in the loop; may be NULL. */
 	void (*tick)(void *service);
+	/* One process more with another task, and without listeners; NULL: none. */
+	const struct vx_daemon *beside;
 };
+
+/* The numeric addresses of this host's interfaces, at most max; how many. */
+#define VX_OWN_ADDRESSES_MAX 64
+size_t vx_own_addresses(char out[][48], size_t max);
 
 /* The whole life of a daemon's process: returns the exit status. */
 int vx_daemon_main(int argc, char **argv, const struct vx_daemon *def);

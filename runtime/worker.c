@@ -83,6 +83,8 @@ static void publish_serial(struct vx_server *s)
 	char path[512], text[128];
 	FILE *f;
 
+	if (s->def->listener_count == 0)
+		return;
 	(void)snprintf(path, sizeof(path), "%.400s/%s.%d", s->worker.config->run_dir,
 	    s->def->name, (int)getpid());
 	f = fopen(path, "w");
@@ -102,6 +104,26 @@ static void on_certs(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (vx_certs_dispatch(s->worker.certs))
 		publish_serial(s);
+}
+
+size_t vx_own_addresses(char out[][48], size_t max)
+{
+	uv_interface_address_t *list = NULL;
+	int count = 0;
+	size_t n = 0;
+
+	if (uv_interface_addresses(&list, &count) < 0)
+		return 0;
+	for (int i = 0; i < count && n < max; i++) {
+		const int rc =
+		    list[i].address.address4.sin_family == AF_INET
+			? uv_ip4_name(&list[i].address.address4, out[n], 48)
+			: uv_ip6_name(&list[i].address.address6, out[n], 48);
+
+		n += rc == 0;
+	}
+	uv_free_interface_addresses(list, count);
+	return n;
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
