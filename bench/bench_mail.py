@@ -2,13 +2,15 @@
 
 usage: bench_mail.py BUILD-DIRECTORY [quick] [ROWS...]
 Rows: name, value, unit, ratio to the limit named after it.  ROWS: memory deliver visible
-append store login fetch search large fairness start; all when none is named.
+append store login fetch search large
+fairness send start; all when none is named.
 """
 import contextlib
 import os
 import re
 import json
 import multiprocessing
+import signal
 import socket
 import statistics
 import subprocess
@@ -21,7 +23,8 @@ QUICK = 'quick' in sys.argv[2:]
 WANTED = set(sys.argv[2:]) - {'quick'}
 os.environ['top_builddir'] = BUILD
 sys.path.insert(0, os.path.join(HERE, '..', 'tests', 'daemons'))
-from instance import DOMAIN, Instance, message  # noqa: E402
+from instance import DOMAIN, Instance, free_ports, message  # noqa: E402
+from peers import Names  # noqa: E402
 from test_imap import Raw  # noqa: E402
 
 USERS = 100 if QUICK else 1000
@@ -335,6 +338,27 @@ def large(mail):
     row(f'SELECT of {goal}', t[2][0] * 1e3, 'ms')
 
 
+def send(mail):
+    """Messages that wait in the queue, to a server that takes everything at once."""
+    goal = 500 if QUICK else 10000
+    for domains in (1, 200):
+        for i in range(domains):
+            mail.names.add(f'd{domains}-{i}.test', 'A', '127.0.0.1')
+            mail.ctl('alias', 'add', f'out{domains}x{i}@{DOMAIN}', f'x@d{domains}-{i}.test')
+        # aliases lead elsewhere; the sender waits until all is queued
+        sender = children(mail.processes['smtpd'].pid)[-1]
+        os.kill(sender, signal.SIGSTOP)
+        load('smtp', mail.ports['smtp'], 20, 20, goal, 10000, domains, f'out{domains}x')
+        with subprocess.Popen([LOAD, 'sink', str(mail.sink_port), str(goal)],
+                              stdout=subprocess.PIPE, universal_newlines=True) as p:
+            p.stdout.readline()
+            os.kill(sender, signal.SIGCONT)
+            took, sessions = p.stdout.readline().split()
+        row(f'send 10 KB to {domains} domain{"s" * (domains > 1)}', goal / float(took), '1/s',
+            'fdatasync')
+        row('  messages a connection', goal / int(sessions), '')
+
+
 def start(mail):
     """From the exec of each daemon to an answer on its port."""
     for name, port in (('smtpd', 'smtp'), ('imapd', 'imaps'), ('pop3d', 'pop3s')):
@@ -357,13 +381,16 @@ def start(mail):
 def main():
     settings = ('limits:\n  connections: 4000\n  connections_per_address: 4000\n'
                 'quota:\n  default_mb: 0\n')
+    names, sink = Names(), free_ports(1)[0]
+    settings += names.settings() + f'sending:\n  port: {sink}\n'
     begin = time.monotonic()
     with Instance(accounts=[f'u{i}' for i in range(USERS)], settings=settings,
                   pop3=False) as mail:
+        mail.names, mail.sink_port = names, sink
         print(f'{USERS} accounts made in {time.monotonic() - begin:.1f} s')
         measure_limits(mail)
         for part in (memory, deliver, visible, append, store, login, fetch, search, large,
-                     fairness, start):
+                     fairness, send, start):
             if not WANTED or part.__name__ in WANTED:
                 part(mail)
 

@@ -2,12 +2,13 @@
  * What drives the daemons for bench_mail.py: simple blocking clients, a thread each.
  *
  *   load limits CHAIN KEY                          memcpy, TLS records, handshakes
- *   load smtp PORT SESSIONS PER-CONNECTION TOTAL SIZE MAILBOXES
+ *   load smtp PORT SESSIONS PER-CONNECTION TOTAL SIZE MAILBOXES [NAME]
  *   load append PORT CONNECTIONS TOTAL SIZE        by IMAP, into users 0, 1, ...
  *   load store PORT CONNECTIONS TOTAL              one flag at a time
  *   load login PORT CONNECTIONS TOTAL              LOGIN, SELECT, LOGOUT
  *   load time PORT USER COMMAND...                 each command: seconds and octets
  *   load each PORT USER TOTAL                      a FETCH for each body, 64 under way
+ *   load sink PORT TOTAL                           a server that takes so many messages
  *   load idle PORT CONNECTIONS MAILBOXES           in IDLE until stdin ends
  *   load idle-smtp PORT CONNECTIONS                after EHLO until stdin ends
  *
@@ -177,6 +178,7 @@ static const struct kind {
 
 struct job {
 	unsigned port, threads, per_connection, total, size, mailboxes;
+	const char *name; /* of the mailboxes, before their number */
 	atomic_uint next;
 	struct body bodies[KINDS]; /* of a fixed size: only the first */
 	double *took;              /* of each, in seconds */
@@ -342,8 +344,8 @@ static void one_message(struct job *j, struct client *c, unsigned number, char *
 	char text[300];
 	double begin;
 	const int n = snprintf(text, sizeof(text),
-	    "MAIL FROM:<someone@example.net>\r\nRCPT TO:<u%u@" DOMAIN ">\r\nDATA\r\n",
-	    number % j->mailboxes);
+	    "MAIL FROM:<someone@example.net>\r\nRCPT TO:<%s%u@" DOMAIN ">\r\nDATA\r\n",
+	    j->name, number % j->mailboxes);
 
 	say(c, text, (size_t)n);
 	expect(c, '2', 2);
@@ -557,6 +559,177 @@ static void idle(unsigned port, unsigned count, unsigned mailboxes)
 	(void)getchar();
 }
 
+/* --- a server that takes everything ---------------------------------------------------
+ */
+
+static atomic_uint sink_taken, sink_sessions;
+
+struct sink {
+	int fd;
+	char buf[64 * 1024];
+	size_t len;
+	bool data;    /* up to a dot on a line of its own */
+	size_t chunk; /* octets of a BDAT that are still to come */
+	bool last;    /* it is the last one */
+	char out[16 * 1024];
+	size_t out_len;
+};
+
+static void answer(struct sink *k, const char *text)
+{
+	const size_t len = strlen(text);
+
+	if (k->out_len + len > sizeof(k->out))
+		fail("too much at once");
+	memcpy(k->out + k->out_len, text, len);
+	k->out_len += len;
+}
+
+static void took_one(struct sink *k)
+{
+	atomic_fetch_add(&sink_taken, 1);
+	answer(k, "250 2.0.0 taken\r\n");
+}
+
+/* A command line; false: the end. */
+static bool obey(struct sink *k, char *text)
+{
+	if (strncmp(text, "EHLO", 4) == 0)
+		answer(k, "250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n"
+			  "250 ENHANCEDSTATUSCODES\r\n");
+	else if (strncmp(text, "DATA", 4) == 0) {
+		answer(k, "354 go on\r\n");
+		k->data = true;
+	} else if (strncmp(text, "BDAT", 4) == 0) {
+		k->chunk = strtoul(text + 4, NULL, 10);
+		k->last = strstr(text, "LAST") != NULL;
+		if (k->chunk == 0 && k->last)
+			took_one(k);
+	} else if (strncmp(text, "QUIT", 4) == 0) {
+		answer(k, "221 2.0.0 bye\r\n");
+		return false;
+	} else {
+		answer(k, "250 2.0.0 ok\r\n");
+	}
+	return true;
+}
+
+static void drop(struct sink *k, size_t n)
+{
+	k->len -= n;
+	memmove(k->buf, k->buf + n, k->len);
+}
+
+/* What there is: true when more is needed. */
+static bool digest(struct sink *k, bool *over)
+{
+	char *end;
+
+	if (k->chunk > 0) {
+		const size_t n = k->chunk < k->len ? k->chunk : k->len;
+
+		drop(k, n);
+		k->chunk -= n;
+		if (k->chunk > 0)
+			return true;
+		if (k->last)
+			took_one(k);
+		else
+			answer(k, "250 2.0.0 ok\r\n");
+	}
+	if (k->data) {
+		end = memmem(k->buf, k->len, "\r\n.\r\n", 5);
+		if (end == NULL) {
+			if (k->len > 4)
+				drop(k, k->len - 4);
+			return true;
+		}
+		drop(k, (size_t)(end - k->buf) + 5);
+		k->data = false;
+		took_one(k);
+	}
+	end = memchr(k->buf, '\n', k->len);
+	if (end == NULL)
+		return true;
+	*end = '\0';
+	*over = !obey(k, k->buf);
+	drop(k, (size_t)(end - k->buf) + 1);
+	return *over;
+}
+
+static void *serve(void *arg)
+{
+	struct sink *k = arg;
+	bool over = false;
+
+	answer(k, "220 sink\r\n");
+	while (!over) {
+		ssize_t n;
+
+		if (k->out_len > 0 && send(k->fd, k->out, k->out_len, MSG_NOSIGNAL) < 0)
+			break;
+		k->out_len = 0;
+		n = recv(k->fd, k->buf + k->len, sizeof(k->buf) - k->len, 0);
+		if (n <= 0)
+			break;
+		k->len += (size_t)n;
+		while (!over && !digest(k, &over))
+			;
+	}
+	if (k->out_len > 0)
+		(void)send(k->fd, k->out, k->out_len, MSG_NOSIGNAL);
+	(void)close(k->fd);
+	free(k);
+	return NULL;
+}
+
+static void *accept_all(void *arg)
+{
+	const int listener = *(const int *)arg, on = 1;
+
+	for (;;) {
+		struct sink *k = calloc(1, sizeof(*k));
+		pthread_t id;
+
+		if (k == NULL)
+			fail("memory");
+		k->fd = accept(listener, NULL, NULL);
+		if (k->fd < 0)
+			fail("accept");
+		(void)setsockopt(k->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		atomic_fetch_add(&sink_sessions, 1);
+		if (pthread_create(&id, NULL, serve, k) != 0)
+			fail("thread");
+		(void)pthread_detach(id);
+	}
+}
+
+/* "ready", then seconds from the first to the last of total messages, and sessions. */
+static void sink(unsigned port, unsigned total)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port) };
+	const struct timespec tick = { .tv_nsec = 1000000 };
+	const int on = 1;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	double begin = 0;
+	pthread_t id;
+
+	(void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (listener < 0 || bind(listener, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    listen(listener, 1000) < 0 ||
+	    pthread_create(&id, NULL, accept_all, &listener) != 0)
+		fail("sink");
+	printf("ready\n");
+	(void)fflush(stdout);
+	while (atomic_load(&sink_taken) < total) {
+		if (begin == 0 && atomic_load(&sink_taken) > 0)
+			begin = now();
+		(void)nanosleep(&tick, NULL);
+	}
+	printf("%.3f %u\n", now() - begin, atomic_load(&sink_sessions));
+}
+
 /* --- limits
  * ------------------------------------------------------------------------------ */
 
@@ -686,7 +859,8 @@ int main(int argc, char **argv)
 	j.threads = argc > 3 ? number(argv[3]) : 1;
 	if (strcmp(mode, "limits") == 0 && argc == 4) {
 		limits(argv[2], argv[3]);
-	} else if (strcmp(mode, "smtp") == 0 && argc == 8) {
+	} else if (strcmp(mode, "smtp") == 0 && (argc == 8 || argc == 9)) {
+		j.name = argc == 9 ? argv[8] : "u";
 		j.per_connection = number(argv[4]);
 		j.total = number(argv[5]);
 		j.size = number(argv[6]);
@@ -708,6 +882,8 @@ int main(int argc, char **argv)
 		time_commands(j.port, number(argv[3]), argv + 4);
 	} else if (strcmp(mode, "each") == 0 && argc == 5) {
 		fetch_each(j.port, number(argv[3]), number(argv[4]));
+	} else if (strcmp(mode, "sink") == 0 && argc == 4) {
+		sink(j.port, j.threads);
 	} else if (strcmp(mode, "idle") == 0 && argc == 5) {
 		idle(j.port, j.threads, number(argv[4]));
 	} else if (strcmp(mode, "idle-smtp") == 0 && argc == 4) {

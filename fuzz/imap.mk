@@ -20,6 +20,4 @@ fuzz_imap_service_SOURCES = %D%/fuzz_imap_service.c tests/service/host.c
 fuzz_imap_service_CPPFLAGS = $(fuzz_cppflags) -I$(srcdir)/tests/service
 fuzz_imap_service_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
 fuzz_imap_service_LDFLAGS = $(fuzz_ldflags)
-fuzz_imap_service_LDADD = $(fuzz_main) libvx_service.la libvx_auth.la libvx_directory.la \
-	libvx_store.la libvx_imap.la libvx_pop3.la libvx_smtp.la libvx_zip.la libvx_sasl.la \
-	libvx_mime.la libvx_crypto.la libvx_base.la $(ZLIB_LIBS)
+fuzz_imap_service_LDADD = $(fuzz_main) $(libvectis_la_LIBADD) $(ZLIB_LIBS)

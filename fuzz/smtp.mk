@@ -14,6 +14,4 @@ fuzz_targets += fuzz_smtp_service
 fuzz_smtp_service_SOURCES = %D%/fuzz_smtp_service.c tests/service/world.c
 fuzz_smtp_service_CPPFLAGS = $(fuzz_cppflags) -I$(srcdir)/tests
 fuzz_smtp_service_LDFLAGS = $(fuzz_ldflags)
-fuzz_smtp_service_LDADD = $(fuzz_main) libvx_service.la libvx_auth.la \
-	libvx_directory.la libvx_store.la libvx_pop3.la libvx_imap.la libvx_smtp.la \
-	libvx_sasl.la libvx_mime.la libvx_crypto.la libvx_base.la
+fuzz_smtp_service_LDADD = $(fuzz_main) $(libvectis_la_LIBADD)

@@ -20,6 +20,7 @@ vxinclude_HEADERS = \
 	include/vectis/date.h \
 	include/vectis/directory.h \
 	include/vectis/dkim.h \
+	include/vectis/dkim_keys.h \
 	include/vectis/dmarc.h \
 	include/vectis/dns.h \
 	include/vectis/dns_cache.h \
@@ -40,6 +41,7 @@ vxinclude_HEADERS = \
 	include/vectis/route.h \
 	include/vectis/sasl.h \
 	include/vectis/search.h \
+	include/vectis/sender.h \
 	include/vectis/service.h \
 	include/vectis/slice.h \
 	include/vectis/smtp_client.h \

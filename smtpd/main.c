@@ -1,5 +1,7 @@
-/* smtpd: receives mail from servers and users. */
+/* smtpd: receives mail from servers and users; one process more sends what is queued. */
 #include "runtime/runtime.h"
+#include "vectis/memory.h"
+#include "vectis/sender.h"
 #include "vectis/smtp_service.h"
 
 static const struct vx_listen_list *where_smtp(const struct vx_config *c)
@@ -52,9 +54,78 @@ static void stop(void *service)
 	vx_smtp_service_free(service);
 }
 
+/* --- the process that sends --------------------------------------------------------------- */
+
+struct sending {
+	struct vx_sender *sender; /* own */
+	char addresses[VX_OWN_ADDRESSES_MAX][48];
+	const char *self[VX_OWN_ADDRESSES_MAX];
+};
+
+/* Mail to an address of this host is a loop, if it comes to a port of ours there. */
+static size_t own_addresses(struct sending *s, const struct vx_config *c)
+{
+	size_t count = vx_own_addresses(s->addresses, VX_OWN_ADDRESSES_MAX);
+	bool ours = false;
+
+	for (size_t i = 0; i < c->smtp_listen.count; i++)
+		ours = ours || c->smtp_listen.items[i].port == c->sending_port;
+	for (size_t i = 0; i < count; i++)
+		s->self[i] = s->addresses[i];
+	return ours ? count : 0;
+}
+
+static int start_sending(struct vx_worker *w, void **service)
+{
+	const struct vx_config *c = w->config;
+	struct sending *s = vx_memory_alloc(sizeof(*s));
+	struct vx_sender_options o = { .struct_size = sizeof(o), .store = w->store,
+		.log = w->log, .loop = w->loop, .hostname = c->hostname,
+		.port = (uint16_t)c->sending_port, .delimiter = c->subaddress_delimiter[0],
+		.connections = c->sending_connections,
+		.connections_each = c->sending_connections_each,
+		.messages_each = c->sending_messages_each, .retry_s = c->sending_retry_s,
+		.retry_max_s = c->sending_retry_max_s, .warn_s = c->sending_warn_hours * 3600,
+		.expire_s = c->sending_expire_hours * 3600 };
+	int rc;
+
+	if (s == NULL)
+		return VX_ENOMEM;
+	o.self = s->self;
+	o.self_count = own_addresses(s, c);
+	rc = vx_sender_new(&o, &s->sender);
+	if (rc != VX_OK)
+		vx_memory_free(s);
+	else
+		*service = s;
+	return rc;
+}
+
+static void stop_sending(void *service)
+{
+	struct sending *s = service;
+
+	vx_sender_free(s->sender);
+	vx_memory_free(s);
+}
+
+static void tick_sending(void *service)
+{
+	vx_sender_tick(((struct sending *)service)->sender);
+}
+
 int main(int argc, char **argv)
 {
 	static const char busy[] = "421 4.7.0 too many connections, try again later\r\n";
+	static const struct vx_daemon sender = {
+		.name = "sender",
+		.store = true,
+		.resolves = true,
+		.connects = true,
+		.start = start_sending,
+		.stop = stop_sending,
+		.tick = tick_sending,
+	};
 	static const struct vx_daemon smtpd = {
 		.name = "smtpd",
 		.store = true,
@@ -68,6 +139,7 @@ int main(int argc, char **argv)
 		.listener_count = 3,
 		.start = start,
 		.stop = stop,
+		.beside = &sender,
 	};
 
 	return vx_daemon_main(argc, argv, &smtpd);

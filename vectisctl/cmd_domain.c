@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 int ctl_find_account(struct ctl *c, vx_slice login, struct vx_account *out)
 {
@@ -28,6 +29,14 @@ static int find_domain(struct ctl *c, vx_slice name, struct vx_domain *out)
 		vx_view_end(v);
 	}
 	return rc;
+}
+
+int ctl_find_domain(struct ctl *c, const char *name)
+{
+	struct vx_domain d;
+	const int rc = find_domain(c, vx_slice_str(name), &d);
+
+	return rc == VX_OK ? CTL_OK : ctl_done(c, rc, "", name);
 }
 
 int ctl_find_own_domain(struct ctl *c, vx_slice address)
@@ -172,8 +181,12 @@ static int domain_add(struct ctl *c)
 		op.name = vx_slice_str(name.ptr);
 		status = ctl_submit(c, &op, "domain added");
 	}
-	if (status == CTL_OK)
+	if (status == CTL_OK && !ctl_flag(c, "--no-dkim"))
+		status = ctl_dkim_make(c, name.ptr, (uint64_t)time(NULL), false, false);
+	if (status == CTL_OK) {
 		dns_records(c, name.ptr);
+		status = ctl_dkim_list(c, name.ptr);
+	}
 	vx_buf_done(&name);
 	return status;
 }
@@ -324,7 +337,7 @@ static int alias_list(struct ctl *c)
 
 const struct ctl_command ctl_domain_commands[] = {
 	{ "domain", "add", domain_add, NEEDS_STORE | TAKES_NAME, 1, 1,
-	    "DOMAIN [--max-mailboxes N]", "host a domain" },
+	    "DOMAIN [--max-mailboxes N] [--no-dkim]", "host a domain" },
 	{ "domain", "set", domain_set, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN [--catch-all MAILBOX,...] [--active on|off] [--incoming on|off] "
 	    "[--max-mailboxes N]",

@@ -52,7 +52,7 @@ struct ctl_command {
 extern const struct ctl_command ctl_setup_commands[], ctl_domain_commands[],
     ctl_mailbox_commands[], ctl_metadata_commands[], ctl_alias_commands[],
     ctl_config_commands[], ctl_cert_commands[], ctl_search_commands[],
-    ctl_store_commands[], ctl_status_commands[];
+    ctl_queue_commands[], ctl_dkim_commands[], ctl_store_commands[], ctl_status_commands[];
 
 /* --- words ---------------------------------------------------------------------------
  */
@@ -133,6 +133,16 @@ int ctl_list(struct ctl *c, const char *key, ctl_next_fn *next);
 void ctl_keep(char after[VX_ADDRESS_MAX + 1], vx_slice name);
 /* The account, with slices that must not be used: VX_OK, VX_ENOENT, VX_EINVAL. */
 int ctl_find_account(struct ctl *c, vx_slice login, struct vx_account *out);
+/* There is such a domain: CTL_OK. */
+int ctl_find_domain(struct ctl *c, const char *name);
+/*
+ * New DKIM keys of a domain, which sign from a time on; replaces: those that do now sign
+ * until then; revokes: all others are removed.
+ */
+int ctl_dkim_make(
+    struct ctl *c, const char *domain, uint64_t from, bool replaces, bool revokes);
+/* Its keys and their records. */
+int ctl_dkim_list(struct ctl *c, const char *domain);
 /* Is the domain of an address hosted here?  CTL_OK, or what is wrong is reported. */
 int ctl_find_own_domain(struct ctl *c, vx_slice address);
 /* Is each target a mailbox, or an address elsewhere (if that is allowed)? */

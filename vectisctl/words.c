@@ -10,7 +10,9 @@ static const struct {
 	bool has_value;
 } known[] = {
 	{ "--active", true },
+	{ "--all", false },
 	{ "--catch-all", true },
+	{ "--content", false },
 	{ "--confirm", false },
 	{ "--display-name", true },
 	{ "--domain", true },
@@ -20,10 +22,12 @@ static const struct {
 	{ "--hash-fd", true },
 	{ "--help", false },
 	{ "--hostname", true },
+	{ "--hours", true },
 	{ "--incoming", true },
 	{ "--keep-mail", false },
 	{ "--max-mailboxes", true },
 	{ "--name", true },
+	{ "--no-dkim", false },
 	{ "--no-restart", false },
 	{ "--password-fd", true },
 	{ "--pop3", true },

@@ -70,6 +70,11 @@ struct vx_config {
 	uint64_t smtp_received_max;       /* hops before a loop is assumed */
 	const char *subaddress_delimiter; /* one character, or empty */
 
+	uint64_t sending_port, sending_connections, sending_connections_each,
+	    sending_messages_each;
+	uint64_t sending_retry_s, sending_retry_max_s, sending_warn_hours,
+	    sending_expire_hours;
+
 	uint64_t connections_max, connections_per_address;
 	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s, login_s;
 

@@ -72,6 +72,10 @@ VX_API int vx_directory_next_account(
     struct vx_view *v, vx_slice after, struct vx_account *out);
 VX_API int vx_directory_next_alias(
     struct vx_view *v, vx_slice after, struct vx_alias *out);
+/* Whose postmaster is the host's: the domain of its name or one above it, else the first.
+ */
+VX_API int vx_directory_host_domain(
+    struct vx_view *v, vx_slice host, struct vx_domain *out);
 /* Take the next address off a list of targets. */
 VX_API bool vx_directory_target(vx_slice *targets, vx_slice *out);
 

@@ -20,13 +20,17 @@ VX_BEGIN_DECLS
 #define VX_QUEUE_ORCPT_MAX 500  /* RFC 3461 4.2, as xtext */
 #define VX_QUEUE_REPLY_MAX 1000 /* octets kept of what a server said last */
 #define VX_QUEUE_RECIPIENTS_MAX 10000
+#define VX_QUEUE_PREFIX_MAX 16384
 
 enum vx_queue_flag {
-	VX_QUEUE_8BIT = 1 << 0,        /* it has octets beyond ASCII in its body */
-	VX_QUEUE_UTF8 = 1 << 1,        /* it needs SMTPUTF8 */
+	VX_QUEUE_8BIT = 1 << 0,        /* its sender said BODY=8BITMIME */
+	VX_QUEUE_UTF8 = 1 << 1,        /* its sender said SMTPUTF8 */
 	VX_QUEUE_RET_HEADERS = 1 << 2, /* RET=HDRS: reports have the header only */
 	VX_QUEUE_RET_FULL = 1 << 3,    /* RET=FULL */
 	VX_QUEUE_HELD = 1 << 4,        /* by the operator: nothing of it is due */
+	VX_QUEUE_HAS_8BIT = 1 << 6,    /* what vx_smtp_scan found in it */
+	VX_QUEUE_HAS_UTF8_HEADER = 1 << 7,
+	VX_QUEUE_HAS_BARE = 1 << 8,
 	VX_QUEUE_REPORT = 1 << 5, /* made by this server: never signed, never told of */
 };
 
@@ -63,6 +67,7 @@ struct vx_queue_new {
 	uint32_t account, due;
 	unsigned flags;
 	vx_slice reverse_path, envid;
+	vx_slice prefix; /* fields that go in front of the message, such as signatures */
 	struct vx_queue_to {
 		vx_slice forward_path, orcpt;
 		vx_slice destination; /* a name as of dns.h, or an address literal */
@@ -98,7 +103,8 @@ VX_API void vx_queue_op_init(struct vx_queue_op *op);
  * all results are missing VX_ECONFLICT, and nothing is done.
  */
 struct vx_queue_also {
-	struct vx_queue_new *add; /* NULL: the message is filed only */
+	struct vx_queue_new *add; /* one for each reverse-path */
+	size_t add_count;         /* 0: the message is filed only */
 	struct vx_queue_result *results;
 	size_t count;
 };
@@ -109,6 +115,8 @@ VX_API int vx_queue_also(
  * --------------------------------------------- */
 
 VX_API int vx_queue_get(struct vx_view *v, uint64_t id, struct vx_queue_message *out);
+/* What goes in front of it, borrowed from the view; empty: nothing. */
+VX_API int vx_queue_prefix(struct vx_view *v, uint64_t id, vx_slice *out);
 /* The first with an id above after. */
 VX_API int vx_queue_next(struct vx_view *v, uint64_t after, struct vx_queue_message *out);
 /* By its token (of any case); looks at all. */

@@ -1,8 +1,9 @@
 /*
  * smtp_service.h - receiving mail: from other servers (25) and from users (587, 465).
  *
- * A message is filed for all its local recipients in one transaction; 250 is said when
- * that is on the disk.  Recipients elsewhere are refused with 451 until there is a queue.
+ * A message is filed for all its local recipients, and queued for the others (queue.h), in
+ * one transaction; 250 is said when that is on the disk.  Only users may send elsewhere;
+ * what an alias forwards leaves with a reverse-path of ours (srs.h).
  */
 #ifndef VECTIS_SMTP_SERVICE_H
 #define VECTIS_SMTP_SERVICE_H

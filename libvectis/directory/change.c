@@ -93,6 +93,8 @@ static int domain_remove(struct vx_directory_op *op, struct vx_kv_txn *txn,
 		rc = count_in(txn, VX_DIR_ALIAS, name, &op->aliases);
 	if (rc == VX_OK && op->accounts + op->aliases > 0)
 		rc = VX_ENOTEMPTY;
+	if (rc == VX_OK)
+		rc = vx_dir_forget_dkim(txn, name);
 	return rc == VX_OK ? vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(k)) : rc;
 }
 

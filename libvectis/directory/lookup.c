@@ -139,6 +139,17 @@ int vx_directory_next_domain(struct vx_view *v, vx_slice after, struct vx_domain
 	return rc;
 }
 
+int vx_directory_host_domain(struct vx_view *v, vx_slice host, struct vx_domain *out)
+{
+	while (host.len > 0) {
+		if (vx_directory_domain(v, host, out) == VX_OK &&
+		    (out->flags & VX_DOMAIN_INACTIVE) == 0)
+			return VX_OK;
+		host = vx_slice_from(host, vx_slice_find(host, '.') + 1);
+	}
+	return vx_directory_next_domain(v, vx_slice_of("", 0), out);
+}
+
 int vx_directory_next_account(struct vx_view *v, vx_slice after, struct vx_account *out)
 {
 	struct vx_dir_record r;

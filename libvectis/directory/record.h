@@ -10,6 +10,7 @@ enum vx_directory_kind {
 	VX_DIR_ACCOUNT = 'A', /* + domain NUL local: an account's domain is a range */
 	VX_DIR_ALIAS = 'L',   /* + domain NUL local */
 	VX_DIR_ID = 'I',      /* + id: the login */
+	VX_DIR_DKIM = 'K',    /* + domain NUL selector */
 };
 
 struct vx_dir_key {
@@ -41,5 +42,7 @@ int vx_dir_read(
 int vx_dir_write(
     struct vx_kv_txn *txn, const struct vx_dir_key *k, const struct vx_dir_record *r);
 int vx_dir_parse(vx_slice value, struct vx_dir_record *out);
+/* All keys of a domain, which is normalised. */
+int vx_dir_forget_dkim(struct vx_kv_txn *txn, vx_slice domain);
 
 #endif

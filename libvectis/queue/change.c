@@ -15,7 +15,8 @@ enum {
 static int check_new(const struct vx_queue_new *n)
 {
 	if (n->count == 0 || n->count > VX_QUEUE_RECIPIENTS_MAX ||
-	    n->reverse_path.len > VX_QUEUE_PATH_MAX || n->envid.len > VX_QUEUE_ENVID_MAX)
+	    n->reverse_path.len > VX_QUEUE_PATH_MAX ||
+	    n->envid.len > VX_QUEUE_ENVID_MAX || n->prefix.len > VX_QUEUE_PREFIX_MAX)
 		return VX_EINVAL;
 	for (size_t i = 0; i < n->count; i++) {
 		const struct vx_queue_to *to = &n->to[i];
@@ -66,6 +67,8 @@ static int add(struct vx_kv_txn *txn, struct vx_queue_new *n, uint64_t blob)
 	memcpy(m.token, n->token, VX_QUEUE_TOKEN_OCTETS);
 	if (rc == VX_OK)
 		rc = vx_queue_message_write(txn, &m);
+	if (rc == VX_OK && n->prefix.len > 0)
+		rc = vx_queue_prefix_write(txn, n->id, n->prefix);
 	if (rc == VX_OK)
 		rc = add_recipients(txn, n);
 	if (rc == VX_OK)
@@ -205,17 +208,19 @@ int vx_queue_also(
 {
 	struct vx_queue_also *a = op->also_ctx;
 	size_t missing = 0;
-	int rc = a->add != NULL ? check_new(a->add) : VX_OK;
+	int rc = VX_OK;
 
 	*references = 0;
+	for (size_t i = 0; i < a->add_count && rc == VX_OK; i++)
+		rc = check_new(&a->add[i]);
 	if (rc == VX_OK)
 		rc = apply_results(txn, a->results, a->count, &missing);
 	if (rc == VX_OK && a->count > 0 && missing == a->count)
 		rc = VX_ECONFLICT;
-	if (rc == VX_OK && a->add != NULL)
-		rc = add(txn, a->add, blob);
+	for (size_t i = 0; i < a->add_count && rc == VX_OK; i++)
+		rc = add(txn, &a->add[i], blob);
 	if (rc == VX_OK)
-		*references = a->add != NULL;
+		*references = (uint32_t)a->add_count;
 	return rc;
 }
 

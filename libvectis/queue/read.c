@@ -23,6 +23,11 @@ int vx_queue_get(struct vx_view *v, uint64_t id, struct vx_queue_message *out)
 	return vx_queue_message_read(vx_view_txn(v), id, out);
 }
 
+int vx_queue_prefix(struct vx_view *v, uint64_t id, vx_slice *out)
+{
+	return vx_queue_prefix_read(vx_view_txn(v), id, out);
+}
+
 int vx_queue_next(struct vx_view *v, uint64_t after, struct vx_queue_message *out)
 {
 	struct vx_key k = { .octets = { VX_QUEUE_MESSAGE }, .len = 1 };

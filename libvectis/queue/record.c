@@ -50,11 +50,16 @@ static int put(struct vx_kv_txn *txn, const struct vx_key *k, struct vx_buf *val
 	return rc;
 }
 
-static void message_key(struct vx_key *k, uint64_t id)
+static void id_key(struct vx_key *k, enum vx_queue_kind kind, uint64_t id)
 {
-	k->octets[0] = VX_QUEUE_MESSAGE;
+	k->octets[0] = (char)kind;
 	k->len = 1;
 	vx_key_add_u64(k, id);
+}
+
+static void message_key(struct vx_key *k, uint64_t id)
+{
+	id_key(k, VX_QUEUE_MESSAGE, id);
 }
 
 void vx_queue_recipient_key(struct vx_key *k, uint64_t id, uint32_t number)
@@ -139,9 +144,44 @@ int vx_queue_message_write(struct vx_kv_txn *txn, const struct vx_queue_message 
 int vx_queue_message_delete(struct vx_kv_txn *txn, uint64_t id)
 {
 	struct vx_key k;
+	int rc;
 
 	message_key(&k, id);
-	return vx_kv_delete(txn, VX_TREE_QUEUE, vx_key_slice(&k));
+	rc = vx_kv_delete(txn, VX_TREE_QUEUE, vx_key_slice(&k));
+	if (rc != VX_OK)
+		return rc;
+	id_key(&k, VX_QUEUE_PREFIX, id);
+	rc = vx_kv_delete(txn, VX_TREE_QUEUE, vx_key_slice(&k));
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+int vx_queue_prefix_read(struct vx_kv_txn *txn, uint64_t id, vx_slice *out)
+{
+	struct vx_key k;
+	vx_slice v;
+	int rc;
+
+	id_key(&k, VX_QUEUE_PREFIX, id);
+	rc = vx_kv_get(txn, VX_TREE_QUEUE, vx_key_slice(&k), &v);
+	if (rc == VX_OK)
+		rc = vx_value_check(v, 'q', VX_VALUE_HEADER);
+	if (rc == VX_OK)
+		*out = vx_slice_from(v, VX_VALUE_HEADER);
+	else if (rc == VX_ENOENT)
+		*out = vx_slice_of("", 0);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+int vx_queue_prefix_write(struct vx_kv_txn *txn, uint64_t id, vx_slice prefix)
+{
+	struct vx_buf value = { .max = VX_VALUE_HEADER + VX_QUEUE_PREFIX_MAX };
+	const char fixed[VX_VALUE_HEADER] = { 0 };
+	struct vx_key k;
+
+	vx_buf_add(&value, vx_slice_of(fixed, sizeof(fixed)));
+	vx_buf_add(&value, prefix);
+	id_key(&k, VX_QUEUE_PREFIX, id);
+	return put(txn, &k, &value);
 }
 
 /* --- recipients ----------------------------------------------------------------------

@@ -16,7 +16,10 @@ int vx_queue_message_read(
 int vx_queue_message_parse(vx_slice key, vx_slice value, struct vx_queue_message *out);
 /* The strings may be borrowed from the value that is being replaced. */
 int vx_queue_message_write(struct vx_kv_txn *txn, const struct vx_queue_message *m);
+/* With its prefix. */
 int vx_queue_message_delete(struct vx_kv_txn *txn, uint64_t id);
+int vx_queue_prefix_read(struct vx_kv_txn *txn, uint64_t id, vx_slice *out);
+int vx_queue_prefix_write(struct vx_kv_txn *txn, uint64_t id, vx_slice prefix);
 
 int vx_queue_recipient_read(
     struct vx_kv_txn *txn, uint64_t id, uint32_t number, struct vx_queue_recipient *out);

@@ -1,7 +1,8 @@
 #include "vectis/smtp_service.h"
 
 #include "base/mem.h"
-#include "service/smtp_int.h"
+#include "service/own_srs.h"
+#include "service/smtp_submit.h"
 #include "vectis/crypto.h"
 
 #include <stdio.h>
@@ -14,12 +15,15 @@ int vx_smtp_service_new(
 	if (s == NULL)
 		return VX_ENOMEM;
 	s->o = *o;
+	vx_own_srs_secret(o->store, s->srs_secret);
 	*out = s;
 	return VX_OK;
 }
 
 void vx_smtp_service_free(struct vx_smtp_service *s)
 {
+	if (s != NULL)
+		vx_smtp_keys_free(s);
 	vx_free(s);
 }
 
@@ -141,7 +145,7 @@ static bool is_active(struct vx_view *v, const struct vx_account *account)
  * A null reverse-path is everybody's: notices that a message was read have to be sent
  * with it (RFC 8098 2.1).
  */
-static bool may_send_as(struct smtp_session *s, vx_slice path)
+bool vx_smtp_may_send_as(struct smtp_session *s, vx_slice path)
 {
 	struct vx_account account;
 	struct vx_view *v;
@@ -176,8 +180,8 @@ static void mail(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
 {
 	struct vx_buf buf = { .max = VX_SMTP_PATH_MAX };
-	const bool refused =
-	    s->role == VX_SMTP_SUBMISSION && !may_send_as(s, canonical(ev->path, &buf));
+	const bool refused = s->role == VX_SMTP_SUBMISSION &&
+			     !vx_smtp_may_send_as(s, canonical(ev->path, &buf));
 
 	vx_buf_done(&buf);
 	vx_smtp_txn_free(s->txn);
@@ -202,13 +206,10 @@ struct verdict {
 
 static struct verdict judge(struct smtp_session *s, const struct vx_resolved *r)
 {
-	const bool user = s->role == VX_SMTP_SUBMISSION;
-
 	switch (r->kind) {
 	case VX_RESOLVED_FOREIGN:
-		if (user)
-			return (struct verdict){ 451, "4.4.0",
-				"this server cannot send to other servers yet" };
+		if (s->role == VX_SMTP_SUBMISSION)
+			break;
 		return (struct verdict){ 550, "5.7.1", "relaying denied" };
 	case VX_RESOLVED_CLOSED:
 		return (
@@ -220,10 +221,6 @@ static struct verdict judge(struct smtp_session *s, const struct vx_resolved *r)
 	case VX_RESOLVED_LOCAL:
 		break;
 	}
-	for (size_t i = 0; i < r->count; i++)
-		if (r->targets[i].account == 0)
-			return (struct verdict){ 451, "4.4.0",
-				"this address is forwarded, which is not possible yet" };
 	return (struct verdict){ 250, "2.1.5", "ok" };
 }
 
@@ -244,18 +241,6 @@ static struct verdict room(struct vx_view *v, uint32_t account, uint64_t size)
 	return (struct verdict){ 250, "2.1.5", "ok" };
 }
 
-/* The domain whose postmaster is the host's: its own or one above it, else the first. */
-static int host_domain(struct vx_view *v, vx_slice host, struct vx_domain *out)
-{
-	while (host.len > 0) {
-		if (vx_directory_domain(v, host, out) == VX_OK &&
-		    (out->flags & VX_DOMAIN_INACTIVE) == 0)
-			return VX_OK;
-		host = vx_slice_from(host, vx_slice_find(host, '.') + 1);
-	}
-	return vx_directory_next_domain(v, vx_slice_of("", 0), out);
-}
-
 /* <postmaster> without a domain is ours (RFC 5321 4.5.1). */
 static vx_slice with_domain(
     struct smtp_session *s, vx_slice path, struct vx_view *v, struct vx_buf *buf)
@@ -265,7 +250,8 @@ static vx_slice with_domain(
 	if (vx_slice_find(path, '@') < path.len)
 		return canonical(path, buf);
 	vx_buf_add_str(buf, "postmaster@");
-	if (host_domain(v, vx_slice_str(s->service->o.hostname), &d) == VX_OK)
+	if (vx_directory_host_domain(v, vx_slice_str(s->service->o.hostname), &d) ==
+	    VX_OK)
 		vx_buf_add(buf, d.name);
 	return vx_buf_slice(buf);
 }
@@ -279,10 +265,38 @@ static bool is_ours(struct vx_view *v, vx_slice address)
 		   vx_slice_from(address, vx_slice_rfind(address, '@') + 1), &d) == VX_OK;
 }
 
-static struct verdict resolve(struct smtp_session *s, vx_slice path, struct vx_view *v)
+/* Somebody elsewhere to whom the sender writes himself. */
+static int queue_own(
+    struct smtp_txn *t, vx_slice path, const struct vx_smtp_params *params)
+{
+	int rc = vx_smtp_queue_to(t, path, vx_slice_of("", 0), params);
+
+	if (rc == VX_OK && t->recipients == 0)
+		rc = vx_arena_copy(&t->arena, path, &t->recipient);
+	t->recipients += rc == VX_OK;
+	return rc;
+}
+
+/* The mailboxes that it is for, or the queue. */
+static struct verdict add_recipient(
+    struct smtp_session *s, const struct vx_smtp_event *ev, const struct vx_resolved *r)
+{
+	const int rc = r->kind == VX_RESOLVED_FOREIGN
+			   ? queue_own(s->txn, ev->path, &ev->params)
+			   : vx_smtp_txn_add(s->txn, ev->path, r, &ev->params);
+
+	if (rc == VX_EINVAL)
+		return (struct verdict){ 550, "5.1.2", "there is no such domain" };
+	if (rc != VX_OK)
+		return (struct verdict){ 452, "4.5.3", "too many recipients" };
+	return (struct verdict){ 250, "2.1.5", "ok" };
+}
+
+static struct verdict resolve(
+    struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_view *v)
 {
 	struct vx_buf buf = { .max = VX_SMTP_PATH_MAX };
-	const vx_slice address = with_domain(s, path, v, &buf);
+	const vx_slice address = with_domain(s, ev->path, v, &buf);
 	struct verdict verdict = { 451, "4.3.0", "the directory cannot be read now" };
 	struct vx_resolved r;
 
@@ -294,15 +308,43 @@ static struct verdict resolve(struct smtp_session *s, vx_slice path, struct vx_v
 	}
 	vx_buf_done(&buf);
 	for (size_t i = 0; verdict.code == 250 && i < r.count; i++)
-		verdict = room(v, r.targets[i].account, s->txn->size);
-	if (verdict.code == 250 && vx_smtp_txn_add(s->txn, path, &r) != VX_OK)
-		verdict = (struct verdict){ 452, "4.5.3", "too many recipients" };
-	return verdict;
+		if (r.targets[i].account != 0)
+			verdict = room(v, r.targets[i].account, s->txn->size);
+	return verdict.code == 250 ? add_recipient(s, ev, &r) : verdict;
 }
 
 static vx_slice sender_of(const struct smtp_session *s)
 {
 	return s->txn == NULL ? vx_slice_of("", 0) : vx_buf_slice(&s->txn->sender);
+}
+
+/*
+ * A bounce of what we forwarded goes back to where that came from.  Other mail to such an
+ * address is refused: nobody writes to it.
+ */
+static struct verdict resolve_bounce(
+    struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_view *v)
+{
+	struct vx_buf path = { .max = VX_SMTP_PATH_MAX };
+	struct vx_smtp_event back = *ev;
+	struct verdict verdict = { 550, "5.1.1", "no such mailbox" };
+	struct vx_resolved r;
+
+	if (s->txn->sender.len == 0 && vx_own_srs_reverse(s->service->o.store,
+					   s->base.host->loop->now_s(s->base.host->loop),
+					   ev->path, &path) == VX_OK) {
+		back.path = vx_buf_slice(&path);
+		verdict =
+		    (struct verdict){ 451, "4.3.0", "the directory cannot be read now" };
+		if (vx_directory_resolve(v, back.path, s->service->o.delimiter,
+			&s->txn->arena, &r) == VX_OK)
+			verdict =
+			    r.kind == VX_RESOLVED_FOREIGN || r.kind == VX_RESOLVED_LOCAL
+				? add_recipient(s, &back, &r)
+				: judge(s, &r);
+	}
+	vx_buf_done(&path);
+	return verdict;
 }
 
 static void rcpt(
@@ -312,7 +354,10 @@ static void rcpt(
 	struct vx_view *v;
 
 	if (s->txn != NULL && vx_view_begin(s->service->o.store, &v) == VX_OK) {
-		verdict = resolve(s, ev->path, v);
+		verdict = resolve(s, ev, v);
+		if (verdict.code == 550 && vx_srs_is_rewritten(ev->path) &&
+		    is_ours(v, ev->path))
+			verdict = resolve_bounce(s, ev, v);
 		vx_view_end(v);
 	}
 	if (verdict.code != 250)

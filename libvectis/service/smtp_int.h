@@ -3,15 +3,30 @@
 #define VX_SERVICE_SMTP_INT_H
 
 #include "vectis/arena.h"
+#include "vectis/queue.h"
+#include "vectis/smtp_client.h"
 #include "vectis/smtp_service.h"
 
 #define VX_SMTP_TARGETS_MAX 10000 /* mailboxes of one message, after aliases */
 
 struct vx_smtp_service {
 	struct vx_smtp_service_options o;
+	char srs_secret[VX_SHA256_OCTETS];
+	struct smtp_key *keys; /* own: private keys that are ready (smtp_sign.c) */
+	size_t key_count;
 };
 
 struct smtp_session;
+
+/* Recipients elsewhere of one reverse-path. */
+struct smtp_group {
+	vx_slice reverse_path;
+	vx_slice
+	    domain; /* of ours, that forwards; empty: the sender sends there himself */
+	struct vx_queue_to *to;
+	size_t count, cap;
+	struct smtp_group *next;
+};
 
 /* A message on its way: it may outlive its session while its op is under way. */
 struct smtp_txn {
@@ -25,6 +40,18 @@ struct smtp_txn {
 	struct vx_blob_writer *writer;      /* own */
 	struct vx_delivery_target *targets; /* own */
 	size_t count, cap;
+	struct smtp_group *groups; /* in the arena: recipients elsewhere */
+	size_t group_count;
+	struct vx_queue_also also; /* when there are any */
+	struct vx_smtp_scan scan;
+	/* of a user's message (smtp_submit.c) */
+	struct vx_buf header; /* own: until it is complete */
+	bool header_done;
+	const char *objection;        /* why it is refused, static; NULL: it is not */
+	struct smtp_signing *signing; /* own */
+	struct vx_buf signature;      /* own: fields for those elsewhere */
+	bool ret_headers;
+	vx_slice envid;     /* in the arena */
 	uint64_t size;      /* as MAIL said; 0: it did not */
 	size_t recipients;  /* RCPTs accepted */
 	vx_slice recipient; /* the first, in the arena */
@@ -65,7 +92,21 @@ int vx_smtp_txn_new(
 /* Frees it now, or when its op is done.  NULL is fine. */
 void vx_smtp_txn_free(struct smtp_txn *t);
 /* An accepted RCPT, for all these mailboxes or, with VX_ELIMIT or VX_ENOMEM, none. */
-int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to);
+int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to,
+    const struct vx_smtp_params *params);
+
+/* --- recipients elsewhere (smtp_forward.c) --------------------------------------------
+ */
+
+/*
+ * The message goes to another server as well: by its sender, or by domain, which is ours
+ * and forwards it.  VX_EINVAL: recipient's domain is none; VX_ELIMIT.
+ */
+int vx_smtp_queue_to(struct smtp_txn *t, vx_slice recipient, vx_slice domain,
+    const struct vx_smtp_params *params);
+/* The op queues the message, too.  VX_OK, VX_ELIMIT. */
+int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t);
+size_t vx_smtp_queued(const struct smtp_txn *t);
 /* The message begins: write the trace fields. */
 int vx_smtp_txn_begin(struct smtp_session *s);
 /* VX_OK or VX_WAIT. */
@@ -75,6 +116,8 @@ void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out);
 void vx_smtp_answer_end(struct smtp_session *s, struct vx_buf *out);
 /* Say why the message is not taken. */
 void vx_smtp_answer_failure(struct smtp_session *s, struct vx_buf *out, int rc);
+/* May the login of the session send with this address? */
+bool vx_smtp_may_send_as(struct smtp_session *s, vx_slice path);
 void vx_smtp_log_refusal(
     struct smtp_session *s, vx_slice from, vx_slice to, const char *reason);
 

@@ -3,7 +3,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "service/quota_notice.h"
-#include "service/smtp_int.h"
+#include "service/smtp_submit.h"
 #include "vectis/crypto.h"
 #include "vectis/date.h"
 
@@ -35,16 +35,23 @@ int vx_smtp_txn_new(
 	vx_arena_init(&t->arena, TXN_ARENA_MAX);
 	vx_buf_init(&t->sender, VX_SMTP_PATH_MAX);
 	vx_buf_init(&t->field, FIELD_NAME_MAX);
+	vx_buf_init(&t->header, (size_t)2 * VX_DKIM_HEADER_OCTETS_MAX);
+	vx_buf_init(&t->signature, VX_QUEUE_PREFIX_MAX);
 	vx_buf_add(&t->sender, ev->path);
 	t->utf8 = ev->params.utf8;
 	t->size = ev->params.size;
 	t->last = '\n';
 	t->eight_bit = ev->params.body_8bit;
+	t->ret_headers = ev->params.ret_headers;
 	vx_random(random, sizeof(random));
 	vx_hex_add(&hex, vx_slice_of(random, sizeof(random)));
 	if (hex.len == 16)
 		memcpy(t->id, hex.ptr, 16);
 	vx_buf_done(&hex);
+	if (vx_arena_copy(&t->arena, ev->params.envid, &t->envid) != VX_OK) {
+		vx_smtp_txn_free(t);
+		return VX_ENOMEM;
+	}
 	*out = t;
 	return VX_OK;
 }
@@ -54,6 +61,9 @@ static void destroy(struct smtp_txn *t)
 	vx_blob_writer_free(t->writer);
 	vx_buf_done(&t->sender);
 	vx_buf_done(&t->field);
+	vx_buf_done(&t->header);
+	vx_buf_done(&t->signature);
+	vx_smtp_sign_free(t);
 	vx_arena_done(&t->arena);
 	vx_free(t->targets);
 	vx_free(t);
@@ -98,7 +108,17 @@ static void add_target(struct smtp_txn *t, uint32_t account)
 	t->targets[t->count++] = (struct vx_delivery_target){ .account = account };
 }
 
-int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to)
+/* Of one of our addresses; <postmaster> has none, and the host's is the next best. */
+static vx_slice domain_of(const struct smtp_txn *t, vx_slice address)
+{
+	const size_t at = vx_slice_rfind(address, '@');
+
+	return at < address.len ? vx_slice_from(address, at + 1)
+				: vx_slice_str(t->service->o.hostname);
+}
+
+int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to,
+    const struct vx_smtp_params *params)
 {
 	int rc = reserve(t, to->count);
 
@@ -106,9 +126,16 @@ int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_reso
 		rc = vx_arena_copy(&t->arena, recipient, &t->recipient);
 	if (rc != VX_OK)
 		return rc;
+	for (size_t i = 0; i < to->count && rc == VX_OK; i++)
+		if (to->targets[i].account == 0)
+			rc = vx_smtp_queue_to(
+			    t, to->targets[i].address, domain_of(t, recipient), params);
+	if (rc != VX_OK)
+		return rc;
 	t->recipients++;
 	for (size_t i = 0; i < to->count; i++)
-		add_target(t, to->targets[i].account);
+		if (to->targets[i].account != 0)
+			add_target(t, to->targets[i].account);
 	return VX_OK;
 }
 
@@ -210,7 +237,11 @@ int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets)
 
 	if (t == NULL || t->failed != VX_OK || t->writer == NULL)
 		return VX_OK; /* the verdict comes at the end */
+	if (s->role == VX_SMTP_SUBMISSION)
+		return vx_smtp_submit_content(s, octets);
 	see_header(t, octets);
+	if (t->groups != NULL)
+		vx_smtp_scan_add(&t->scan, octets);
 	t->last = octets.ptr[octets.len - 1];
 	rc = vx_blob_writer_add(t->writer, octets);
 	if (rc == VX_WAIT) {
@@ -268,9 +299,14 @@ static void answer(struct smtp_session *s, struct vx_buf *out, int rc)
 	    VX_KV_S("from", t == NULL ? vx_slice_of("", 0) : vx_buf_slice(&t->sender)),
 	    VX_KV_S("to", t == NULL ? vx_slice_of("", 0) : t->recipient),
 	    VX_KV_U("mailboxes", t == NULL ? 0 : t->count),
+	    VX_KV_U("queued", t == NULL ? 0 : vx_smtp_queued(t)),
 	    VX_KV_U("size",
 		t == NULL || t->writer == NULL ? 0 : vx_blob_writer_size(t->writer)));
-	if (rc != VX_OK) {
+	if (rc == VX_EPERM && t != NULL && t->objection != NULL) {
+		vx_smtp_log_refusal(
+		    s, vx_buf_slice(&t->sender), t->recipient, t->objection);
+		vx_smtp_server_answer(s->core, out, 550, "5.7.1", t->objection);
+	} else if (rc != VX_OK) {
 		vx_smtp_answer_failure(s, out, rc);
 	} else {
 		memcpy(text + 9, t->id, sizeof(t->id));
@@ -290,6 +326,10 @@ void vx_smtp_answer_failure(struct smtp_session *s, struct vx_buf *out, int rc)
 		vx_smtp_server_answer(
 		    s->core, out, 452, "4.3.1", "no space left: try again later");
 		break;
+	case VX_ELIMIT:
+		vx_smtp_server_answer(
+		    s->core, out, 552, "5.3.4", "the header is too long");
+		break;
 	case VX_EEXIST: /* it was here before */
 		vx_smtp_server_answer(
 		    s->core, out, 554, "5.4.6", "too many hops: a mail loop");
@@ -305,35 +345,80 @@ void vx_smtp_answer_end(struct smtp_session *s, struct vx_buf *out)
 	answer(s, out, s->end_result);
 }
 
+/* All is there: file it, and queue it. */
+static int commit(struct smtp_session *s, struct smtp_txn *t)
+{
+	int rc;
+
+	vx_deliver_op_init(&t->op, t->writer);
+	t->op.targets = t->targets;
+	t->op.target_count = t->count;
+	t->op.internal_date = (uint32_t)s->base.host->loop->now_s(s->base.host->loop);
+	/* RCPT saw to quotas as far as it could: one mailbox that this message fills must
+	 * not keep it from the others for ever */
+	t->op.all_or_none = true;
+	t->op.overfill = t->count > 1;
+	t->op.op.done = delivered;
+	rc = vx_smtp_queue(s, t);
+	if (rc == VX_OK)
+		rc = vx_store_submit(s->service->o.store, &t->op.op);
+	return rc == VX_OK ? VX_OK : VX_ETEMP;
+}
+
+/* A message without a signature would be taken for a forged one: later. */
+static void is_signed(struct smtp_txn *t, int result)
+{
+	struct smtp_session *s = t->session;
+
+	if (s == NULL) {
+		destroy(t);
+		return;
+	}
+	if (result == VX_OK)
+		result = commit(s, t);
+	if (result == VX_OK)
+		return;
+	t->under_way = false;
+	s->end_result = VX_ETEMP;
+	s->answer = ANSWER_END;
+	s->base.host->wake(s->base.host);
+}
+
+/* What a whole message may be refused for. */
+static int check_end(struct smtp_session *s, struct smtp_txn *t)
+{
+	int rc = t == NULL || t->writer == NULL ? VX_ESTATE : t->failed;
+
+	if (rc != VX_OK)
+		return rc;
+	if (s->role == VX_SMTP_SUBMISSION) {
+		rc = vx_smtp_submit_end(s);
+	} else if (t->last != '\n') {
+		/* A last chunk may end in mid-line; a message in a mailbox has whole
+		 * ones, and POP3 must send as many octets as it said. */
+		if (t->groups != NULL)
+			vx_smtp_scan_add(&t->scan, VX_S("\r\n"));
+		rc = vx_blob_writer_add(t->writer, VX_S("\r\n"));
+		rc = rc == VX_WAIT ? VX_OK : rc;
+	}
+	if (rc == VX_OK && t->received > s->service->o.received_max)
+		rc = VX_EEXIST;
+	return rc;
+}
+
 void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out)
 {
 	struct smtp_txn *t = s->txn;
-	int rc = t == NULL || t->writer == NULL ? VX_ESTATE : t->failed;
+	int rc = check_end(s, t);
 
-	/* A last chunk may end in mid-line; a message in a mailbox has whole ones, and
-	 * POP3 must send as many octets as it said. */
-	if (rc == VX_OK && t->last != '\n')
-		rc = vx_blob_writer_add(t->writer, VX_S("\r\n"));
-	rc = rc == VX_WAIT ? VX_OK : rc;
-	if (rc == VX_OK && t->received > s->service->o.received_max)
-		rc = VX_EEXIST;
+	if (rc == VX_OK && t->objection != NULL)
+		rc = VX_EPERM;
 	if (rc == VX_OK) {
-		vx_deliver_op_init(&t->op, t->writer);
-		t->op.targets = t->targets;
-		t->op.target_count = t->count;
-		t->op.internal_date =
-		    (uint32_t)s->base.host->loop->now_s(s->base.host->loop);
-		/* RCPT saw to quotas as far as it could: one mailbox that this message
-		 * fills must not keep it from the others for ever */
-		t->op.all_or_none = true;
-		t->op.overfill = t->count > 1;
-		t->op.op.done = delivered;
 		t->under_way = true;
-		rc = vx_store_submit(s->service->o.store, &t->op.op);
+		rc = t->signing != NULL ? vx_smtp_sign_submit(s, t, is_signed)
+					: commit(s, t);
 		t->under_way = rc == VX_OK;
-		if (rc == VX_OK)
-			return;
-		rc = VX_ETEMP;
 	}
-	answer(s, out, rc);
+	if (rc != VX_OK)
+		answer(s, out, rc);
 }

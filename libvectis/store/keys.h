@@ -127,6 +127,7 @@ int vx_volume_record_write(struct vx_kv_txn *txn, const struct vx_volume_record 
 enum vx_queue_kind {
 	VX_QUEUE_MESSAGE = 'M',
 	VX_QUEUE_RECIPIENT = 'R',
+	VX_QUEUE_PREFIX = 'P',
 	VX_QUEUE_TODO = 'T'
 };
 #define VX_QUEUE_BLOB_AT VX_VALUE_HEADER /* in the value of a MESSAGE */

@@ -17,3 +17,5 @@ TESTS += %D%/test_sharing.py
 EXTRA_DIST += %D%/test_sharing.py
 TESTS += %D%/test_stress.py
 EXTRA_DIST += %D%/test_stress.py
+TESTS += %D%/test_sending.py
+EXTRA_DIST += %D%/test_sending.py %D%/peers.py

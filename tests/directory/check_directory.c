@@ -2,7 +2,9 @@
 #include "lib/vxt.h"
 #include "store/keys.h"
 #include "vectis/directory.h"
+#include "vectis/dkim_keys.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct vx_store *store;
@@ -265,8 +267,106 @@ START_TEST(damaged_records_are_told)
 }
 END_TEST
 
+/* --- DKIM keys ------------------------------------------------------------------------
+ */
+
+static int dkim(enum vx_dkim_key_verb verb, const char *domain, const char *selector,
+    uint64_t from, bool replaces, bool revokes)
+{
+	struct vx_dkim_key_op op;
+
+	vx_dkim_key_op_init(&op, verb);
+	op.key = (struct vx_dkim_key){ .domain = vx_slice_str(domain),
+		.selector = vx_slice_str(selector),
+		.pem = VX_S("secret"),
+		.from = from };
+	op.replaces = replaces;
+	op.revokes = revokes;
+	return vx_store_run(store, &op.op);
+}
+
+/* "selector:from-until selector:..." of a domain. */
+static const char *dkim_keys(const char *domain)
+{
+	static char text[2000];
+	char selector[VX_DKIM_SELECTOR_MAX + 1] = "";
+	struct vx_dkim_key k;
+	struct vx_view *v;
+	size_t len = 0;
+
+	text[0] = '\0';
+	vxt_assert_ok(vx_view_begin(store, &v));
+	while (vx_dkim_key_next(v, vx_slice_str(domain), vx_slice_str(selector), &k) ==
+	       VX_OK) {
+		(void)snprintf(selector, sizeof(selector), "%.*s", (int)k.selector.len,
+		    k.selector.ptr);
+		vxt_assert_str(k.pem, "secret");
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s:%u-%u",
+		    len > 0 ? " " : "", selector, (unsigned)k.from, k.until);
+	}
+	vx_view_end(v);
+	return text;
+}
+
+START_TEST(keys_take_turns)
+{
+	struct vx_dkim_key k = { .from = 100, .until = 200 };
+
+	ck_assert(!vx_dkim_key_signs(&k, 99));
+	ck_assert(vx_dkim_key_signs(&k, 100));
+	ck_assert(vx_dkim_key_signs(&k, 199));
+	ck_assert(!vx_dkim_key_signs(&k, 200));
+	set_up();
+	vxt_assert_ok(dkim(VX_DKIM_KEY_ADD, "example.test", "b", 100, false, false));
+	vxt_assert_ok(dkim(VX_DKIM_KEY_ADD, "Example.test", "be", 100, false, false));
+	ck_assert_int_eq(
+	    dkim(VX_DKIM_KEY_ADD, "example.test", "b", 100, false, false), VX_EEXIST);
+	ck_assert_int_eq(
+	    dkim(VX_DKIM_KEY_ADD, "other.test", "b", 100, false, false), VX_ENOENT);
+	ck_assert_int_eq(
+	    dkim(VX_DKIM_KEY_ADD, "example.test", "a@b", 100, false, false), VX_EINVAL);
+	ck_assert_str_eq(dkim_keys("example.test"), "b:100-0 be:100-0");
+	ck_assert_str_eq(dkim_keys("m\xc3\xbcller.test"), "");
+	vxt_assert_ok(dkim(VX_DKIM_KEY_ADD, "example.test", "c", 500, true, false));
+	ck_assert_str_eq(dkim_keys("example.test"), "b:100-500 be:100-500 c:500-0");
+	/* what waits, and what has its end already, is left alone */
+	vxt_assert_ok(dkim(VX_DKIM_KEY_ADD, "example.test", "a", 300, true, false));
+	ck_assert_str_eq(
+	    dkim_keys("example.test"), "a:300-0 b:100-300 be:100-300 c:500-0");
+	vxt_assert_ok(dkim(VX_DKIM_KEY_REMOVE, "example.test", "be", 0, false, false));
+	ck_assert_int_eq(
+	    dkim(VX_DKIM_KEY_REMOVE, "example.test", "be", 0, false, false), VX_ENOENT);
+	vxt_assert_ok(dkim(VX_DKIM_KEY_ADD, "example.test", "z", 400, false, true));
+	ck_assert_str_eq(dkim_keys("example.test"), "z:400-0");
+	close_store();
+}
+END_TEST
+
+START_TEST(keys_go_with_their_domain)
+{
+	char selector[20];
+
+	open_store();
+	vxt_assert_ok(change(VX_DOMAIN_ADD, "one.test", "", 0));
+	vxt_assert_ok(change(VX_DOMAIN_ADD, "two.test", "", 0));
+	for (int i = 0; i < VX_DKIM_DOMAIN_KEYS_MAX; i++) {
+		(void)snprintf(selector, sizeof(selector), "s%02d", i);
+		vxt_assert_ok(
+		    dkim(VX_DKIM_KEY_ADD, "one.test", selector, 1, false, false));
+	}
+	ck_assert_int_eq(
+	    dkim(VX_DKIM_KEY_ADD, "one.test", "more", 1, false, false), VX_ELIMIT);
+	vxt_assert_ok(dkim(VX_DKIM_KEY_ADD, "two.test", "s", 1, false, false));
+	vxt_assert_ok(change(VX_DOMAIN_REMOVE, "one.test", "", 0));
+	ck_assert_str_eq(dkim_keys("one.test"), "");
+	ck_assert_str_eq(dkim_keys("two.test"), "s:1-0");
+	close_store();
+}
+END_TEST
+
 VXT_SUITE(test_directory, "directory", resolution_follows_the_order,
     inactive_accounts_and_removal, names_are_checked, who_may_send_as_whom,
     domains_of_other_scripts, aliases_do_not_lead_to_aliases, tags_and_the_catch_all,
-    a_domain_can_be_switched_off, damaged_records_are_told)
+    a_domain_can_be_switched_off, damaged_records_are_told, keys_take_turns,
+    keys_go_with_their_domain)
 VXT_MAIN(test_directory)

@@ -55,7 +55,7 @@ static int queue_it(struct fixture *f, struct vx_queue_also *a, uint32_t filed)
 
 static uint64_t add(struct fixture *f, struct vx_queue_new n)
 {
-	struct vx_queue_also a = { .add = &n };
+	struct vx_queue_also a = { .add = &n, .add_count = 1 };
 
 	vxt_assert_ok(queue_it(f, &a, 0));
 	return n.id;
@@ -183,7 +183,7 @@ START_TEST(filing_and_queueing_are_one)
 {
 	struct vx_queue_to list[] = { to("x@b.example", "b.example") };
 	struct vx_queue_new n = new_message("0123456789abcdef", list, 1);
-	struct vx_queue_also a = { .add = &n };
+	struct vx_queue_also a = { .add = &n, .add_count = 1 };
 	const struct vx_quota full = { .limit_messages = 1 };
 	struct fixture f;
 
@@ -208,7 +208,9 @@ START_TEST(reports_take_the_place)
 	struct vx_queue_new n = new_message("fedcba9876543210", back, 1);
 	struct vx_queue_result results[2] = { { .number = 0, .finished = true },
 		{ .number = 1, .finished = true } };
-	struct vx_queue_also a = { .add = &n, .results = results, .count = 2 };
+	struct vx_queue_also a = {
+		.add = &n, .add_count = 1, .results = results, .count = 2
+	};
 	struct fixture f;
 	uint64_t id;
 
@@ -301,7 +303,7 @@ START_TEST(what_cannot_be_queued_is_refused)
 	static char long_path[VX_QUEUE_PATH_MAX + 2];
 	struct vx_queue_to list[] = { to("x@b.example", "b.example") };
 	struct vx_queue_new n = new_message("0123456789abcdef", list, 1);
-	struct vx_queue_also a = { .add = &n };
+	struct vx_queue_also a = { .add = &n, .add_count = 1 };
 	struct fixture f;
 
 	memset(long_path, 'x', sizeof(long_path) - 1);

@@ -1,7 +1,5 @@
 # world.c is linked by fuzz targets too
-service_test_libs = libvxt.la libvx_service.la libvx_auth.la libvx_directory.la libvx_store.la \
-	libvx_pop3.la libvx_imap.la libvx_smtp.la libvx_zip.la libvx_sasl.la libvx_mime.la libvx_crypto.la \
-	libvx_base.la
+service_test_libs = libvxt.la $(libvectis_la_LIBADD)
 check_PROGRAMS += check_smtp_service
 TESTS += check_smtp_service
 check_smtp_service_SOURCES = %D%/check_smtp_service.c %D%/test_smuggling.c %D%/transcript.c %D%/transcript.h \

@@ -1,0 +1,311 @@
+/* Destinations and when their turn is. */
+#include "service/sender_int.h"
+
+#include "base/mem.h"
+#include "vectis/crypto.h"
+
+#include <stdio.h>
+
+enum {
+	LIMIT_BEGIN = 2,    /* connections to a destination of which nothing is known */
+	NEW_AT_ONCE = 1000, /* messages whose destinations are looked at in one turn */
+	DESTINATIONS_MAX = 1000000
+};
+
+uint32_t vx_sender_now(struct vx_sender *s)
+{
+	const int64_t now = s->o.loop->now_s(s->o.loop);
+
+	return now < 0 ? 0 : now > UINT32_MAX ? UINT32_MAX : (uint32_t)now;
+}
+
+/* --- destinations --------------------------------------------------------------------
+ */
+
+static struct destination *find(struct vx_sender *s, vx_slice name)
+{
+	struct destination *d = vx_map_find(&s->destinations, name);
+
+	if (d != NULL || name.len > VX_DNS_NAME_MAX || (d = vx_alloc(sizeof(*d))) == NULL)
+		return d;
+	memcpy(d->name, name.ptr, name.len);
+	d->due = UINT32_MAX;
+	d->limit = LIMIT_BEGIN;
+	if (vx_map_set(&s->destinations, vx_slice_str(d->name), d) != VX_OK) {
+		vx_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+static bool is_idle(const struct destination *d)
+{
+	return d->visits == 0 && d->claims == NULL && d->due == UINT32_MAX;
+}
+
+static void drop(struct vx_sender *s, struct destination *d)
+{
+	(void)vx_map_remove(&s->destinations, vx_slice_str(d->name));
+	vx_free(d);
+}
+
+/* As many visits as it may have now; each finds out by itself whether there is work. */
+static void visit(struct vx_sender *s, struct destination *d, uint32_t now)
+{
+	while (!s->stopping && d->due <= now && vx_sender_wake_idle(d))
+		;
+	while (!s->stopping && d->due <= now && d->closed_until <= now &&
+	       d->visits < d->limit && s->visits < s->o.connections)
+		if (vx_sender_visit(s, d) != VX_OK)
+			return;
+}
+
+void vx_sender_visited(
+    struct vx_sender *s, struct destination *d, unsigned took, const char *why)
+{
+	s->visits--;
+	d->visits--;
+	if (why == NULL && took > 0) {
+		d->failures = 0;
+	} else if (why != NULL && d->limit > 1) {
+		d->limit /= 2;
+	}
+	visit(s, d, vx_sender_now(s));
+}
+
+void vx_sender_more(struct vx_sender *s, struct destination *d)
+{
+	visit(s, d, vx_sender_now(s));
+}
+
+void vx_sender_due(struct vx_sender *s, struct destination *d, uint32_t due)
+{
+	(void)s;
+	if (due < d->due)
+		d->due = due;
+}
+
+uint32_t vx_sender_back_off_s(const struct vx_sender *s, unsigned failures)
+{
+	uint64_t wait = s->o.retry_s;
+
+	while (failures-- > 1 && wait < s->o.retry_max_s)
+		wait *= 2;
+	return (uint32_t)(wait < s->o.retry_max_s ? wait : s->o.retry_max_s);
+}
+
+void vx_sender_fail(struct vx_sender *s, struct destination *d,
+    enum vx_smtp_outcome outcome, const char *status, const char *host, vx_slice text)
+{
+	const uint32_t now = vx_sender_now(s);
+	struct sender_outgoing *o;
+
+	d->failures++;
+	if (outcome != VX_SMTP_PERMANENT)
+		d->closed_until = now + vx_sender_back_off_s(s, d->failures);
+	vx_log(s->o.log, VX_LOG_WARN, "destination failed", VX_KV_Z("to", d->name),
+	    VX_KV_Z("host", host), VX_KV_Z("status", status), VX_KV_S("reason", text),
+	    VX_KV_U("failures", d->failures));
+	for (int i = 0; i < VX_SENDER_BULK_MAX; i++) {
+		if (vx_sender_claim(s, d, now, &o, &d->due) != VX_OK)
+			return;
+		(void)snprintf(o->host, sizeof(o->host), "%s", host);
+		vx_sender_note_all(o, outcome, status, text);
+		vx_sender_settle(s, o);
+	}
+}
+
+/* --- what there is to do
+ * ---------------------------------------------------------------- */
+
+static void note_due(struct vx_sender *s, vx_slice name, uint32_t due)
+{
+	struct destination *d = find(s, name);
+
+	if (d == NULL)
+		s->look = true; /* no memory: again in a second */
+	else if (due < d->due)
+		d->due = due;
+}
+
+/* Destinations of the messages that came since. */
+static int see_new(struct vx_sender *s)
+{
+	struct vx_queue_message m;
+	struct vx_view *v;
+	unsigned count = 0;
+	int rc = vx_view_begin(s->o.store, &v);
+
+	if (rc != VX_OK)
+		return rc;
+	while (count++ < NEW_AT_ONCE && (rc = vx_queue_next(v, s->seen, &m)) == VX_OK) {
+		struct vx_queue_recipient r = { 0 };
+
+		for (uint32_t from = 0; vx_queue_recipient(v, m.id, from, &r) == VX_OK;
+		     from = r.number + 1)
+			note_due(s, r.destination, r.due);
+		s->seen = m.id;
+	}
+	vx_view_end(v);
+	if (rc == VX_OK)
+		s->look = true; /* there are more */
+	return rc;
+}
+
+static int see_all(struct vx_sender *s)
+{
+	char name[VX_DNS_NAME_MAX + 1] = "";
+	struct vx_view *v;
+	uint32_t due;
+	int rc = vx_view_begin(s->o.store, &v);
+
+	if (rc != VX_OK)
+		return rc;
+	s->look = false;
+	while ((rc = vx_queue_destination(v, vx_slice_str(name), name, &due)) == VX_OK)
+		note_due(s, vx_slice_str(name), due);
+	vx_view_end(v);
+	return rc;
+}
+
+/* Those whose time has come have their visits; those with nothing to do are forgotten. */
+static void visit_all(struct vx_sender *s)
+{
+	const uint32_t now = vx_sender_now(s);
+	struct destination *d;
+	size_t at = 0;
+
+	while ((d = vx_map_next(&s->destinations, &at)) != NULL) {
+		if (is_idle(d) && d->closed_until <= now)
+			drop(s, d);
+		else
+			visit(s, d, now);
+	}
+}
+
+static void on_new(struct vx_watch *w)
+{
+	struct vx_sender *s =
+	    (struct vx_sender *)(void *)((char *)w -
+					 offsetof(struct vx_sender, watch_new));
+
+	if (s->stopping || !s->mended)
+		return;
+	(void)see_new(s);
+	visit_all(s);
+}
+
+/* The operator changed something: also a destination that is closed may be tried. */
+static void on_changed(struct vx_watch *w)
+{
+	struct vx_sender *s =
+	    (struct vx_sender *)(void *)((char *)w -
+					 offsetof(struct vx_sender, watch_changed));
+	struct destination *d;
+	size_t at = 0;
+
+	s->look = true;
+	while ((d = vx_map_next(&s->destinations, &at)) != NULL)
+		d->closed_until = 0;
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------- */
+
+/* What a repair left out of the list of what is due is put there once. */
+struct sender_mend {
+	struct vx_queue_admin_op op;
+	struct vx_sender *sender; /* NULL: it is gone */
+};
+
+static void end_mend(struct sender_mend *m)
+{
+	struct vx_sender *s = m->sender;
+
+	if (s != NULL) {
+		s->mended = s->look = true;
+		s->mend = NULL;
+	}
+	vx_free(m);
+}
+
+static void mended(struct vx_store_op *base)
+{
+	struct sender_mend *m = (struct sender_mend *)base;
+
+	m->op.from_id = m->op.next_id;
+	if (base->result != VX_OK || m->op.next_id == 0 || m->sender == NULL ||
+	    vx_store_submit(m->sender->o.store, base) != VX_OK)
+		end_mend(m);
+}
+
+static void mend(struct vx_sender *s)
+{
+	struct sender_mend *m = vx_alloc(sizeof(*m));
+
+	s->mended = s->look = m == NULL;
+	if (m == NULL)
+		return;
+	vx_queue_admin_op_init(&m->op, VX_QUEUE_MEND);
+	m->op.op.done = mended;
+	m->sender = s;
+	s->mend = m;
+	if (vx_store_submit(s->o.store, &m->op.op) != VX_OK)
+		end_mend(m);
+}
+
+int vx_sender_new(const struct vx_sender_options *o, struct vx_sender **out)
+{
+	struct vx_sender *s = vx_alloc(sizeof(*s));
+	int rc;
+
+	if (s == NULL)
+		return VX_ENOMEM;
+	s->o = *o;
+	vx_map_init(&s->destinations, DESTINATIONS_MAX);
+	vx_random(&s->random, sizeof(s->random));
+	s->watch_new.changed = on_new;
+	s->watch_changed.changed = on_changed;
+	rc = vx_watch_add(o->store, &s->watch_new, VX_WATCH_QUEUE, VX_QUEUE_WATCH_NEW);
+	if (rc == VX_OK)
+		rc = vx_watch_add(
+		    o->store, &s->watch_changed, VX_WATCH_QUEUE, VX_QUEUE_WATCH_CHANGED);
+	if (rc != VX_OK) {
+		vx_sender_free(s);
+		return rc;
+	}
+	mend(s);
+	*out = s;
+	return VX_OK;
+}
+
+void vx_sender_free(struct vx_sender *s)
+{
+	struct destination *d;
+	size_t at = 0;
+
+	if (s == NULL)
+		return;
+	vx_watch_remove(s->o.store, &s->watch_new);
+	vx_watch_remove(s->o.store, &s->watch_changed);
+	s->stopping = true;
+	if (s->mend != NULL)
+		s->mend->sender = NULL;
+	vx_sender_settle_alone(s);
+	vx_sender_visits_free(s);
+	while ((d = vx_map_next(&s->destinations, &at)) != NULL)
+		drop(s, d);
+	vx_map_done(&s->destinations);
+	vx_free(s);
+}
+
+void vx_sender_tick(struct vx_sender *s)
+{
+	if (!s->mended)
+		return;
+	vx_sender_settle_again(s);
+	vx_sender_hang_up_idle(s);
+	if (s->look && see_all(s) == VX_ENOENT)
+		(void)see_new(s);
+	visit_all(s);
+}

@@ -1,0 +1,124 @@
+/*
+ * sender_int.h - inside the sender: destinations, visits, messages under way.
+ *
+ * A visit is one attempt to send to a destination: it asks where its mail goes, and tries
+ * its hosts one after the other with a link, a connection of its own.  On a link one
+ * message goes after the other; each is claimed before and settled behind it.
+ */
+#ifndef VX_SERVICE_SENDER_INT_H
+#define VX_SERVICE_SENDER_INT_H
+
+#include "base/map.h"
+#include "vectis/arena.h"
+#include "vectis/route.h"
+#include "vectis/sender.h"
+#include "vectis/smtp_client.h"
+#include "vectis/tls.h"
+
+#define SENDER_LINGER_MS 2000 /* a connection without work is kept for more */
+
+struct sender_claim { /* a message that is under way to a destination */
+	uint64_t message;
+	struct sender_claim *next, **link;
+};
+
+struct destination {
+	char name[VX_DNS_NAME_MAX + 1];
+	uint32_t due; /* the earliest that is not under way; UINT32_MAX: nothing */
+	uint32_t closed_until;
+	unsigned failures; /* one after the other */
+	unsigned visits, limit;
+	struct sender_claim *claims;
+	struct sender_link *idle; /* connections that wait for more to send */
+};
+
+struct vx_sender {
+	struct vx_sender_options o;
+	struct vx_map destinations; /* own */
+	size_t visits;
+	uint64_t seen; /* the last message whose destinations are known */
+	bool look;     /* anything may have changed: look at all */
+	bool stopping;
+	uint32_t random;
+	struct vx_watch watch_new, watch_changed;
+	struct sender_visit *visit_list;
+	struct sender_settlement *settlements; /* under way, or to be tried again */
+	struct sender_mend *mend;              /* under way */
+	bool mended;
+};
+
+/* --- a message under way (sender_message.c) -------------------------------------------
+ */
+
+struct sender_outgoing {
+	struct destination *destination;
+	struct sender_claim claim;
+	struct vx_arena arena; /* of what is here */
+	struct vx_queue_message info;
+	struct vx_queue_recipient *recipients;
+	struct vx_smtp_forward *forwards;
+	struct sender_outcome {
+		bool known;
+		enum vx_smtp_outcome outcome;
+		char status[VX_SMTP_STATUS_MAX + 1];
+		vx_slice reply; /* in the arena */
+		bool dsn;
+	} * outcomes;
+	size_t count;
+	char host[VX_DNS_NAME_MAX + 1];
+	struct vx_blob_reader *reader; /* own */
+	vx_slice prefix;               /* in the arena: goes in front */
+	uint64_t skip; /* octets of the Return-Path that was written when it was filed */
+	struct vx_smtp_message message;
+};
+
+/*
+ * The next message for a destination that is due and not under way.  VX_OK, VX_ENOENT,
+ * or what reading gave; *due is when there is one later, UINT32_MAX: never.
+ */
+int vx_sender_claim(struct vx_sender *s, struct destination *d, uint32_t now,
+    struct sender_outgoing **out, uint32_t *due);
+/* Ready to be sent: its octets and what the client has to know. */
+int vx_sender_prepare(struct vx_sender *s, struct sender_outgoing *o);
+void vx_sender_note(struct sender_outgoing *o, size_t i, const struct vx_smtp_result *r);
+/* The same for all that have none yet. */
+void vx_sender_note_all(struct sender_outgoing *o, enum vx_smtp_outcome outcome,
+    const char *status, vx_slice reply);
+/* It is not under way any more. */
+void vx_sender_unclaim(struct sender_outgoing *o);
+void vx_sender_outgoing_free(struct sender_outgoing *o);
+
+/* --- what became of it (sender_settle.c)
+ * ------------------------------------------------ */
+
+/* Write it to the queue, with reports where they are due; takes o over. */
+void vx_sender_settle(struct vx_sender *s, struct sender_outgoing *o);
+void vx_sender_settle_again(struct vx_sender *s);
+/* The sender goes: what the store still does is on its own. */
+void vx_sender_settle_alone(struct vx_sender *s);
+
+/* --- visits (sender_visit.c)
+ * ------------------------------------------------------------ */
+
+int vx_sender_visit(struct vx_sender *s, struct destination *d);
+/* One that is idle goes on; false: there is none. */
+bool vx_sender_wake_idle(struct destination *d);
+/* Once a second: those that were idle for long enough hang up. */
+void vx_sender_hang_up_idle(struct vx_sender *s);
+/* All that have no connection any more; of the others the loop has freed the sessions. */
+void vx_sender_visits_free(struct vx_sender *s);
+/* A visit is over; took: messages that were sent; why: NULL, or why none could be. */
+void vx_sender_visited(
+    struct vx_sender *s, struct destination *d, unsigned took, const char *why);
+/* There may be more for it than this visit has: others may begin. */
+void vx_sender_more(struct vx_sender *s, struct destination *d);
+/* Some of its mail is due then. */
+void vx_sender_due(struct vx_sender *s, struct destination *d, uint32_t due);
+/* No host can be had: what is due is put off, or given up. */
+void vx_sender_fail(struct vx_sender *s, struct destination *d,
+    enum vx_smtp_outcome outcome, const char *status, const char *host, vx_slice text);
+uint32_t vx_sender_now(struct vx_sender *s);
+/* How long to wait after so many failures, one after the other. */
+uint32_t vx_sender_back_off_s(const struct vx_sender *s, unsigned failures);
+
+#endif

@@ -1,0 +1,277 @@
+/*
+ * What became of a message's recipients, written to the queue.
+ *
+ * Those that are done with leave in one op, which only frees; those whose sender has to
+ * be told leave in the transaction that files or queues the report (sender_report.c), so
+ * that nobody is forgotten and nobody told twice.
+ */
+#include "service/sender_int.h"
+#include "service/sender_report.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+
+#define AGAIN_S 5 /* after the store could not be written */
+
+struct sender_settlement {
+	struct vx_queue_op op;    /* first */
+	struct vx_sender *sender; /* NULL: it is gone */
+	struct sender_settlement *next, **link;
+	struct sender_outgoing *outgoing; /* own */
+	struct sender_report *report;     /* own; NULL: nobody is told anything */
+	uint32_t again;                   /* when it is tried again; 0: it is under way */
+};
+
+static void begin(struct sender_settlement *x);
+
+static void free_settlement(struct sender_settlement *x)
+{
+	if (x->link != NULL) {
+		*x->link = x->next;
+		if (x->next != NULL)
+			x->next->link = x->link;
+	}
+	vx_sender_report_free(x->report);
+	vx_sender_outgoing_free(x->outgoing);
+	vx_free(x);
+}
+
+/* --- deciding --------------------------------------------------------------------------
+ */
+
+static uint32_t due_again(struct vx_sender *s, const struct vx_queue_recipient *r)
+{
+	const uint32_t wait = vx_sender_back_off_s(s, r->attempts + 1);
+
+	/* up to a tenth more or less, so that what failed together does not return so */
+	s->random = s->random * 1664525u + 1013904223u;
+	return vx_sender_now(s) + wait - wait / 10 + s->random % (wait / 5 + 1);
+}
+
+static bool is_expired(struct vx_sender *s, const struct sender_outgoing *o)
+{
+	return vx_sender_now(s) >= o->info.created + s->o.expire_s;
+}
+
+static bool is_late(struct vx_sender *s, const struct sender_outgoing *o,
+    const struct vx_queue_recipient *r)
+{
+	return s->o.warn_s > 0 && !r->delay_told &&
+	       vx_sender_now(s) >= o->info.created + s->o.warn_s;
+}
+
+static const char *word(const struct vx_queue_result *r, enum vx_smtp_outcome outcome)
+{
+	return !r->finished                   ? "deferred"
+	       : outcome == VX_SMTP_DELIVERED ? "sent"
+					      : "bounced";
+}
+
+static void log_result(struct vx_sender *s, const struct sender_outgoing *o, size_t i,
+    const struct vx_queue_result *r)
+{
+	const struct sender_outcome *x = &o->outcomes[i];
+
+	vx_log(s->o.log, VX_LOG_INFO, word(r, x->outcome), VX_KV_Z("id", o->info.token),
+	    VX_KV_S("from", o->info.reverse_path),
+	    VX_KV_S("to", o->recipients[i].forward_path), VX_KV_Z("host", o->host),
+	    VX_KV_Z("status", x->status), VX_KV_S("reply", x->reply));
+}
+
+/* One recipient: what the queue is told, and whether its sender is. */
+static enum sender_action decide(
+    struct vx_sender *s, struct sender_outgoing *o, size_t i, struct vx_queue_result *r)
+{
+	const struct vx_queue_recipient *q = &o->recipients[i];
+	struct sender_outcome *x = &o->outcomes[i];
+
+	*r = (struct vx_queue_result){ .message = o->info.id,
+		.number = q->number,
+		.host = vx_slice_str(o->host),
+		.reply = x->reply };
+	if (x->outcome == VX_SMTP_TO_7BIT) {
+		x->outcome = VX_SMTP_PERMANENT;
+		(void)snprintf(x->status, sizeof(x->status), "5.6.3");
+	}
+	r->finished = x->outcome == VX_SMTP_DELIVERED ||
+		      x->outcome == VX_SMTP_PERMANENT || is_expired(s, o);
+	if (x->outcome == VX_SMTP_DELIVERED)
+		return x->dsn ? SENDER_SILENT : SENDER_RELAYED;
+	if (r->finished)
+		return SENDER_FAILED;
+	if (x->outcome == VX_SMTP_NEXT) {
+		r->due = vx_sender_now(s);
+		return SENDER_SILENT;
+	}
+	r->due = due_again(s, q);
+	return is_late(s, o, q) ? SENDER_DELAYED : SENDER_SILENT;
+}
+
+/* The results in the outgoing's arena: first those of which nobody is told. */
+static int decide_all(struct vx_sender *s, struct sender_settlement *x)
+{
+	struct sender_outgoing *o = x->outgoing;
+	struct vx_queue_result *list = vx_arena_array(&o->arena, o->count, sizeof(*list));
+	int rc = list == NULL ? VX_ENOMEM : VX_OK;
+
+	for (size_t i = 0; i < o->count && rc == VX_OK; i++) {
+		struct vx_queue_result r;
+		const enum sender_action action = decide(s, o, i, &r);
+
+		log_result(s, o, i, &r);
+		if (!vx_sender_report_wanted(o, i, action)) {
+			list[x->op.count++] = r;
+			continue;
+		}
+		r.delay_told = action == SENDER_DELAYED;
+		rc = vx_sender_report_add(&x->report, s, o, i, action, &r);
+	}
+	x->op.results = list;
+	return rc;
+}
+
+/* --- writing ---------------------------------------------------------------------------
+ */
+
+static void later(struct sender_settlement *x)
+{
+	x->again = vx_sender_now(x->sender) + AGAIN_S;
+}
+
+/* What is due again, and from now on not under way. */
+static void release(struct sender_settlement *x)
+{
+	struct destination *d = x->outgoing->destination;
+	struct vx_sender *s = x->sender;
+
+	for (size_t i = 0; i < x->op.count; i++)
+		if (!x->op.results[i].finished)
+			vx_sender_due(s, d, x->op.results[i].due);
+	vx_sender_report_due(x->report, s, d);
+	free_settlement(x);
+	vx_sender_more(s, d);
+}
+
+static void reported(void *ctx, int result)
+{
+	struct sender_settlement *x = ctx;
+
+	if (x->sender == NULL) {
+		free_settlement(x);
+		return;
+	}
+	if (result != VX_OK) {
+		vx_log(x->sender->o.log, VX_LOG_ERROR, "a report cannot be written",
+		    VX_KV_Z("id", x->outgoing->info.token), VX_KV_ERR(result));
+		later(x);
+		return;
+	}
+	release(x);
+}
+
+static void report(struct sender_settlement *x)
+{
+	const int rc = vx_sender_report_submit(x->report, x->sender, reported, x);
+
+	if (rc != VX_OK)
+		reported(x, rc);
+}
+
+static void settled(struct vx_store_op *base)
+{
+	struct sender_settlement *x = (struct sender_settlement *)base;
+
+	if (x->sender == NULL) {
+		free_settlement(x);
+		return;
+	}
+	if (base->result != VX_OK) {
+		vx_log(x->sender->o.log, VX_LOG_ERROR, "the queue cannot be written",
+		    VX_KV_Z("id", x->outgoing->info.token), VX_KV_ERR(base->result));
+		later(x);
+		return;
+	}
+	if (x->report != NULL)
+		report(x);
+	else
+		release(x);
+}
+
+static void begin(struct sender_settlement *x)
+{
+	x->again = 0;
+	if (x->op.count == 0) {
+		report(x);
+		return;
+	}
+	x->op.op.done = settled;
+	x->op.op.frees = true;
+	if (vx_store_submit(x->sender->o.store, &x->op.op) != VX_OK)
+		later(x);
+}
+
+static void count_success(struct vx_sender *s, const struct sender_outgoing *o)
+{
+	for (size_t i = 0; i < o->count; i++) {
+		if (o->outcomes[i].outcome != VX_SMTP_DELIVERED)
+			continue;
+		if (o->destination->limit < s->o.connections_each)
+			o->destination->limit++;
+		return;
+	}
+}
+
+void vx_sender_settle(struct vx_sender *s, struct sender_outgoing *o)
+{
+	struct sender_settlement *x = vx_alloc(sizeof(*x));
+	int rc;
+
+	count_success(s, o);
+	if (x == NULL) { /* it stays in the queue, and is found again */
+		s->look = true;
+		vx_sender_outgoing_free(o);
+		return;
+	}
+	vx_queue_op_init(&x->op);
+	x->sender = s;
+	x->outgoing = o;
+	x->next = s->settlements;
+	x->link = &s->settlements;
+	if (x->next != NULL)
+		x->next->link = &x->next;
+	s->settlements = x;
+	rc = decide_all(s, x);
+	if (rc == VX_OK && x->op.count + (x->report != NULL) > 0) {
+		begin(x);
+		return;
+	}
+	s->look = true;
+	free_settlement(x);
+}
+
+void vx_sender_settle_again(struct vx_sender *s)
+{
+	const uint32_t now = vx_sender_now(s);
+
+	for (struct sender_settlement *x = s->settlements, *next; x != NULL; x = next) {
+		next = x->next;
+		if (x->again != 0 && x->again <= now)
+			begin(x);
+	}
+}
+
+void vx_sender_settle_alone(struct vx_sender *s)
+{
+	for (struct sender_settlement *x = s->settlements, *next; x != NULL; x = next) {
+		next = x->next;
+		x->link = NULL;
+		if (x->again != 0) {
+			free_settlement(x);
+			continue;
+		}
+		vx_sender_unclaim(x->outgoing);
+		x->sender = NULL;
+	}
+	s->settlements = NULL;
+}

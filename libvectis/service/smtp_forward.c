@@ -1,0 +1,186 @@
+/*
+ * Recipients elsewhere.  Those to whom the sender writes himself keep his reverse-path;
+ * what one of our domains forwards leaves with a path in that domain (SRS), so that SPF
+ * of the sender's domain does not speak against us and bounces find back (MA-15).
+ */
+#include "base/encode.h"
+#include "service/smtp_int.h"
+#include "vectis/address.h"
+#include "vectis/crypto.h"
+#include "vectis/srs.h"
+
+static int64_t now_s(const struct vx_smtp_service *s)
+{
+	return s->o.loop->now_s(s->o.loop);
+}
+
+/* The sender's path as domain, which is ours, forwards it. */
+static int rewrite(struct smtp_txn *t, vx_slice domain, vx_slice *out)
+{
+	const vx_slice sender = vx_buf_slice(&t->sender);
+	struct vx_buf path = { .max = VX_SMTP_PATH_MAX };
+	const vx_slice secret =
+	    vx_slice_of(t->service->srs_secret, sizeof(t->service->srs_secret));
+	const struct vx_srs_options o = {
+		.struct_size = sizeof(o), .secrets = &secret, .secrets_count = 1
+	};
+	int rc = vx_srs_forward(&o, sender, domain, now_s(t->service), &path);
+
+	/* what is rewritten already is ours; what cannot be gets no bounces */
+	if (rc == VX_EEXIST)
+		rc = vx_arena_copy(&t->arena, sender, out);
+	else if (rc == VX_EINVAL || rc == VX_ELIMIT)
+		rc = vx_arena_copy(&t->arena, VX_S(""), out);
+	else if (rc == VX_OK)
+		rc = vx_arena_copy(&t->arena, vx_buf_slice(&path), out);
+	vx_buf_done(&path);
+	return rc;
+}
+
+static int find_group(struct smtp_txn *t, vx_slice domain, struct smtp_group **out)
+{
+	struct smtp_group *g = t->groups;
+	int rc;
+
+	while (g != NULL && !vx_slice_eq_nocase(g->domain, domain))
+		g = g->next;
+	if (g == NULL) {
+		g = vx_arena_alloc(&t->arena, sizeof(*g));
+		if (g == NULL)
+			return VX_ELIMIT;
+		*g = (struct smtp_group){ .reverse_path = vx_buf_slice(&t->sender) };
+		rc = vx_arena_copy(&t->arena, domain, &g->domain);
+		if (rc == VX_OK && domain.len > 0)
+			rc = rewrite(t, domain, &g->reverse_path);
+		if (rc != VX_OK)
+			return rc;
+		g->next = t->groups;
+		t->groups = g;
+		t->group_count++;
+	}
+	*out = g;
+	return VX_OK;
+}
+
+/* Where it is routed: the domain as a name, or an address literal as it is. */
+static int destination_of(struct smtp_txn *t, vx_slice path, vx_slice *out)
+{
+	const vx_slice domain = vx_slice_from(path, vx_slice_rfind(path, '@') + 1);
+	struct vx_buf name = { .max = VX_DNS_NAME_MAX };
+	int rc;
+
+	if (vx_slice_has_prefix(domain, VX_S("[")))
+		return vx_arena_copy(&t->arena, domain, out);
+	rc = vx_domain_normalise(domain, &name);
+	if (rc == VX_OK)
+		rc = vx_arena_copy(&t->arena, vx_buf_slice(&name), out);
+	vx_buf_done(&name);
+	return rc;
+}
+
+static int reserve(struct smtp_txn *t, struct smtp_group *g)
+{
+	const size_t cap = g->cap == 0 ? 4 : g->cap * 2;
+	struct vx_queue_to *grown;
+
+	if (g->count < g->cap)
+		return VX_OK;
+	grown = vx_arena_array(&t->arena, cap, sizeof(*grown));
+	if (grown == NULL || g->count == VX_QUEUE_RECIPIENTS_MAX)
+		return VX_ELIMIT;
+	if (g->count > 0)
+		memcpy(grown, g->to, g->count * sizeof(*grown));
+	g->to = grown;
+	g->cap = cap;
+	return VX_OK;
+}
+
+int vx_smtp_queue_to(struct smtp_txn *t, vx_slice recipient, vx_slice domain,
+    const struct vx_smtp_params *params)
+{
+	struct vx_queue_to to = { .notify = params->notify };
+	struct smtp_group *g;
+	int rc = vx_arena_copy(&t->arena, recipient, &to.forward_path);
+
+	if (rc == VX_OK)
+		rc = vx_arena_copy(&t->arena, params->orcpt, &to.orcpt);
+	if (rc == VX_OK)
+		rc = destination_of(t, to.forward_path, &to.destination);
+	if (rc == VX_OK)
+		rc = find_group(t, domain, &g);
+	if (rc == VX_OK)
+		rc = reserve(t, g);
+	if (rc != VX_OK)
+		return rc;
+	for (size_t i = 0; i < g->count; i++)
+		if (vx_slice_eq(g->to[i].forward_path, to.forward_path))
+			return VX_OK; /* one copy each */
+	g->to[g->count++] = to;
+	return VX_OK;
+}
+
+size_t vx_smtp_queued(const struct smtp_txn *t)
+{
+	size_t n = 0;
+
+	for (const struct smtp_group *g = t->groups; g != NULL; g = g->next)
+		n += g->count;
+	return n;
+}
+
+/* The first group has the message's own id. */
+static void make_token(const struct smtp_txn *t, size_t index, struct vx_queue_new *n)
+{
+	struct vx_buf hex = { .max = VX_QUEUE_TOKEN_OCTETS };
+	char random[VX_QUEUE_TOKEN_OCTETS / 2];
+
+	memcpy(n->token, t->id, VX_QUEUE_TOKEN_OCTETS);
+	if (index == 0)
+		return;
+	vx_random(random, sizeof(random));
+	vx_hex_add(&hex, vx_slice_of(random, sizeof(random)));
+	if (hex.len == VX_QUEUE_TOKEN_OCTETS)
+		memcpy(n->token, hex.ptr, hex.len);
+	vx_buf_done(&hex);
+}
+
+static unsigned flags_of(const struct smtp_txn *t)
+{
+	return (t->eight_bit ? VX_QUEUE_8BIT : 0u) | (t->utf8 ? VX_QUEUE_UTF8 : 0u) |
+	       (t->ret_headers ? VX_QUEUE_RET_HEADERS : 0u) |
+	       (t->scan.has_8bit ? VX_QUEUE_HAS_8BIT : 0u) |
+	       (t->scan.has_utf8_header ? VX_QUEUE_HAS_UTF8_HEADER : 0u) |
+	       (t->scan.has_bare ? VX_QUEUE_HAS_BARE : 0u);
+}
+
+int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
+{
+	struct vx_queue_new *list;
+	size_t i = 0;
+
+	if (t->groups == NULL)
+		return VX_OK;
+	list = vx_arena_array(&t->arena, t->group_count, sizeof(*list));
+	if (list == NULL)
+		return VX_ELIMIT;
+	vx_smtp_scan_end(&t->scan);
+	for (const struct smtp_group *g = t->groups; g != NULL; g = g->next, i++) {
+		list[i] = (struct vx_queue_new){ .created = t->op.internal_date,
+			.due = t->op.internal_date,
+			.size = vx_blob_writer_size(t->writer),
+			.account = s->role == VX_SMTP_SUBMISSION ? s->who.account : 0,
+			.flags = flags_of(t),
+			.reverse_path = g->reverse_path,
+			.envid = t->envid,
+			/* what we forward was signed by others, or by nobody */
+			.prefix = g->domain.len == 0 ? vx_buf_slice(&t->signature)
+						     : vx_slice_of("", 0),
+			.to = g->to,
+			.count = g->count };
+		make_token(t, i, &list[i]);
+	}
+	t->also = (struct vx_queue_also){ .add = list, .add_count = i };
+	t->op.also = vx_queue_also;
+	t->op.also_ctx = &t->also;
+	return VX_OK;
+}

@@ -1,0 +1,237 @@
+/*
+ * The header of a message that a user sends.  It is kept until it is complete: its
+ * authors have to be the login's, what a message must have is added, what must not leave
+ * is taken out.  Then it goes the way of all others, and the body behind it as it comes.
+ */
+#include "service/smtp_submit.h"
+
+#include "base/encode.h"
+#include "vectis/address.h"
+#include "vectis/crypto.h"
+#include "vectis/date.h"
+#include "vectis/header.h"
+
+enum {
+	BLANK_LINE = 4 /* CR LF CR LF */
+};
+
+struct seen {
+	bool date, message_id;
+	unsigned from;
+	vx_slice domain; /* of the first author, in the arena */
+	bool foreign;    /* an author is not the login */
+};
+
+/* Each author has to be one whose name the login may use (OUT-02). */
+static int see_from(struct smtp_session *s, vx_slice value, struct seen *seen)
+{
+	struct smtp_txn *t = s->txn;
+	struct vx_address *a;
+	int rc = vx_address_parse(value, &t->arena, &a);
+
+	seen->from++;
+	for (; a != NULL && rc == VX_OK; a = a->next) {
+		struct vx_buf address = { .max = VX_SMTP_PATH_MAX };
+
+		if (a->kind != VX_ADDRESS_MAILBOX)
+			continue;
+		vx_buf_printf(&address, "%.*s@%.*s", (int)a->local.len,
+		    a->local.len > 0 ? a->local.ptr : "", (int)a->domain.len,
+		    a->domain.len > 0 ? a->domain.ptr : "");
+		if (!vx_smtp_may_send_as(s, vx_buf_slice(&address)))
+			seen->foreign = true;
+		if (seen->domain.len == 0) {
+			vx_buf_reset(&address);
+			rc = vx_domain_normalise(a->domain, &address);
+			if (rc == VX_OK)
+				rc = vx_arena_copy(
+				    &t->arena, vx_buf_slice(&address), &seen->domain);
+			else
+				seen->foreign = true;
+			rc = rc == VX_EINVAL ? VX_OK : rc;
+		}
+		vx_buf_done(&address);
+	}
+	return rc == VX_ELIMIT ? VX_OK : rc;
+}
+
+/* What the sender must not tell, and what final delivery writes. */
+static bool must_go(vx_slice name)
+{
+	return vx_slice_eq_nocase(name, VX_S("Bcc")) ||
+	       vx_slice_eq_nocase(name, VX_S("Return-Path"));
+}
+
+static void see_other(vx_slice name, struct smtp_txn *t, struct seen *seen)
+{
+	if (vx_slice_eq_nocase(name, VX_S("Date")))
+		seen->date = true;
+	else if (vx_slice_eq_nocase(name, VX_S("Message-ID")))
+		seen->message_id = true;
+	else if (vx_slice_eq_nocase(name, VX_S("Received")))
+		t->received++;
+}
+
+static void add_missing(
+    struct smtp_session *s, const struct seen *seen, struct vx_buf *out)
+{
+	char random[12];
+
+	if (!seen->date) {
+		vx_buf_add_str(out, "Date: ");
+		vx_date_write(out, s->base.host->loop->now_s(s->base.host->loop), 0);
+		vx_buf_add_str(out, "\r\n");
+	}
+	if (!seen->message_id) {
+		vx_random(random, sizeof(random));
+		vx_buf_add_str(out, "Message-ID: <");
+		vx_hex_add(out, vx_slice_of(random, sizeof(random)));
+		vx_buf_printf(out, "@%s>\r\n", s->service->o.hostname);
+	}
+}
+
+/* A message may have a header only. */
+static bool has_blank_line(vx_slice header)
+{
+	return vx_slice_has_suffix(header, VX_S("\r\n\r\n")) ||
+	       vx_slice_eq(header, VX_S("\r\n"));
+}
+
+/* The header as it is kept and leaves; what is no field ends it, and is body. */
+static int rewrite(struct smtp_session *s, struct vx_buf *out, struct seen *seen)
+{
+	struct smtp_txn *t = s->txn;
+	vx_slice rest = vx_buf_slice(&t->header);
+	struct vx_buf fields = { .max = out->max };
+	struct vx_field f;
+	int rc = VX_OK;
+
+	while (rc == VX_OK && vx_field_next(&rest, &f)) {
+		if (vx_slice_eq_nocase(f.name, VX_S("From")))
+			rc = see_from(s, f.value, seen);
+		see_other(f.name, t, seen);
+		if (!must_go(f.name))
+			vx_buf_add(&fields, f.whole);
+	}
+	add_missing(s, seen, out);
+	vx_buf_add(out, vx_buf_slice(&fields));
+	if (has_blank_line(vx_buf_slice(&t->header)))
+		vx_buf_add_str(out, "\r\n");
+	rc = rc == VX_OK && (fields.failed || out->failed) ? VX_ELIMIT : rc;
+	vx_buf_done(&fields);
+	return rc;
+}
+
+static const char *objection(const struct seen *seen)
+{
+	if (seen->from == 0)
+		return "the message has no From field";
+	if (seen->from > 1)
+		return "the message has several From fields";
+	if (seen->foreign || seen->domain.len == 0)
+		return "the From field is not this login's";
+	return NULL;
+}
+
+/* The header is whole: look at it, and let it go on. */
+static int end_header(struct smtp_session *s)
+{
+	struct smtp_txn *t = s->txn;
+	struct vx_buf out = { .max = 2 * VX_DKIM_HEADER_OCTETS_MAX };
+	struct seen seen = { 0 };
+	int rc = rewrite(s, &out, &seen);
+
+	t->header_done = true;
+	vx_buf_done(&t->header);
+	if (rc == VX_OK)
+		t->objection = objection(&seen);
+	if (rc == VX_OK && t->objection == NULL && t->groups != NULL)
+		rc = vx_smtp_sign_begin(t, seen.domain, vx_buf_slice(&out));
+	if (rc == VX_OK && t->groups != NULL)
+		vx_smtp_scan_add(&t->scan, vx_buf_slice(&out));
+	if (rc == VX_OK)
+		rc = vx_blob_writer_add(t->writer, vx_buf_slice(&out));
+	vx_buf_done(&out);
+	return rc;
+}
+
+static int add_body(struct smtp_txn *t, vx_slice octets)
+{
+	int rc = vx_smtp_sign_body(t, octets);
+
+	if (t->groups != NULL)
+		vx_smtp_scan_add(&t->scan, octets);
+	return rc == VX_OK ? vx_blob_writer_add(t->writer, octets) : rc;
+}
+
+/* Where the blank line ends among what was kept and what comes; 0: not yet. */
+static size_t header_end(struct smtp_txn *t, vx_slice octets)
+{
+	const size_t kept = t->header.len;
+	size_t from = kept < BLANK_LINE - 1 ? 0 : kept - (BLANK_LINE - 1), at;
+
+	vx_buf_add(&t->header, octets);
+	if (t->header.failed)
+		return 0;
+	if (kept < 2 && vx_slice_has_prefix(vx_buf_slice(&t->header), VX_S("\r\n")))
+		return 2; /* no header at all */
+	at = vx_slice_find_slice(
+	    vx_slice_from(vx_buf_slice(&t->header), from), VX_S("\r\n\r\n"));
+	return from + at + BLANK_LINE <= t->header.len ? from + at + BLANK_LINE : 0;
+}
+
+static int take(struct smtp_session *s, vx_slice octets)
+{
+	struct smtp_txn *t = s->txn;
+	const size_t kept = t->header.len;
+	size_t end;
+	int rc;
+
+	if (t->header_done)
+		return add_body(t, octets);
+	end = header_end(t, octets);
+	if (t->header.failed)
+		return VX_ELIMIT;
+	if (end == 0)
+		return VX_OK;
+	vx_buf_truncate(&t->header, end);
+	rc = end_header(s);
+	octets = vx_slice_from(octets, end - kept);
+	if (rc < 0 || octets.len == 0)
+		return rc;
+	/* what waits for the disk waits behind this piece, too */
+	end = (size_t)rc;
+	rc = add_body(t, octets);
+	return rc == VX_OK ? (int)end : rc;
+}
+
+int vx_smtp_submit_content(struct smtp_session *s, vx_slice octets)
+{
+	struct smtp_txn *t = s->txn;
+	int rc;
+
+	t->last = octets.ptr[octets.len - 1];
+	rc = take(s, octets);
+	if (rc == VX_WAIT) {
+		s->content_waits = true;
+		return VX_WAIT;
+	}
+	t->failed = rc;
+	return VX_OK;
+}
+
+int vx_smtp_submit_end(struct smtp_session *s)
+{
+	struct smtp_txn *t = s->txn;
+	int rc = VX_OK;
+
+	if (t->failed == VX_OK && t->last != '\n') {
+		rc = take(s, VX_S("\r\n"));
+		rc = rc == VX_WAIT ? VX_OK : rc;
+	}
+	if (t->failed == VX_OK && rc == VX_OK && !t->header_done) {
+		rc = end_header(s);
+		rc = rc == VX_WAIT ? VX_OK : rc;
+	}
+	return t->failed != VX_OK ? t->failed : rc;
+}

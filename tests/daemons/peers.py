@@ -1,0 +1,251 @@
+"""Other people's servers on loopback: a name server and mail servers, in threads."""
+import base64
+import contextlib
+import hashlib
+import os
+import re
+import socket
+import socketserver
+import ssl
+import struct
+import subprocess
+import tempfile
+import threading
+
+TYPES = {'A': 1, 'NS': 2, 'CNAME': 5, 'SOA': 6, 'PTR': 12, 'MX': 15, 'TXT': 16, 'AAAA': 28,
+         'TLSA': 52}
+
+
+def wire_name(name):
+    labels = [label for label in name.rstrip('.').split('.') if label]
+    return b''.join(bytes([len(label)]) + label.encode() for label in labels) + b'\0'
+
+
+def wire_data(kind, text):
+    if kind == 'A':
+        return socket.inet_aton(text)
+    if kind == 'AAAA':
+        return socket.inet_pton(socket.AF_INET6, text)
+    if kind == 'MX':
+        preference, host = text.split()
+        return struct.pack('>H', int(preference)) + wire_name(host)
+    if kind == 'TXT':
+        octets = text.encode()
+        pieces = [octets[i:i + 255] for i in range(0, len(octets), 255)] or [b'']
+        return b''.join(bytes([len(p)]) + p for p in pieces)
+    return wire_name(text)
+
+
+class Names:
+    """A name server for zones that are a dictionary: {'a.test': {'A': ['192.0.2.1']}}."""
+
+    def __init__(self, records=None):
+        self.records = records or {}
+        self.broken = set()  # names that are answered with SERVFAIL
+        self.asked = []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(('127.0.0.1', 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def settings(self, *zones):
+        """For the configuration."""
+        return 'dns:\n  trust_anchor: /nonexistent\n  zones: [%s]\n' % ', '.join(
+            f'"{zone} 127.0.0.1@{self.port}"' for zone in zones or ('test',))
+
+    def add(self, name, kind, *texts):
+        self.records.setdefault(name, {}).setdefault(kind, []).extend(texts)
+
+    def serve(self):
+        while True:
+            query, peer = self.socket.recvfrom(4096)
+            with contextlib.suppress(IndexError, struct.error):
+                self.socket.sendto(self.answer(query), peer)
+
+    def answer(self, query):
+        at, labels = 12, []
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
+            at += query[at] + 1
+        name, kind = '.'.join(labels), struct.unpack('>H', query[at + 1:at + 3])[0]
+        question = query[12:at + 5]
+        self.asked.append((name, kind))
+        answers = [(k, t) for k, texts in self.records.get(name, {}).items() for t in texts
+                   if TYPES[k] == kind]
+        there = any(n == name or n.endswith('.' + name) for n in self.records)
+        rcode = 2 if name in self.broken else 0 if there else 3
+        body = b''
+        if rcode == 0:
+            for k, text in answers:
+                data = wire_data(k, text)
+                body += b'\xc0\x0c' + struct.pack('>HHIH', TYPES[k], 1, 1, len(data)) + data
+        authority = b''
+        if not body and rcode != 2:
+            soa = wire_name('ns.test') * 2 + struct.pack('>IIIII', 1, 1, 1, 1, 1)
+            authority = wire_name('test') + struct.pack('>HHIH', 6, 1, 1, len(soa)) + soa
+        return (query[:2] + struct.pack('>HHHHH', 0x8400 | rcode, 1,
+                                        len(answers) if body else 0, 1 if authority else 0, 0)
+                + question + body + authority)
+
+
+class MailServer(socketserver.ThreadingTCPServer):
+    """Keeps what it is sent in messages: (sender, recipients, octets, TLS?).
+
+    replies: {'RCPT': '450 4.2.0 later'} what is said instead, or a function of the line.
+    """
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, address='127.0.0.1', port=0, replies=None, tls=None,
+                 extensions=('PIPELINING', 'SIZE 10000000', '8BITMIME', 'SMTPUTF8',
+                             'ENHANCEDSTATUSCODES', 'DSN')):
+        self.replies = replies or {}
+        self.extensions = list(extensions)
+        self.messages, self.sessions, self.lines = [], 0, []
+        self.tls = None
+        if tls:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(*tls)
+            self.extensions.append('STARTTLS')
+        super().__init__((address, port), Session)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def port(self):
+        return self.server_address[1]
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Session(socketserver.StreamRequestHandler):
+    def say(self, text):
+        self.wfile.write(text.encode() + b'\r\n')
+
+    def special(self, verb, line):
+        reply = self.server.replies.get(verb)
+        return reply(line) if callable(reply) else reply
+
+    def handle(self):
+        self.server.sessions += 1
+        self.secure, self.sender, self.to = False, None, []
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            self.talk()
+
+    def talk(self):
+        greeting = self.special('GREETING', '')
+        if greeting == 'CLOSE':
+            return
+        self.say(greeting or '220 peer ESMTP')
+        while True:
+            line = self.rfile.readline().decode('utf-8', 'replace').rstrip('\r\n')
+            if not line:
+                return
+            self.server.lines.append(line)
+            verb = line.split(' ', 1)[0].upper()
+            reply = self.special(verb, line)
+            if reply == 'CLOSE':
+                return
+            if verb == 'QUIT':
+                self.say('221 2.0.0 bye')
+                return
+            if reply:
+                self.say(reply)
+            else:
+                getattr(self, verb, self.unknown)(line)
+
+    def unknown(self, _):
+        self.say('502 5.5.1 what?')
+
+    def EHLO(self, _):
+        names = [e for e in self.server.extensions if e != 'STARTTLS' or not self.secure]
+        for i, name in enumerate(['peer'] + names):
+            self.say('250' + ('-' if i < len(names) else ' ') + name)
+
+    def HELO(self, _):
+        self.say('250 peer')
+
+    def STARTTLS(self, _):
+        self.say('220 2.0.0 go on')
+        self.wfile.flush()
+        self.connection = self.request = self.server.tls.wrap_socket(
+            self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile('rb'), socketserver._SocketWriter(
+            self.connection)
+        self.secure = True
+
+    def MAIL(self, line):
+        self.sender, self.to = line.split(':', 1)[1], []
+        self.say('250 2.1.0 ok')
+
+    def RCPT(self, line):
+        if self.sender is None:
+            self.say('503 5.5.1 MAIL first')
+            return
+        self.to.append(line.split(':', 1)[1])
+        self.say('250 2.1.5 ok')
+
+    def RSET(self, _):
+        self.sender, self.to = None, []
+        self.say('250 2.0.0 ok')
+
+    def DATA(self, _):
+        if not self.to:
+            self.say('554 5.5.1 no recipients')
+            return
+        self.say('354 go on')
+        octets = b''
+        while True:
+            line = self.rfile.readline()
+            if not line:
+                return
+            if line == b'.\r\n':
+                break
+            octets += line[1:] if line.startswith(b'.') else line
+        reply = self.special('END', octets.decode('utf-8', 'replace'))
+        if reply == 'CLOSE':
+            return
+        if not reply or reply.startswith('2'):
+            self.server.messages.append((self.sender, self.to, octets, self.secure))
+        self.sender, self.to = None, []
+        self.say(reply or '250 2.0.0 taken')
+
+
+def relaxed(field):
+    """A header field by RFC 6376 3.4.2."""
+    name, value = field.split(b':', 1)
+    value = re.sub(rb'[ \t]+', b' ', value.replace(b'\r\n', b'')).strip(b' ')
+    return name.strip().lower() + b':' + value + b'\r\n'
+
+
+def dkim_pass(message, index, public_key):
+    """Is signature number index (relaxed/relaxed) that of the message?  By openssl, RSA."""
+    head, body = message.split(b'\r\n\r\n', 1)
+    fields = re.findall(rb'[^\r\n][^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*', head + b'\r\n')
+    signature = [f for f in fields if f.lower().startswith(b'dkim-signature:')][index]
+    tags = dict(t.strip().split(b'=', 1) for t in relaxed(signature)[15:].strip().split(b';')
+                if b'=' in t)
+    lines = [re.sub(rb'[ \t]+', b' ', x).rstrip(b' ') for x in body.split(b'\r\n')]
+    while lines and not lines[-1]:
+        lines.pop()
+    hashed = hashlib.sha256(b''.join(x + b'\r\n' for x in lines)).digest()
+    if base64.b64decode(tags[b'bh'].replace(b' ', b'')) != hashed:
+        return False
+    left, text = list(fields), b''
+    for name in tags[b'h'].replace(b' ', b'').split(b':'):
+        for f in reversed(left):
+            if f.split(b':', 1)[0].strip().lower() == name.lower():
+                text += relaxed(f)
+                left.remove(f)
+                break
+    text += relaxed(re.sub(rb'([; \t]b=)[^;]*', rb'\1', signature)).rstrip(b'\r\n')
+    with tempfile.TemporaryDirectory() as folder:
+        for name, octets in (('key', public_key), ('sig', base64.b64decode(
+                tags[b'b'].replace(b' ', b''))), ('text', text)):
+            with open(os.path.join(folder, name), 'wb') as f:
+                f.write(octets)
+        return subprocess.run(['openssl', 'dgst', '-sha256', '-verify', 'key', '-keyform',
+                               'DER', '-signature', 'sig', 'text'], cwd=folder,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              check=False).returncode == 0
