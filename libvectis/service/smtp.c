@@ -155,8 +155,9 @@ bool vx_smtp_may_send_as(struct smtp_session *s, vx_slice path)
 		return false;
 	if (vx_directory_account_by_id(v, s->who.account, &account) == VX_OK &&
 	    is_active(v, &account))
-		may = path.len == 0 || vx_directory_may_send_as(
-					   v, &account, path, s->service->o.delimiter);
+		may = path.len == 0 || s->service->o.any_sender ||
+		      vx_directory_may_send_as(
+			  v, &account, path, s->service->o.delimiter);
 	vx_view_end(v);
 	return may;
 }

@@ -383,6 +383,19 @@ class Sending(unittest.TestCase):
         self.assertEqual(len(home.messages), 1)
         self.assertFalse(there.messages)
 
+    def test_any_sender_where_that_is_allowed(self):
+        with Instance(settings=RETRY % self.port + '  any_sender: yes\n' +
+                      self.names.settings(), pop3=False) as mail:
+            peer = self.peer('twentythree.test', '127.0.23.1')
+            with mail.submission('alice') as s:
+                for sender in ('x@elsewhere.test', f'bob@{DOMAIN}'):
+                    s.sendmail(sender, ['y@twentythree.test'], message('any', sender=sender))
+            with mail.smtp() as s, self.assertRaises(smtplib.SMTPRecipientsRefused):
+                s.sendmail('x@elsewhere.test', ['y@twentythree.test'], message('any'))
+            wait_until(lambda: len(peer.messages) == 2)
+        signed = {m[0].split('>')[0][1:]: b'DKIM-Signature' in m[2] for m in peer.messages}
+        self.assertEqual(signed, {'x@elsewhere.test': False, f'bob@{DOMAIN}': True})
+
     def test_strangers_may_not_send_through_us(self):
         with self.mail.smtp() as s:
             s.ehlo()
