@@ -330,11 +330,14 @@ static void start_worker(struct parent *p, size_t i)
 		.fd_count = beside ? 0 : p->fd_count,
 		.parent = (int)getpid(),
 		.beat_fd = p->beats[1],
-		.number = (unsigned char)i };
+		.number = (unsigned char)i,
+		.beside = beside };
 	const pid_t pid = fork();
 
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (beside)
+			(void)prctl(PR_SET_NAME, def->name);
 		(void)sigprocmask(SIG_SETMASK, &p->before, NULL);
 		(void)close(p->signal_fd);
 		(void)close(p->beats[0]);
@@ -623,9 +626,9 @@ static int run(struct parent *p)
 
 		p->worker_count = cores < 1 ? 1 : cores > 4 ? 4 : (size_t)cores;
 	}
-	p->worker_count += p->def->beside != NULL;
 	vx_log(&p->log, VX_LOG_INFO, "started", VX_KV_U("workers", p->worker_count),
 	    VX_KV_Z("version", VX_VERSION));
+	p->worker_count += p->def->beside != NULL;
 	supervise(p);
 	if (p->hopeless)
 		vx_log(&p->log, VX_LOG_ERROR,

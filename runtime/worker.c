@@ -83,7 +83,7 @@ static void publish_serial(struct vx_server *s)
 	char path[512], text[128];
 	FILE *f;
 
-	if (s->def->listener_count == 0)
+	if (s->beside) /* it serves none */
 		return;
 	(void)snprintf(path, sizeof(path), "%.400s/%s.%d", s->worker.config->run_dir,
 	    s->def->name, (int)getpid());
@@ -376,6 +376,7 @@ int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
 	s->def = def;
 	s->worker = (struct vx_worker){ .config = c, .log = log, .loop = &s->host };
 	s->host = (struct vx_loop){ .submit = submit, .now_s = now_s, .now_ms = now_ms };
+	s->beside = start->beside;
 	s->parent = start->parent;
 	s->beat_fd = start->beat_fd;
 	s->number = start->number;

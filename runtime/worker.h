@@ -39,6 +39,7 @@ struct vx_server {
 	struct vx_loop host; /* what services see */
 	struct vx_worker worker;
 	const struct vx_daemon *def;
+	bool beside;
 	void *service;
 	struct vx_work *work;
 	struct vx_resolver *resolver; /* NULL: this daemon does not ask */
@@ -84,6 +85,7 @@ struct vx_worker_start {
 	int parent;           /* its process */
 	int beat_fd;          /* one octet, number, once it serves and every second */
 	unsigned char number; /* of the worker */
+	bool beside;          /* it is the process beside the workers */
 };
 
 /* The worker: runs until it is told to stop. */

@@ -31,7 +31,7 @@ enum vx_queue_flag {
 	VX_QUEUE_HAS_8BIT = 1 << 6,    /* what vx_smtp_scan found in it */
 	VX_QUEUE_HAS_UTF8_HEADER = 1 << 7,
 	VX_QUEUE_HAS_BARE = 1 << 8,
-	VX_QUEUE_REPORT = 1 << 5, /* made by this server: never signed, never told of */
+	VX_QUEUE_REPORT = 1 << 5, /* made by this server: never told of */
 };
 
 struct vx_queue_message {

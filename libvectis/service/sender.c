@@ -262,6 +262,7 @@ int vx_sender_new(const struct vx_sender_options *o, struct vx_sender **out)
 	if (s == NULL)
 		return VX_ENOMEM;
 	s->o = *o;
+	s->keys = (struct own_keys){ .store = o->store, .loop = o->loop };
 	vx_map_init(&s->destinations, DESTINATIONS_MAX);
 	vx_random(&s->random, sizeof(s->random));
 	s->watch_new.changed = on_new;
@@ -296,6 +297,7 @@ void vx_sender_free(struct vx_sender *s)
 	while ((d = vx_map_next(&s->destinations, &at)) != NULL)
 		drop(s, d);
 	vx_map_done(&s->destinations);
+	vx_own_keys_free(&s->keys);
 	vx_free(s);
 }
 

@@ -9,6 +9,7 @@
 #define VX_SERVICE_SENDER_INT_H
 
 #include "base/map.h"
+#include "service/own_sign.h"
 #include "vectis/arena.h"
 #include "vectis/route.h"
 #include "vectis/sender.h"
@@ -40,6 +41,7 @@ struct vx_sender {
 	bool look;     /* anything may have changed: look at all */
 	bool stopping;
 	uint32_t random;
+	struct own_keys keys; /* sign reports */
 	struct vx_watch watch_new, watch_changed;
 	struct sender_visit *visit_list;
 	struct sender_settlement *settlements; /* under way, or to be tried again */

@@ -13,6 +13,7 @@
 
 #define RETURN_MAX ((uint64_t)1 << 20) /* of a message that goes back whole */
 #define TARGETS_MAX 64
+#define RETURN_PATH "Return-Path: <>\r\n" /* taken off when it is sent */
 
 struct sender_report {
 	struct vx_deliver_op op; /* first */
@@ -25,7 +26,10 @@ struct sender_report {
 	struct vx_queue_new add;
 	struct vx_queue_to to;
 	struct vx_queue_also also;
-	struct vx_queue_op without; /* the results alone, when nobody takes the report */
+	struct vx_buf text, from;    /* own: the report, and whose it is */
+	struct own_signing *signing; /* own */
+	struct vx_buf signature;     /* own */
+	struct vx_queue_op without;  /* the results alone, when nobody takes the report */
 	const struct vx_log *log;
 	struct vx_store *store;
 	void (*done)(void *ctx, int result);
@@ -63,6 +67,8 @@ static struct sender_report *make(struct vx_sender *s, struct sender_outgoing *o
 	r->outgoing = o;
 	r->log = s->o.log;
 	r->store = s->o.store;
+	vx_buf_init(&r->from, 400);
+	vx_buf_init(&r->signature, VX_QUEUE_PREFIX_MAX);
 	r->recipients = vx_arena_array(&o->arena, o->count, sizeof(*r->recipients));
 	r->results = vx_arena_array(&o->arena, o->count, sizeof(*r->results));
 	if (r->recipients == NULL || r->results == NULL) {
@@ -103,6 +109,10 @@ void vx_sender_report_free(struct sender_report *r)
 	if (r == NULL)
 		return;
 	vx_blob_writer_free(r->writer);
+	vx_own_signing_free(r->signing);
+	vx_buf_done(&r->text);
+	vx_buf_done(&r->from);
+	vx_buf_done(&r->signature);
 	vx_free(r);
 }
 
@@ -264,39 +274,53 @@ static int compose_with(struct vx_sender *s, struct sender_report *r, vx_slice h
 	return rc == VX_OK && out->failed ? VX_ELIMIT : rc;
 }
 
-static int compose(struct vx_sender *s, struct sender_report *r, struct vx_buf *out)
+static int compose(struct vx_sender *s, struct sender_report *r)
 {
 	struct sender_outgoing *o = r->outgoing;
-	struct vx_buf from = { .max = 400 };
 	vx_slice header;
 	int rc = o->reader == NULL ? vx_sender_prepare(s, o) : VX_OK;
 
 	if (rc == VX_OK)
 		rc = read_original(o, 0, VX_DSN_HEADER_MAX, &header);
 	if (rc == VX_OK) {
-		write_from(s, &from);
-		vx_buf_add_str(out, "Return-Path: <>\r\n");
-		rc = compose_with(s, r, header, vx_buf_slice(&from), out);
+		vx_buf_reset(&r->from);
+		write_from(s, &r->from);
+		vx_buf_init(&r->text, VX_DSN_OUT_FIXED + VX_DSN_OUT_MAX * r->count +
+					  2 * (size_t)RETURN_MAX);
+		vx_buf_add_str(&r->text, RETURN_PATH);
+		rc = compose_with(s, r, header, vx_buf_slice(&r->from), &r->text);
 	}
-	vx_buf_done(&from);
 	return rc;
 }
 
 static int write_blob(struct vx_sender *s, struct sender_report *r)
 {
-	struct vx_buf text = { .max = VX_DSN_OUT_FIXED + VX_DSN_OUT_MAX * r->count +
-				      2 * (size_t)RETURN_MAX };
-	int rc = compose(s, r, &text);
+	int rc = compose(s, r);
 
 	vx_blob_writer_free(r->writer);
 	r->writer = NULL;
 	if (rc == VX_OK)
 		rc = vx_blob_writer_new(s->o.store, &r->writer);
 	if (rc == VX_OK)
-		rc = vx_blob_writer_add(r->writer, vx_buf_slice(&text));
-	r->add.size = text.len;
-	vx_buf_done(&text);
+		rc = vx_blob_writer_add(r->writer, vx_buf_slice(&r->text));
+	r->add.size = r->text.len;
 	return rc == VX_WAIT ? VX_OK : rc;
+}
+
+/* What leaves is signed; *signing stays NULL when there is no key. */
+static int begin_signing(struct vx_sender *s, struct sender_report *r)
+{
+	const vx_slice from = vx_buf_slice(&r->from);
+	const vx_slice text =
+	    vx_slice_from(vx_buf_slice(&r->text), sizeof(RETURN_PATH) - 1);
+	const size_t end = vx_slice_find_slice(text, VX_S("\r\n\r\n")) + 4;
+	int rc;
+
+	vx_buf_reset(&r->signature);
+	rc = vx_own_sign_begin(&s->keys,
+	    vx_slice_from(from, vx_slice_rfind(from, '@') + 1), vx_slice_head(text, end),
+	    &r->signing);
+	return rc == VX_OK ? vx_own_sign_body(r->signing, vx_slice_from(text, end)) : rc;
 }
 
 /* --- the end
@@ -348,6 +372,44 @@ static void end(struct vx_store_op *base)
 	r->done(r->ctx, rc);
 }
 
+static void is_signed(void *ctx, int result)
+{
+	struct sender_report *r = ctx;
+
+	if (result == VX_OK)
+		result = vx_own_sign_write(r->signing, &r->signature);
+	vx_own_signing_free(r->signing);
+	r->signing = NULL;
+	r->add.prefix = vx_buf_slice(&r->signature);
+	if (result == VX_OK)
+		result = vx_store_submit(r->store, &r->op.op);
+	if (result != VX_OK)
+		r->done(r->ctx, result);
+}
+
+/* It is composed, and where it goes is known. */
+static int commit(struct vx_sender *s, struct sender_report *r)
+{
+	int rc = r->also.add_count > 0 ? begin_signing(s, r) : VX_OK;
+
+	vx_buf_done(&r->text);
+	r->op.internal_date = vx_sender_now(s);
+	r->op.overfill = true;
+	r->op.all_or_none = true;
+	r->op.also = vx_queue_also;
+	r->op.also_ctx = &r->also;
+	r->op.op.done = end;
+	if (rc == VX_OK && r->signing != NULL)
+		rc = vx_own_sign_submit(r->signing, is_signed, r);
+	else if (rc == VX_OK)
+		return vx_store_submit(r->store, &r->op.op);
+	if (rc != VX_OK) {
+		vx_own_signing_free(r->signing);
+		r->signing = NULL;
+	}
+	return rc;
+}
+
 int vx_sender_report_submit(struct sender_report *r, struct vx_sender *s,
     void (*done)(void *ctx, int result), void *ctx)
 {
@@ -359,25 +421,13 @@ int vx_sender_report_submit(struct sender_report *r, struct vx_sender *s,
 	r->also = (struct vx_queue_also){ .results = r->results, .count = r->count };
 	rc = write_blob(s, r);
 	if (rc == VX_OK) {
-		const uint64_t size = r->add.size;
-		const unsigned flags = r->add.flags;
-
 		vx_deliver_op_init(&r->op, r->writer);
 		rc = resolve(s, r);
-		r->add.size = size;
-		r->add.flags |= flags;
 	}
-	if (is_hopeless(rc))
-		return submit_without(r, rc);
-	if (rc != VX_OK)
-		return rc;
-	r->op.internal_date = vx_sender_now(s);
-	r->op.overfill = true;
-	r->op.all_or_none = true;
-	r->op.also = vx_queue_also;
-	r->op.also_ctx = &r->also;
-	r->op.op.done = end;
-	return vx_store_submit(r->store, &r->op.op);
+	if (rc == VX_OK)
+		return commit(s, r);
+	vx_buf_done(&r->text);
+	return is_hopeless(rc) ? submit_without(r, rc) : rc;
 }
 
 void vx_sender_report_due(

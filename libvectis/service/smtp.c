@@ -15,6 +15,7 @@ int vx_smtp_service_new(
 	if (s == NULL)
 		return VX_ENOMEM;
 	s->o = *o;
+	s->keys = (struct own_keys){ .store = o->store, .loop = o->loop };
 	vx_own_srs_secret(o->store, s->srs_secret);
 	*out = s;
 	return VX_OK;
@@ -23,7 +24,7 @@ int vx_smtp_service_new(
 void vx_smtp_service_free(struct vx_smtp_service *s)
 {
 	if (s != NULL)
-		vx_smtp_keys_free(s);
+		vx_own_keys_free(&s->keys);
 	vx_free(s);
 }
 

@@ -2,6 +2,7 @@
 #ifndef VX_SERVICE_SMTP_INT_H
 #define VX_SERVICE_SMTP_INT_H
 
+#include "service/own_sign.h"
 #include "vectis/arena.h"
 #include "vectis/queue.h"
 #include "vectis/smtp_client.h"
@@ -12,8 +13,7 @@
 struct vx_smtp_service {
 	struct vx_smtp_service_options o;
 	char srs_secret[VX_SHA256_OCTETS];
-	struct smtp_key *keys; /* own: private keys that are ready (smtp_sign.c) */
-	size_t key_count;
+	struct own_keys keys;
 };
 
 struct smtp_session;
@@ -48,8 +48,8 @@ struct smtp_txn {
 	struct vx_buf header; /* own: until it is complete */
 	bool header_done;
 	const char *objection;        /* why it is refused, static; NULL: it is not */
-	struct smtp_signing *signing; /* own */
-	struct vx_buf signature;      /* own: fields for those elsewhere */
+	struct own_signing *signing; /* own */
+	struct vx_buf signature;     /* own: fields for those elsewhere */
 	bool ret_headers;
 	vx_slice envid;     /* in the arena */
 	uint64_t size;      /* as MAIL said; 0: it did not */

@@ -9,6 +9,7 @@
 #include "vectis/address.h"
 #include "vectis/crypto.h"
 #include "vectis/date.h"
+#include "vectis/dkim.h"
 #include "vectis/header.h"
 
 enum {
@@ -146,7 +147,8 @@ static int end_header(struct smtp_session *s)
 	if (rc == VX_OK)
 		t->objection = objection(&seen);
 	if (rc == VX_OK && t->objection == NULL && t->groups != NULL)
-		rc = vx_smtp_sign_begin(t, seen.domain, vx_buf_slice(&out));
+		rc = vx_own_sign_begin(
+		    &t->service->keys, seen.domain, vx_buf_slice(&out), &t->signing);
 	if (rc == VX_OK && t->groups != NULL)
 		vx_smtp_scan_add(&t->scan, vx_buf_slice(&out));
 	if (rc == VX_OK)
@@ -157,7 +159,7 @@ static int end_header(struct smtp_session *s)
 
 static int add_body(struct smtp_txn *t, vx_slice octets)
 {
-	int rc = vx_smtp_sign_body(t, octets);
+	int rc = vx_own_sign_body(t->signing, octets);
 
 	if (t->groups != NULL)
 		vx_smtp_scan_add(&t->scan, octets);

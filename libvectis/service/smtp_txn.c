@@ -6,6 +6,7 @@
 #include "service/smtp_submit.h"
 #include "vectis/crypto.h"
 #include "vectis/date.h"
+#include "vectis/dkim.h"
 
 #define TXN_ARENA_MAX ((size_t)4 << 20)
 enum {
@@ -63,7 +64,7 @@ static void destroy(struct smtp_txn *t)
 	vx_buf_done(&t->field);
 	vx_buf_done(&t->header);
 	vx_buf_done(&t->signature);
-	vx_smtp_sign_free(t);
+	vx_own_signing_free(t->signing);
 	vx_arena_done(&t->arena);
 	vx_free(t->targets);
 	vx_free(t);
@@ -366,10 +367,15 @@ static int commit(struct smtp_session *s, struct smtp_txn *t)
 }
 
 /* A message without a signature would be taken for a forged one: later. */
-static void is_signed(struct smtp_txn *t, int result)
+static void is_signed(void *ctx, int result)
 {
+	struct smtp_txn *t = ctx;
 	struct smtp_session *s = t->session;
 
+	if (result == VX_OK)
+		result = vx_own_sign_write(t->signing, &t->signature);
+	vx_own_signing_free(t->signing);
+	t->signing = NULL;
 	if (s == NULL) {
 		destroy(t);
 		return;
@@ -415,7 +421,7 @@ void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out)
 		rc = VX_EPERM;
 	if (rc == VX_OK) {
 		t->under_way = true;
-		rc = t->signing != NULL ? vx_smtp_sign_submit(s, t, is_signed)
+		rc = t->signing != NULL ? vx_own_sign_submit(t->signing, is_signed, t)
 					: commit(s, t);
 		t->under_way = rc == VX_OK;
 	}

@@ -14,6 +14,14 @@ import harness
 from instance import DOMAIN, PASSWORD, Instance, message, run
 
 
+def name_of(pid):
+    try:
+        with open(f'/proc/{pid}/comm') as f:
+            return f.read().strip()
+    except OSError:
+        return ''
+
+
 def children(pid):
     with open(f'/proc/{pid}/task/{pid}/children') as f:
         return [int(x) for x in f.read().split()]
@@ -64,7 +72,11 @@ class Lab(Instance):
         run('chown', '-R', f'{who.pw_uid}:{who.pw_gid}', self.state, self.folder + '/run')
 
     def workers(self, name):
-        return children(self.processes[name].pid)
+        """Those that serve: not the sender beside smtpd's."""
+        return [p for p in children(self.processes[name].pid) if name_of(p) != 'sender']
+
+    def sender(self):
+        return [p for p in children(self.processes['smtpd'].pid) if name_of(p) == 'sender']
 
     def pop3_raw(self):
         s = socket.create_connection(('localhost', self.ports['pop3s']), 20)
@@ -251,10 +263,22 @@ class Notify(unittest.TestCase):
             self.assertIn(before[1], mail.workers('smtpd'))
             mail.deliver(message('after-a-hang'))
 
+    def test_the_sender_is_replaced_and_takes_no_worker_with_it(self):
+        with Lab(settings='workers: 2\n') as mail:
+            mail.launch('smtpd')
+            mail.wait_ready()
+            wait_until(lambda: len(mail.workers('smtpd')) == 2 and len(mail.sender()) == 1)
+            workers, sender = mail.workers('smtpd'), mail.sender()
+            os.kill(sender[0], signal.SIGKILL)
+            wait_until(lambda: mail.sender() not in ([], sender))
+            self.assertEqual(mail.workers('smtpd'), workers)
+            mail.deliver(message('after-the-sender'))
+
     def test_workers_that_die_are_replaced_later_each_time(self):
         with Lab(settings='workers: 1\n') as mail:
             mail.launch('smtpd')
             mail.wait_ready()
+            wait_until(mail.sender)  # it has its name a moment after it is there
             seen, gaps = set(), []
             for _ in range(5):
                 wait_until(lambda: set(mail.workers('smtpd')) - seen, 40)

@@ -257,6 +257,11 @@ class Sending(unittest.TestCase):
         record = [k for k in self.keys() if k['selector'] == selector][0]['value']
         return base64.b64decode(record.split('p=')[1])
 
+    def signed_well(self, octets):
+        """Is the RSA signature of a message good?"""
+        rsa = [i for i, x in enumerate(re.findall(rb'a=([^;]+);', octets)) if x == b'rsa-sha256'][0]
+        return dkim_pass(octets, rsa, self.public(re.findall(rb's=([^;]+);', octets)[rsa].decode()))
+
     def test_what_leaves_is_signed(self):
         peer = self.peer('sixteen.test', '127.0.16.1')
         self.send('x@sixteen.test', text=message('signed', 'a \t b  \r\n.dot\r\n\r\n\r\n',
@@ -265,14 +270,11 @@ class Sending(unittest.TestCase):
         octets = peer.messages[0][2]
         self.assertEqual(octets.count(b'DKIM-Signature:'), 2, octets)
         self.assertTrue(octets.startswith(b'DKIM-Signature:'))
-        selectors = re.findall(rb's=([^;]+);', octets)
-        self.assertEqual(len(selectors), 2)
-        rsa = [i for i, x in enumerate(re.findall(rb'a=([^;]+);', octets)) if x == b'rsa-sha256'][0]
-        key = self.public(selectors[rsa].decode())
+        self.assertEqual(len(re.findall(rb's=([^;]+);', octets)), 2)
         self.assertIn(b'd=' + DOMAIN.encode(), octets)
-        self.assertTrue(dkim_pass(octets, rsa, key))
-        self.assertFalse(dkim_pass(octets.replace(b'Subject: s', b'Subject: x'), rsa, key))
-        self.assertFalse(dkim_pass(octets.replace(b'.dot', b'.dots'), rsa, key))
+        self.assertTrue(self.signed_well(octets))
+        self.assertFalse(self.signed_well(octets.replace(b'Subject: s', b'Subject: x')))
+        self.assertFalse(self.signed_well(octets.replace(b'.dot', b'.dots')))
 
     def test_keys_rotate_without_a_gap(self):
         peer = self.peer('seventeen.test', '127.0.17.1')
@@ -378,6 +380,8 @@ class Sending(unittest.TestCase):
         self.assertEqual(home.messages[0][1][0].split()[0], '<joe@twentytwo.test>')
         self.assertIn(b'multipart/report', home.messages[0][2])
         self.assertIn(b'x@twentyone.test', home.messages[0][2])
+        self.assertTrue(home.messages[0][2].startswith(b'DKIM-Signature:'))
+        self.assertTrue(self.signed_well(home.messages[0][2]))
         wait_until(lambda: not any(r['destination'].startswith('twentyt')
                                    for m in self.queue('list')['messages'] for r in m['to']))
         self.assertEqual(len(home.messages), 1)
