@@ -40,7 +40,6 @@ static int start(struct vx_worker *w, void **service)
 		.recipients_max = w->config->smtp_recipients_max,
 		.received_max = w->config->smtp_received_max,
 		.login_s = w->config->login_s, .idle_s = w->config->smtp_idle_s,
-		.any_sender = w->config->sending_any_sender != 0,
 		.delimiter = w->config->subaddress_delimiter[0] };
 	struct vx_smtp_service *s;
 	const int rc = vx_smtp_service_new(&o, &s);

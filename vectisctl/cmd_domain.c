@@ -213,6 +213,9 @@ static int domain_set(struct ctl *c)
 	if (status == CTL_OK)
 		status = ctl_switch(c, "--incoming", VX_DOMAIN_NO_INCOMING, true, &flags);
 	if (status == CTL_OK)
+		status =
+		    ctl_switch(c, "--any-sender", VX_DOMAIN_ANY_SENDER, false, &flags);
+	if (status == CTL_OK)
 		status = set_limit(c, &op);
 	op.flags = flags;
 	if (status == CTL_OK && catch_all != NULL) {
@@ -263,12 +266,15 @@ static int next_domain(
 	    item, "active", json_boolean((d.flags & VX_DOMAIN_INACTIVE) == 0));
 	(void)json_object_set_new(
 	    item, "incoming", json_boolean((d.flags & VX_DOMAIN_NO_INCOMING) == 0));
+	(void)json_object_set_new(
+	    item, "any_sender", json_boolean((d.flags & VX_DOMAIN_ANY_SENDER) != 0));
 	(void)json_object_set_new(item, "max_mailboxes", json_integer(d.max_accounts));
 	(void)json_object_set_new(item, "catch_all", target_list(d.catch_all, &all));
 	(void)json_array_append_new(items, item);
-	ctl_say(c, "%s%s%s%s%.*s", after,
+	ctl_say(c, "%s%s%s%s%s%.*s", after,
 	    (d.flags & VX_DOMAIN_INACTIVE) != 0 ? " (inactive)" : "",
 	    (d.flags & VX_DOMAIN_NO_INCOMING) != 0 ? " (no incoming mail)" : "",
+	    (d.flags & VX_DOMAIN_ANY_SENDER) != 0 ? " (users send as anybody)" : "",
 	    all.len > 0 ? " catch-all " : "", (int)all.len, all.len > 0 ? all.ptr : "");
 	vx_buf_done(&all);
 	return VX_OK;
@@ -340,7 +346,7 @@ const struct ctl_command ctl_domain_commands[] = {
 	    "DOMAIN [--max-mailboxes N] [--no-dkim]", "host a domain" },
 	{ "domain", "set", domain_set, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN [--catch-all MAILBOX,...] [--active on|off] [--incoming on|off] "
-	    "[--max-mailboxes N]",
+	    "[--any-sender on|off] [--max-mailboxes N]",
 	    "change a domain" },
 	{ "domain", "remove", domain_remove, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN --confirm", "stop hosting a domain that is empty" },

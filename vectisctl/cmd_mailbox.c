@@ -137,7 +137,8 @@ static int mailbox_set(struct ctl *c)
 	if (rc != VX_OK)
 		return no_mailbox(c, rc);
 	if (ctl_option(c, "--quota") == NULL && !ctl_flag(c, "--pop3") &&
-	    !ctl_flag(c, "--active") && !ctl_flag(c, "--display-name"))
+	    !ctl_flag(c, "--active") && !ctl_flag(c, "--sending") &&
+	    !ctl_flag(c, "--display-name"))
 		return ctl_fail(c, CTL_USAGE,
 		    "nothing to change; vectisctl mailbox set --help lists the options");
 	vx_directory_op_init(&op, VX_ACCOUNT_SET);
@@ -152,6 +153,9 @@ static int mailbox_set(struct ctl *c)
 	status = ctl_switch(c, "--pop3", VX_ACCOUNT_POP3, false, &op.flags);
 	if (status == CTL_OK)
 		status = ctl_switch(c, "--active", VX_ACCOUNT_INACTIVE, true, &op.flags);
+	if (status == CTL_OK)
+		status =
+		    ctl_switch(c, "--sending", VX_ACCOUNT_NO_SENDING, true, &op.flags);
 	if (status == CTL_OK)
 		status = check_display_name(c);
 	if (status == CTL_OK)
@@ -279,6 +283,8 @@ static json_t *item_of(const struct vx_account *a, const struct vx_quota *q)
 	(void)json_object_set_new(
 	    item, "pop3", json_boolean((a->flags & VX_ACCOUNT_POP3) != 0));
 	(void)json_object_set_new(
+	    item, "sending", json_boolean((a->flags & VX_ACCOUNT_NO_SENDING) == 0));
+	(void)json_object_set_new(
 	    item, "octets", json_integer((json_int_t)q->used_octets));
 	(void)json_object_set_new(
 	    item, "messages", json_integer((json_int_t)q->used_messages));
@@ -314,9 +320,10 @@ static int next_mailbox(
 	if (q.limit_octets != 0)
 		(void)snprintf(limit, sizeof(limit), "of %llu MB",
 		    (unsigned long long)(q.limit_octets >> 20));
-	ctl_say(c, "%-40s %8llu messages %10.1f MB %s%s%s", after,
+	ctl_say(c, "%-40s %8llu messages %10.1f MB %s%s%s%s", after,
 	    (unsigned long long)q.used_messages, (double)q.used_octets / 1048576.0, limit,
 	    (a.flags & VX_ACCOUNT_POP3) != 0 ? ", POP3" : "",
+	    (a.flags & VX_ACCOUNT_NO_SENDING) != 0 ? ", may not send" : "",
 	    (a.flags & VX_ACCOUNT_INACTIVE) != 0 ? ", inactive" : "");
 	return VX_OK;
 }
@@ -396,7 +403,8 @@ const struct ctl_command ctl_mailbox_commands[] = {
 	    "[--pop3 on|off]",
 	    "make a mailbox; the password is asked for without echo" },
 	{ "mailbox", "set", mailbox_set, NEEDS_STORE | TAKES_NAME, 1, 1,
-	    "EMAIL [--quota MB] [--pop3 on|off] [--active on|off] [--display-name TEXT]",
+	    "EMAIL [--quota MB] [--pop3 on|off] [--active on|off] [--sending on|off] "
+	    "[--display-name TEXT]",
 	    "change a mailbox" },
 	{ "mailbox", "passwd", mailbox_passwd, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "EMAIL [--password-fd N | --hash-fd N | --generate]", "set a new password" },

@@ -11,6 +11,7 @@ static const struct {
 } known[] = {
 	{ "--active", true },
 	{ "--all", false },
+	{ "--any-sender", true },
 	{ "--catch-all", true },
 	{ "--content", false },
 	{ "--confirm", false },
@@ -33,6 +34,7 @@ static const struct {
 	{ "--pop3", true },
 	{ "--purge", false },
 	{ "--quota", true },
+	{ "--sending", true },
 	{ "--unattended", false },
 	{ "--version", false },
 };

@@ -74,7 +74,6 @@ struct vx_config {
 	    sending_messages_each;
 	uint64_t sending_retry_s, sending_retry_max_s, sending_warn_hours,
 	    sending_expire_hours;
-	uint64_t sending_any_sender; /* 0 or 1 */
 
 	uint64_t connections_max, connections_per_address;
 	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s, login_s;

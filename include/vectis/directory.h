@@ -19,8 +19,9 @@ VX_BEGIN_DECLS
 #define VX_DOMAINS_MAX 10000
 
 enum vx_account_flag {
-	VX_ACCOUNT_INACTIVE = 1 << 0, /* no login, no delivery (MB-05) */
-	VX_ACCOUNT_POP3 = 1 << 1,     /* may use POP3 (IM-02) */
+	VX_ACCOUNT_INACTIVE = 1 << 0,   /* no login, no delivery (MB-05) */
+	VX_ACCOUNT_POP3 = 1 << 1,       /* may use POP3 (IM-02) */
+	VX_ACCOUNT_NO_SENDING = 1 << 2, /* may not send (OUT-24) */
 };
 
 struct vx_account {
@@ -35,6 +36,7 @@ struct vx_account {
 enum vx_domain_flag {
 	VX_DOMAIN_INACTIVE = 1 << 0,    /* nothing at all (MB-23) */
 	VX_DOMAIN_NO_INCOMING = 1 << 1, /* receives nothing (IN-01) */
+	VX_DOMAIN_ANY_SENDER = 1 << 2,  /* its logins may send as anybody (OUT-03) */
 };
 
 struct vx_domain {

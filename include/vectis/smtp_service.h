@@ -25,7 +25,6 @@ struct vx_smtp_service_options {
 	uint64_t login_s; /* for a greeting, and for a user's login, each command */
 	uint64_t idle_s;  /* between commands (RFC 5321 4.5.3.2.7) */
 	char delimiter;   /* of subaddresses; NUL: none */
-	bool any_sender;  /* users may send with addresses that are not theirs */
 };
 
 struct vx_smtp_service;

@@ -130,35 +130,38 @@ static void give_keys(
 
 /* --- MAIL, RCPT ------------------------------------------------------------------ */
 
-/* The account as it is now: it may have been switched off since the login. */
-static bool is_active(struct vx_view *v, const struct vx_account *account)
+static enum smtp_may may_send_as(struct smtp_session *s, struct vx_view *v, vx_slice path)
 {
-	const vx_slice login = account->login;
+	struct vx_account a;
 	struct vx_domain d;
 
-	return (account->flags & VX_ACCOUNT_INACTIVE) == 0 &&
-	       vx_directory_domain(v,
-		   vx_slice_from(login, vx_slice_rfind(login, '@') + 1), &d) == VX_OK &&
-	       (d.flags & VX_DOMAIN_INACTIVE) == 0;
+	if (vx_directory_account_by_id(v, s->who.account, &a) != VX_OK ||
+	    (a.flags & VX_ACCOUNT_INACTIVE) != 0)
+		return SMTP_NOT_HIS;
+	if (vx_directory_domain(v,
+		vx_slice_from(a.login, vx_slice_rfind(a.login, '@') + 1), &d) != VX_OK ||
+	    (d.flags & VX_DOMAIN_INACTIVE) != 0)
+		return SMTP_NOT_HIS;
+	if ((a.flags & VX_ACCOUNT_NO_SENDING) != 0)
+		return SMTP_SUSPENDED;
+	if (path.len == 0 || (d.flags & VX_DOMAIN_ANY_SENDER) != 0 ||
+	    vx_directory_may_send_as(v, &a, path, s->service->o.delimiter))
+		return SMTP_MAY;
+	return SMTP_NOT_HIS;
 }
 
 /*
- * A null reverse-path is everybody's: notices that a message was read have to be sent
- * with it (RFC 8098 2.1).
+ * As the directory is now, whatever it was at the login.  A null reverse-path is
+ * everybody's: notices that a message was read have to be sent with it (RFC 8098 2.1).
  */
-bool vx_smtp_may_send_as(struct smtp_session *s, vx_slice path)
+enum smtp_may vx_smtp_may_send_as(struct smtp_session *s, vx_slice path)
 {
-	struct vx_account account;
+	enum smtp_may may = SMTP_NOT_HIS;
 	struct vx_view *v;
-	bool may = false;
 
 	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
-		return false;
-	if (vx_directory_account_by_id(v, s->who.account, &account) == VX_OK &&
-	    is_active(v, &account))
-		may = path.len == 0 || s->service->o.any_sender ||
-		      vx_directory_may_send_as(
-			  v, &account, path, s->service->o.delimiter);
+		return SMTP_NOT_HIS;
+	may = may_send_as(s, v, path);
 	vx_view_end(v);
 	return may;
 }
@@ -178,24 +181,35 @@ static vx_slice canonical(vx_slice path, struct vx_buf *buf)
 	return vx_buf_slice(buf);
 }
 
+static void refuse_sender(
+    struct smtp_session *s, vx_slice path, enum smtp_may may, struct vx_buf *out)
+{
+	const bool suspended = may == SMTP_SUSPENDED;
+
+	vx_smtp_log_refusal(s, path, vx_slice_of("", 0),
+	    suspended ? "sending is suspended" : "not the login's address");
+	if (suspended)
+		vx_smtp_server_answer(s->core, out, 550, "5.7.1",
+		    "sending is suspended for this mailbox: ask your administrator");
+	else
+		vx_smtp_server_answer(s->core, out, 553, "5.7.1",
+		    "this login may not send as that address");
+}
+
 static void mail(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
 {
 	struct vx_buf buf = { .max = VX_SMTP_PATH_MAX };
-	const bool refused = s->role == VX_SMTP_SUBMISSION &&
-			     !vx_smtp_may_send_as(s, canonical(ev->path, &buf));
+	const enum smtp_may may = s->role == VX_SMTP_SUBMISSION
+				      ? vx_smtp_may_send_as(s, canonical(ev->path, &buf))
+				      : SMTP_MAY;
 
 	vx_buf_done(&buf);
 	vx_smtp_txn_free(s->txn);
 	s->txn = NULL;
-	if (refused) {
-		vx_smtp_log_refusal(
-		    s, ev->path, vx_slice_of("", 0), "not the login's address");
-		vx_smtp_server_answer(s->core, out, 553, "5.7.1",
-		    "this login may not send as that address");
-		return;
-	}
-	if (vx_smtp_txn_new(s, ev, &s->txn) != VX_OK)
+	if (may != SMTP_MAY)
+		refuse_sender(s, ev->path, may, out);
+	else if (vx_smtp_txn_new(s, ev, &s->txn) != VX_OK)
 		vx_smtp_server_answer(s->core, out, 451, "4.3.0", "try again later");
 	else
 		vx_smtp_server_answer(s->core, out, 250, "2.1.0", "ok");

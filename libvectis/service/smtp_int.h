@@ -47,7 +47,7 @@ struct smtp_txn {
 	/* of a user's message (smtp_submit.c) */
 	struct vx_buf header; /* own: until it is complete */
 	bool header_done;
-	const char *objection;        /* why it is refused, static; NULL: it is not */
+	const char *objection;       /* why it is refused, static; NULL: it is not */
 	struct own_signing *signing; /* own */
 	struct vx_buf signature;     /* own: fields for those elsewhere */
 	bool ret_headers;
@@ -117,7 +117,12 @@ void vx_smtp_answer_end(struct smtp_session *s, struct vx_buf *out);
 /* Say why the message is not taken. */
 void vx_smtp_answer_failure(struct smtp_session *s, struct vx_buf *out, int rc);
 /* May the login of the session send with this address? */
-bool vx_smtp_may_send_as(struct smtp_session *s, vx_slice path);
+enum smtp_may {
+	SMTP_MAY,
+	SMTP_NOT_HIS,
+	SMTP_SUSPENDED, /* it may not send at all */
+};
+enum smtp_may vx_smtp_may_send_as(struct smtp_session *s, vx_slice path);
 void vx_smtp_log_refusal(
     struct smtp_session *s, vx_slice from, vx_slice to, const char *reason);
 

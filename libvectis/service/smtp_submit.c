@@ -39,7 +39,7 @@ static int see_from(struct smtp_session *s, vx_slice value, struct seen *seen)
 		vx_buf_printf(&address, "%.*s@%.*s", (int)a->local.len,
 		    a->local.len > 0 ? a->local.ptr : "", (int)a->domain.len,
 		    a->domain.len > 0 ? a->domain.ptr : "");
-		if (!vx_smtp_may_send_as(s, vx_buf_slice(&address)))
+		if (vx_smtp_may_send_as(s, vx_buf_slice(&address)) != SMTP_MAY)
 			seen->foreign = true;
 		if (seen->domain.len == 0) {
 			vx_buf_reset(&address);

@@ -321,7 +321,7 @@ class Domains(Case):
                   '--max-mailboxes', '2', '--incoming', 'off')
         d = self.json('domain', 'list')['domains'][0]
         self.assertEqual(d, {'name': DOMAIN, 'active': True, 'incoming': False,
-                             'max_mailboxes': 2,
+                             'any_sender': False, 'max_mailboxes': 2,
                              'catch_all': [f'ann@{DOMAIN}', f'bob@{DOMAIN}']})
         self.assertIn(f'(no incoming mail) catch-all ann@{DOMAIN},bob@', self.good('domain', 'list'))
         self.bad(FAILED, 'as many mailboxes as it may', 'mailbox', 'add', f'cy@{DOMAIN}',
@@ -398,7 +398,7 @@ class Mailboxes(Case):
         self.add('bob', '--quota', '0')
         self.assertEqual(self.listed()[self.ann], {
             'email': self.ann, 'display_name': 'Änne', 'active': True, 'pop3': True,
-            'octets': 0, 'messages': 0, 'quota_octets': 7 << 20})
+            'sending': True, 'octets': 0, 'messages': 0, 'quota_octets': 7 << 20})
         self.assertEqual(self.listed()[f'bob@{DOMAIN}']['quota_octets'], 0)
         text = self.good('mailbox', 'list')
         self.assertRegex(text, r'ann@\S+ +0 messages +0.0 MB of 7 MB, POP3\n')

@@ -388,17 +388,34 @@ class Sending(unittest.TestCase):
         self.assertFalse(there.messages)
 
     def test_any_sender_where_that_is_allowed(self):
-        with Instance(settings=RETRY % self.port + '  any_sender: yes\n' +
-                      self.names.settings(), pop3=False) as mail:
-            peer = self.peer('twentythree.test', '127.0.23.1')
-            with mail.submission('alice') as s:
-                for sender in ('x@elsewhere.test', f'bob@{DOMAIN}'):
-                    s.sendmail(sender, ['y@twentythree.test'], message('any', sender=sender))
-            with mail.smtp() as s, self.assertRaises(smtplib.SMTPRecipientsRefused):
-                s.sendmail('x@elsewhere.test', ['y@twentythree.test'], message('any'))
-            wait_until(lambda: len(peer.messages) == 2)
+        peer = self.peer('twentythree.test', '127.0.23.1')
+        self.mail.ctl('domain', 'set', DOMAIN, '--any-sender', 'on')
+        self.addCleanup(self.mail.ctl, 'domain', 'set', DOMAIN, '--any-sender', 'off')
+        with self.mail.submission('alice') as s:
+            for sender in ('x@elsewhere.test', f'bob@{DOMAIN}'):
+                s.sendmail(sender, ['y@twentythree.test'], message('any', sender=sender))
+        with self.mail.smtp() as s, self.assertRaises(smtplib.SMTPRecipientsRefused):
+            s.sendmail('x@elsewhere.test', ['y@twentythree.test'], message('any'))
+        wait_until(lambda: len(peer.messages) == 2)
         signed = {m[0].split('>')[0][1:]: b'DKIM-Signature' in m[2] for m in peer.messages}
         self.assertEqual(signed, {'x@elsewhere.test': False, f'bob@{DOMAIN}': True})
+
+    def test_sending_is_suspended_and_receiving_is_not(self):
+        peer = self.peer('twentyfour.test', '127.0.24.1')
+        with self.mail.submission('bob') as s:
+            self.mail.ctl('mailbox', 'set', f'bob@{DOMAIN}', '--sending', 'off')
+            self.addCleanup(self.mail.ctl, 'mailbox', 'set', f'bob@{DOMAIN}', '--sending', 'on')
+            for sender in (f'bob@{DOMAIN}', ''):
+                code, text = s.mail(sender)
+                self.assertEqual(code, 550)
+                self.assertIn(b'suspended', text)
+        listed = json.loads(self.mail.ctl('mailbox', 'list', '--json'))['mailboxes']
+        self.assertEqual({m['email'].split('@')[0]: m['sending'] for m in listed}['bob'], False)
+        with self.mail.smtp() as s:
+            s.sendmail('x@elsewhere.test', [f'bob@{DOMAIN}'], message('still-received'))
+        self.mail.ctl('mailbox', 'set', f'bob@{DOMAIN}', '--sending', 'on')
+        self.send('y@twentyfour.test', sender='bob')
+        wait_until(lambda: peer.messages)
 
     def test_strangers_may_not_send_through_us(self):
         with self.mail.smtp() as s:
