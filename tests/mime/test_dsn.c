@@ -33,7 +33,8 @@ static const struct report_case {
 		.status = VX_SLICE_INIT("5.1.1"),
 		.diagnostic = VX_SLICE_INIT("550 5.1.1 no such mailbox"),
 		.remote = VX_SLICE_INIT("mx.b.test"),
-		.attempted = 1795860060 } } },
+		.attempted = 1795860060,
+		.retry_until = 1795860060 } } }, /* of delays only */
 	{ .name = "failed-full",
 	    .report = { .full = true, .header = VX_SLICE_INIT(ORIGINAL "\r\n") },
 	    .recipients = { { .action = VX_DSN_FAILED,
@@ -137,6 +138,11 @@ static const struct report_case {
 	    .body = VX_SLICE_INIT("\xc3\xa4"),
 	    .has_8bit = true,
 	    .needs_utf8 = true },
+	{ .name = "subject",
+	    .report = { .header = VX_SLICE_INIT(
+			    "Subject: =?utf-8?Q?=3D=3Futf-8=3FQ=3Fa=3F=3D?=\r\n") },
+	    .recipients = { { .action = VX_DSN_FAILED,
+		.address = VX_SLICE_INIT("bob@b.test") } } },
 	{ .name = "hostile",
 	    .report = { .envid = VX_SLICE_INIT("a+0D+0AFinal-Recipient:+20x"),
 		.header = VX_SLICE_INIT(
@@ -420,6 +426,9 @@ START_TEST(fields_that_are_odd)
 		  "Diagnostic-Code: smtp; 5501 x\r\nStatus: 5.1.1000\r\n",
 		    VX_DSN_FAILED, "", "a@b", 0 },
 		{ "Final-Recipient: rfc822; a@b\r\nAction: failed\r\n"
+		  "Diagnostic-Code: smtp; 199 x\r\nStatus: 05.1.1\r\n",
+		    VX_DSN_FAILED, "", "a@b", 0 },
+		{ "Final-Recipient: rfc822; a@b\r\nAction: failed\r\n"
 		  "Diagnostic-Code: smtp; 600 x\r\nStatus: 5.0001.1\r\n",
 		    VX_DSN_FAILED, "5.0001.1", "a@b", 0 },
 	};
@@ -639,6 +648,32 @@ START_TEST(a_header_is_cut_between_fields)
 }
 END_TEST
 
+/* RFC 5322 2.1.1: 998 octets and no more stand in a line. */
+START_TEST(a_header_with_long_lines)
+{
+	for (size_t over = 0; over < 2; over++) {
+		struct vx_buf header = { .max = 4096 }, out = { .max = 1 << 20 };
+		struct vx_dsn_report r = complete(&cases[0]);
+		struct vx_dsn_writer w;
+		const vx_slice qp =
+		    VX_S("text/rfc822-headers\r\nContent-Transfer-Encoding: "
+			 "quoted-printable");
+		bool encoded;
+
+		fill(&header, "X: ", "x", 998 + over);
+		vx_buf_add_str(&header, "\r\n");
+		r.header = vx_buf_slice(&header);
+		vxt_assert_ok(vx_dsn_begin(&w, &r, &out));
+		vx_dsn_end(&w, &out);
+		encoded = vx_slice_find_slice(vx_buf_slice(&out), qp) < out.len;
+		ck_assert(encoded == (over == 1));
+		check_lines(&cases[0], vx_buf_slice(&out));
+		vx_buf_done(&header);
+		vx_buf_done(&out);
+	}
+}
+END_TEST
+
 START_TEST(out_that_is_full)
 {
 	for (size_t c = 0; c < CASES; c++) {
@@ -677,4 +712,4 @@ VXT_SUITE(test_dsn, "dsn", reports, reports_are_read_back, what_is_read_of_one,
     reports_of_others, what_is_no_report, fields_that_are_odd, very_many_are_read,
     values_that_do_not_belong_there, no_recipients_and_too_many,
     the_largest_of_one_recipient, the_largest_of_all_else, a_header_is_cut_between_fields,
-    out_that_is_full, who_is_told)
+    a_header_with_long_lines, out_that_is_full, who_is_told)
