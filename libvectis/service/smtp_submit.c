@@ -31,7 +31,11 @@ static int see_from(struct smtp_session *s, vx_slice value, struct seen *seen)
 	int rc = vx_address_parse(value, &t->arena, &a);
 
 	seen->from++;
-	for (; a != NULL && rc == VX_OK; a = a->next) {
+	if (rc == VX_ELIMIT) { /* some are not known, and may be anybody */
+		seen->foreign = true;
+		return VX_OK;
+	}
+	for (; a != NULL && rc == VX_OK && !seen->foreign; a = a->next) {
 		struct vx_buf address = { .max = VX_SMTP_PATH_MAX };
 
 		if (a->kind != VX_ADDRESS_MAILBOX)
@@ -53,13 +57,14 @@ static int see_from(struct smtp_session *s, vx_slice value, struct seen *seen)
 		}
 		vx_buf_done(&address);
 	}
-	return rc == VX_ELIMIT ? VX_OK : rc;
+	return rc;
 }
 
 /* What the sender must not tell, and what final delivery writes. */
 static bool must_go(vx_slice name)
 {
 	return vx_slice_eq_nocase(name, VX_S("Bcc")) ||
+	       vx_slice_eq_nocase(name, VX_S("Resent-Bcc")) ||
 	       vx_slice_eq_nocase(name, VX_S("Return-Path"));
 }
 
@@ -98,7 +103,7 @@ static bool has_blank_line(vx_slice header)
 	       vx_slice_eq(header, VX_S("\r\n"));
 }
 
-/* The header as it is kept and leaves; what is no field ends it, and is body. */
+/* The header as it is kept and leaves; lines that are no fields stay as they are. */
 static int rewrite(struct smtp_session *s, struct vx_buf *out, struct seen *seen)
 {
 	struct smtp_txn *t = s->txn;

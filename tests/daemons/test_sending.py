@@ -299,6 +299,7 @@ class Sending(unittest.TestCase):
     def test_the_header_of_a_user_is_looked_at(self):
         peer = self.peer('eighteen.test', '127.0.18.1')
         bare = (f'From: Alice <alice@{DOMAIN}>\r\nTo: x@eighteen.test\r\n'
+                'Resent-Bcc: hidden@eighteen.test\r\n'
                 'Bcc: secret@eighteen.test,\r\n other@eighteen.test\r\nSubject: bare\r\n\r\nx\r\n')
         self.send('x@eighteen.test', text=bare)
         wait_until(lambda: peer.messages)
@@ -306,10 +307,14 @@ class Sending(unittest.TestCase):
         self.assertRegex(octets, rb'\r\nDate: ')
         self.assertRegex(octets, rb'\r\nMessage-ID: <[0-9a-f]+@')
         self.assertNotIn(b'secret', octets)
+        self.assertNotIn(b'hidden', octets)
         self.assertNotIn(b'other@', octets)
         for author, reply in ((f'bob@{DOMAIN}', 'not this login'),
                               (f'alice@{DOMAIN}, bob@{DOMAIN}', 'not this login'),
-                              ('x@elsewhere.test', 'not this login'), ('', 'no From')):
+                              ('x@elsewhere.test', 'not this login'),
+                              # more than are looked at: the last is somebody else
+                              (f'alice@{DOMAIN},\r\n ' * 10001 + f'bob@{DOMAIN}',
+                               'not this login'), ('', 'no From')):
             text = (f'From: {author}\r\n' if author else '') + 'Subject: s\r\n\r\nx\r\n'
             with self.assertRaises(smtplib.SMTPDataError) as raised:
                 self.send('x@eighteen.test', text=text)
