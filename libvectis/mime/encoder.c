@@ -10,13 +10,17 @@ enum {
 /* --- quoted-printable ------------------------------------------------------------------
  */
 
-/* A blank or a CR (or both) is held until it is seen whether a line ends there. */
 static void put(
     struct vx_mime_encoder *e, const char *text, unsigned n, struct vx_buf *out)
 {
 	if (e->column + n > LINE_MAX_OCTETS - 1) {
 		vx_buf_add_str(out, "=\r\n");
 		e->column = 0;
+		/* else what was in mid-line could begin as a delimiter of a multipart */
+		if (text[0] == '-') {
+			text = "=2D";
+			n = 3;
+		}
 	}
 	vx_buf_add(out, vx_slice_of(text, n));
 	e->column += n;
@@ -38,7 +42,10 @@ static void line_end(struct vx_mime_encoder *e, struct vx_buf *out)
 	e->column = e->held_len = 0;
 }
 
-/* What is held stands inside a line. */
+/*
+ * A blank or a CR (or both) is held until it is seen whether a line ends there; what is
+ * held stands inside a line.
+ */
 static void release(struct vx_mime_encoder *e, struct vx_buf *out)
 {
 	for (unsigned i = 0; i < e->held_len; i++) {

@@ -62,6 +62,24 @@ static void check_back(enum vx_encoding kind, vx_slice s, unsigned cuts)
 	vx_buf_done(&back);
 }
 
+/* A line that a soft break begins is none that is a delimiter (RFC 2046 5.1.1). */
+START_TEST(no_delimiter_after_a_soft_break)
+{
+	char text[200];
+	struct vx_buf out = { .max = 4096 };
+
+	memset(text, '-', sizeof(text));
+	text[0] = 'a';
+	encode(VX_ENCODING_QP, vx_slice_of(text, sizeof(text)), 0, &out);
+	ck_assert_uint_lt(
+	    vx_slice_find_slice(vx_buf_slice(&out), VX_S("=\r\n=2D")), out.len);
+	ck_assert_uint_eq(
+	    vx_slice_find_slice(vx_buf_slice(&out), VX_S("\r\n-")), out.len);
+	vx_buf_done(&out);
+	check_back(VX_ENCODING_QP, vx_slice_of(text, sizeof(text)), 0x55555555);
+}
+END_TEST
+
 START_TEST(all_short_strings)
 {
 	char text[LONGEST];
@@ -137,4 +155,5 @@ START_TEST(known_ones)
 }
 END_TEST
 
-VXT_SUITE(test_encoder, "encoder", all_short_strings, long_ones, known_ones)
+VXT_SUITE(test_encoder, "encoder", all_short_strings, long_ones, known_ones,
+    no_delimiter_after_a_soft_break)
