@@ -6,6 +6,7 @@
 
 #include "base/encode.h"
 #include "base/mem.h"
+#include "service/own_queue.h"
 #include "service/own_srs.h"
 #include "vectis/crypto.h"
 #include "vectis/directory.h"
@@ -123,19 +124,12 @@ void vx_sender_report_free(struct sender_report *r)
 static int queue_it(struct vx_sender *s, struct sender_report *r, vx_slice path)
 {
 	struct vx_arena *a = &r->outgoing->arena;
-	const size_t at = vx_slice_rfind(path, '@');
-	struct vx_buf hex = { .max = VX_QUEUE_TOKEN_OCTETS };
-	char random[VX_QUEUE_TOKEN_OCTETS / 2];
 	int rc = vx_arena_copy(a, path, &r->to.forward_path);
 
 	if (rc == VX_OK)
-		rc = vx_arena_copy(a, vx_slice_from(path, at + 1), &r->to.destination);
+		rc = vx_own_destination(a, path, &r->to.destination);
 	r->to.notify = VX_SMTP_NOTIFY_NEVER;
-	vx_random(random, sizeof(random));
-	vx_hex_add(&hex, vx_slice_of(random, sizeof(random)));
-	if (hex.len == VX_QUEUE_TOKEN_OCTETS)
-		memcpy(r->add.token, hex.ptr, hex.len);
-	vx_buf_done(&hex);
+	vx_own_token(r->add.token);
 	r->add.created = r->add.due = vx_sender_now(s);
 	r->add.flags |= VX_QUEUE_REPORT;
 	r->add.to = &r->to;

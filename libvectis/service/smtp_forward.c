@@ -3,10 +3,8 @@
  * what one of our domains forwards leaves with a path in that domain (SRS), so that SPF
  * of the sender's domain does not speak against us and bounces find back (MA-15).
  */
-#include "base/encode.h"
+#include "service/own_queue.h"
 #include "service/smtp_int.h"
-#include "vectis/address.h"
-#include "vectis/crypto.h"
 #include "vectis/srs.h"
 
 static int64_t now_s(const struct vx_smtp_service *s)
@@ -62,22 +60,6 @@ static int find_group(struct smtp_txn *t, vx_slice domain, struct smtp_group **o
 	return VX_OK;
 }
 
-/* Where it is routed: the domain as a name, or an address literal as it is. */
-static int destination_of(struct smtp_txn *t, vx_slice path, vx_slice *out)
-{
-	const vx_slice domain = vx_slice_from(path, vx_slice_rfind(path, '@') + 1);
-	struct vx_buf name = { .max = VX_DNS_NAME_MAX };
-	int rc;
-
-	if (vx_slice_has_prefix(domain, VX_S("[")))
-		return vx_arena_copy(&t->arena, domain, out);
-	rc = vx_domain_normalise(domain, &name);
-	if (rc == VX_OK)
-		rc = vx_arena_copy(&t->arena, vx_buf_slice(&name), out);
-	vx_buf_done(&name);
-	return rc;
-}
-
 static int reserve(struct smtp_txn *t, struct smtp_group *g)
 {
 	const size_t cap = g->cap == 0 ? 4 : g->cap * 2;
@@ -105,7 +87,8 @@ int vx_smtp_queue_to(struct smtp_txn *t, vx_slice recipient, vx_slice domain,
 	if (rc == VX_OK)
 		rc = vx_arena_copy(&t->arena, params->orcpt, &to.orcpt);
 	if (rc == VX_OK)
-		rc = destination_of(t, to.forward_path, &to.destination);
+		rc = vx_own_destination(
+		    &t->arena, to.forward_path, &to.destination);
 	if (rc == VX_OK)
 		rc = find_group(t, domain, &g);
 	if (rc == VX_OK)
@@ -126,22 +109,6 @@ size_t vx_smtp_queued(const struct smtp_txn *t)
 	for (const struct smtp_group *g = t->groups; g != NULL; g = g->next)
 		n += g->count;
 	return n;
-}
-
-/* The first group has the message's own id. */
-static void make_token(const struct smtp_txn *t, size_t index, struct vx_queue_new *n)
-{
-	struct vx_buf hex = { .max = VX_QUEUE_TOKEN_OCTETS };
-	char random[VX_QUEUE_TOKEN_OCTETS / 2];
-
-	memcpy(n->token, t->id, VX_QUEUE_TOKEN_OCTETS);
-	if (index == 0)
-		return;
-	vx_random(random, sizeof(random));
-	vx_hex_add(&hex, vx_slice_of(random, sizeof(random)));
-	if (hex.len == VX_QUEUE_TOKEN_OCTETS)
-		memcpy(n->token, hex.ptr, hex.len);
-	vx_buf_done(&hex);
 }
 
 static unsigned flags_of(const struct smtp_txn *t)
@@ -177,7 +144,10 @@ int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
 						     : vx_slice_of("", 0),
 			.to = g->to,
 			.count = g->count };
-		make_token(t, i, &list[i]);
+		if (i == 0) /* the message's own id */
+			memcpy(list[i].token, t->id, VX_QUEUE_TOKEN_OCTETS);
+		else
+			vx_own_token(list[i].token);
 	}
 	t->also = (struct vx_queue_also){ .add = list, .add_count = i };
 	t->op.also = vx_queue_also;

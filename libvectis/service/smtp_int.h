@@ -55,7 +55,7 @@ struct smtp_txn {
 	uint64_t size;      /* as MAIL said; 0: it did not */
 	size_t recipients;  /* RCPTs accepted */
 	vx_slice recipient; /* the first, in the arena */
-	char id[17];
+	char id[VX_QUEUE_TOKEN_OCTETS + 1];
 	int failed; /* what a piece of content met */
 	unsigned header_state;
 	uint64_t received;   /* Received fields so far */

@@ -1,10 +1,9 @@
 /* A message through SMTP: trace fields before it, then the octets as they came. */
 #include "base/chars.h"
-#include "base/encode.h"
 #include "base/mem.h"
+#include "service/own_queue.h"
 #include "service/quota_notice.h"
 #include "service/smtp_submit.h"
-#include "vectis/crypto.h"
 #include "vectis/date.h"
 #include "vectis/dkim.h"
 
@@ -26,8 +25,6 @@ int vx_smtp_txn_new(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct smtp_txn **out)
 {
 	struct smtp_txn *t = vx_alloc(sizeof(*t));
-	struct vx_buf hex = { .max = 16 };
-	char random[8];
 
 	if (t == NULL)
 		return VX_ENOMEM;
@@ -44,11 +41,7 @@ int vx_smtp_txn_new(
 	t->last = '\n';
 	t->eight_bit = ev->params.body_8bit;
 	t->ret_headers = ev->params.ret_headers;
-	vx_random(random, sizeof(random));
-	vx_hex_add(&hex, vx_slice_of(random, sizeof(random)));
-	if (hex.len == 16)
-		memcpy(t->id, hex.ptr, 16);
-	vx_buf_done(&hex);
+	vx_own_token(t->id);
 	if (vx_arena_copy(&t->arena, ev->params.envid, &t->envid) != VX_OK) {
 		vx_smtp_txn_free(t);
 		return VX_ENOMEM;
