@@ -45,7 +45,7 @@ static int add_recipients(struct vx_kv_txn *txn, const struct vx_queue_new *n)
 
 		rc = vx_queue_recipient_write(txn, n->id, &r);
 		if (rc == VX_OK && (n->flags & VX_QUEUE_HELD) == 0)
-			rc = vx_queue_todo_put(txn, n->id, &r);
+			rc = vx_queue_place_put(txn, n->id, &r);
 	}
 	return rc;
 }
@@ -125,7 +125,7 @@ static int count_down(struct vx_kv_txn *txn, struct owned *o, uint64_t id)
 static int remove_recipient(struct vx_kv_txn *txn, struct owned *o, uint64_t id,
     const struct vx_queue_recipient *r)
 {
-	int rc = vx_queue_todo_delete(txn, id, r);
+	int rc = vx_queue_place_delete(txn, id, r);
 
 	if (rc == VX_OK)
 		rc = vx_queue_recipient_delete(txn, id, r->number);
@@ -145,12 +145,12 @@ static int put_off(
     struct vx_kv_txn *txn, uint64_t id, struct vx_queue_recipient *r, uint32_t due)
 {
 	const bool held = is_held(txn, id);
-	int rc = vx_queue_todo_delete(txn, id, r);
+	int rc = vx_queue_place_delete(txn, id, r);
 
 	r->due = due;
 	if (rc == VX_OK)
 		rc = vx_queue_recipient_write(txn, id, r);
-	return rc == VX_OK && !held ? vx_queue_todo_put(txn, id, r) : rc;
+	return rc == VX_OK && !held ? vx_queue_place_put(txn, id, r) : rc;
 }
 
 static int apply_result(struct vx_kv_txn *txn, struct owned *o, struct vx_queue_result *x)
@@ -233,7 +233,7 @@ static int wish_recipient(const struct vx_queue_admin_op *op, struct vx_kv_txn *
 	*changed = true;
 	switch (op->verb) {
 	case VX_QUEUE_HOLD:
-		return vx_queue_todo_delete(txn, id, r);
+		return vx_queue_place_delete(txn, id, r);
 	case VX_QUEUE_RELEASE:
 	case VX_QUEUE_FLUSH:
 		if (r->due > op->now || op->verb == VX_QUEUE_RELEASE)
@@ -247,7 +247,7 @@ static int wish_recipient(const struct vx_queue_admin_op *op, struct vx_kv_txn *
 		break;
 	case VX_QUEUE_MEND:
 		if (!is_held(txn, id))
-			return vx_queue_todo_put(txn, id, r);
+			return vx_queue_place_put(txn, id, r);
 		break;
 	}
 	*changed = false;

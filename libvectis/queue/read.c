@@ -71,7 +71,7 @@ int vx_queue_recipient(
 int vx_queue_destination(
     struct vx_view *v, vx_slice after, char out[VX_DNS_NAME_MAX + 1], uint32_t *due)
 {
-	struct vx_key k = { .octets = { VX_QUEUE_TODO }, .len = 1 };
+	struct vx_key k = { .octets = { VX_QUEUE_PLACE }, .len = 1 };
 	struct vx_queue_place at;
 	vx_slice key, value, destination;
 	int rc;
@@ -82,7 +82,7 @@ int vx_queue_destination(
 	}
 	rc = seek(v, &k, &key, &value);
 	if (rc == VX_OK)
-		rc = vx_queue_todo_parse(key, &destination, &at);
+		rc = vx_queue_place_parse(key, &destination, &at);
 	if (rc != VX_OK)
 		return rc;
 	memcpy(out, destination.ptr, destination.len);
@@ -100,10 +100,10 @@ int vx_queue_due(struct vx_view *v, vx_slice destination, struct vx_queue_place 
 	int rc;
 
 	next.number += !first; /* numbers stay below their limit */
-	vx_queue_todo_key(&k, destination, &next);
+	vx_queue_place_key(&k, destination, &next);
 	rc = seek(v, &k, &key, &value);
 	if (rc == VX_OK)
-		rc = vx_queue_todo_parse(key, &of, &found);
+		rc = vx_queue_place_parse(key, &of, &found);
 	if (rc == VX_OK && !vx_slice_eq(of, destination))
 		rc = VX_ENOENT;
 	if (rc == VX_OK)

@@ -256,10 +256,10 @@ int vx_queue_recipient_delete(struct vx_kv_txn *txn, uint64_t id, uint32_t numbe
 /* --- what is due ---------------------------------------------------------------------
  */
 
-void vx_queue_todo_key(
+void vx_queue_place_key(
     struct vx_key *k, vx_slice destination, const struct vx_queue_place *at)
 {
-	k->octets[0] = VX_QUEUE_TODO;
+	k->octets[0] = VX_QUEUE_PLACE;
 	k->len = 1;
 	vx_key_add(k, destination);
 	vx_key_add(k, VX_S("\0"));
@@ -268,12 +268,12 @@ void vx_queue_todo_key(
 	vx_key_add_u32(k, at->number);
 }
 
-int vx_queue_todo_parse(vx_slice key, vx_slice *destination, struct vx_queue_place *out)
+int vx_queue_place_parse(vx_slice key, vx_slice *destination, struct vx_queue_place *out)
 {
 	const char *place;
 	size_t end;
 
-	if (key.len < 2 + PLACE_OCTETS || key.ptr[0] != VX_QUEUE_TODO)
+	if (key.len < 2 + PLACE_OCTETS || key.ptr[0] != VX_QUEUE_PLACE)
 		return VX_ECORRUPT;
 	end = key.len - PLACE_OCTETS - 1;
 	place = key.ptr + end + 1;
@@ -286,24 +286,24 @@ int vx_queue_todo_parse(vx_slice key, vx_slice *destination, struct vx_queue_pla
 	return VX_OK;
 }
 
-int vx_queue_todo_put(
+int vx_queue_place_put(
     struct vx_kv_txn *txn, uint64_t id, const struct vx_queue_recipient *r)
 {
 	const struct vx_queue_place at = { r->due, id, r->number };
 	struct vx_key k;
 
-	vx_queue_todo_key(&k, r->destination, &at);
+	vx_queue_place_key(&k, r->destination, &at);
 	return vx_kv_put(txn, VX_TREE_QUEUE, vx_key_slice(&k), vx_slice_of("", 0));
 }
 
-int vx_queue_todo_delete(
+int vx_queue_place_delete(
     struct vx_kv_txn *txn, uint64_t id, const struct vx_queue_recipient *r)
 {
 	const struct vx_queue_place at = { r->due, id, r->number };
 	struct vx_key k;
 	int rc;
 
-	vx_queue_todo_key(&k, r->destination, &at);
+	vx_queue_place_key(&k, r->destination, &at);
 	rc = vx_kv_delete(txn, VX_TREE_QUEUE, vx_key_slice(&k));
 	return rc == VX_ENOENT ? VX_OK : rc; /* it is held */
 }

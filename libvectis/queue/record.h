@@ -33,13 +33,13 @@ void vx_queue_recipient_key(struct vx_key *k, uint64_t id, uint32_t number);
 bool vx_queue_is_recipient_of(vx_slice key, uint64_t id);
 
 /* The list of what is due. */
-void vx_queue_todo_key(
+void vx_queue_place_key(
     struct vx_key *k, vx_slice destination, const struct vx_queue_place *at);
 /* VX_ECORRUPT: it is no such key. */
-int vx_queue_todo_parse(vx_slice key, vx_slice *destination, struct vx_queue_place *out);
-int vx_queue_todo_put(
+int vx_queue_place_parse(vx_slice key, vx_slice *destination, struct vx_queue_place *out);
+int vx_queue_place_put(
     struct vx_kv_txn *txn, uint64_t id, const struct vx_queue_recipient *r);
-int vx_queue_todo_delete(
+int vx_queue_place_delete(
     struct vx_kv_txn *txn, uint64_t id, const struct vx_queue_recipient *r);
 
 #endif

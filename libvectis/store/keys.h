@@ -122,13 +122,13 @@ int vx_volume_record_write(struct vx_kv_txn *txn, const struct vx_volume_record 
 
 /*
  * The queue's tree, whose values queue/ reads and writes: kind and id, of a recipient its
- * number; TODO: destination NUL due id number.
+ * number; PLACE: destination NUL due id number.
  */
 enum vx_queue_kind {
 	VX_QUEUE_MESSAGE = 'M',
 	VX_QUEUE_RECIPIENT = 'R',
 	VX_QUEUE_PREFIX = 'P',
-	VX_QUEUE_TODO = 'T'
+	VX_QUEUE_PLACE = 'T'
 };
 #define VX_QUEUE_BLOB_AT VX_VALUE_HEADER /* in the value of a MESSAGE */
 /* The body that an entry refers to; VX_ENOENT: it refers to none. */

@@ -489,7 +489,7 @@ START_TEST(the_list_is_mended)
 	id = add(&f, new_message("0123456789abcdef", list, 2));
 	vxt_assert_ok(vx_kv_begin(f.store->state, true, &txn));
 	vxt_assert_ok(vx_queue_recipient_read(txn, id, 1, &r));
-	vxt_assert_ok(vx_queue_todo_delete(txn, id, &r));
+	vxt_assert_ok(vx_queue_place_delete(txn, id, &r));
 	vxt_assert_ok(vx_kv_commit(txn));
 	ck_assert_str_eq(due(&f), "b.example 1000 1.0");
 	vxt_assert_ok(wish(&f, VX_QUEUE_MEND, 0, &n));
