@@ -1,6 +1,6 @@
 # The shared library: every folder up to service/, and the list of what it exports.
 libvectis_la_SOURCES =
-libvectis_la_LIBADD = libvx_service.la libvx_auth.la libvx_queue.la libvx_directory.la libvx_store.la \
+libvectis_la_LIBADD = libvx_service.la libvx_auth.la libvx_reports.la libvx_queue.la libvx_directory.la libvx_store.la \
 	libvx_config.la libvx_pop3.la libvx_imap.la libvx_mailauth.la libvx_smtp.la libvx_tls.la libvx_zip.la libvx_sasl.la \
 	libvx_dns.la libvx_mime.la libvx_crypto.la libvx_base.la
 libvectis_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-Bsymbolic-functions \
@@ -38,6 +38,7 @@ vxinclude_HEADERS = \
 	include/vectis/pop3_service.h \
 	include/vectis/queue.h \
 	include/vectis/report.h \
+	include/vectis/report_store.h \
 	include/vectis/route.h \
 	include/vectis/sasl.h \
 	include/vectis/search.h \

@@ -26,6 +26,7 @@ include tests/config/local.mk
 include tests/store/local.mk
 include tests/directory/local.mk
 include tests/queue/local.mk
+include tests/reports/local.mk
 include tests/auth/local.mk
 include tests/service/local.mk
 include tests/runtime/local.mk

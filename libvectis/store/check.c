@@ -684,10 +684,25 @@ static void see_queued(struct check *c, vx_slice key, vx_slice value, void *ctx)
 		c->blobs[c->blob_count++] = blob;
 }
 
+/* So is one that came as a report and was not yet read. */
+static void see_report(struct check *c, vx_slice key, vx_slice value, void *ctx)
+{
+	uint64_t blob;
+	const int rc = vx_report_blob(key, value, &blob);
+
+	(void)ctx;
+	if (rc != VX_OK && rc != VX_ENOENT)
+		vx_guard_say(c->g, "the reports: an entry is damaged");
+	else if (rc == VX_OK && room(c, (void **)&c->blobs, c->blob_count, &c->blob_cap,
+				    sizeof(*c->blobs)))
+		c->blobs[c->blob_count++] = blob;
+}
+
 static void check_references(struct check *c)
 {
 	struct dead dead = { 0 };
 
+	each(c, VX_TREE_REPORT, "the reports", see_report, NULL);
 	each(c, VX_TREE_QUEUE, "the queue", see_queued, NULL);
 	if (c->blob_count > 0)
 		qsort(c->blobs, c->blob_count, sizeof(*c->blobs), cmp_u64);

@@ -384,3 +384,16 @@ int vx_queue_blob(vx_slice key, vx_slice value, uint64_t *out)
 		*out = vx_get_le64(value.ptr + VX_QUEUE_BLOB_AT);
 	return rc;
 }
+
+int vx_report_blob(vx_slice key, vx_slice value, uint64_t *out)
+{
+	int rc = vx_value_check(value, VX_REPORT_VALUE, VX_VALUE_HEADER);
+
+	if (rc == VX_OK && (key.len == 0 || key.ptr[0] != VX_REPORT_INTAKE))
+		return VX_ENOENT;
+	if (rc == VX_OK && value.len < VX_VALUE_HEADER + 8)
+		rc = VX_ECORRUPT;
+	if (rc == VX_OK)
+		*out = vx_get_le64(value.ptr + VX_VALUE_HEADER);
+	return rc;
+}

@@ -134,4 +134,21 @@ enum vx_queue_kind {
 /* The body that an entry refers to; VX_ENOENT: it refers to none. */
 int vx_queue_blob(vx_slice key, vx_slice value, uint64_t *out);
 
+/*
+ * The reports' tree, whose values reports/ reads and writes.  Days since 1970, u32; a kind
+ * of report is one octet.
+ */
+enum vx_report_entry {
+	VX_REPORT_TOTAL = 'T',  /* day kind */
+	VX_REPORT_HEAD = 'D',   /* day kind domain */
+	VX_REPORT_COUNT = 'C',  /* day kind domain NUL digest */
+	VX_REPORT_INTAKE = 'I', /* id: a message that came and may have a report */
+	VX_REPORT_GOT = 'G',    /* domain NUL kind day digest: a report that came */
+	VX_REPORT_ROW = 'R',    /* domain NUL kind day digest: rows of those, added up */
+	VX_REPORT_BAD = 'B'     /* why: what came and could not be used */
+};
+#define VX_REPORT_VALUE 'a' /* the type of all its values */
+/* As vx_queue_blob. */
+int vx_report_blob(vx_slice key, vx_slice value, uint64_t *out);
+
 #endif

@@ -22,7 +22,7 @@ enum {
 };
 
 static const char *const tree_names[VX_TREES] = { "meta", "s", "d", "r", "x", "vs", "g",
-	"dir", "queue", "event" };
+	"dir", "queue", "event", "report" };
 
 /* How often this process and those before it forked: asked for with each transaction. */
 static unsigned forks;
@@ -41,6 +41,7 @@ static void watch_forks(void)
 struct vx_kv_env {
 	MDB_env *mdb; /* own */
 	MDB_dbi dbi[VX_TREES];
+	unsigned missing; /* bits: trees that a state made before them has not got */
 	unsigned mode;
 	unsigned forks; /* of the process when it was opened */
 	char *path;     /* own */
@@ -71,7 +72,7 @@ struct vx_kv_txn {
 };
 
 struct vx_kv_cursor {
-	MDB_cursor *mdb;
+	MDB_cursor *mdb; /* NULL: of a tree that is missing */
 	struct vx_kv_txn *txn;
 };
 
@@ -186,6 +187,17 @@ static void forget_open(const struct vx_kv_env *env)
 	(void)pthread_mutex_unlock(&open_lock);
 }
 
+/* Who only reads an older state finds nothing in what was not yet thought of. */
+static int open_tree(struct vx_kv_env *env, MDB_txn *txn, int tree, unsigned create)
+{
+	const int rc = mdb_dbi_open(txn, tree_names[tree], create, &env->dbi[tree]);
+
+	if (rc != MDB_NOTFOUND || tree < VX_TREE_REPORT)
+		return rc;
+	env->missing |= 1u << tree;
+	return MDB_SUCCESS;
+}
+
 static int open_trees(struct vx_kv_env *env)
 {
 	const bool read_only = (env->mode & VX_KV_READ_ONLY) != 0;
@@ -199,7 +211,7 @@ static int open_trees(struct vx_kv_env *env)
 		rc = mdb_dbi_open(txn, NULL, 0, &env->dbi[VX_TREE_BODY]);
 	else
 		for (int i = 0; i < VX_TREES && rc == MDB_SUCCESS; i++)
-			rc = mdb_dbi_open(txn, tree_names[i], create, &env->dbi[i]);
+			rc = open_tree(env, txn, i, create);
 	if (rc == MDB_SUCCESS)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);
@@ -541,10 +553,17 @@ static MDB_val val_of(vx_slice s)
 	return v;
 }
 
+static bool is_missing(const struct vx_kv_env *env, enum vx_tree tree)
+{
+	return (env->missing >> tree & 1) != 0;
+}
+
 int vx_kv_get(struct vx_kv_txn *txn, enum vx_tree tree, vx_slice key, vx_slice *value)
 {
 	MDB_val k = val_of(key), v;
-	const int rc = mdb_get(txn->mdb, txn->env->dbi[tree], &k, &v);
+	const int rc = is_missing(txn->env, tree)
+			   ? MDB_NOTFOUND
+			   : mdb_get(txn->mdb, txn->env->dbi[tree], &k, &v);
 
 	if (rc == MDB_SUCCESS)
 		*value = vx_slice_of(v.mv_data, v.mv_size);
@@ -604,7 +623,9 @@ int vx_kv_cursor_open(struct vx_kv_txn *txn, enum vx_tree tree, struct vx_kv_cur
 	if (c == NULL)
 		return VX_ENOMEM;
 	c->txn = txn;
-	rc = mdb_cursor_open(txn->mdb, txn->env->dbi[tree], &c->mdb);
+	rc = is_missing(txn->env, tree) ? MDB_SUCCESS
+					: mdb_cursor_open(txn->mdb,
+					      txn->env->dbi[tree], &c->mdb);
 	if (rc != MDB_SUCCESS) {
 		vx_free(c);
 		return finish(txn, rc);
@@ -617,7 +638,8 @@ void vx_kv_cursor_close(struct vx_kv_cursor *c)
 {
 	if (c == NULL)
 		return;
-	mdb_cursor_close(c->mdb);
+	if (c->mdb != NULL)
+		mdb_cursor_close(c->mdb);
 	vx_free(c);
 }
 
@@ -625,7 +647,8 @@ static int move(
     struct vx_kv_cursor *c, MDB_val k, MDB_cursor_op op, vx_slice *key, vx_slice *value)
 {
 	MDB_val v;
-	const int rc = mdb_cursor_get(c->mdb, &k, &v, op);
+	const int rc =
+	    c->mdb == NULL ? MDB_NOTFOUND : mdb_cursor_get(c->mdb, &k, &v, op);
 
 	if (rc == MDB_SUCCESS) {
 		*key = vx_slice_of(k.mv_data, k.mv_size);

@@ -29,6 +29,7 @@ enum vx_tree {
 	VX_TREE_DIR,    /* directory: domains, accounts, aliases */
 	VX_TREE_QUEUE,  /* outbound queue */
 	VX_TREE_EVENT,  /* events by time, bounded */
+	VX_TREE_REPORT, /* aggregate reports: what they are made of, and what came */
 	VX_TREES,
 	VX_TREE_BODY = 0, /* of an environment that has one tree */
 };

@@ -250,6 +250,24 @@ static int copy_queue(struct repair *r, vx_slice key, vx_slice value)
 	return VX_OK;
 }
 
+/* A report that was not yet read needs its body, too; the rest is right or lost. */
+static int copy_report(struct repair *r, vx_slice key, vx_slice value)
+{
+	uint64_t blob;
+	int rc = vx_report_blob(key, value, &blob);
+
+	if (rc == VX_OK) {
+		rc = vx_repair_believe(r, blob, UINT32_MAX, true);
+		if (rc == VX_OK)
+			rc = vx_repair_keep_blob(r, blob);
+	} else if (rc == VX_ENOENT) {
+		rc = VX_OK;
+	}
+	if (rc == VX_OK)
+		return vx_repair_put(r, VX_TREE_REPORT, key, value);
+	return rc == VX_ENOENT || rc == VX_ECORRUPT ? VX_OK : rc;
+}
+
 /* --- what is counted from the records
  * ------------------------------------------------------ */
 
@@ -528,6 +546,8 @@ static int build_all(struct repair *r)
 		rc = each_of_tree(r, VX_TREE_DESC, copy_descriptor);
 	if (rc == VX_OK)
 		rc = each_of_tree(r, VX_TREE_QUEUE, copy_queue);
+	if (rc == VX_OK)
+		rc = each_of_tree(r, VX_TREE_REPORT, copy_report);
 	if (rc == VX_OK)
 		rc = vx_repair_accounts(r);
 	if (rc == VX_OK)
