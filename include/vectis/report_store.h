@@ -20,12 +20,13 @@ VX_BEGIN_DECLS
 #define VX_REPORT_BATCH_ROWS_MAX 1000 /* in memory; then it is written at once */
 #define VX_REPORT_BATCH_S 5           /* or after so long */
 #define VX_REPORT_NOTED_OCTETS_MAX                                                       \
-	4096                           /* of what makes a row; a larger one is left out */
-#define VX_REPORT_NOTED_AUTH_MAX 10    /* results of a row; the rest is not kept */
-#define VX_REPORT_NOTED_TEXT_MAX 200   /* octets of a comment or reason; cut */
-#define VX_REPORT_NOTED_LINES_MAX 32   /* of a TLS policy, and of its mx patterns */
-#define VX_REPORT_DOMAIN_ROWS_MAX 2000 /* of a domain and day */
-#define VX_REPORT_DAY_DOMAINS_MAX 10000 /* of a kind and day */
+	4096                         /* of what makes a row; a larger one is left out */
+#define VX_REPORT_NOTED_AUTH_MAX 10  /* results of a row; the rest is not kept */
+#define VX_REPORT_NOTED_TEXT_MAX 200 /* octets of a comment or reason; cut */
+#define VX_REPORT_NOTED_LINES_MAX 32 /* of a TLS policy, and of its mx patterns */
+#define VX_REPORT_NOTED_FAILURES_MAX 100 /* ways to fail of a policy; the rest is not */
+#define VX_REPORT_DOMAIN_ROWS_MAX 2000   /* of a domain and day */
+#define VX_REPORT_DAY_DOMAINS_MAX 10000  /* of a kind and day */
 
 enum vx_report_kind {
 	VX_REPORT_DMARC = 'd',
@@ -72,23 +73,15 @@ struct vx_dmarc_seen {
 VX_API int vx_report_note_dmarc(
     struct vx_report_batch *b, int64_t now_s, const struct vx_dmarc_seen *s);
 
-/* A session with a host of another domain, or one that a policy kept from beginning. */
-struct vx_tls_seen {
-	vx_slice domain; /* the policy domain, as a name (dns.h) */
-	enum vx_tls_policy_type type;
-	const struct vx_report_line *lines;    /* the policy's lines, or TLSA records */
-	const struct vx_report_line *mx_hosts; /* patterns of an STS policy */
-	/*
-	 * What went wrong; NULL: the session was as the policy wants it.  All are of this
-	 * one session; their counts are not looked at.
-	 */
-	const struct vx_tls_failure *failures;
-	bool report; /* for reports only (VX_QUEUE_REPORT): not counted (RFC 8460 3) */
-};
-/* As vx_report_note_dmarc; whether its domain wants reports is asked when they are due.
+/*
+ * Sessions with hosts of another domain, or that a policy kept from beginning: so many
+ * successes and failures under one policy, and each way in which they failed with its
+ * count.  What is in one of them and not in a report of RFC 8460 must not be told here:
+ * sessions for reports only (VX_QUEUE_REPORT, RFC 8460 3).  Whether the domain wants
+ * reports is asked when they are due.  Results as of vx_report_note_dmarc.
  */
 VX_API int vx_report_note_tls(
-    struct vx_report_batch *b, int64_t now_s, const struct vx_tls_seen *s);
+    struct vx_report_batch *b, int64_t now_s, const struct vx_tls_policy *p);
 
 /*
  * Is a message with this header an aggregate report (RFC 9990 3.5.2, RFC 8460 5.3)? Those

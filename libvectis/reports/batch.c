@@ -6,7 +6,8 @@
 
 #include "base/mem.h"
 
-#define AGAIN_S 5 /* after the store could not be written */
+#define AGAIN_S 5                               /* after the store could not be written */
+#define ROOM (VX_REPORT_NOTED_FAILURES_MAX + 2) /* that one call may want */
 
 struct vx_report_batch {
 	struct vx_report_batch_options o;
@@ -215,20 +216,20 @@ static int replace_head(struct vx_report_batch *b, const struct vx_key *k,
 }
 
 int vx_report_batch_head(struct vx_report_batch *b, int64_t now_s,
-    enum vx_report_kind kind, vx_slice domain, vx_slice record)
+    enum vx_report_kind kind, vx_slice domain, vx_slice record, uint64_t seen)
 {
 	struct vx_report_entry_note *n;
 	struct vx_key k;
 	int rc;
 
 	b->now = now_s;
-	if (b->count + 8 > VX_REPORT_BATCH_ROWS_MAX)
+	if (b->count + ROOM > VX_REPORT_BATCH_ROWS_MAX)
 		write_now(b); /* room for what a session or a message can come to */
 	vx_report_head_key(&k, vx_report_day(now_s), kind, domain);
 	rc = find(b, &k, record, &b->notes.heads, &n);
 	if (rc != VX_OK)
 		return rc;
-	n->a = vx_report_sum(n->a, 1);
+	n->a = vx_report_sum(n->a, seen);
 	if (!vx_slice_eq(record, vx_slice_of(n->octets + n->key_len, n->len)))
 		rc = replace_head(b, &k, record, n);
 	return rc;

@@ -31,9 +31,9 @@ void vx_report_notes_free(struct vx_report_notes *n);
 
 /* For what notes (note.c). */
 bool vx_report_batch_wants(const struct vx_report_batch *b, enum vx_report_kind kind);
-/* A domain is seen once more; record is its latest one.  VX_ELIMIT, VX_ENOMEM. */
+/* A domain is seen so often more; record is its latest one.  VX_ELIMIT, VX_ENOMEM. */
 int vx_report_batch_head(struct vx_report_batch *b, int64_t now_s,
-    enum vx_report_kind kind, vx_slice domain, vx_slice record);
+    enum vx_report_kind kind, vx_slice domain, vx_slice record, uint64_t seen);
 /* A row of it: so much more. */
 int vx_report_batch_row(struct vx_report_batch *b, enum vx_report_kind kind,
     vx_slice domain, vx_slice octets, uint64_t x, uint64_t y);

@@ -93,7 +93,7 @@ int vx_report_note_dmarc(
 		rc = VX_ENOMEM;
 	if (rc == VX_OK)
 		rc = vx_report_batch_head(b, now_s, VX_REPORT_DMARC,
-		    vx_buf_slice(&domain), vx_buf_slice(&record));
+		    vx_buf_slice(&domain), vx_buf_slice(&record), 1);
 	if (rc == VX_OK)
 		rc = note_row(b, s, vx_buf_slice(&domain));
 	vx_buf_done(&domain);
@@ -112,49 +112,50 @@ static int note_failure(struct vx_report_batch *b, vx_slice domain,
 
 	vx_report_failure_write(f, policy, &octets);
 	rc = octets.failed ? VX_ELIMIT
-			   : vx_report_batch_row(
-				 b, VX_REPORT_TLS, domain, vx_buf_slice(&octets), 1, 0);
+			   : vx_report_batch_row(b, VX_REPORT_TLS, domain,
+				 vx_buf_slice(&octets), f->count, 0);
 	vx_buf_done(&octets);
 	return rc;
 }
 
-static int note_session(
-    struct vx_report_batch *b, const struct vx_tls_seen *s, vx_slice domain)
+static int note_policy(
+    struct vx_report_batch *b, const struct vx_tls_policy *p, vx_slice domain)
 {
 	struct vx_buf octets = { .max = VX_REPORT_NOTED_OCTETS_MAX };
+	unsigned left = VX_REPORT_NOTED_FAILURES_MAX;
 	char digest[VX_REPORT_DIGEST];
-	const struct vx_tls_failure *f = s->failures;
-	unsigned left = VX_REPORT_NOTED_AUTH_MAX;
 	int rc;
 
-	vx_report_policy_write(s, &octets);
+	vx_report_policy_write(p, &octets);
 	rc = octets.failed ? VX_ELIMIT
 			   : vx_report_batch_row(b, VX_REPORT_TLS, domain,
-				 vx_buf_slice(&octets), f == NULL, f != NULL);
+				 vx_buf_slice(&octets), p->successes, p->failures);
 	if (rc != VX_OK)
-		vx_report_batch_drop(b, VX_REPORT_TLS, domain, 1);
+		vx_report_batch_drop(
+		    b, VX_REPORT_TLS, domain, vx_report_sum(p->successes, p->failures));
 	else
 		vx_report_digest(vx_buf_slice(&octets), digest);
-	for (; rc == VX_OK && f != NULL && left-- > 0; f = f->next)
+	for (const struct vx_tls_failure *f = p->details;
+	     rc == VX_OK && f != NULL && left-- > 0; f = f->next)
 		rc = note_failure(b, domain, f, digest);
 	vx_buf_done(&octets);
 	return rc;
 }
 
 int vx_report_note_tls(
-    struct vx_report_batch *b, int64_t now_s, const struct vx_tls_seen *s)
+    struct vx_report_batch *b, int64_t now_s, const struct vx_tls_policy *p)
 {
 	struct vx_buf domain = { .max = VX_DNS_NAME_MAX };
 	int rc;
 
-	if (s->report || !vx_report_batch_wants(b, VX_REPORT_TLS))
+	if (!vx_report_batch_wants(b, VX_REPORT_TLS))
 		return VX_OK;
-	rc = vx_domain_normalise(s->domain, &domain);
+	rc = vx_domain_normalise(p->domain, &domain);
 	if (rc == VX_OK)
-		rc = vx_report_batch_head(
-		    b, now_s, VX_REPORT_TLS, vx_buf_slice(&domain), vx_slice_of("", 0));
+		rc = vx_report_batch_head(b, now_s, VX_REPORT_TLS, vx_buf_slice(&domain),
+		    vx_slice_of("", 0), vx_report_sum(p->successes, p->failures));
 	if (rc == VX_OK)
-		rc = note_session(b, s, vx_buf_slice(&domain));
+		rc = note_policy(b, p, vx_buf_slice(&domain));
 	vx_buf_done(&domain);
 	return rc;
 }

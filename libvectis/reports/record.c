@@ -363,12 +363,12 @@ static void add_lines(struct vx_buf *out, const struct vx_report_line *list)
 		add_string(out, list->text, VX_REPORT_NOTED_OCTETS_MAX);
 }
 
-void vx_report_policy_write(const struct vx_tls_seen *s, struct vx_buf *out)
+void vx_report_policy_write(const struct vx_tls_policy *p, struct vx_buf *out)
 {
 	add_octet(out, VX_REPORT_ROW_POLICY);
-	add_octet(out, s->type);
-	add_lines(out, s->lines);
-	add_lines(out, s->mx_hosts);
+	add_octet(out, p->type);
+	add_lines(out, p->lines);
+	add_lines(out, p->mx_hosts);
 }
 
 static int read_lines(

@@ -95,7 +95,7 @@ void vx_report_row_write(const struct vx_dmarc_seen *s, struct vx_buf *out);
 /* Slices are borrowed from octets, lists live in the arena.  VX_ECORRUPT, VX_ELIMIT. */
 int vx_report_row_read(
     vx_slice octets, struct vx_arena *arena, struct vx_report_row *out);
-void vx_report_policy_write(const struct vx_tls_seen *s, struct vx_buf *out);
+void vx_report_policy_write(const struct vx_tls_policy *p, struct vx_buf *out);
 int vx_report_policy_read(
     vx_slice octets, struct vx_arena *arena, struct vx_tls_policy *out);
 /* policy: the digest of whose failure it is. */
