@@ -1,0 +1,329 @@
+/* What there has to be in the DNS for a domain's mail (features 2.1). */
+#include "base/chars.h"
+#include "zone/content.h"
+#include "zone/spf.h"
+
+#include <stdio.h>
+
+#define PLAN_OCTETS_MAX ((size_t)1 << 20)
+#define PREFERENCE 10        /* of our MX */
+#define BACKUP_PREFERENCE 50 /* of the first of Cloudflare's */
+
+static const char *const purposes[VX_ZONE_PURPOSES] = {
+	[VX_ZONE_HOST] = "host",
+	[VX_ZONE_MX] = "mx",
+	[VX_ZONE_SPF] = "spf",
+	[VX_ZONE_DKIM] = "dkim",
+	[VX_ZONE_DMARC] = "dmarc",
+	[VX_ZONE_MTA_STS] = "mta-sts",
+	[VX_ZONE_TLS_RPT] = "tls-rpt",
+	[VX_ZONE_TLSA] = "tlsa",
+	[VX_ZONE_CAA] = "caa",
+	[VX_ZONE_SRV] = "srv",
+	[VX_ZONE_AUTOCONFIG] = "autoconfig",
+	[VX_ZONE_AUTODISCOVER] = "autodiscover",
+};
+
+const char *vx_zone_purpose_name(enum vx_zone_purpose p)
+{
+	return (unsigned)p < VX_ZONE_PURPOSES ? purposes[p] : "?";
+}
+
+struct planning {
+	const struct vx_zone_wish *w;
+	struct vx_zone_plan *p;
+	int rc;
+};
+
+/* Add a record at prefix and name; what cannot be is noted in rc. */
+static void want(struct planning *g, enum vx_zone_purpose purpose, bool required,
+    const char *type, const char *prefix, const char *name, vx_slice content)
+{
+	struct vx_zone_plan *p = g->p;
+	struct vx_buf text = { .max = VX_ZONE_CONTENT_MAX };
+	struct vx_dns_question q;
+	char mark[32];
+	struct vx_zone_want *each = &p->wants[p->count];
+
+	if (g->rc == VX_OK && p->count == VX_ZONE_PLAN_MAX)
+		g->rc = VX_ELIMIT;
+	if (g->rc == VX_OK)
+		g->rc = vx_dns_ask(VX_DNS_TXT, prefix, vx_slice_str(name), &q);
+	if (g->rc == VX_OK && vx_zone_content(type, content, &text) != VX_OK)
+		g->rc = VX_EINVAL;
+	if (g->rc != VX_OK || text.failed) {
+		g->rc = g->rc != VX_OK ? g->rc : VX_ELIMIT;
+		vx_buf_done(&text);
+		return;
+	}
+	(void)snprintf(mark, sizeof(mark), VX_ZONE_MARK "%s", purposes[purpose]);
+	*each = (struct vx_zone_want){ .purpose = purpose, .required = required };
+	each->record = (struct vx_zone_record){
+		.name = vx_arena_dup(&p->arena, vx_slice_str(q.name)),
+		.type = type,
+		.content = vx_arena_dup(&p->arena, vx_buf_slice(&text)),
+		.comment = vx_arena_dup(&p->arena, vx_slice_str(mark)),
+		.id = "",
+		.ttl = g->w->ttl,
+	};
+	vx_buf_done(&text);
+	if (each->record.name == NULL || each->record.content == NULL ||
+	    each->record.comment == NULL)
+		g->rc = VX_ELIMIT;
+	else
+		p->count++;
+}
+
+static void want_text(struct planning *g, enum vx_zone_purpose purpose, bool required,
+    const char *type, const char *prefix, const char *name, const char *content)
+{
+	want(g, purpose, required, type, prefix, name, vx_slice_str(content));
+}
+
+static bool is_ip6(const char *address)
+{
+	return strchr(address, ':') != NULL;
+}
+
+/* A and AAAA: never proxied, since only HTTP passes Cloudflare's proxies (DNS-12). */
+static void want_host(struct planning *g)
+{
+	for (size_t i = 0; i < g->w->address_count; i++)
+		want_text(g, VX_ZONE_HOST, true,
+		    is_ip6(g->w->addresses[i]) ? "AAAA" : "A", "", g->p->hostname,
+		    g->w->addresses[i]);
+}
+
+static void want_mx(struct planning *g)
+{
+	char content[VX_DNS_NAME_MAX + 16];
+
+	(void)snprintf(content, sizeof(content), "%d %s", PREFERENCE, g->p->hostname);
+	want_text(g, VX_ZONE_MX, true, "MX", "", g->p->domain, content);
+	for (int i = 1; g->p->backup == VX_ZONE_BACKUP_CLOUDFLARE && i <= 3; i++) {
+		(void)snprintf(content, sizeof(content), "%d route%d.mx.cloudflare.net",
+		    BACKUP_PREFERENCE + i, i);
+		want_text(g, VX_ZONE_MX, true, "MX", "", g->p->domain, content);
+	}
+}
+
+/* v=spf1 mx a ip4:... ip6:... -all (features 15) */
+static void want_spf(struct planning *g)
+{
+	struct vx_buf text = { .max = VX_ZONE_CONTENT_MAX };
+
+	vx_buf_add_str(&text, "v=spf1 mx a");
+	for (size_t i = 0; i < g->w->address_count; i++)
+		vx_buf_printf(&text, " %s:%s", is_ip6(g->w->addresses[i]) ? "ip6" : "ip4",
+		    g->w->addresses[i]);
+	if (g->w->spf_more != NULL && *g->w->spf_more != '\0')
+		vx_buf_printf(&text, " %s", g->w->spf_more);
+	if (g->p->backup == VX_ZONE_BACKUP_CLOUDFLARE)
+		vx_buf_add_str(&text, " " VX_ZONE_SPF_CLOUDFLARE);
+	vx_buf_add_str(&text, g->w->spf_soft ? " ~all" : " -all");
+	if (text.failed)
+		g->rc = VX_ELIMIT;
+	want(g, VX_ZONE_SPF, true, "TXT", "", g->p->domain, vx_buf_slice(&text));
+	vx_buf_done(&text);
+}
+
+static void want_dkim(struct planning *g)
+{
+	char prefix[VX_DNS_NAME_MAX + 16];
+
+	for (size_t i = 0; i < g->w->dkim_count; i++) {
+		(void)snprintf(prefix, sizeof(prefix), "%.*s._domainkey", VX_DNS_NAME_MAX,
+		    g->w->dkim[i].selector);
+		want_text(g, VX_ZONE_DKIM, true, "TXT", prefix, g->p->domain,
+		    g->w->dkim[i].record);
+	}
+}
+
+static const char *policy_name(enum vx_dmarc_policy policy)
+{
+	return policy == VX_DMARC_NONE     ? "none"
+	       : policy == VX_DMARC_REJECT ? "reject"
+					   : "quarantine";
+}
+
+static void want_dmarc(struct planning *g)
+{
+	struct vx_buf text = { .max = VX_ZONE_CONTENT_MAX };
+
+	vx_buf_printf(&text, "v=DMARC1; p=%s; rua=mailto:", policy_name(g->w->dmarc));
+	if (g->w->dmarc_rua != NULL)
+		vx_buf_add_str(&text, g->w->dmarc_rua);
+	else
+		vx_buf_printf(&text, "dmarc@%s", g->p->domain);
+	vx_buf_add_str(&text, "; fo=1");
+	want(g, VX_ZONE_DMARC, true, "TXT", "_dmarc", g->p->domain, vx_buf_slice(&text));
+	vx_buf_done(&text);
+}
+
+/* The policy itself is served by HTTPS below mta-sts. (RFC 8461 3). */
+static void want_mta_sts(struct planning *g)
+{
+	char text[VX_ZONE_CONTENT_MAX];
+
+	if (g->w->mta_sts_id == NULL)
+		return;
+	(void)snprintf(text, sizeof(text), "v=STSv1; id=%.32s;", g->w->mta_sts_id);
+	want_text(g, VX_ZONE_MTA_STS, false, "TXT", "_mta-sts", g->p->domain, text);
+	want_text(
+	    g, VX_ZONE_MTA_STS, false, "CNAME", "mta-sts", g->p->domain, g->p->hostname);
+}
+
+static void want_tls_rpt(struct planning *g)
+{
+	char text[512];
+
+	if (g->w->tls_rua == NULL)
+		return;
+	(void)snprintf(
+	    text, sizeof(text), "v=TLSRPTv1; rua=mailto:%.320s", g->w->tls_rua);
+	want_text(g, VX_ZONE_TLS_RPT, false, "TXT", "_smtp._tls", g->p->domain, text);
+}
+
+/* 3 1 1 and nothing else: authorities change their intermediates as they like. */
+static void want_tlsa(struct planning *g)
+{
+	char content[16 + 64 + 1];
+
+	for (size_t i = 0; i < g->w->tlsa_count; i++) {
+		if (strlen(g->w->tlsa[i]) != 64) {
+			g->rc = VX_EINVAL;
+			return;
+		}
+		(void)snprintf(content, sizeof(content), "3 1 1 %s", g->w->tlsa[i]);
+		want_text(
+		    g, VX_ZONE_TLSA, false, "TLSA", "_25._tcp", g->p->hostname, content);
+	}
+}
+
+/*
+ * At the server's name, not at the domain: a website there may have another authority,
+ * and the search for CAA begins at the name itself (RFC 8659 3).
+ */
+static void want_caa(struct planning *g)
+{
+	bool wildcards = false;
+
+	for (size_t i = 0; i < g->w->authority_count; i++) {
+		const struct vx_zone_authority *a = &g->w->authorities[i];
+		struct vx_buf value = { .max = 2048 };
+
+		vx_buf_printf(&value, "0 issue \"%s", a->issuer);
+		if (a->account != NULL)
+			vx_buf_printf(&value, "; accounturi=%s", a->account);
+		if (a->methods != NULL)
+			vx_buf_printf(&value, "; validationmethods=%s", a->methods);
+		vx_buf_add_char(&value, '"');
+		want(g, VX_ZONE_CAA, false, "CAA", "", g->p->hostname,
+		    vx_buf_slice(&value));
+		vx_buf_done(&value);
+		wildcards = wildcards || a->wildcard;
+	}
+	if (g->w->authority_count > 0 && !wildcards)
+		want_text(g, VX_ZONE_CAA, false, "CAA", "", g->p->hostname,
+		    "0 issuewild \";\"");
+}
+
+/* RFC 6186, RFC 8314 5.1: what is not offered is said, too. */
+static void want_srv(struct planning *g)
+{
+	static const struct {
+		const char *prefix;
+		unsigned bit, port, priority;
+	} services[] = {
+		{ "_submissions._tcp", VX_ZONE_SUBMISSIONS, 465, 0 },
+		{ "_submission._tcp", VX_ZONE_SUBMISSION, 587, 10 },
+		{ "_imaps._tcp", VX_ZONE_IMAPS, 993, 0 },
+		{ "_imap._tcp", 0, 0, 0 },
+		{ "_pop3s._tcp", VX_ZONE_POP3S, 995, 10 },
+		{ "_pop3._tcp", 0, 0, 0 },
+	};
+	char content[VX_DNS_NAME_MAX + 32];
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+		if ((g->w->services & services[i].bit) != 0)
+			(void)snprintf(content, sizeof(content), "%u 1 %u %s",
+			    services[i].priority, services[i].port, g->p->hostname);
+		else if (g->w->services != 0)
+			(void)snprintf(content, sizeof(content), "0 0 0 .");
+		else
+			continue;
+		want_text(g, VX_ZONE_SRV, false, "SRV", services[i].prefix, g->p->domain,
+		    content);
+	}
+}
+
+static void want_autoconfig(struct planning *g)
+{
+	char content[VX_DNS_NAME_MAX + 16];
+
+	if (!g->w->autoconfig)
+		return;
+	want_text(g, VX_ZONE_AUTOCONFIG, false, "CNAME", "autoconfig", g->p->domain,
+	    g->p->hostname);
+	want_text(g, VX_ZONE_AUTODISCOVER, false, "CNAME", "autodiscover", g->p->domain,
+	    g->p->hostname);
+	(void)snprintf(content, sizeof(content), "0 0 443 %s", g->p->hostname);
+	want_text(g, VX_ZONE_AUTODISCOVER, false, "SRV", "_autodiscover._tcp",
+	    g->p->domain, content);
+}
+
+/* The names, checked: a zone, a domain in it, a host. */
+static int names(const struct vx_zone_wish *w, struct vx_zone_plan *p)
+{
+	if (vx_dns_name(vx_slice_str(w->domain), p->domain) != VX_OK ||
+	    vx_dns_name(vx_slice_str(w->hostname), p->hostname) != VX_OK ||
+	    vx_dns_name(vx_slice_str(w->zone != NULL ? w->zone : w->domain), p->zone) !=
+		VX_OK ||
+	    vx_dns_name(vx_slice_str(w->former), p->former) != VX_OK)
+		return VX_EINVAL;
+	if (!vx_dns_is_host(p->domain) || !vx_dns_is_host(p->hostname) ||
+	    p->zone[0] == '\0' ||
+	    !vx_dns_is_below(vx_slice_str(p->domain), vx_slice_str(p->zone)))
+		return VX_EINVAL;
+	p->with_host = vx_dns_is_below(vx_slice_str(p->hostname), vx_slice_str(p->zone));
+	return VX_OK;
+}
+
+int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
+{
+	struct planning g = { .w = w, .p = out };
+
+	out->count = 0;
+	out->backup = w->backup;
+	out->former[0] = '\0';
+	vx_arena_init(&out->arena, PLAN_OCTETS_MAX);
+	g.rc = names(w, out);
+	if (g.rc == VX_OK &&
+	    (w->address_count > VX_ZONE_ADDRESSES_MAX ||
+		w->dkim_count > VX_ZONE_KEYS_MAX || w->tlsa_count > VX_ZONE_KEYS_MAX ||
+		w->authority_count > VX_ZONE_KEYS_MAX))
+		g.rc = VX_ELIMIT;
+	if (g.rc != VX_OK)
+		return g.rc;
+	if (out->with_host)
+		want_host(&g);
+	want_mx(&g);
+	want_spf(&g);
+	want_dkim(&g);
+	want_dmarc(&g);
+	want_mta_sts(&g);
+	want_tls_rpt(&g);
+	if (out->with_host) {
+		want_tlsa(&g);
+		want_caa(&g);
+	}
+	want_srv(&g);
+	want_autoconfig(&g);
+	return g.rc;
+}
+
+void vx_zone_plan_done(struct vx_zone_plan *p)
+{
+	p->count = 0;
+	vx_arena_done(&p->arena);
+}

@@ -1,0 +1,24 @@
+/* spf.h - SPF records as lists of terms. */
+#ifndef VX_ZONE_SPF_H
+#define VX_ZONE_SPF_H
+
+#include "vectis/zone.h"
+
+/* Does text begin as an SPF record does (RFC 7208 4.5)? */
+bool vx_zone_is_spf(vx_slice text);
+/* Is it nothing but what a plan of ours writes: mx, a, addresses, and `all`? */
+bool vx_zone_spf_is_plain(vx_slice record);
+/* Does record have term (compared without regard to case and a leading '+')? */
+bool vx_zone_spf_has(vx_slice record, vx_slice term);
+/* Take the next term; false: there is none. */
+bool vx_zone_spf_term(vx_slice *record, vx_slice *term);
+
+/*
+ * As vx_zone_merge_spf; thrifty: mx and a are left out where addresses are named, else
+ * all that the other has is taken over.
+ */
+int vx_zone_spf_join(vx_slice record, vx_slice other, bool thrifty, struct vx_buf *out);
+
+#define VX_ZONE_SPF_CLOUDFLARE "include:_spf.mx.cloudflare.net"
+
+#endif

@@ -1,0 +1,8 @@
+#include "lib/vxt.h"
+
+Suite *test_content(void);
+Suite *test_diff(void);
+Suite *test_plan(void);
+Suite *test_spf_merge(void);
+
+VXT_MAIN(test_content, test_diff, test_plan, test_spf_merge)
