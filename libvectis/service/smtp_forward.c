@@ -115,6 +115,7 @@ static unsigned flags_of(const struct smtp_txn *t)
 {
 	return (t->eight_bit ? VX_QUEUE_8BIT : 0u) | (t->utf8 ? VX_QUEUE_UTF8 : 0u) |
 	       (t->ret_headers ? VX_QUEUE_RET_HEADERS : 0u) |
+	       (t->ret_full ? VX_QUEUE_RET_FULL : 0u) |
 	       (t->scan.has_8bit ? VX_QUEUE_HAS_8BIT : 0u) |
 	       (t->scan.has_utf8_header ? VX_QUEUE_HAS_UTF8_HEADER : 0u) |
 	       (t->scan.has_bare ? VX_QUEUE_HAS_BARE : 0u);

@@ -50,7 +50,7 @@ struct smtp_txn {
 	const char *objection;       /* why it is refused, static; NULL: it is not */
 	struct own_signing *signing; /* own */
 	struct vx_buf signature;     /* own: fields for those elsewhere */
-	bool ret_headers;
+	bool ret_headers, ret_full;
 	vx_slice envid;     /* in the arena */
 	uint64_t size;      /* as MAIL said; 0: it did not */
 	size_t recipients;  /* RCPTs accepted */

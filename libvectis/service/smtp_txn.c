@@ -41,6 +41,7 @@ int vx_smtp_txn_new(
 	t->last = '\n';
 	t->eight_bit = ev->params.body_8bit;
 	t->ret_headers = ev->params.ret_headers;
+	t->ret_full = ev->params.ret_full;
 	vx_own_token(t->id);
 	if (vx_arena_copy(&t->arena, ev->params.envid, &t->envid) != VX_OK) {
 		vx_smtp_txn_free(t);

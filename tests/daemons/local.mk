@@ -19,3 +19,5 @@ TESTS += %D%/test_stress.py
 EXTRA_DIST += %D%/test_stress.py
 TESTS += %D%/test_sending.py
 EXTRA_DIST += %D%/test_sending.py %D%/peers.py
+TESTS += %D%/test_interop.py
+EXTRA_DIST += %D%/test_interop.py %D%/mta.py

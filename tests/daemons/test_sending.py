@@ -359,6 +359,19 @@ class Sending(unittest.TestCase):
             'nineteen.test', 'nowhere.test') for m in self.queue('list')['messages']
             for r in m['to']))
 
+    def test_dsn_parameters_travel(self):
+        peer = self.peer('dsn.test', '127.0.26.1')
+        for ret in ('HDRS', 'FULL'):
+            self.send('x@dsn.test', mail_options=['RET=' + ret, 'ENVID=a+2Bb'],
+                      options=['NOTIFY=DELAY', 'ORCPT=rfc822;y+3D@dsn.test'])
+        self.send('x@dsn.test')
+        wait_until(lambda: len(peer.messages) == 3)
+        got = {tuple(sorted(m[0].split()[1:] + m[1][0].split()[1:])) for m in peer.messages}
+        sizes = {w for g in got for w in g if w.startswith('SIZE=')}
+        got = {tuple(w for w in g if w not in sizes) for g in got}
+        self.assertEqual(got, {(), *(('ENVID=a+2Bb', 'NOTIFY=DELAY', 'ORCPT=rfc822;y+3D@dsn.test',
+                                      'RET=' + ret) for ret in ('HDRS', 'FULL'))})
+
     def test_notify_is_respected(self):
         self.peer('twenty.test', '127.0.20.1', extensions=['PIPELINING'], replies={
             'RCPT': lambda line: '550 5.1.1 no' if 'gone' in line else None})
