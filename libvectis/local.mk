@@ -42,6 +42,7 @@ vxinclude_HEADERS = \
 	include/vectis/route.h \
 	include/vectis/sasl.h \
 	include/vectis/search.h \
+	include/vectis/sevenbit.h \
 	include/vectis/sender.h \
 	include/vectis/service.h \
 	include/vectis/slice.h \

@@ -12,7 +12,7 @@ libvx_mime_la_SOURCES = \
 	%D%/fields.c %D%/fields.h \
 	%D%/header.c \
 	%D%/layout.h \
-	%D%/plain.c %D%/safe.c %D%/safe.h \
+	%D%/plain.c %D%/safe.c %D%/safe.h %D%/sevenbit.c \
 	%D%/subject.c %D%/subject.h \
 	%D%/text.c %D%/transfer.c %D%/transfer.h %D%/xtext.c
 libvx_mime_la_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS)

@@ -8,3 +8,4 @@ libvx_service_la_SOURCES = %D%/imap.c %D%/imap_access.c %D%/imap_acl.c %D%/imap_
 	%D%/own_queue.c %D%/own_queue.h %D%/own_sign.c %D%/own_sign.h %D%/own_srs.c %D%/own_srs.h %D%/own_tls_results.c %D%/own_tls_results.h %D%/quota_notice.c %D%/quota_notice.h %D%/sender.c %D%/sender_int.h %D%/sender_message.c \
 	%D%/sender_report.c %D%/sender_report.h %D%/sender_settle.c %D%/sender_visit.c %D%/smtp.c %D%/smtp_forward.c %D%/smtp_int.h %D%/smtp_submit.c \
 	%D%/smtp_submit.h %D%/smtp_txn.c
+libvx_service_la_SOURCES += %D%/sender_seven.c %D%/sender_seven.h

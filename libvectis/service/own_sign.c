@@ -5,6 +5,7 @@
 #include "vectis/crypto.h"
 #include "vectis/dkim.h"
 #include "vectis/dkim_keys.h"
+#include "vectis/header.h"
 
 /* A private key that was read once: reading tries it out, which takes a signature. */
 struct own_key {
@@ -157,6 +158,22 @@ int vx_own_sign_begin(
 	}
 	*out = x;
 	return VX_OK;
+}
+
+vx_slice vx_own_sign_domain(vx_slice signatures)
+{
+	const vx_slice tag = VX_S("d=");
+	struct vx_field f;
+	vx_slice item;
+
+	if (!vx_field_next(&signatures, &f))
+		return vx_slice_of("", 0);
+	while (vx_slice_cut(&f.value, ';', &item)) {
+		item = vx_slice_trim(item, " \t\r\n");
+		if (vx_slice_has_prefix(item, tag))
+			return vx_slice_from(item, tag.len);
+	}
+	return vx_slice_of("", 0);
 }
 
 int vx_own_sign_body(struct own_signing *x, vx_slice octets)

@@ -28,6 +28,8 @@ struct own_signing;
  */
 int vx_own_sign_begin(
     struct own_keys *keys, vx_slice domain, vx_slice header, struct own_signing **out);
+/* Whose key made the first of these signatures; empty: nobody's. */
+vx_slice vx_own_sign_domain(vx_slice signatures);
 /* x may be NULL. */
 int vx_own_sign_body(struct own_signing *x, vx_slice octets);
 /*

@@ -49,6 +49,8 @@ struct vx_sender {
 	bool mended;
 };
 
+struct sender_seven;
+
 /* --- a message under way (sender_message.c) -------------------------------------------
  */
 
@@ -72,6 +74,7 @@ struct sender_outgoing {
 	vx_slice prefix;               /* in the arena: goes in front */
 	uint64_t skip; /* octets of the Return-Path that was written when it was filed */
 	struct vx_smtp_message message;
+	struct sender_seven *seven; /* own; NULL: it goes as it is (sender_seven.h) */
 };
 
 /*
@@ -85,6 +88,9 @@ int vx_sender_prepare(struct vx_sender *s, struct sender_outgoing *o);
 void vx_sender_note(struct sender_outgoing *o, size_t i, const struct vx_smtp_result *r);
 /* The same for all that have none yet. */
 void vx_sender_note_all(struct sender_outgoing *o, enum vx_smtp_outcome outcome,
+    const char *status, vx_slice reply);
+/* The same for all, whatever they had. */
+void vx_sender_note_again(struct sender_outgoing *o, enum vx_smtp_outcome outcome,
     const char *status, vx_slice reply);
 /* It is not under way any more. */
 void vx_sender_unclaim(struct sender_outgoing *o);

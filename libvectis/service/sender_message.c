@@ -1,5 +1,5 @@
 /* A message under way: taken from the queue, read for the client, its results noted. */
-#include "service/sender_int.h"
+#include "service/sender_seven.h"
 
 #include "base/mem.h"
 
@@ -165,6 +165,7 @@ void vx_sender_outgoing_free(struct sender_outgoing *o)
 	if (o == NULL)
 		return;
 	unclaim(&o->claim);
+	vx_sender_seven_free(o->seven);
 	vx_blob_close(o->reader);
 	vx_arena_done(&o->arena);
 	vx_free(o);
@@ -263,4 +264,11 @@ void vx_sender_note_all(struct sender_outgoing *o, enum vx_smtp_outcome outcome,
 	for (size_t i = 0; i < o->count; i++)
 		if (!o->outcomes[i].known)
 			note(o, i, outcome, status, reply, false);
+}
+
+void vx_sender_note_again(struct sender_outgoing *o, enum vx_smtp_outcome outcome,
+    const char *status, vx_slice reply)
+{
+	for (size_t i = 0; i < o->count; i++)
+		note(o, i, outcome, status, reply, false);
 }

@@ -1,5 +1,5 @@
 /* One attempt to send to a destination: route, hosts, connections, messages. */
-#include "service/sender_int.h"
+#include "service/sender_seven.h"
 
 #include "base/mem.h"
 
@@ -30,6 +30,7 @@ struct sender_link {
 	struct vx_smtp_client *client;    /* own */
 	struct sender_outgoing *outgoing; /* own, under way */
 	struct fetch *fetch;              /* under way */
+	bool converting;                  /* the outgoing one is */
 	unsigned sent;                    /* messages */
 	bool ready;                       /* it was of use */
 	uint64_t idle_ms; /* since when it has nothing to send; 0: it has */
@@ -261,12 +262,53 @@ static void end_idle(struct sender_link *l)
 		l->next_idle->prev_idle = l->prev_idle;
 }
 
+static void next_message(struct sender_link *l);
+
+/* For a peer of 7 bits: once more, or it has its fate. */
+static void converted(void *ctx, int result)
+{
+	struct sender_link *l = ctx;
+
+	l->converting = false;
+	if (result == VX_OK)
+		result = vx_smtp_client_send(l->client, &l->outgoing->message);
+	if (result != VX_OK)
+		next_message(l);
+	l->base.host->wake(l->base.host);
+}
+
+/* The connection went meanwhile: the message is settled behind it. */
+static void converted_alone(void *ctx, int result)
+{
+	struct sender_outgoing *o = ctx;
+	struct vx_sender *s = vx_sender_seven_sender(o);
+
+	if (result == VX_OK)
+		vx_sender_note_again(
+		    o, VX_SMTP_TEMPORARY, "4.4.2", VX_S("the connection was lost"));
+	vx_sender_settle(s, o);
+}
+
+static bool convert(struct sender_link *l)
+{
+	if (l->outgoing == NULL || !vx_sender_seven_wanted(l->outgoing))
+		return false;
+	l->converting =
+	    vx_sender_seven_begin(l->visit->sender, l->outgoing, converted, l) == VX_OK;
+	if (!l->converting)
+		vx_sender_note_again(l->outgoing, VX_SMTP_TEMPORARY, "4.3.0",
+		    VX_S("the message cannot be converted now"));
+	return l->converting;
+}
+
 /* The next message; when there is none it waits for one. */
 static void next_message(struct sender_link *l)
 {
 	struct vx_sender *s = l->visit->sender;
 	struct destination *d = l->visit->destination;
 
+	if (convert(l))
+		return;
 	settle(l);
 	while (!s->stopping && l->sent < s->o.messages_each &&
 	       vx_sender_claim(s, d, vx_sender_now(s), &l->outgoing, &d->due) == VX_OK) {
@@ -366,6 +408,7 @@ static int content(
     struct sender_link *l, const struct vx_smtp_client_event *ev, struct vx_buf *out)
 {
 	const vx_slice prefix = l->outgoing->prefix;
+	size_t max = ev->wanted;
 	uint64_t offset;
 	vx_slice octets;
 	int rc;
@@ -373,11 +416,15 @@ static int content(
 	if (ev->offset < prefix.len)
 		return vx_smtp_client_content(l->client, out,
 		    vx_slice_head(vx_slice_from(prefix, (size_t)ev->offset), ev->wanted));
-	offset = l->outgoing->skip + ev->offset - prefix.len;
-	rc = vx_blob_read(l->outgoing->reader, offset, ev->wanted, &octets);
-
+	if (l->outgoing->seven != NULL) {
+		rc =
+		    vx_sender_seven_read(l->outgoing, ev->wanted, &octets, &offset, &max);
+	} else {
+		offset = l->outgoing->skip + ev->offset - prefix.len;
+		rc = vx_blob_read(l->outgoing->reader, offset, max, &octets);
+	}
 	if (rc == VX_WAIT)
-		return fetch(l, offset, ev->wanted);
+		return fetch(l, offset, max);
 	if (rc == VX_OK && octets.len == 0)
 		rc = VX_ECORRUPT;
 	if (rc == VX_OK)
@@ -441,7 +488,7 @@ static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 
 	if (l->visit == NULL || l->refused)
 		return VX_DONE;
-	if (l->fetch != NULL)
+	if (l->fetch != NULL || l->converting)
 		return VX_WAIT;
 	while (rc == VX_OK) {
 		if (out->len >= VX_SESSION_HIGH_WATER)
@@ -572,6 +619,13 @@ static void link_over(struct sender_link *l)
 	drain(l);
 	if (l->fetch != NULL)
 		orphan(l);
+	if (l->converting) {
+		vx_sender_seven_redirect(l->outgoing, converted_alone, l->outgoing);
+		(void)snprintf(
+		    l->outgoing->host, sizeof(l->outgoing->host), "%s", v->host);
+		l->outgoing = NULL;
+		l->converting = false;
+	}
 	settle(l);
 	v->link = NULL;
 	if (v->sender->stopping || l->ready) {

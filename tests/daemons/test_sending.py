@@ -276,6 +276,47 @@ class Sending(unittest.TestCase):
         self.assertFalse(self.signed_well(octets.replace(b'Subject: s', b'Subject: x')))
         self.assertFalse(self.signed_well(octets.replace(b'.dot', b'.dots')))
 
+    def test_a_server_of_7_bits_gets_7_bits(self):
+        old = self.peer('twentyfive.test', '127.0.25.1', extensions=['PIPELINING'])
+        new = self.peer('twentysix.test', '127.0.25.2')
+        text = mine('eight', 'Ein Satz, in dem das Wort Caf\u00e9 steht.\r\n' * 40 + '.dot\r\n')
+        text = text.replace(b'Subject:', b'MIME-Version: 1.0\r\nContent-Type: text/plain; '
+                            b'charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\nSubject:')
+        self.send('x@twentyfive.test', 'y@twentyfive.test', 'z@twentysix.test', text=text,
+                  mail_options=['BODY=8BITMIME'])
+        wait_until(lambda: old.messages and new.messages)
+        wanted = 'Ein Satz, in dem das Wort Caf\u00e9 steht.\n' * 40 + '.dot\n'
+        for peer, encoding in ((old, 'quoted-printable'), (new, '8bit')):
+            octets = peer.messages[0][2]
+            m = email.message_from_bytes(octets.replace(b'\r\n', b'\n'))
+            self.assertEqual(m['Content-Transfer-Encoding'], encoding)
+            self.assertEqual(m.get_payload(decode=True).decode(), wanted)
+            self.assertEqual(octets.isascii(), peer is old)
+            self.assertEqual(octets.count(b'DKIM-Signature:'), 2)
+            self.assertTrue(self.signed_well(octets))
+        self.assertEqual(len(old.messages[0][1]), 2)
+        # and what is signed by its author is not touched
+        sealed = (f'From: <alice@{DOMAIN}>\r\nTo: <x@twentyfive.test>\r\nSubject: sealed\r\n'
+                  'MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=s\r\n\r\n'
+                  '--s\r\n\r\ngro\u00df\r\n--s\r\n\r\nx\r\n--s--\r\n').encode()
+        self.send('sealed@twentyfive.test', text=sealed)
+        wait_until(lambda: self.reports('alice', 'sealed@twentyfive.test'))
+        report = self.reports('alice', 'sealed@twentyfive.test')[0]
+        self.assertEqual(report.get_payload()[1].get_payload()[1]['Status'], '5.6.3')
+        self.assertEqual(len(old.messages), 1)
+        # many, one behind the other, large and without any signature of ours
+        big = ('Subject: big\r\nMIME-Version: 1.0\r\nContent-Type: application/x\r\n\r\n'.encode()
+               + bytes(range(128, 256)) * 2100 + b'\r\n')
+        self.mail.ctl('alias', 'add', f'seven@{DOMAIN}', 'big@twentyfive.test')
+        for _ in range(3):
+            with self.mail.smtp() as s:
+                s.sendmail('joe@fifteen.test', [f'seven@{DOMAIN}'], big, ['BODY=8BITMIME'])
+        wait_until(lambda: len(old.messages) == 4, 60)
+        for _, _, octets, _ in old.messages[1:]:
+            self.assertTrue(octets.isascii())
+            self.assertEqual(email.message_from_bytes(octets).get_payload(decode=True),
+                             bytes(range(128, 256)) * 2100 + b'\r\n')
+
     def test_keys_rotate_without_a_gap(self):
         peer = self.peer('seventeen.test', '127.0.17.1')
         old = {k['selector'] for k in self.keys() if k['state'] == 'signs'}
