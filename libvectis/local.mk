@@ -26,6 +26,7 @@ vxinclude_HEADERS = \
 	include/vectis/dns_cache.h \
 	include/vectis/dsn.h \
 	include/vectis/err.h \
+	include/vectis/fetch.h \
 	include/vectis/header.h \
 	include/vectis/imap_service.h \
 	include/vectis/key.h \

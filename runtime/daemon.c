@@ -23,7 +23,8 @@
 
 enum {
 	FDS_MAX = VX_LISTENERS_MAX * VX_CONFIG_LIST_MAX,
-	WORKERS_MAX = 65, /* 64, and one beside them */
+	BESIDE_MAX = 4,
+	WORKERS_MAX = 64 + BESIDE_MAX,
 	SYSTEMD_FIRST_FD = 3,
 	BACK_OFF_MAX_S = 30,
 	QUICK_DEATH_MS =
@@ -46,10 +47,13 @@ struct parent {
 		uint64_t beat_ms; /* when it was heard last; 0: it does not serve yet */
 		unsigned quick_deaths;
 	} workers[WORKERS_MAX];
-	size_t worker_count;
-	int beats[2];              /* a pipe: each octet is the number of a worker */
-	bool ready;                /* all served at once, some time */
-	bool hopeless;             /* none ever served, and one cannot */
+	size_t worker_count; /* with those beside them, the last ones */
+	const struct vx_daemon *beside[BESIDE_MAX];
+	size_t beside_count;
+	int fetch_fds[2]; /* who fetches has the first, who serves it the second; -1 */
+	int beats[2];     /* a pipe: each octet is the number of a worker */
+	bool ready;       /* all served at once, some time */
+	bool hopeless;    /* none ever served, and one cannot */
 	uint64_t watchdog_ms;      /* how often systemd wants to hear of us; 0: never */
 	uint64_t watchdog_told_ms; /* when it did */
 	size_t told;               /* how many workers serve, as said last */
@@ -321,17 +325,39 @@ static void notify(const char *state)
  * ------------------------------------------------------------------------------------------
  */
 
+static const struct vx_daemon *def_of(const struct parent *p, size_t i)
+{
+	const size_t workers = p->worker_count - p->beside_count;
+
+	return i < workers ? p->def : p->beside[i - workers];
+}
+
+/* In the child: what is not its own. */
+static void close_others(const struct parent *p, const struct vx_worker_start *start)
+{
+	(void)close(p->signal_fd);
+	(void)close(p->beats[0]);
+	for (size_t k = 0; k < p->fd_count && start->beside; k++)
+		(void)close(p->fds[k]);
+	for (size_t k = 0; k < 2; k++)
+		if (p->fetch_fds[k] >= 0 && p->fetch_fds[k] != start->fetch_fd)
+			(void)close(p->fetch_fds[k]);
+}
+
 static void start_worker(struct parent *p, size_t i)
 {
-	const bool beside = i == p->worker_count - 1 && p->def->beside != NULL;
-	const struct vx_daemon *def = beside ? p->def->beside : p->def;
+	const struct vx_daemon *def = def_of(p, i);
+	const bool beside = def != p->def;
 	const struct vx_worker_start start = { .fds = p->fds,
 		.kinds = p->kinds,
 		.fd_count = beside ? 0 : p->fd_count,
 		.parent = (int)getpid(),
 		.beat_fd = p->beats[1],
 		.number = (unsigned char)i,
-		.beside = beside };
+		.beside = beside,
+		.fetch_fd = def->fetches        ? p->fetch_fds[0]
+			    : def->serves_fetch ? p->fetch_fds[1]
+						: -1 };
 	const pid_t pid = fork();
 
 	if (pid == 0) {
@@ -339,10 +365,7 @@ static void start_worker(struct parent *p, size_t i)
 		if (beside)
 			(void)prctl(PR_SET_NAME, def->name);
 		(void)sigprocmask(SIG_SETMASK, &p->before, NULL);
-		(void)close(p->signal_fd);
-		(void)close(p->beats[0]);
-		for (size_t k = 0; k < p->fd_count && beside; k++)
-			(void)close(p->fds[k]);
+		close_others(p, &start);
 		_exit(vx_worker_run(def, p->config, &p->log, &start));
 	}
 	p->workers[i].pid = pid > 0 ? pid : 0;
@@ -594,6 +617,26 @@ static int set_signals(struct parent *p)
 	return VX_OK;
 }
 
+/* The processes beside the workers; both ends of their pair stay open here, so that
+ * either may die and be started again. */
+static int set_beside(struct parent *p)
+{
+	const struct vx_daemon *d = p->def;
+	bool fetches = d->fetches;
+
+	p->fetch_fds[0] = p->fetch_fds[1] = -1;
+	while ((d = d->beside) != NULL && p->beside_count < BESIDE_MAX) {
+		p->beside[p->beside_count++] = d;
+		fetches = fetches || d->fetches;
+	}
+	if (fetches && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			   0, p->fetch_fds) < 0) {
+		say(p, "no descriptors are left");
+		return VX_EIO;
+	}
+	return VX_OK;
+}
+
 /* WATCHDOG_USEC, sd_watchdog_enabled(3): we answer twice as often. */
 static void set_watchdog(struct parent *p)
 {
@@ -616,7 +659,7 @@ static int run(struct parent *p)
 	raise_limits();
 	(void)umask(077);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (set_signals(p) != VX_OK)
+	if (set_signals(p) != VX_OK || set_beside(p) != VX_OK)
 		return 1;
 	set_watchdog(p);
 	p->worker_count =
@@ -628,7 +671,7 @@ static int run(struct parent *p)
 	}
 	vx_log(&p->log, VX_LOG_INFO, "started", VX_KV_U("workers", p->worker_count),
 	    VX_KV_Z("version", VX_VERSION));
-	p->worker_count += p->def->beside != NULL;
+	p->worker_count += p->beside_count;
 	supervise(p);
 	if (p->hopeless)
 		vx_log(&p->log, VX_LOG_ERROR,

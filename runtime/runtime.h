@@ -31,7 +31,7 @@ struct vx_worker {
 	const struct vx_log *log;
 	struct vx_store *store; /* NULL for a daemon without one */
 	struct vx_auth *auth;
-	struct vx_certs *certs;
+	struct vx_certs *certs;     /* NULL for a daemon that is stateless */
 	struct vx_tls_trust *trust; /* NULL: the daemon opens no connections */
 	struct vx_loop *loop;
 };
@@ -55,8 +55,11 @@ struct vx_daemon {
 	bool has_all_mail;            /* it makes and drops the mailboxes All Mail */
 	unsigned workers;             /* 0: as many as the configuration says */
 	bool reads_certificate_files; /* the sandbox allows it the custom pair */
-	bool connects; /* it opens connections of its own: the sandbox allows them */
-	bool resolves; /* it asks the DNS; it connects, too */
+	bool connects;  /* it opens connections of its own: the sandbox allows them */
+	bool resolves;  /* it asks the DNS; it connects, too */
+	bool stateless; /* no certificates, and no file that it may write */
+	bool fetches;   /* its loop has fetch: a process beside it serves that */
+	bool serves_fetch;
 	struct vx_listener_def listeners[VX_LISTENERS_MAX];
 	size_t listener_count;
 	/* In the worker, before the first connection; *service is given to session. */
@@ -64,7 +67,10 @@ struct vx_daemon {
 	void (*stop)(void *service);
 	/* Every second, in the loop; may be NULL. */
 	void (*tick)(void *service);
-	/* One process more with another task, and without listeners; NULL: none. */
+	/*
+	 * One process more with another task, and without listeners, which may have one
+	 * beside it, too; NULL: none.  At most one of all fetches, and one serves that.
+	 */
 	const struct vx_daemon *beside;
 };
 

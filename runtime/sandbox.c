@@ -53,7 +53,8 @@ static int allow(int ruleset, const char *path, uint64_t access)
 	return rc < 0 ? VX_EPERM : VX_OK;
 }
 
-static int allow_paths(int ruleset, const struct vx_config *c, uint64_t known)
+static int allow_paths(
+    int ruleset, const struct vx_daemon *def, const struct vx_config *c, uint64_t known)
 {
 	/* converters and locales are loaded late; sysconf and malloc read /sys and /proc
 	 */
@@ -73,7 +74,7 @@ static int allow_paths(int ruleset, const struct vx_config *c, uint64_t known)
 		rc = allow(ruleset, readable[i],
 		    file ? (uint64_t)LANDLOCK_ACCESS_FS_READ_FILE : FS_READ);
 	}
-	for (size_t i = 0; i < 2 && rc == VX_OK; i++)
+	for (size_t i = 0; i < 2 && rc == VX_OK && !def->stateless; i++)
 		rc = allow(ruleset, writable[i], (FS_READ | FS_WRITE) & known);
 	if (rc == VX_OK)
 		rc = allow(ruleset, "/dev/null",
@@ -121,7 +122,9 @@ static int enter_landlock(const struct vx_daemon *def, const struct vx_config *c
 	if (fd < 0)
 		return vx_error_set(
 		    err, VX_EPERM, "no Landlock ruleset: %s", vx_errno_text(errno));
-	rc = allow_paths(fd, c, known_fs(abi));
+	rc = allow_paths(fd, def, c, known_fs(abi));
+	if (rc == VX_OK && def->connects && c->tls_authorities != NULL)
+		rc = allow(fd, c->tls_authorities, LANDLOCK_ACCESS_FS_READ_FILE);
 	if (rc == VX_OK && def->reads_certificate_files)
 		rc = allow_folder_of(fd, c->tls_cert_path);
 	if (rc == VX_OK && def->reads_certificate_files)
@@ -151,8 +154,8 @@ static const int allowed[] = { SC(accept4), SC(accept), SC(arch_prctl), SC(brk),
 	SC(getrlimit), SC(getrusage), SC(getsockname), SC(getsockopt), SC(gettid),
 	SC(gettimeofday), SC(getuid), SC(inotify_add_watch), SC(inotify_init1),
 	SC(inotify_rm_watch), SC(ioctl), SC(kill), SC(lseek), SC(link), SC(linkat),
-	SC(listen), SC(lstat), SC(madvise), SC(membarrier), SC(mincore), SC(mkdir),
-	SC(mkdirat), SC(mlock), SC(mmap), SC(mprotect), SC(mremap), SC(msync),
+	SC(listen), SC(lstat), SC(madvise), SC(membarrier), SC(memfd_create), SC(mincore),
+	SC(mkdir), SC(mkdirat), SC(mlock), SC(mmap), SC(mprotect), SC(mremap), SC(msync),
 	SC(munlock), SC(munmap), SC(nanosleep), SC(newfstatat), SC(open), SC(openat),
 	SC(pipe), SC(pipe2), SC(poll), SC(ppoll), SC(prctl), SC(pread64), SC(preadv),
 	SC(preadv2), SC(prlimit64), SC(pselect6), SC(pwrite64), SC(pwritev), SC(pwritev2),

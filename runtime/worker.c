@@ -48,6 +48,16 @@ static int dial(struct vx_loop *loop, const struct vx_dial *d, struct vx_session
 	return vx_conn_dial(server_of(loop), d, session);
 }
 
+static int fetch(struct vx_loop *loop, struct vx_fetch *f)
+{
+	return vx_away_fetch(server_of(loop)->away, f);
+}
+
+static void drop(struct vx_loop *loop, struct vx_fetch *f)
+{
+	vx_away_drop(server_of(loop)->away, f);
+}
+
 static void on_idle(uv_idle_t *idle)
 {
 	(void)idle; /* its only effect is that the loop does not sleep */
@@ -115,10 +125,9 @@ size_t vx_own_addresses(char out[][48], size_t max)
 	if (uv_interface_addresses(&list, &count) < 0)
 		return 0;
 	for (int i = 0; i < count && n < max; i++) {
-		const int rc =
-		    list[i].address.address4.sin_family == AF_INET
-			? uv_ip4_name(&list[i].address.address4, out[n], 48)
-			: uv_ip6_name(&list[i].address.address6, out[n], 48);
+		const int rc = list[i].address.address4.sin_family == AF_INET
+				   ? uv_ip4_name(&list[i].address.address4, out[n], 48)
+				   : uv_ip6_name(&list[i].address.address6, out[n], 48);
 
 		n += rc == 0;
 	}
@@ -180,10 +189,13 @@ static void on_sweep(uv_timer_t *timer)
 	beat(s);
 	if (s->resolver != NULL)
 		vx_resolver_sweep(s->resolver);
+	if (s->away != NULL)
+		vx_away_sweep(s->away);
 	accept_again(s);
 	if (s->def->tick != NULL)
 		s->def->tick(s->service);
-	if (s->ticks % 60 == 0 && vx_certs_dispatch(s->worker.certs))
+	if (s->ticks % 60 == 0 && s->worker.certs != NULL &&
+	    vx_certs_dispatch(s->worker.certs))
 		publish_serial(s);
 }
 
@@ -227,6 +239,18 @@ static const enum vx_tls_floor floors[] = { [VX_TLS_MINIMUM_1_0] = VX_TLS_FLOOR_
 	[VX_TLS_MINIMUM_1_2] = VX_TLS_FLOOR_1_2,
 	[VX_TLS_MINIMUM_1_3] = VX_TLS_FLOOR_1_3 };
 
+/* Requests of this process are made by the one beside it. */
+static int open_away(struct vx_server *s)
+{
+	const int rc = vx_away_new(&s->loop, s->fetch_fd, &s->away);
+
+	if (rc == VX_OK) {
+		s->host.fetch = fetch;
+		s->host.drop = drop;
+	}
+	return rc;
+}
+
 static int open_parts(struct vx_server *s, struct vx_error *err)
 {
 	const struct vx_config *c = s->worker.config;
@@ -267,10 +291,12 @@ static int open_parts(struct vx_server *s, struct vx_error *err)
 		(void)vx_error_set(
 		    err, rc, "cannot use %s: %s", throttle, vx_strerror(rc));
 	(void)snprintf(certs, sizeof(certs), "%.480s/certs", c->state_dir);
-	if (rc == VX_OK)
+	if (rc == VX_OK && !s->def->stateless)
 		rc = vx_certs_open(&certs_options, &s->worker.certs, err);
 	if (rc == VX_OK)
 		rc = vx_work_new(&s->loop, &s->work);
+	if (rc == VX_OK && s->def->fetches)
+		rc = open_away(s);
 	if (rc == VX_OK && s->def->start != NULL)
 		rc = s->def->start(&s->worker, &s->service);
 	return rc;
@@ -299,7 +325,8 @@ static void start_handles(struct vx_server *s)
 	(void)uv_signal_start(&s->interrupt, on_signal, SIGINT);
 	if (s->worker.store != NULL)
 		watch(s, &s->store_poll, vx_store_fd(s->worker.store), on_store);
-	watch(s, &s->certs_poll, vx_certs_fd(s->worker.certs), on_certs);
+	if (s->worker.certs != NULL)
+		watch(s, &s->certs_poll, vx_certs_fd(s->worker.certs), on_certs);
 }
 
 static void close_parts(struct vx_server *s)
@@ -314,20 +341,24 @@ static void close_parts(struct vx_server *s)
 		vx_work_free(s->work);
 	if (s->def->stop != NULL && s->service != NULL)
 		s->def->stop(s->service);
+	vx_away_free(s->away);
 	vx_store_close(s->worker.store);
 	vx_auth_free(s->worker.auth);
-	vx_certs_close(s->worker.certs);
+	if (s->worker.certs != NULL)
+		vx_certs_close(s->worker.certs);
 	vx_tls_trust_free(s->worker.trust);
 	vx_resolver_free(s->resolver);
 }
 
 static int open_trust(struct vx_server *s, struct vx_error *err)
 {
+	const char *const authorities = s->worker.config->tls_authorities;
 	int rc;
 
 	if (!s->def->connects)
 		return VX_OK;
-	rc = vx_tls_trust_new(NULL, &s->worker.trust, err);
+	rc = vx_tls_trust_new(
+	    authorities[0] != '\0' ? authorities : NULL, &s->worker.trust, err);
 	if (rc == VX_OK)
 		s->host.dial = dial;
 	return rc;
@@ -380,6 +411,7 @@ int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
 	s->parent = start->parent;
 	s->beat_fd = start->beat_fd;
 	s->number = start->number;
+	s->fetch_fd = start->fetch_fd;
 	vx_random(&s->seed, sizeof(s->seed));
 	(void)uv_loop_init(&s->loop);
 	limit_connections(s);

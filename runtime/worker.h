@@ -2,6 +2,7 @@
 #ifndef VX_RUNTIME_WORKER_H
 #define VX_RUNTIME_WORKER_H
 
+#include "runtime/fetch_away.h"
 #include "runtime/resolver.h"
 #include "runtime/runtime.h"
 
@@ -43,6 +44,9 @@ struct vx_server {
 	void *service;
 	struct vx_work *work;
 	struct vx_resolver *resolver; /* NULL: this daemon does not ask */
+	struct vx_fetcher *fetcher;   /* its own; NULL: another process's, or none */
+	struct vx_away *away;         /* NULL: it fetches by itself, or not at all */
+	int fetch_fd;                 /* to the one that serves or asks; -1: none */
 	struct vx_listener *listeners;
 	struct vx_conn *conns; /* all */
 	struct vx_conn *awake; /* to be driven */
@@ -85,7 +89,8 @@ struct vx_worker_start {
 	int parent;           /* its process */
 	int beat_fd;          /* one octet, number, once it serves and every second */
 	unsigned char number; /* of the worker */
-	bool beside;          /* it is the process beside the workers */
+	bool beside;          /* it is a process beside the workers */
+	int fetch_fd;         /* its end of the pair for requests; -1: it has none */
 };
 
 /* The worker: runs until it is told to stop. */

@@ -1,4 +1,5 @@
 /* smtpd: receives mail from servers and users; one process more sends what is queued. */
+#include "runtime/fetch.h"
 #include "runtime/runtime.h"
 #include "vectis/memory.h"
 #include "vectis/sender.h"
@@ -122,9 +123,11 @@ int main(int argc, char **argv)
 		.store = true,
 		.resolves = true,
 		.connects = true,
+		.fetches = true,
 		.start = start_sending,
 		.stop = stop_sending,
 		.tick = tick_sending,
+		.beside = &vx_fetch_daemon,
 	};
 	static const struct vx_daemon smtpd = {
 		.name = "smtpd",

@@ -56,6 +56,7 @@ struct vx_config {
 	uint64_t tls_provider; /* enum vx_tls_provider */
 	uint64_t tls_minimum;  /* enum vx_tls_minimum */
 	const char *tls_cert_path, *tls_key_path;
+	const char *tls_authorities; /* a file; "": the system's */
 
 	struct vx_listen_list smtp_listen, submission_listen, submissions_listen,
 	    imaps_listen, pop3s_listen;

@@ -40,6 +40,7 @@ struct vx_lookup {
 	void *handle;
 };
 
+struct vx_fetch; /* fetch.h */
 struct vx_session;
 struct vx_tls;
 
@@ -72,6 +73,13 @@ struct vx_loop {
 	 * not. NULL: this process opens none.
 	 */
 	int (*dial)(struct vx_loop *loop, const struct vx_dial *d, struct vx_session *s);
+	/*
+	 * Make an HTTPS request.  VX_OK: done will be called, on the loop's thread and
+	 * not from within; VX_ENOMEM, VX_ELIMIT (too many), VX_EINVAL: it will not. NULL:
+	 * this process makes none.  drop: done will not be called any more.
+	 */
+	int (*fetch)(struct vx_loop *loop, struct vx_fetch *f);
+	void (*drop)(struct vx_loop *loop, struct vx_fetch *f);
 };
 
 /* What the loop gives to one session.  wake: call drive soon; loop thread only. */

@@ -48,6 +48,10 @@ static const struct vx_key keys[] = {
 	KEY("tls.minimum", "1.0, 1.1, 1.2 or 1.3", "1.2",
 	    "The oldest version of TLS that is spoken.", MAIL, VX_KEY_WORD,
 	    FIELD(tls_minimum), 0, 0, "1.0|1.1|1.2|1.3"),
+	KEY("tls.authorities", "text", "",
+	    "Authorities that certificates of other servers are checked with, PEM; empty: "
+	    "the system's.",
+	    "smtpd acmed", VX_KEY_TEXT, FIELD(tls_authorities), 0, 0, NULL),
 	KEY("dns.upstream", "list of addresses", "[]",
 	    "Resolvers that are asked; none: the name servers themselves.", "smtpd",
 	    VX_KEY_RESOLVERS, FIELD(dns_upstream), 0, 0, NULL),

@@ -21,3 +21,5 @@ TESTS += %D%/test_sending.py
 EXTRA_DIST += %D%/test_sending.py %D%/peers.py
 TESTS += %D%/test_interop.py
 EXTRA_DIST += %D%/test_interop.py %D%/mta.py
+TESTS += %D%/test_fetch.py
+EXTRA_DIST += %D%/test_fetch.py

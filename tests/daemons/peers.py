@@ -249,3 +249,67 @@ def dkim_pass(message, index, public_key):
                                'DER', '-signature', 'sig', 'text'], cwd=folder,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                               check=False).returncode == 0
+
+
+def http(body=b'', status='200 OK', kind='text/plain', fields=()):
+    """An answer in HTTP as octets."""
+    lines = [f'HTTP/1.1 {status}', f'Content-Length: {len(body)}', *fields]
+    if kind:
+        lines.append(f'Content-Type: {kind}')
+    return '\r\n'.join(lines).encode() + b'\r\n\r\n' + body
+
+
+class WebServer(socketserver.ThreadingTCPServer):
+    """HTTPS.  answers: {'/path': octets}, or a function of the request that gives octets, or
+    yields them piece by piece.  requests has what came: (method, path, fields, body, SNI).
+    """
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, pair, address='127.0.0.1', port=0, answers=None, context=None):
+        self.answers = answers or {}
+        self.requests, self.connections, self.names = [], 0, {}
+        self.tls = context or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(*pair)
+        self.tls.sni_callback = lambda sock, name, _: self.names.__setitem__(sock, name)
+        super().__init__((address, port), WebSession)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def port(self):
+        return self.server_address[1]
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+
+
+class WebSession(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.server.connections += 1
+        with contextlib.suppress(ConnectionError, ssl.SSLError, ValueError):
+            with self.server.tls.wrap_socket(self.request, server_side=True) as secure:
+                name = self.server.names.pop(secure, None)
+                with secure.makefile('rb') as lines:
+                    while self.one(secure, lines, name):
+                        pass
+
+    def one(self, secure, lines, name):
+        words = lines.readline().decode('latin-1').split()
+        if len(words) != 3:
+            return False
+        fields = {}
+        while (line := lines.readline().decode('latin-1').strip()):
+            key, value = line.split(':', 1)
+            fields[key.lower()] = value.strip()
+        body = lines.read(int(fields.get('content-length', 0)))
+        request = (words[0], words[1], fields, body, name)
+        self.server.requests.append(request)
+        answer = self.server.answers.get(words[1], http(b'nothing', '404 Not Found'))
+        if callable(answer):
+            answer = answer(request)
+        if answer is None:
+            return False
+        for piece in [answer] if isinstance(answer, bytes) else answer:
+            secure.sendall(piece)
+        return True

@@ -16,9 +16,10 @@
 
 static char dir[200];
 static const struct vx_daemon daemon_def = { .name = "testd" };
+static const struct vx_daemon stateless_def = { .name = "testd", .stateless = true };
 
 /* Run in a child that is locked in; its status. */
-static int locked_in(int (*what)(void))
+static int locked_in_as(const struct vx_daemon *def, int (*what)(void))
 {
 	const struct vx_config c = { .state_dir = dir, .run_dir = dir };
 	const struct vx_log log = { .fd = STDERR_FILENO, .level = VX_LOG_ERROR };
@@ -29,12 +30,17 @@ static int locked_in(int (*what)(void))
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		vxt_child(-1);
-		if (vx_sandbox_enter(&daemon_def, &c, &log, &err) != VX_OK)
+		if (vx_sandbox_enter(def, &c, &log, &err) != VX_OK)
 			_exit(99);
 		_exit(what());
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+static int locked_in(int (*what)(void))
+{
+	return locked_in_as(&daemon_def, what);
 }
 
 static bool denied(const char *path, int flags)
@@ -85,6 +91,15 @@ static int becoming_root(void)
 	return setuid(0) == 0 ? 2 : 1;
 }
 
+/* A process that keeps nothing may not even write where others do. */
+static int writing(void)
+{
+	char path[300];
+
+	(void)snprintf(path, sizeof(path), "%s/file", dir);
+	return denied(path, O_RDWR | O_CREAT) && denied(path, O_RDONLY) ? 0 : 1;
+}
+
 static int status_line(const char *line)
 {
 	char text[8192];
@@ -114,6 +129,7 @@ START_TEST(locked)
 	ck_assert_int_eq(locked_in(connecting), 0);
 	ck_assert_int_eq(locked_in(no_new_privs), 0);
 	ck_assert_int_eq(locked_in(filtered), 0);
+	ck_assert_int_eq(locked_in_as(&stateless_def, writing), 0);
 	vxt_rmdir(dir);
 }
 END_TEST
@@ -128,6 +144,7 @@ START_TEST(deadly)
 }
 END_TEST
 
+Suite *test_fetch_wire(void);
 Suite *test_resolver(void);
 
 VXT_SUITE(suite, "sandbox", locked, deadly)
@@ -148,4 +165,4 @@ END_TEST
 
 VXT_SUITE(suite_networks, "networks", networks)
 
-VXT_MAIN(suite, suite_networks, test_resolver)
+VXT_MAIN(suite, suite_networks, test_fetch_wire, test_resolver)
