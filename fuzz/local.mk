@@ -20,6 +20,7 @@ fuzzers: $(fuzz_targets)
 
 include fuzz/base.mk
 include fuzz/dns.mk
+include fuzz/cloudflare.mk
 include fuzz/mime.mk
 include fuzz/subject.mk
 include fuzz/sasl.mk
