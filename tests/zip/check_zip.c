@@ -1,5 +1,5 @@
 #include "lib/vxt.h"
 
-Suite *test_session(void);
+vxt_suite_fn test_gzip, test_session;
 
-VXT_MAIN(test_session)
+VXT_MAIN(test_gzip, test_session)
