@@ -68,6 +68,9 @@ static const struct {
 	{ "list-post", false },
 	{ "list-owner", false },
 	{ "list-archive", false },
+	{ "tls-report-domain", false }, /* RFC 8460 5.3 */
+	{ "tls-report-submitter", false },
+	{ "tls-required", false }, /* RFC 8689 */
 };
 
 static size_t add_name(struct vx_buf *out, const char *name, size_t times)

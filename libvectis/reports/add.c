@@ -30,13 +30,13 @@ static int admit(struct vx_kv_txn *txn, const struct vx_report_at *at, uint64_t 
 	bool full;
 	int rc;
 
-	vx_report_total_key(&k, at->day, at->kind);
+	vx_report_key(&k, VX_REPORT_TOTAL, at->day, at->kind, vx_slice_of("", 0));
 	rc = vx_report_total_read(txn, &k, &t);
 	if (rc != VX_OK)
 		return rc;
 	full = t.domains >= VX_REPORT_DAY_DOMAINS_MAX;
 	t.domains += !full;
-	t.dropped = vx_report_sum(t.dropped, full ? seen : 0);
+	t.dropped = vx_report_plus(t.dropped, full ? seen : 0);
 	rc = vx_report_total_write(txn, &k, &t);
 	return rc == VX_OK && full ? VX_ELIMIT : rc;
 }
@@ -58,8 +58,8 @@ static int add_head(struct vx_kv_txn *txn, const struct vx_report_entry_note *n)
 	}
 	if (rc != VX_OK)
 		return rc;
-	h.seen = vx_report_sum(h.seen, n->a);
-	h.dropped = vx_report_sum(h.dropped, h.state == VX_REPORT_OPEN ? n->b : n->a);
+	h.seen = vx_report_plus(h.seen, n->a);
+	h.dropped = vx_report_plus(h.dropped, h.state == VX_REPORT_OPEN ? n->b : n->a);
 	if (h.state == VX_REPORT_OPEN)
 		h.record = value_of(n);
 	return vx_report_head_write(txn, &k, &h);
@@ -77,7 +77,7 @@ static int add_new_row(struct vx_kv_txn *txn, const struct vx_key *k,
 	int rc;
 
 	h->rows += !full;
-	h->dropped = vx_report_sum(h->dropped, full ? vx_report_sum(n->a, n->b) : 0);
+	h->dropped = vx_report_plus(h->dropped, full ? vx_report_plus(n->a, n->b) : 0);
 	rc = vx_report_head_write(txn, head_key, h);
 	return rc == VX_OK && !full ? vx_report_count_write(txn, k, &c) : rc;
 }
@@ -93,7 +93,7 @@ static int add_row(struct vx_kv_txn *txn, const struct vx_report_entry_note *n)
 
 	if (rc != VX_OK)
 		return rc;
-	vx_report_head_key(&head_key, at.day, at.kind, at.domain);
+	vx_report_key(&head_key, VX_REPORT_HEAD, at.day, at.kind, at.domain);
 	rc = vx_report_head_read(txn, &head_key, &h);
 	if (rc == VX_ENOENT || (rc == VX_OK && h.state != VX_REPORT_OPEN))
 		return VX_OK; /* its domain counts it as dropped */
@@ -106,8 +106,8 @@ static int add_row(struct vx_kv_txn *txn, const struct vx_report_entry_note *n)
 		rc = vx_report_count_parse(v, &c);
 	if (rc != VX_OK)
 		return rc;
-	c.a = vx_report_sum(c.a, n->a);
-	c.b = vx_report_sum(c.b, n->b);
+	c.a = vx_report_plus(c.a, n->a);
+	c.b = vx_report_plus(c.b, n->b);
 	return vx_report_count_write(txn, &k, &c);
 }
 

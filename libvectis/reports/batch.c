@@ -225,11 +225,11 @@ int vx_report_batch_head(struct vx_report_batch *b, int64_t now_s,
 	b->now = now_s;
 	if (b->count + ROOM > VX_REPORT_BATCH_ROWS_MAX)
 		write_now(b); /* room for what a session or a message can come to */
-	vx_report_head_key(&k, vx_report_day(now_s), kind, domain);
+	vx_report_key(&k, VX_REPORT_HEAD, vx_report_day(now_s), kind, domain);
 	rc = find(b, &k, record, &b->notes.heads, &n);
 	if (rc != VX_OK)
 		return rc;
-	n->a = vx_report_sum(n->a, seen);
+	n->a = vx_report_plus(n->a, seen);
 	if (!vx_slice_eq(record, vx_slice_of(n->octets + n->key_len, n->len)))
 		rc = replace_head(b, &k, record, n);
 	return rc;
@@ -244,13 +244,13 @@ int vx_report_batch_row(struct vx_report_batch *b, enum vx_report_kind kind,
 	int rc;
 
 	vx_report_digest(octets, digest);
-	vx_report_count_key(
-	    &k, vx_report_day(b->now), kind, domain, vx_slice_of(digest, sizeof(digest)));
+	vx_report_key(&k, VX_REPORT_COUNT, vx_report_day(b->now), kind, domain);
+	vx_report_key_digest(&k, digest);
 	rc = find(b, &k, octets, &b->notes.rows, &n);
 	if (rc != VX_OK)
 		return rc;
-	n->a = vx_report_sum(n->a, x);
-	n->b = vx_report_sum(n->b, y);
+	n->a = vx_report_plus(n->a, x);
+	n->b = vx_report_plus(n->b, y);
 	return VX_OK;
 }
 
@@ -260,8 +260,8 @@ void vx_report_batch_drop(
 	struct vx_report_entry_note *n;
 	struct vx_key k;
 
-	vx_report_head_key(&k, vx_report_day(b->now), kind, domain);
+	vx_report_key(&k, VX_REPORT_HEAD, vx_report_day(b->now), kind, domain);
 	n = vx_map_find(&b->entries, vx_key_slice(&k));
 	if (n != NULL)
-		n->b = vx_report_sum(n->b, count);
+		n->b = vx_report_plus(n->b, count);
 }

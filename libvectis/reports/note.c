@@ -132,7 +132,7 @@ static int note_policy(
 				 vx_buf_slice(&octets), p->successes, p->failures);
 	if (rc != VX_OK)
 		vx_report_batch_drop(
-		    b, VX_REPORT_TLS, domain, vx_report_sum(p->successes, p->failures));
+		    b, VX_REPORT_TLS, domain, vx_report_plus(p->successes, p->failures));
 	else
 		vx_report_digest(vx_buf_slice(&octets), digest);
 	for (const struct vx_tls_failure *f = p->details;
@@ -153,7 +153,7 @@ int vx_report_note_tls(
 	rc = vx_domain_normalise(p->domain, &domain);
 	if (rc == VX_OK)
 		rc = vx_report_batch_head(b, now_s, VX_REPORT_TLS, vx_buf_slice(&domain),
-		    vx_slice_of("", 0), vx_report_sum(p->successes, p->failures));
+		    vx_slice_of("", 0), vx_report_plus(p->successes, p->failures));
 	if (rc == VX_OK)
 		rc = note_policy(b, p, vx_buf_slice(&domain));
 	vx_buf_done(&domain);

@@ -13,7 +13,7 @@ enum {
 /* --- keys ------------------------------------------------------------------------------
  */
 
-static void begin_key(struct vx_key *k, enum vx_report_entry entry, uint32_t day,
+void vx_report_key(struct vx_key *k, enum vx_report_entry entry, uint32_t day,
     enum vx_report_kind kind, vx_slice domain)
 {
 	const char octet = (char)kind;
@@ -25,29 +25,22 @@ static void begin_key(struct vx_key *k, enum vx_report_entry entry, uint32_t day
 	vx_key_add(k, domain);
 }
 
-void vx_report_total_key(struct vx_key *k, uint32_t day, enum vx_report_kind kind)
+static bool has_digest(char entry)
 {
-	begin_key(k, VX_REPORT_TOTAL, day, kind, vx_slice_of("", 0));
+	return entry == VX_REPORT_COUNT || entry == VX_REPORT_GOT ||
+	       entry == VX_REPORT_ROW;
 }
 
-void vx_report_head_key(
-    struct vx_key *k, uint32_t day, enum vx_report_kind kind, vx_slice domain)
+void vx_report_key_digest(struct vx_key *k, const char digest[VX_REPORT_DIGEST])
 {
-	begin_key(k, VX_REPORT_HEAD, day, kind, domain);
-}
-
-void vx_report_count_key(struct vx_key *k, uint32_t day, enum vx_report_kind kind,
-    vx_slice domain, vx_slice digest)
-{
-	begin_key(k, VX_REPORT_COUNT, day, kind, domain);
 	vx_key_add(k, VX_S("\0"));
-	vx_key_add(k, digest);
+	vx_key_add(k, vx_slice_of(digest, VX_REPORT_DIGEST));
 }
 
 int vx_report_at_parse(vx_slice key, struct vx_report_at *out)
 {
 	const size_t behind =
-	    key.len > 0 && key.ptr[0] == VX_REPORT_COUNT ? 1 + VX_REPORT_DIGEST : 0;
+	    key.len > 0 && has_digest(key.ptr[0]) ? 1 + VX_REPORT_DIGEST : 0;
 
 	if (key.len < 6 + behind ||
 	    (key.ptr[5] != VX_REPORT_DMARC && key.ptr[5] != VX_REPORT_TLS))

@@ -5,10 +5,10 @@
 #include "store/keys.h"
 #include "vectis/report_store.h"
 
-#define VX_REPORT_DIGEST 16       /* octets of SHA-256 that tell rows apart */
 #define VX_REPORT_RECORD_MAX 4096 /* octets of a policy record that is kept */
 
-/* Days since 1970. */
+#define VX_REPORT_SLICE 2000 /* entries that an op looks at */
+
 static inline uint32_t vx_report_day(int64_t s)
 {
 	return s <= 0 ? 0 : (uint32_t)((uint64_t)s / VX_REPORT_DAY_S);
@@ -17,18 +17,16 @@ static inline uint32_t vx_report_day(int64_t s)
 /* --- keys ------------------------------------------------------------------------------
  */
 
-void vx_report_total_key(struct vx_key *k, uint32_t day, enum vx_report_kind kind);
-void vx_report_head_key(
-    struct vx_key *k, uint32_t day, enum vx_report_kind kind, vx_slice domain);
-/* digest empty: what all keys of the domain's rows begin with. */
-void vx_report_count_key(struct vx_key *k, uint32_t day, enum vx_report_kind kind,
-    vx_slice domain, vx_slice digest);
+/* Of a TOTAL domain is empty; of a COUNT, GOT or ROW behind it a NUL and the digest. */
+void vx_report_key(struct vx_key *k, enum vx_report_entry entry, uint32_t day,
+    enum vx_report_kind kind, vx_slice domain);
+void vx_report_key_digest(struct vx_key *k, const char digest[VX_REPORT_DIGEST]);
 struct vx_report_at {
 	uint32_t day;
 	enum vx_report_kind kind;
 	vx_slice domain; /* borrowed from the key */
 };
-/* Of a TOTAL (no domain), HEAD or COUNT.  VX_ECORRUPT. */
+/* Of any of these.  VX_ECORRUPT. */
 int vx_report_at_parse(vx_slice key, struct vx_report_at *out);
 /* The digest of what makes a row. */
 void vx_report_digest(vx_slice octets, char out[VX_REPORT_DIGEST]);
@@ -45,21 +43,14 @@ int vx_report_total_read(
 int vx_report_total_write(
     struct vx_kv_txn *txn, const struct vx_key *k, const struct vx_report_total *t);
 
-enum vx_report_state {
-	VX_REPORT_OPEN, /* it is counted, or waits to be sent */
-	VX_REPORT_SENT,
-	VX_REPORT_UNWANTED, /* nobody wants it, or may have it */
-	VX_REPORT_GIVEN_UP
-};
-/* A domain's day. */
+/* A domain's day, without its name; rows: without those that are left out. */
 struct vx_report_head {
 	enum vx_report_state state;
 	uint32_t rows, tries;
-	uint64_t seen, dropped; /* messages or sessions; the latter are not in rows */
-	uint32_t due;           /* not before it is it tried again; 0: not tried yet */
-	uint32_t settled;       /* when it got its state */
+	uint64_t seen, dropped;
+	uint32_t due, settled;
 	vx_slice record; /* of DMARC: the policy record, borrowed from the transaction */
-	vx_slice reason; /* why it could not be sent, or where it was sent */
+	vx_slice reason;
 };
 int vx_report_head_parse(vx_slice value, struct vx_report_head *out);
 int vx_report_head_read(
@@ -78,7 +69,7 @@ int vx_report_count_write(
     struct vx_kv_txn *txn, const struct vx_key *k, const struct vx_report_count *c);
 
 /* Numbers as they are stored add up to the largest one and stay there. */
-static inline uint64_t vx_report_sum(uint64_t a, uint64_t b)
+static inline uint64_t vx_report_plus(uint64_t a, uint64_t b)
 {
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }

@@ -143,8 +143,9 @@ enum vx_report_entry {
 	VX_REPORT_HEAD = 'D',   /* day kind domain */
 	VX_REPORT_COUNT = 'C',  /* day kind domain NUL digest */
 	VX_REPORT_INTAKE = 'I', /* id: a message that came and may have a report */
-	VX_REPORT_GOT = 'G',    /* domain NUL kind day digest: a report that came */
-	VX_REPORT_ROW = 'R',    /* domain NUL kind day digest: rows of those, added up */
+	VX_REPORT_SUM = 'S',    /* day kind domain: of reports that came */
+	VX_REPORT_GOT = 'G',    /* day kind domain NUL digest: one of them */
+	VX_REPORT_ROW = 'R',    /* day kind domain NUL digest: their rows, added up */
 	VX_REPORT_BAD = 'B'     /* why: what came and could not be used */
 };
 #define VX_REPORT_VALUE 'a' /* the type of all its values */

@@ -1,5 +1,5 @@
 #include "lib/vxt.h"
 
-vxt_suite_fn test_count;
+vxt_suite_fn test_count, test_intake, test_make;
 
-VXT_MAIN(test_count)
+VXT_MAIN(test_count, test_intake, test_make)
