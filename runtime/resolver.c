@@ -84,10 +84,10 @@ static void free_pending(struct pending *p)
 
 static void add_zone(struct vx_buf *out, vx_slice zone, vx_slice address)
 {
-	/* what unbound answers by itself otherwise: private networks, .test, .home.arpa
-	 */
+	/* what unbound answers by itself otherwise: private networks, .test, .home.arpa,
+	 * and all below them */
 	vx_buf_printf(
-	    out, "server:\n local-zone: \"%.*s\" nodefault\n", (int)zone.len, zone.ptr);
+	    out, "server:\n local-zone: \"%.*s\" transparent\n", (int)zone.len, zone.ptr);
 	vx_buf_printf(out, "stub-zone:\n name: \"%.*s\"\n stub-addr: %.*s\n",
 	    (int)zone.len, zone.ptr, (int)address.len, address.ptr);
 }

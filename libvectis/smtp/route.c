@@ -22,6 +22,11 @@ struct mx {
 	char name[VX_DNS_NAME_MAX + 1];
 };
 
+/* Why a host cannot be tried now. */
+struct cause {
+	const char *enhanced, *text;
+};
+
 struct vx_route {
 	struct vx_route_options o;
 	char destination[VX_DNS_NAME_MAX + 1], hostname[VX_DNS_NAME_MAX + 1];
@@ -34,7 +39,8 @@ struct vx_route {
 	bool mx_secure, addresses_secure;
 	bool given;       /* a host was handed out */
 	bool host_failed; /* a question about this host */
-	bool any_failed;  /* about any */
+	bool any_failed;  /* about any: */
+	const struct cause *cause;
 	struct vx_route_host host;
 	char tlsa_octets[VX_ROUTE_TLSA_OCTETS];
 	size_t tlsa_used;
@@ -235,6 +241,22 @@ static void on_mx(struct vx_route *r, const struct vx_dns_answer *a)
 /* --- hosts ---------------------------------------------------------------------------
  */
 
+static const struct cause silent[2] = {
+	{ "4.4.1", "the addresses of the domain's hosts cannot be found now" },
+	{ "4.4.1", "the TLSA records of the domain's hosts cannot be found now" },
+};
+static const struct cause forged[2] = {
+	{ "4.7.0", "the DNSSEC signatures of the hosts' addresses are wrong" },
+	{ "4.7.0", "the DNSSEC signatures of the hosts' TLSA records are wrong" },
+};
+
+/* A question about this host has no answer that counts. */
+static void fail_host(struct vx_route *r, const struct vx_dns_answer *a, bool tlsa)
+{
+	r->host_failed = true;
+	r->cause = a->status == VX_DNS_BOGUS ? &forged[tlsa] : &silent[tlsa];
+}
+
 static void begin_host(struct vx_route *r)
 {
 	r->host = (struct vx_route_host){ .name = r->mx[r->at].name,
@@ -269,7 +291,7 @@ static void take_addresses(struct vx_route *r, const struct vx_dns_answer *a)
 	struct vx_route_host *h = &r->host;
 
 	if (!vx_dns_answered(a))
-		r->host_failed = true;
+		fail_host(r, a, false);
 	/* what is not there need not be signed when the other kind is */
 	if (a->status == VX_DNS_FOUND && !a->secure)
 		r->addresses_secure = false;
@@ -313,7 +335,7 @@ static void on_tlsa(struct vx_route *r, const struct vx_dns_answer *a)
 {
 	r->step = GIVE_HOST;
 	if (!vx_dns_answered(a)) { /* nobody may switch DANE off (RFC 7672 2.1.1) */
-		r->host_failed = true;
+		fail_host(r, a, true);
 		r->step = NEXT_HOST;
 	} else if (a->status == VX_DNS_FOUND && a->secure) {
 		take_tlsa(r, a);
@@ -344,11 +366,10 @@ static void order_addresses(struct vx_route *r)
 
 static void no_more(struct vx_route *r)
 {
-	if (r->any_failed || r->given)
-		end(r, false, "4.4.1",
-		    r->given ? "no host of the domain took the message"
-			     : "the addresses of the domain's hosts "
-			       "cannot be found now");
+	if (r->given)
+		end(r, false, "4.4.1", "no host of the domain took the message");
+	else if (r->any_failed)
+		end(r, false, r->cause->enhanced, r->cause->text);
 	else
 		end(r, true, "5.4.4", "the domain's mail hosts have no address");
 }

@@ -23,3 +23,5 @@ TESTS += %D%/test_interop.py
 EXTRA_DIST += %D%/test_interop.py %D%/mta.py
 TESTS += %D%/test_fetch.py
 EXTRA_DIST += %D%/test_fetch.py
+TESTS += %D%/test_dnssec.py
+EXTRA_DIST += %D%/test_dnssec.py %D%/signed_names.py

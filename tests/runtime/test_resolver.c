@@ -122,7 +122,7 @@ static void wait_for(const struct lookup *l)
 
 static void begin(void)
 {
-	static char zone[60];
+	static char zone[60], deep[60];
 	const struct vx_log log = { .fd = STDERR_FILENO, .level = VX_LOG_ERROR };
 	struct sockaddr_in at;
 	int len = sizeof(at);
@@ -135,8 +135,11 @@ static void begin(void)
 	ck_assert_int_eq(uv_udp_getsockname(&server, (struct sockaddr *)&at, &len), 0);
 	ck_assert_int_eq(uv_udp_recv_start(&server, on_alloc, on_query), 0);
 	(void)snprintf(zone, sizeof(zone), "test 127.0.0.1@%u", ntohs(at.sin_port));
+	/* below one that resolvers know without asking (RFC 8375) */
+	(void)snprintf(
+	    deep, sizeof(deep), "deep.home.arpa 127.0.0.1@%u", ntohs(at.sin_port));
 	config = (struct vx_config){ .dns_trust_anchor = "/nonexistent",
-		.dns_zones = { .items = { zone }, .count = 1 } };
+		.dns_zones = { .items = { zone, deep }, .count = 2 } };
 	ck_assert_msg(vx_resolver_new(&loop, &config, &log, &resolver, &err) == VX_OK,
 	    "%s", err.text);
 	asked = 0;
@@ -156,15 +159,16 @@ START_TEST(answers_have_a_status)
 		const char *name;
 		enum vx_dns_status status;
 	} cases[] = { { "a.test", VX_DNS_FOUND }, { "empty.test", VX_DNS_NODATA },
-		{ "missing.test", VX_DNS_NO_NAME }, { "broken.test", VX_DNS_FAILED } };
+		{ "missing.test", VX_DNS_NO_NAME }, { "broken.test", VX_DNS_FAILED },
+		{ "a.deep.home.arpa", VX_DNS_FOUND } };
 	struct lookup l;
 
 	begin();
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		ask(&l, cases[i].name);
 		wait_for(&l);
 		ck_assert_int_eq(l.status, cases[i].status);
-		ck_assert_uint_eq(l.count, i == 0);
+		ck_assert_uint_eq(l.count, cases[i].status == VX_DNS_FOUND);
 	}
 	ask(&l, "A.Test.");
 	wait_for(&l);

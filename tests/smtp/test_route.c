@@ -24,6 +24,8 @@ static void a(const char *name, const char *text)
 	    &zone, name, strchr(text, ':') != NULL ? VX_DNS_AAAA : VX_DNS_A, text);
 }
 
+static char why[400]; /* the verdict of the last route */
+
 /* "host(address address); host(...) VERDICT": where mail to a destination goes. */
 static const char *route_with(struct vx_route_options o)
 {
@@ -61,6 +63,7 @@ static const char *route_with(struct vx_route_options o)
 	(void)snprintf(text + len, sizeof(text) - len, "%s%s",
 	    vx_route_verdict(r)->permanent ? "never " : "later ",
 	    vx_route_verdict(r)->enhanced);
+	(void)snprintf(why, sizeof(why), "%s", vx_route_verdict(r)->text);
 	vx_route_free(r);
 	return text;
 }
@@ -83,9 +86,9 @@ START_TEST(hosts_by_preference)
 	a("a.example", "2001:db8::1");
 	a("a.example", "192.0.2.2");
 	a("b.example", "192.0.2.3");
-	ck_assert_str_eq(
-	    route("D.example."), "a.example(2001:db8::1 192.0.2.1 192.0.2.2) "
-				 "b.example(192.0.2.3) later 4.4.1");
+	ck_assert_str_eq(route("D.example."),
+	    "a.example(2001:db8::1 192.0.2.1 192.0.2.2) "
+	    "b.example(192.0.2.3) later 4.4.1");
 	ck_assert_str_eq(route("a.example"), /* no MX: itself */
 	    "a.example(2001:db8::1 192.0.2.1 192.0.2.2) later 4.4.1");
 	ck_assert_str_eq(route("[192.0.2.9]"), "192.0.2.9(192.0.2.9) later 4.4.1");
@@ -192,6 +195,15 @@ START_TEST(tlsa_needs_signatures)
 	vxt_zone_fail(&zone, "_25._tcp.c.example", VX_DNS_BOGUS);
 	ck_assert_str_eq(
 	    route_with(o), "a.example(192.0.2.1)+ b.example(192.0.2.2)? later 4.4.1");
+	/* what is wrong is said where nothing was tried */
+	mx("e.example", "10 c.example");
+	o.destination = VX_S("e.example");
+	ck_assert_str_eq(route_with(o), "later 4.7.0");
+	ck_assert_str_eq(
+	    why, "the DNSSEC signatures of the hosts' TLSA records are wrong");
+	vxt_zone_fail(&zone, "c.example", VX_DNS_BOGUS);
+	ck_assert_str_eq(route_with(o), "later 4.7.0");
+	ck_assert_str_eq(why, "the DNSSEC signatures of the hosts' addresses are wrong");
 	vxt_zone_done(&zone);
 }
 END_TEST
