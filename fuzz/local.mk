@@ -19,6 +19,7 @@ fuzzers: $(fuzz_targets)
 .PHONY: fuzzers
 
 include fuzz/base.mk
+include fuzz/acme.mk
 include fuzz/dns.mk
 include fuzz/cloudflare.mk
 include fuzz/mime.mk

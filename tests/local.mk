@@ -23,6 +23,7 @@ include tests/zip/local.mk
 include tests/smtp/local.mk
 include tests/mailauth/local.mk
 include tests/imap/local.mk
+include tests/acme/local.mk
 include tests/pop3/local.mk
 include tests/config/local.mk
 include tests/store/local.mk

@@ -1,0 +1,143 @@
+/*
+ * An authority that says anything: the core asks for nothing without an end, keeps what
+ * it has, and its state can be read again.  The input is a list of answers: status,
+ * flags, length (two octets), and then the body.
+ */
+#include "vectis/acme.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum {
+	STEPS_MAX = 400
+};
+
+static void must(bool good)
+{
+	if (!good)
+		abort();
+}
+
+/* A key that was made once: making one takes longer than all else. */
+static const char key_pem[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg+5B7Wq2BN0PJl68m\n"
+    "AjTxK11f35aK7WhfQTu7+wygx0uhRANCAATlfkA37Bq/VHnNMczrMSXb3F4531MX\n"
+    "n/CttdEipfos+xV0+FX30c3x5IYwue8ORIhop9qvbdCAVX1vHN5xLumC\n"
+    "-----END PRIVATE KEY-----\n";
+
+static int start(vx_slice state, struct vx_acme **out)
+{
+	static const char *const names[] = { "mail.example.com", "*.example.com" };
+	static const struct vx_acme_authority ca = { .id = "ca",
+		.directory = "https://ca.test/directory" };
+	static const struct vx_acme_wanted cert = {
+		.id = "mail", .names = names, .count = 2, .partial = true
+	};
+	const struct vx_acme_options o = { .struct_size = sizeof(o),
+		.authorities = &ca,
+		.authority_count = 1,
+		.certs = &cert,
+		.cert_count = 1,
+		.agrees = true,
+		.seed = 1 };
+	struct vx_error err;
+
+	return vx_acme_new(&o, state, out, &err);
+}
+
+/* The next answer of the input; false: there is none. */
+static bool next_answer(const uint8_t **data, size_t *size, struct vx_acme_answer *out)
+{
+	static const unsigned statuses[] = { 200, 201, 400, 403, 404, 409, 429, 500,
+		503 };
+	size_t n;
+
+	if (*size < 4)
+		return false;
+	*out = (struct vx_acme_answer){ .status = statuses[(*data)[0] % 9] };
+	if (((*data)[1] & 1) == 0)
+		out->nonce = VX_S("nonce-1");
+	if (((*data)[1] & 2) == 0)
+		out->location = VX_S("https://ca.test/order/1");
+	if (((*data)[1] & 4) != 0)
+		out->retry_after = VX_S("3");
+	if (((*data)[1] & 8) != 0)
+		out->result = VX_EIO;
+	if (((*data)[1] & 16) != 0) {
+		out->links[0] = VX_S("<https://ca.test/a>;rel=\"alternate\"");
+		out->link_count = 1;
+	}
+	n = (size_t)(*data)[2] | (size_t)(*data)[3] << 8;
+	*data += 4;
+	*size -= 4;
+	if (n > *size)
+		n = *size;
+	out->body = vx_slice_of(*data, n);
+	*data += n;
+	*size -= n;
+	return true;
+}
+
+static void check_step(const struct vx_acme_step *s)
+{
+	if (s->type == VX_ACME_REQUEST) {
+		must(strncmp(s->url, "https://", 8) == 0);
+		must(strlen(s->url) <= VX_ACME_URL_MAX);
+		must(strpbrk(s->url, " \"\\\r\n") == NULL);
+	}
+	if (s->type == VX_ACME_PROVISION || s->type == VX_ACME_REMOVE)
+		must(strpbrk(s->token, "/. \r\n") == NULL && s->name[0] != '\0');
+}
+
+static void check_state(const struct vx_acme *a)
+{
+	struct vx_buf state = { .max = VX_ACME_STATE_MAX };
+	struct vx_acme *again = NULL;
+
+	must(vx_acme_save(a, &state) == VX_OK);
+	must(start(vx_buf_slice(&state), &again) == VX_OK);
+	vx_acme_free(again);
+	vx_buf_wipe(&state);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct vx_buf state = { .max = VX_ACME_STATE_MAX };
+	struct vx_acme *a = NULL;
+	struct vx_acme_step step;
+	int64_t now = 1795888800;
+
+	vx_buf_add_str(&state, "{\"version\":1,\"accounts\":[{\"directory\":"
+			       "\"https://ca.test/directory\",\"key\":\"");
+	for (size_t i = 0; key_pem[i] != '\0'; i++)
+		vx_buf_add_str(
+		    &state, key_pem[i] == '\n' ? "\\n" : (char[]){ key_pem[i], '\0' });
+	vx_buf_printf(&state, "\"%s}],\"certs\":[]}",
+	    size > 0 && (data[size - 1] & 1) != 0 ? ",\"url\":\"https://ca.test/account\""
+						  : "");
+	must(start(vx_buf_slice(&state), &a) == VX_OK);
+	vx_buf_wipe(&state);
+	for (int i = 0; i < STEPS_MAX; i++) {
+		struct vx_acme_answer answer = { .challenges = VX_ACME_DNS_01 };
+
+		must(vx_acme_next(a, now, &step) == VX_OK);
+		check_step(&step);
+		if (step.type == VX_ACME_WAIT) {
+			must(step.until > now);
+			if (size == 0 || step.until == INT64_MAX)
+				break;
+			now = step.until;
+		} else if (step.type != VX_ACME_TELL) {
+			if (step.type == VX_ACME_REQUEST &&
+			    !next_answer(&data, &size, &answer))
+				break;
+			vx_acme_answer(a, now, &answer);
+		}
+	}
+	check_state(a);
+	vx_acme_free(a);
+	return 0;
+}

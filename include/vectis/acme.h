@@ -1,0 +1,206 @@
+/*
+ * acme.h - certificates from authorities that speak ACME (RFC 8555), without I/O.
+ *
+ * The core knows which certificates are wanted, which there are, and when each is to be
+ * renewed: in the window that the authority names (RFC 9773), else at two thirds of its
+ * life.  It says one thing at a time that its host has to do, and is told how that went:
+ *
+ *	while (vx_acme_next(a, now, &step) == VX_OK)
+ *		do it, then vx_acme_answer(a, now, &answer)
+ *
+ * All that has to survive is one text, which the host keeps when it is asked to
+ * (VX_ACME_SAVE) and gives back at the next start: an order that was under way then goes
+ * on where it was.  The text has private keys in it.
+ *
+ * Challenges: http-01, dns-01 (RFC 8555 8), tls-alpn-01 (RFC 8737), dns-persist-01
+ * (a draft, used when it is offered).  Addresses as names: RFC 8738.
+ */
+#ifndef VECTIS_ACME_H
+#define VECTIS_ACME_H
+
+#include "vectis/pki.h"
+
+VX_BEGIN_DECLS
+
+#define VX_ACME_AUTHORITIES_MAX 4
+#define VX_ACME_CERTS_MAX 64
+#define VX_ACME_NAMES_MAX 25 /* of a certificate: what a short profile allows */
+#define VX_ACME_NAME_MAX 253 /* octets, with "*." */
+#define VX_ACME_ID_MAX 64    /* of a certificate or an authority in our own words */
+#define VX_ACME_URL_MAX 1023 /* longer ones are refused */
+#define VX_ACME_NONCE_MAX 255
+#define VX_ACME_TOKEN_MAX 127
+#define VX_ACME_TEXT_MAX 400
+#define VX_ACME_JSON_MAX 65536 /* octets of an answer that is JSON */
+#define VX_ACME_JSON_DEPTH_MAX 16
+#define VX_ACME_LINKS_MAX 8      /* fields Link of an answer; more are not looked at */
+#define VX_ACME_CHALLENGES_MAX 8 /* of an authorization; more are not looked at */
+#define VX_ACME_STATE_MAX ((size_t)4 << 20)
+#define VX_ACME_NONCE_TRIES 20 /* of one request that is refused for its nonce */
+#define VX_ACME_POLL_S_MAX 600 /* an order or an authorization that does not move */
+#define VX_ACME_COMMANDS_MAX 16
+#define VX_ACME_EVENTS_MAX 32 /* not yet handed out; the oldest are dropped */
+
+/* Times of a certificate that fails: a minute, ten, a hundred, then a day. */
+#define VX_ACME_BACKOFF_MAX 86400
+#define VX_ACME_SKEW_WARN_S 300
+#define VX_ACME_SKEW_MAX_S 3600
+/* So long one authority may fail before the next is tried. */
+#define VX_ACME_PATIENCE_S (3 * 86400)
+
+enum vx_acme_challenge { /* bits */
+	VX_ACME_HTTP_01 = 1,
+	VX_ACME_DNS_01 = 2,
+	VX_ACME_TLS_ALPN_01 = 4,
+	VX_ACME_DNS_PERSIST_01 = 8
+};
+/* "http-01" and so on.  Static. */
+VX_API const char *vx_acme_challenge_name(enum vx_acme_challenge type);
+
+struct vx_acme_authority {
+	const char *id;                /* "letsencrypt": letters, digits, '-', '_' */
+	const char *directory;         /* URL, https */
+	const char *eab_kid, *eab_key; /* RFC 8555 7.3.4; the key in base64url; or NULL */
+	const char *profile;           /* NULL: "tlsserver" if it is there; "": none */
+	const char *chain; /* common name of the root that is preferred; NULL: none */
+};
+
+struct vx_acme_wanted {
+	const char *id; /* its name in the directory of certificates */
+	enum vx_pki_kind kind;
+	const char *const *names; /* host names, "*.name", addresses */
+	size_t count;
+	bool partial; /* names that the authority refuses are left out */
+};
+
+struct vx_acme_options {
+	size_t struct_size;
+	const struct vx_acme_authority *authorities; /* in order of preference */
+	size_t authority_count;
+	const struct vx_acme_wanted *certs;
+	size_t cert_count;
+	const char *contact; /* "mailto:..."; NULL: none */
+	bool agrees;         /* to the terms of service, new ones too */
+	uint64_t seed;       /* of times that are chosen by chance */
+};
+
+struct vx_acme;
+/*
+ * All of options is copied.  state: what was kept; empty at the first time.  VX_OK;
+ * VX_EINVAL: options are wrong; VX_ESYNTAX: the state is damaged; VX_ENOMEM; with err.
+ */
+VX_API int vx_acme_new(const struct vx_acme_options *o, vx_slice state,
+    struct vx_acme **out, struct vx_error *err);
+VX_API void vx_acme_free(struct vx_acme *a);
+
+/*
+ * What is installed, at the start: a state that was lost does not make another order or
+ * another key.  VX_OK; VX_ENOENT: no such certificate is wanted; else err.
+ */
+VX_API int vx_acme_installed(struct vx_acme *a, const char *id, enum vx_pki_kind kind,
+    vx_slice chain_pem, vx_slice key_pem, struct vx_error *err);
+
+enum vx_acme_step_type {
+	VX_ACME_SAVE,    /* keep vx_acme_save's text, on the disk, before anything else */
+	VX_ACME_REQUEST, /* one HTTP request; redirects are not followed */
+	VX_ACME_LOOK,    /* what challenges can work for name? */
+	VX_ACME_PROVISION, /* make it answerable, and be sure that it is seen */
+	VX_ACME_REMOVE,    /* undo that; it need not be there */
+	VX_ACME_INSTALL,   /* serve it: answered when all do */
+	VX_ACME_TELL,      /* an event for the log; needs no answer */
+	VX_ACME_WAIT       /* nothing before until, or a command; needs no answer */
+};
+
+/* Slices and strings are good until the next call. */
+struct vx_acme_step {
+	enum vx_acme_step_type type;
+	const char *id; /* of the certificate it is about; "": of none */
+	enum vx_pki_kind kind;
+	/* REQUEST */
+	const char *method; /* "GET", "HEAD", "POST" */
+	const char *url;
+	const char *content_type; /* NULL: no body */
+	const char *accept;       /* NULL: anything */
+	vx_slice body;
+	/* LOOK, PROVISION, REMOVE */
+	const char *name; /* without "*." */
+	bool wildcard;
+	enum vx_acme_challenge challenge;
+	const char *account; /* its URL; "": none yet */
+	const char *token;   /* http-01: the last part of the path */
+	vx_slice content; /* http-01: the body; dns-01: TXT of "_acme-challenge." name */
+	vx_slice chain, key; /* tls-alpn-01 and INSTALL: PEM */
+	/* TELL */
+	enum vx_acme_event {
+		VX_ACME_INFO,
+		VX_ACME_WARN,
+		VX_ACME_ALARM
+	} event;
+	const char *text;
+	uint64_t command; /* that it ends; 0: none */
+	int result;       /* of that */
+	/* WAIT */
+	int64_t until; /* INT64_MAX: for ever */
+};
+
+/* VX_OK; VX_WAIT: an answer is awaited; VX_ENOMEM, VX_ECRYPTO: call again later. */
+VX_API int vx_acme_next(struct vx_acme *a, int64_t now, struct vx_acme_step *out);
+
+struct vx_acme_answer {
+	int result;       /* VX_OK, or a failure: there was no answer, it was not done */
+	const char *text; /* why; NULL: no words for it */
+	/* REQUEST */
+	unsigned status;
+	vx_slice nonce, location, retry_after, date; /* fields; empty: not there */
+	vx_slice links[VX_ACME_LINKS_MAX];
+	size_t link_count;
+	vx_slice body;
+	/* LOOK */
+	unsigned challenges; /* bits; 0: none, and text says why */
+};
+VX_API void vx_acme_answer(
+    struct vx_acme *a, int64_t now, const struct vx_acme_answer *answer);
+
+/* The state, appended: a secret.  VX_OK, VX_ELIMIT, VX_ENOMEM, VX_ECRYPTO. */
+VX_API int vx_acme_save(const struct vx_acme *a, struct vx_buf *out);
+
+enum vx_acme_command {
+	VX_ACME_RENEW,     /* id: now, whatever its age; what stopped it is forgotten */
+	VX_ACME_ISSUE,     /* id: now if it is not there or is due */
+	VX_ACME_REVOKE,    /* id: what is installed, for a reason (RFC 5280 5.3.1) */
+	VX_ACME_ROLL_OVER, /* id of an authority: another key for the account */
+	VX_ACME_DEACTIVATE /* id of an authority: the account, for ever */
+};
+/*
+ * Put it behind those that wait.  A TELL with number ends it.  An id of a certificate is
+ * for all of its kinds.  VX_OK; VX_ENOENT: no such id; VX_ELIMIT: too many wait.
+ */
+VX_API int vx_acme_do(struct vx_acme *a, enum vx_acme_command command, const char *id,
+    unsigned reason, uint64_t number);
+
+/* What there is about a certificate. */
+struct vx_acme_status {
+	const char *id, *names; /* of what is wanted, separated by blanks */
+	enum vx_pki_kind kind;
+	bool there;
+	int64_t not_before, not_after;
+	int64_t due;         /* when it will be renewed */
+	int64_t next;        /* when something is done about it at the earliest */
+	unsigned failures;   /* since the last success */
+	const char *problem; /* the last one; "": none */
+	bool stopped;        /* nothing is tried before a person acts */
+	bool running;
+	const char *authority; /* that it is asked from next */
+	const char *account;   /* URL there; "": none */
+	bool has_window;       /* the authority named one */
+	int64_t window_start, window_end;
+	char digest[VX_PKI_DIGEST_OCTETS]; /* of its key, for TLSA 3 1 1 */
+	bool has_key;
+};
+/* Number index; VX_ENOENT: no more.  Strings are good until the next call of others. */
+VX_API int vx_acme_status(
+    const struct vx_acme *a, int64_t now, size_t index, struct vx_acme_status *out);
+
+VX_END_DECLS
+
+#endif

@@ -1,0 +1,8 @@
+#include "lib/vxt.h"
+
+Suite *test_issue(void);
+Suite *test_object(void);
+Suite *test_renewal(void);
+Suite *test_trouble(void);
+
+VXT_MAIN(test_object, test_issue, test_trouble, test_renewal)

@@ -1,0 +1,277 @@
+/* The host: it does what the core asks, and turns the clock. */
+#include "acme/ca.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define must(call) ck_assert_int_ge((call), 0)
+
+static void ca_init(struct ca *ca, struct world *w, const char *host)
+{
+	memset(ca, 0, sizeof(*ca));
+	ca->world = w;
+	ca->host = host;
+	ca->life_s = 90 * 86400;
+	ca->windows = ca->terms = true;
+	ca->orders = calloc(CA_ORDERS, sizeof(*ca->orders));
+	ck_assert_ptr_nonnull(ca->orders);
+	must(gnutls_x509_crt_init(&ca->crt));
+	must(gnutls_x509_privkey_init(&ca->key));
+	must(gnutls_x509_privkey_generate(ca->key, GNUTLS_PK_ECDSA,
+	    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
+	must(gnutls_x509_crt_set_version(ca->crt, 3));
+	must(gnutls_x509_crt_set_serial(ca->crt, "\1", 1));
+	must(gnutls_x509_crt_set_dn_by_oid(
+	    ca->crt, GNUTLS_OID_X520_COMMON_NAME, 0, "Test Root", 9));
+	must(gnutls_x509_crt_set_basic_constraints(ca->crt, 1, -1));
+	must(gnutls_x509_crt_set_activation_time(ca->crt, 1700000000));
+	must(gnutls_x509_crt_set_expiration_time(ca->crt, 2000000000));
+	must(gnutls_x509_crt_set_key(ca->crt, ca->key));
+	must(gnutls_x509_crt_sign2(ca->crt, ca->crt, ca->key, GNUTLS_DIG_SHA256, 0));
+}
+
+void world_init(struct world *w)
+{
+	static const char *const hosts[] = { "ca.test", "ca2.test" };
+
+	srand(42);
+	memset(w, 0, sizeof(*w));
+	w->now = 1795888800; /* 2026-11-28 */
+	w->can = VX_ACME_HTTP_01;
+	vx_buf_init(&w->state, VX_ACME_STATE_MAX);
+	for (size_t i = 0; i < 2; i++)
+		ca_init(&w->ca[i], w, hosts[i]);
+	w->authorities[0] = (struct vx_acme_authority){ .id = "first",
+		.directory = "https://ca.test/directory" };
+	w->authorities[1] = (struct vx_acme_authority){ .id = "second",
+		.directory = "https://ca2.test/directory" };
+	w->ca_count = 1;
+	for (size_t i = 0; i < 3; i++) {
+		vx_buf_init(&w->served[i].chain, VX_PKI_PEM_MAX);
+		vx_buf_init(&w->served[i].key, VX_PKI_PEM_MAX);
+	}
+}
+
+void world_cert(
+    struct world *w, const char *id, enum vx_pki_kind kind, const char *const *names)
+{
+	struct vx_acme_wanted *const c = &w->certs[w->cert_count];
+
+	*c = (struct vx_acme_wanted){
+		.id = id, .kind = kind, .names = w->names[w->cert_count]
+	};
+	for (; names[c->count] != NULL; c->count++)
+		w->names[w->cert_count][c->count] = names[c->count];
+	w->cert_count++;
+}
+
+void world_done(struct world *w)
+{
+	vx_acme_free(w->core);
+	vx_buf_done(&w->state);
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t k = 0; k < w->ca[i].order_count; k++)
+			vx_buf_done(&w->ca[i].orders[k].pem);
+		free(w->ca[i].orders);
+		gnutls_x509_crt_deinit(w->ca[i].crt);
+		gnutls_x509_privkey_deinit(w->ca[i].key);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		vx_buf_done(&w->served[i].chain);
+		vx_buf_done(&w->served[i].key);
+	}
+}
+
+void world_start(struct world *w)
+{
+	const struct vx_acme_options o = { .struct_size = sizeof(o),
+		.authorities = w->authorities,
+		.authority_count = w->ca_count,
+		.certs = w->certs,
+		.cert_count = w->cert_count,
+		.contact = "mailto:postmaster@example.com",
+		.agrees = !w->disagrees,
+		.seed = 7 + w->deaths };
+	struct vx_error err;
+
+	vx_acme_free(w->core);
+	w->core = NULL;
+	ck_assert_msg(vx_acme_new(&o, vx_buf_slice(&w->state), &w->core, &err) == VX_OK,
+	    "%s", err.text);
+	for (size_t i = 0; i < w->cert_count; i++)
+		if (w->served[i].installs > 0)
+			ck_assert_msg(
+			    vx_acme_installed(w->core, w->certs[i].id, w->certs[i].kind,
+				vx_buf_slice(&w->served[i].chain),
+				vx_buf_slice(&w->served[i].key), &err) == VX_OK,
+			    "%s", err.text);
+}
+
+struct vx_acme_status world_status(struct world *w, size_t index)
+{
+	struct vx_acme_status s;
+
+	vxt_assert_ok(vx_acme_status(w->core, w->now, index, &s));
+	return s;
+}
+
+/* --- what is asked
+ * ---------------------------------------------------------------------- */
+
+static void save(struct world *w, struct vx_acme_answer *out)
+{
+	if (w->no_disk) {
+		out->result = VX_ENOSPC;
+		return;
+	}
+	w->saves++;
+	vx_buf_reset(&w->state);
+	vxt_assert_ok(vx_acme_save(w->core, &w->state));
+}
+
+static void provision(
+    struct world *w, const struct vx_acme_step *s, struct vx_acme_answer *out)
+{
+	if (w->no_provision) {
+		out->result = VX_EIO;
+		out->text = "the record cannot be set";
+		return;
+	}
+	ck_assert_uint_lt(w->provided_count, CA_NAMES * 2);
+	w->provided[w->provided_count].type = s->challenge;
+	(void)snprintf(w->provided[w->provided_count].name, 128, "%s", s->name);
+	(void)snprintf(w->provided[w->provided_count].token, 64, "%s", s->token);
+	(void)snprintf(w->provided[w->provided_count].content, 200, "%.*s",
+	    (int)s->content.len, s->content.ptr);
+	w->provided_count++;
+	if (s->challenge == VX_ACME_TLS_ALPN_01) {
+		struct vx_pki_cert cert;
+		struct vx_error err;
+
+		vxt_assert_ok(vx_pki_cert_read(s->chain, &cert, &err));
+		ck_assert_str_eq(cert.names, s->name);
+		ck_assert_uint_gt(s->key.len, 0);
+	}
+}
+
+static void remove_provided(struct world *w, const struct vx_acme_step *s)
+{
+	for (size_t i = 0; i < w->provided_count; i++)
+		if (strcmp(w->provided[i].name, s->name) == 0 &&
+		    strcmp(w->provided[i].token, s->token) == 0) {
+			w->provided[i] = w->provided[--w->provided_count];
+			return;
+		}
+}
+
+static void install(
+    struct world *w, const struct vx_acme_step *s, struct vx_acme_answer *out)
+{
+	struct vx_error err;
+	size_t i = 0;
+
+	if (w->no_install) {
+		out->result = VX_ETLS;
+		out->text = "it is ugly";
+		return;
+	}
+	while (strcmp(w->certs[i].id, s->id) != 0 || w->certs[i].kind != s->kind)
+		i++;
+	ck_assert_uint_lt(i, w->cert_count);
+	vx_buf_reset(&w->served[i].chain);
+	vx_buf_add(&w->served[i].chain, s->chain);
+	vx_buf_reset(&w->served[i].key);
+	vx_buf_add(&w->served[i].key, s->key);
+	vxt_assert_ok(vx_pki_cert_read(s->chain, &w->served[i].cert, &err));
+	w->served[i].installs++;
+}
+
+static void tell(struct world *w, const struct vx_acme_step *s)
+{
+	(void)snprintf(w->told, sizeof(w->told), "%s", s->text);
+	if (s->event == VX_ACME_ALARM)
+		(void)snprintf(w->alarm, sizeof(w->alarm), "%s", s->text);
+	if (s->command != 0) {
+		w->ended = s->command;
+		w->ended_result = s->result;
+		w->commands_ended++;
+	}
+}
+
+static void request(
+    struct world *w, const struct vx_acme_step *s, struct vx_acme_answer *out)
+{
+	for (size_t i = 0; i < w->ca_count; i++) {
+		char prefix[64];
+
+		(void)snprintf(prefix, sizeof(prefix), "https://%s/", w->ca[i].host);
+		if (strncmp(s->url, prefix, strlen(prefix)) == 0) {
+			ca_answer(&w->ca[i], s, out);
+			return;
+		}
+	}
+	ck_abort_msg("nobody is %s", s->url);
+}
+
+static void do_step(struct world *w, const struct vx_acme_step *s)
+{
+	struct vx_acme_answer answer = { .result = VX_OK };
+
+	w->steps++;
+	if (w->steps == w->die_at && !w->die_after)
+		goto dead;
+	switch (s->type) {
+	case VX_ACME_SAVE:
+		save(w, &answer);
+		break;
+	case VX_ACME_REQUEST:
+		request(w, s, &answer);
+		break;
+	case VX_ACME_LOOK:
+		answer.challenges = w->can;
+		answer.text = w->can == 0 ? "it does not point here" : NULL;
+		break;
+	case VX_ACME_PROVISION:
+		provision(w, s, &answer);
+		break;
+	case VX_ACME_REMOVE:
+		remove_provided(w, s);
+		break;
+	case VX_ACME_INSTALL:
+		install(w, s, &answer);
+		break;
+	case VX_ACME_TELL:
+	case VX_ACME_WAIT:
+		ck_abort();
+	}
+	if (w->steps == w->die_at)
+		goto dead;
+	vx_acme_answer(w->core, w->now, &answer);
+	return;
+dead:
+	w->deaths++;
+	world_start(w);
+}
+
+void world_run(struct world *w, int64_t until)
+{
+	struct vx_acme_step step;
+	unsigned here = 0; /* steps without a move of the clock */
+
+	for (;;) {
+		vxt_assert_ok(vx_acme_next(w->core, w->now, &step));
+		ck_assert_uint_lt(++here, 2000);
+		if (step.type == VX_ACME_TELL) {
+			tell(w, &step);
+		} else if (step.type != VX_ACME_WAIT) {
+			do_step(w, &step);
+		} else if (step.until > until) {
+			w->now = until;
+			return;
+		} else {
+			ck_assert_int_gt(step.until, w->now);
+			w->now = step.until;
+			here = 0;
+		}
+	}
+}
