@@ -133,6 +133,9 @@ struct vx_report_settle_op {
 };
 VX_API void vx_report_settle_op_init(struct vx_report_settle_op *op);
 
+/* As mailbox of VX_WATCH_QUEUE (store.h): some are wished for, or a message came. */
+#define VX_REPORT_WATCH 3
+
 /* All OPEN ones up to a day, or those of a domain, are due now; in slices. */
 struct vx_report_wish_op {
 	struct vx_store_op op;

@@ -96,7 +96,10 @@ static int put_intake(struct vx_kv_txn *txn, uint64_t blob)
 	intake_key(&k, id);
 	vx_put_le64(fixed + VX_VALUE_HEADER, blob);
 	vx_buf_add(&value, vx_slice_of(fixed, sizeof(fixed)));
-	return put(txn, &k, &value);
+	rc = put(txn, &k, &value);
+	if (rc == VX_OK)
+		vx_kv_note_change(txn, VX_WATCH_QUEUE, VX_REPORT_WATCH, id);
+	return rc;
 }
 
 /* --- what is bad -----------------------------------------------------------------------

@@ -184,6 +184,8 @@ static int apply_wish(struct vx_store_op *base, struct vx_kv_txn *txn)
 			rc = wish(op, txn, &k);
 		vx_key_add(&k, VX_S("\0"));
 	}
+	if (op->changed > 0)
+		vx_kv_note_change(txn, VX_WATCH_QUEUE, VX_REPORT_WATCH, 0);
 	return rc == VX_ENOENT ? VX_OK : rc;
 }
 
