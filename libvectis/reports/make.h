@@ -30,4 +30,12 @@ const char *vx_report_media_type(enum vx_report_kind kind);
 int vx_report_write_mail(
     const struct vx_report_make *m, vx_slice packed, int64_t now_s, struct vx_buf *out);
 
+/*
+ * Where a domain wants reports about TLS, from the TXT records of _smtp._tls (RFC 8460
+ * 3): URIs of mailto, https and others, in the arena.  VX_OK; VX_ENOENT: nowhere;
+ * VX_ETEMP: nobody answers; VX_ELIMIT.
+ */
+int vx_report_tls_destinations(const struct vx_dns_answer *a, struct vx_arena *arena,
+    const struct vx_dmarc_uri **uris, size_t *count);
+
 #endif

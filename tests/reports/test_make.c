@@ -272,6 +272,76 @@ START_TEST(the_mail_is_as_it_has_to_be)
 }
 END_TEST
 
+/* --- destinations ----------------------------------------------------------------------
+ */
+
+static vx_slice txt(const char *text, char room[512])
+{
+	const size_t len = strlen(text);
+
+	ck_assert_uint_lt(len, 256);
+	room[0] = (char)len;
+	memcpy(room + 1, text, len);
+	return vx_slice_of(room, len + 1);
+}
+
+START_TEST(tls_reports_go_where_it_says)
+{
+	static const struct {
+		const char *records[3];
+		int result;
+		const char *uris;
+	} cases[] = {
+		{ { "v=TLSRPTv1;rua=mailto:reports@example.com" }, VX_OK,
+		    "mailto:reports@example.com[reports@example.com]" },
+		{ { "v=TLSRPTv1 ; x=y; rua=https://r.example/v1/tlsrpt , "
+		    "mailto:a%2Bb@c.d;" },
+		    VX_OK, "https://r.example/v1/tlsrpt[] mailto:a%2Bb@c.d[a+b@c.d]" },
+		{ { "other", "v=TLSRPTv1;rua=mailto:a@b.c",
+		      "v=TLSRPTv2;rua=mailto:x@y.z" },
+		    VX_OK, "mailto:a@b.c[a@b.c]" },
+		{ { "v=TLSRPTv1;rua=mailto:a@b.c", "v=TLSRPTv1;rua=mailto:a@b.c" },
+		    VX_ENOENT, "" },
+		{ { "v=TLSRPTv1" }, VX_ENOENT, "" },
+		{ { "v=TLSRPTv1;" }, VX_ENOENT, "" },
+		{ { "v=TLSRPTv1x;rua=mailto:a@b.c" }, VX_ENOENT, "" },
+		{ { " v=TLSRPTv1;rua=mailto:a@b.c" }, VX_ENOENT, "" },
+		{ { "v=TLSRPTv1;rua=nothing" }, VX_ENOENT, "" },
+		{ { NULL }, VX_ENOENT, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vx_arena a = { .limit = 1 << 20 };
+		struct vx_dns_answer answer = { .status = VX_DNS_FOUND };
+		struct vx_buf got = { .max = 1000 };
+		const struct vx_dmarc_uri *uris;
+		char room[3][512];
+		vx_slice rdata[3];
+		size_t count = 0;
+
+		while (answer.count < 3 && cases[i].records[answer.count] != NULL) {
+			rdata[answer.count] =
+			    txt(cases[i].records[answer.count], room[answer.count]);
+			answer.count++;
+		}
+		answer.rdata = rdata;
+		ck_assert_int_eq(vx_report_tls_destinations(&answer, &a, &uris, &count),
+		    cases[i].result);
+		for (size_t k = 0; k < count; k++)
+			vx_buf_printf(&got, "%s%.*s[%.*s]", k == 0 ? "" : " ",
+			    (int)uris[k].uri.len, uris[k].uri.ptr,
+			    (int)uris[k].address.len, uris[k].address.ptr);
+		vxt_assert_str(vx_buf_slice(&got), cases[i].uris);
+		answer.status = VX_DNS_FAILED;
+		answer.count = 0;
+		ck_assert_int_eq(
+		    vx_report_tls_destinations(&answer, &a, &uris, &count), VX_ETEMP);
+		vx_buf_done(&got);
+		vx_arena_done(&a);
+	}
+}
+END_TEST
+
 /* --- settling --------------------------------------------------------------------------
  */
 
@@ -409,4 +479,5 @@ START_TEST(days_are_wished_for_and_forgotten)
 END_TEST
 
 VXT_SUITE(test_make, "make", dmarc_is_reported, tls_is_reported,
-    the_mail_is_as_it_has_to_be, a_day_is_settled_once, days_are_wished_for_and_forgotten)
+    the_mail_is_as_it_has_to_be, tls_reports_go_where_it_says, a_day_is_settled_once,
+    days_are_wished_for_and_forgotten)
