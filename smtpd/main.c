@@ -41,6 +41,7 @@ static int start(struct vx_worker *w, void **service)
 		.recipients_max = w->config->smtp_recipients_max,
 		.received_max = w->config->smtp_received_max,
 		.login_s = w->config->login_s, .idle_s = w->config->smtp_idle_s,
+		.rate_min = w->config->smtp_rate_min,
 		.delimiter = w->config->subaddress_delimiter[0] };
 	struct vx_smtp_service *s;
 	const int rc = vx_smtp_service_new(&o, &s);

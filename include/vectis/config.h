@@ -77,7 +77,7 @@ struct vx_config {
 	    sending_expire_hours;
 
 	uint64_t connections_max, connections_per_address;
-	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s, login_s;
+	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s, smtp_rate_min, login_s;
 
 	uint64_t imap_sharing, imap_all_mail; /* 0 or 1 */
 	uint64_t pop3_default_enabled;

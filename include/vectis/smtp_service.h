@@ -1,9 +1,9 @@
 /*
  * smtp_service.h - receiving mail: from other servers (25) and from users (587, 465).
  *
- * A message is filed for all its local recipients, and queued for the others (queue.h), in
- * one transaction; 250 is said when that is on the disk.  Only users may send elsewhere;
- * what an alias forwards leaves with a reverse-path of ours (srs.h).
+ * A message is filed for all its local recipients, and queued for the others (queue.h),
+ * in one transaction; 250 is said when that is on the disk.  Only users may send
+ * elsewhere; what an alias forwards leaves with a reverse-path of ours (srs.h).
  */
 #ifndef VECTIS_SMTP_SERVICE_H
 #define VECTIS_SMTP_SERVICE_H
@@ -23,8 +23,13 @@ struct vx_smtp_service_options {
 	const char *hostname, *banner;
 	uint64_t message_octets_max, recipients_max, received_max;
 	uint64_t login_s; /* for a greeting, and for a user's login, each command */
-	uint64_t idle_s;  /* between commands (RFC 5321 4.5.3.2.7) */
-	char delimiter;   /* of subaddresses; NUL: none */
+	uint64_t idle_s;  /* for each other command (RFC 5321 4.5.3.2.7) */
+	/*
+	 * A message may take idle_s and as long as its octets take with so many a second;
+	 * 0: any time, as long as it goes on.
+	 */
+	uint64_t rate_min;
+	char delimiter; /* of subaddresses; NUL: none */
 };
 
 struct vx_smtp_service;

@@ -49,7 +49,8 @@ static const struct vx_key keys[] = {
 	    "The oldest version of TLS that is spoken.", MAIL, VX_KEY_WORD,
 	    FIELD(tls_minimum), 0, 0, "1.0|1.1|1.2|1.3"),
 	KEY("tls.authorities", "text", "",
-	    "Authorities that certificates of other servers are checked with, PEM; empty: "
+	    "Authorities that certificates of other servers are checked with, PEM; "
+	    "empty: "
 	    "the system's.",
 	    "smtpd acmed", VX_KEY_TEXT, FIELD(tls_authorities), 0, 0, NULL),
 	KEY("dns.upstream", "list of addresses", "[]",
@@ -90,8 +91,8 @@ static const struct vx_key keys[] = {
 	KEY("smtp.subaddress_delimiter", "one character or nothing", "+",
 	    "user+tag is delivered to user.", "smtpd", VX_KEY_CHARACTER,
 	    FIELD(subaddress_delimiter), 0, 0, NULL),
-	KEY("sending.port", "number", "25", "Port of other servers.", "smtpd", VX_KEY_NUMBER,
-	    FIELD(sending_port), 1, 65535, NULL),
+	KEY("sending.port", "number", "25", "Port of other servers.", "smtpd",
+	    VX_KEY_NUMBER, FIELD(sending_port), 1, 65535, NULL),
 	KEY("sending.connections", "number", "200",
 	    "Connections to other servers at once.", "smtpd", VX_KEY_NUMBER,
 	    FIELD(sending_connections), 1, 10000, NULL),
@@ -129,8 +130,12 @@ static const struct vx_key keys[] = {
 	    VX_KEY_YES_NO, FIELD(imap_all_mail), 0, 0, NULL),
 	KEY("pop3.idle_seconds", "number", "600", "Silence after which POP3 hangs up.",
 	    "pop3d", VX_KEY_NUMBER, FIELD(pop3_idle_s), 600, 86400, NULL),
-	KEY("smtp.idle_seconds", "number", "300", "Silence after which SMTP hangs up.",
-	    "smtpd", VX_KEY_NUMBER, FIELD(smtp_idle_s), 30, 3600, NULL),
+	KEY("smtp.idle_seconds", "number", "300",
+	    "Time for a command, after which SMTP hangs up.", "smtpd", VX_KEY_NUMBER,
+	    FIELD(smtp_idle_s), 5, 3600, NULL),
+	KEY("smtp.minimum_rate", "number", "500",
+	    "Octets a second with which a message has to come; 0: any.", "smtpd",
+	    VX_KEY_NUMBER, FIELD(smtp_rate_min), 0, 1000000, NULL),
 	KEY("pop3.default_enabled", "yes or no", "no", "New mailboxes may use POP3.",
 	    "vectisctl", VX_KEY_YES_NO, FIELD(pop3_default_enabled), 0, 0, NULL),
 	KEY("quota.default_mb", "number", "1024",
@@ -286,9 +291,9 @@ static bool resolver_ok(vx_slice text)
 	if (at >= sizeof(address))
 		return false;
 	memcpy(address, text.ptr, at);
-	if (at < text.len && (vx_slice_number(vx_slice_from(text, at + 1), 65535, &port) !=
-				     VX_OK ||
-				 port == 0))
+	if (at < text.len &&
+	    (vx_slice_number(vx_slice_from(text, at + 1), 65535, &port) != VX_OK ||
+		port == 0))
 		return false;
 	return inet_pton(AF_INET, address, octets) == 1 ||
 	       inet_pton(AF_INET6, address, octets) == 1;

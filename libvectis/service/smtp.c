@@ -462,9 +462,47 @@ static int handle(
 	return VX_OK;
 }
 
-static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
+/* --- how fast the client is -------------------------------------------------------- */
+
+static uint64_t now_ms(const struct smtp_session *s)
 {
-	struct smtp_session *s = session_of(base);
+	return s->base.host->loop->now_ms(s->base.host->loop);
+}
+
+/* What we took counts for nothing. */
+static void note_begin(struct smtp_session *s)
+{
+	if (s->waits_ms != 0)
+		s->begun_ms += now_ms(s) - s->waits_ms;
+	s->waits_ms = 0;
+}
+
+static void note_end(struct smtp_session *s, size_t taken, bool answered, int rc)
+{
+	const bool in_message = vx_smtp_server_in_data(s->core);
+
+	if (in_message != s->in_message || (!in_message && answered)) {
+		s->in_message = in_message;
+		s->begun_ms = now_ms(s);
+		s->octets = 0;
+	} else {
+		s->octets += taken;
+	}
+	if (rc == VX_WAIT)
+		s->waits_ms = now_ms(s);
+}
+
+static bool is_too_slow(const struct smtp_session *s, uint64_t patience_ms)
+{
+	const uint64_t rate = s->service->o.rate_min, spent = now_ms(s) - s->begun_ms;
+
+	if (!s->in_message)
+		return spent > patience_ms;
+	return rate > 0 && spent > patience_ms + s->octets * 1000 / rate;
+}
+
+static int step(struct smtp_session *s, vx_slice *in, struct vx_buf *out)
+{
 	struct vx_smtp_event ev;
 	int rc = VX_OK;
 
@@ -482,6 +520,18 @@ static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 	return rc;
 }
 
+static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
+{
+	struct smtp_session *s = session_of(base);
+	const size_t before = in->len, said = out->len;
+	int rc;
+
+	note_begin(s);
+	rc = step(s, in, out);
+	note_end(s, before - in->len, out->len > said, rc);
+	return rc;
+}
+
 static void tls_ready(struct vx_session *base, const struct vx_session_tls *tls)
 {
 	struct smtp_session *s = session_of(base);
@@ -492,17 +542,19 @@ static void tls_ready(struct vx_session *base, const struct vx_session_tls *tls)
 	(void)snprintf(s->tls_cipher, sizeof(s->tls_cipher), "%.*s", (int)tls->cipher.len,
 	    tls->cipher.ptr);
 	vx_smtp_server_tls_ready(s->core, tls->exporter);
+	s->begun_ms = now_ms(s);
 }
 
 static uint64_t patience_ms(const struct vx_session *base)
 {
 	const struct smtp_session *s = (const struct smtp_session *)base;
+	uint64_t patience = s->service->o.idle_s * 1000;
 	bool extended;
 
 	if (vx_smtp_server_helo(s->core, &extended).len == 0 ||
 	    (s->role == VX_SMTP_SUBMISSION && !vx_smtp_server_authenticated(s->core)))
-		return s->service->o.login_s * 1000;
-	return s->service->o.idle_s * 1000;
+		patience = s->service->o.login_s * 1000;
+	return is_too_slow(s, patience) ? 0 : patience;
 }
 
 static void timeout(struct vx_session *base, struct vx_buf *out)
@@ -559,6 +611,7 @@ int vx_smtp_session_new(struct vx_smtp_service *service, enum vx_smtp_role role,
 	s->service = service;
 	s->role = role;
 	s->peer = *peer;
+	s->begun_ms = now_ms(s);
 	*out = &s->base;
 	return VX_OK;
 }

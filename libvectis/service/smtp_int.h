@@ -85,6 +85,11 @@ struct smtp_session {
 	bool content_waits;      /* the disk is behind */
 	enum smtp_answer answer; /* came while the session was not driven */
 	int end_result;
+	/* How fast the client is: */
+	uint64_t begun_ms; /* it was asked for a command, or began a message */
+	uint64_t waits_ms; /* it waits for us since then; 0: it does not */
+	uint64_t octets;   /* of the message under way */
+	bool in_message;
 };
 
 int vx_smtp_txn_new(

@@ -104,12 +104,13 @@ class Instance:
     """with Instance() as mail: ... starts everything and takes it down again."""
 
     def __init__(self, folder=None, accounts=ACCOUNTS, settings='', daemons=DAEMONS,
-                 keep=False, provider='self-signed', pop3=True):
+                 keep=False, provider='self-signed', pop3=True, keys=None):
         self.build = build_dir()
         self.keep = keep
         self.folder = folder or tempfile.mkdtemp(prefix='vectis-')
         self.accounts = accounts
         self.settings = settings
+        self.keys = keys or {}  # more of a port's section: {'smtp': ('idle_seconds: 5',)}
         self.provider = provider
         self.pop3_on = pop3
         self.daemon_names = daemons
@@ -123,7 +124,8 @@ class Instance:
 
     def write_config(self):
         os.makedirs(self.folder, exist_ok=True)
-        listen = '\n'.join(f'{name}:\n  listen: ["127.0.0.1:{port}"]'
+        listen = '\n'.join('\n  '.join((f'{name}:', f'listen: ["127.0.0.1:{port}"]')
+                                       + self.keys.get(name, ()))
                            for name, port in self.ports.items())
         with open(self.config, 'w') as f:
             f.write(f'''hostname: mail.{DOMAIN}

@@ -3,6 +3,7 @@ import os
 import resource
 import socket
 import ssl
+import threading
 import time
 import unittest
 
@@ -164,6 +165,64 @@ class Hostile(unittest.TestCase):
         while 'wait' in self.guess(PASSWORD):
             self.assertLess(time.monotonic(), until)
             time.sleep(1)
+
+
+class Dribble(unittest.TestCase):
+    """Octets that come one by one keep no connection."""
+
+    def closed_after(self, s, octet, seconds):
+        """What is said in the end, and after how long."""
+        s.setblocking(False)
+        begin, said = time.monotonic(), b''
+        while time.monotonic() - begin < seconds:
+            try:
+                s.send(octet)
+                more = s.recv(1000)
+                if not more:
+                    break
+                said += more
+            except BlockingIOError:
+                pass
+            except OSError:
+                break
+            time.sleep(0.1)
+        s.close()
+        return said, time.monotonic() - begin
+
+    def test_in_commands_and_messages(self):
+        with Instance(daemons=('smtpd', 'imapd'), pop3=False,
+                      settings='limits:\n  login_seconds: 5\n',
+                      keys={'smtp': ('idle_seconds: 5', 'minimum_rate: 1000')}) as mail:
+            found = {}
+
+            def client(name, before, octet):
+                s = socket.create_connection(('127.0.0.1', mail.ports['smtp']), 20)
+                f = s.makefile('rb')
+                f.readline()
+                for line in before:
+                    s.sendall(line.encode() + b'\r\n')
+                    while f.readline()[3:4] == b'-':
+                        pass
+                found[name] = self.closed_after(s, octet, 20)
+            envelope = ('EHLO c.example.net', 'MAIL FROM:<x@example.net>',
+                        f'RCPT TO:<alice@{DOMAIN}>')
+            threads = [threading.Thread(target=client, args=a) for a in (
+                ('greeting', (), b'x'), ('command', envelope, b'x'),
+                ('data', envelope + ('DATA',), b'x'),
+                ('lines', envelope + ('DATA',), b'\r\n'),
+                ('chunk', envelope + ('BDAT 2\r\n\r\n',), b'BDAT 1\r\nx'))]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+            for name, (said, after) in found.items():
+                self.assertTrue(said.endswith(b'421 4.4.2 timed out\r\n'), (name, said))
+                self.assertGreater(after, 4, name)
+                self.assertLess(after, 9, name)
+            mail.deliver(message('after'))
+            c = mail.imap()
+            self.assertEqual(c.select()[1], [b'1'])
+            c.logout()
 
 
 class Mistakes(unittest.TestCase):

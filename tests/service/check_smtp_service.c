@@ -68,6 +68,6 @@ END_TEST
 VXT_SUITE(
     suite, "smtp_service", mail, leak, quota, utf8, params, order, chunking, auth, tls)
 
-vxt_suite_fn suite_smuggling, suite_tls_results;
+vxt_suite_fn suite_smuggling, suite_tls_results, test_deadlines;
 
-VXT_MAIN(suite, suite_smuggling, suite_tls_results)
+VXT_MAIN(suite, suite_smuggling, suite_tls_results, test_deadlines)

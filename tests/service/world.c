@@ -185,6 +185,7 @@ static void services(struct world *w)
 		.received_max = 3,
 		.login_s = 60,
 		.idle_s = 300,
+		.rate_min = 500,
 		.delimiter = '+' };
 	const struct vx_pop3_service_options p = { .struct_size = sizeof(p),
 		.store = w->store,
