@@ -146,14 +146,17 @@ enum vx_queue_verb {
 	VX_QUEUE_FLUSH, /* due now */
 	VX_QUEUE_REMOVE,
 	VX_QUEUE_REMOVE_DEFERRED, /* recipients that were tried before */
-	VX_QUEUE_MEND, /* what is missing in the list of what is due is put there */
+	/* What is missing in the list of what is due is put there, and what was put off
+	 * for longer than wait_max from now is due: the clock was set back since. */
+	VX_QUEUE_MEND,
 };
 struct vx_queue_admin_op {
 	struct vx_store_op op;
 	enum vx_queue_verb verb;
 	uint64_t id; /* 0: all, in slices: from_id and next_id as of vx_flags_op */
 	uint64_t from_id, next_id;
-	uint32_t now;     /* of FLUSH and RELEASE */
+	uint32_t now;      /* of FLUSH, RELEASE and MEND */
+	uint32_t wait_max; /* of MEND, seconds; 0: whatever it was put off to */
 	uint64_t changed; /* out: recipients */
 };
 /* VX_ENOENT: there is no such message. */

@@ -246,6 +246,9 @@ static int wish_recipient(const struct vx_queue_admin_op *op, struct vx_kv_txn *
 			return remove_recipient(txn, o, id, r);
 		break;
 	case VX_QUEUE_MEND:
+		if (r->attempts > 0 && op->wait_max > 0 &&
+		    r->due > (uint64_t)op->now + op->wait_max)
+			return put_off(txn, id, r, op->now);
 		if (!is_held(txn, id))
 			return vx_queue_place_put(txn, id, r);
 		break;

@@ -8,6 +8,7 @@
 
 enum {
 	LIMIT_BEGIN = 2,    /* connections to a destination of which nothing is known */
+	CLOCK_SLACK_S = 60, /* set back by less is not looked at */
 	NEW_AT_ONCE = 1000, /* messages whose destinations are looked at in one turn */
 	DESTINATIONS_MAX = 1000000
 };
@@ -195,18 +196,22 @@ static void on_new(struct vx_watch *w)
 	visit_all(s);
 }
 
-/* The operator changed something: also a destination that is closed may be tried. */
-static void on_changed(struct vx_watch *w)
+/* Also a destination that is closed may be tried. */
+static void open_all(struct vx_sender *s)
 {
-	struct vx_sender *s =
-	    (struct vx_sender *)(void *)((char *)w -
-					 offsetof(struct vx_sender, watch_changed));
 	struct destination *d;
 	size_t at = 0;
 
 	s->look = true;
 	while ((d = vx_map_next(&s->destinations, &at)) != NULL)
 		d->closed_until = 0;
+}
+
+/* The operator changed something. */
+static void on_changed(struct vx_watch *w)
+{
+	open_all((struct vx_sender *)(void *)((char *)w -
+					      offsetof(struct vx_sender, watch_changed)));
 }
 
 /* --- life
@@ -247,6 +252,8 @@ static void mend(struct vx_sender *s)
 	if (m == NULL)
 		return;
 	vx_queue_admin_op_init(&m->op, VX_QUEUE_MEND);
+	m->op.now = vx_sender_now(s);
+	m->op.wait_max = (uint32_t)(s->o.retry_max_s + s->o.retry_max_s / 10 + 1);
 	m->op.op.done = mended;
 	m->sender = s;
 	s->mend = m;
@@ -265,6 +272,8 @@ int vx_sender_new(const struct vx_sender_options *o, struct vx_sender **out)
 	s->keys = (struct own_keys){ .store = o->store, .loop = o->loop };
 	vx_map_init(&s->destinations, DESTINATIONS_MAX);
 	vx_random(&s->random, sizeof(s->random));
+	s->clock_s = vx_sender_now(s);
+	s->clock_ms = o->loop->now_ms(o->loop);
 	s->watch_new.changed = on_new;
 	s->watch_changed.changed = on_changed;
 	rc = vx_watch_add(o->store, &s->watch_new, VX_WATCH_QUEUE, VX_QUEUE_WATCH_NEW);
@@ -301,10 +310,30 @@ void vx_sender_free(struct vx_sender *s)
 	vx_free(s);
 }
 
+/* Was the time of day set back since the last tick? */
+static bool clock_was_set_back(struct vx_sender *s)
+{
+	const uint32_t now = vx_sender_now(s);
+	const uint64_t ms = s->o.loop->now_ms(s->o.loop);
+	const uint64_t expected = s->clock_s + (ms - s->clock_ms) / 1000;
+
+	s->clock_s = now;
+	s->clock_ms = ms;
+	return now + (uint64_t)CLOCK_SLACK_S < expected;
+}
+
 void vx_sender_tick(struct vx_sender *s)
 {
 	if (!s->mended)
 		return;
+	if (clock_was_set_back(s)) {
+		vx_log(s->o.log, VX_LOG_WARN,
+		    "the clock was set back: what was put off is looked at again");
+		open_all(s);
+		mend(s);
+		if (!s->mended)
+			return;
+	}
 	vx_sender_settle_again(s);
 	vx_sender_hang_up_idle(s);
 	if (s->look && see_all(s) == VX_ENOENT)

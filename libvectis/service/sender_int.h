@@ -47,6 +47,8 @@ struct vx_sender {
 	struct sender_settlement *settlements; /* under way, or to be tried again */
 	struct sender_mend *mend;              /* under way */
 	bool mended;
+	uint32_t clock_s; /* the time of day, and the other clock, at the last tick */
+	uint64_t clock_ms;
 };
 
 struct sender_seven;

@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-#define AGAIN_S 5 /* after the store could not be written */
+#define AGAIN_MS 5000 /* after the store could not be written */
 
 struct sender_settlement {
 	struct vx_queue_op op;    /* first */
@@ -20,7 +20,7 @@ struct sender_settlement {
 	struct sender_settlement *next, **link;
 	struct sender_outgoing *outgoing; /* own */
 	struct sender_report *report;     /* own; NULL: nobody is told anything */
-	uint32_t again;                   /* when it is tried again; 0: it is under way */
+	uint64_t again_ms;                /* when it is tried again; 0: it is under way */
 };
 
 static void begin(struct sender_settlement *x);
@@ -134,9 +134,15 @@ static int decide_all(struct vx_sender *s, struct sender_settlement *x)
 /* --- writing ---------------------------------------------------------------------------
  */
 
+/* Not the time of day, which may be set back. */
+static uint64_t now_ms(const struct vx_sender *s)
+{
+	return s->o.loop->now_ms(s->o.loop);
+}
+
 static void later(struct sender_settlement *x)
 {
-	x->again = vx_sender_now(x->sender) + AGAIN_S;
+	x->again_ms = now_ms(x->sender) + AGAIN_MS;
 }
 
 /* What is due again, and from now on not under way. */
@@ -200,7 +206,7 @@ static void settled(struct vx_store_op *base)
 
 static void begin(struct sender_settlement *x)
 {
-	x->again = 0;
+	x->again_ms = 0;
 	if (x->op.count == 0) {
 		report(x);
 		return;
@@ -252,11 +258,11 @@ void vx_sender_settle(struct vx_sender *s, struct sender_outgoing *o)
 
 void vx_sender_settle_again(struct vx_sender *s)
 {
-	const uint32_t now = vx_sender_now(s);
+	const uint64_t now = now_ms(s);
 
 	for (struct sender_settlement *x = s->settlements, *next; x != NULL; x = next) {
 		next = x->next;
-		if (x->again != 0 && x->again <= now)
+		if (x->again_ms != 0 && x->again_ms <= now)
 			begin(x);
 	}
 }
@@ -266,7 +272,7 @@ void vx_sender_settle_alone(struct vx_sender *s)
 	for (struct sender_settlement *x = s->settlements, *next; x != NULL; x = next) {
 		next = x->next;
 		x->link = NULL;
-		if (x->again != 0) {
+		if (x->again_ms != 0) {
 			free_settlement(x);
 			continue;
 		}

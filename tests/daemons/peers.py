@@ -39,14 +39,16 @@ def wire_data(kind, text):
 class Names:
     """A name server for zones that are a dictionary: {'a.test': {'A': ['192.0.2.1']}}."""
 
-    def __init__(self, records=None):
+    def __init__(self, records=None, port=0):
         self.records = records or {}
         self.broken = set()  # names that are answered with SERVFAIL
         self.asked = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(('127.0.0.1', 0))
+        self.socket.bind(('127.0.0.1', port))
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.stopped = False
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def settings(self, *zones):
         """For the configuration."""
@@ -56,8 +58,16 @@ class Names:
     def add(self, name, kind, *texts):
         self.records.setdefault(name, {}).setdefault(kind, []).extend(texts)
 
+    def stop(self):
+        """From now on nobody listens there."""
+        self.stopped = True
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(b'', ('127.0.0.1', self.port))
+        self.thread.join()
+        self.socket.close()
+
     def serve(self):
-        while True:
+        while not self.stopped:
             query, peer = self.socket.recvfrom(4096)
             with contextlib.suppress(IndexError, struct.error):
                 self.socket.sendto(self.answer(query), peer)

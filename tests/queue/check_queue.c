@@ -87,6 +87,7 @@ static int wish(
 	vx_queue_admin_op_init(&op, verb);
 	op.id = id;
 	op.now = NOW + 500;
+	op.wait_max = 3600;
 	*changed = 0;
 	do {
 		rc = vx_store_run(f->store, &op.op);
@@ -229,6 +230,32 @@ START_TEST(reports_take_the_place)
 	vxt_assert_ok(queue_it(&f, &a, 1)); /* to a mailbox of ours */
 	ck_assert_str_eq(due(&f), "");
 	ck_assert_uint_eq(fixture_status(&f, f.inbox).messages, 1);
+	fixture_close(&f);
+}
+END_TEST
+
+/* What was put off by a clock that was ahead; what nobody tried yet is as it was said. */
+START_TEST(a_clock_that_was_set_back)
+{
+	struct vx_queue_to list[] = { to("x@b.example", "b.example"),
+		to("y@c.example", "c.example"), to("z@d.example", "d.example") };
+	struct fixture f;
+	struct vx_queue_new n = new_message("0123456789abcdef", list, 3);
+	uint64_t id, changed;
+
+	fixture_open(&f);
+	n.due = NOW + 90000;
+	id = add(&f, n);
+	ck_assert(result(&f, id, 0, NOW + 90000));
+	ck_assert(result(&f, id, 1, NOW + 500 + 3600));
+	vxt_assert_ok(wish(&f, VX_QUEUE_MEND, 0, &changed));
+	ck_assert_str_eq(
+	    due(&f), "b.example 1500 1.0, c.example 5100 1.1, d.example 91000 1.2");
+	/* what is held is due when it is released, and not before */
+	ck_assert(result(&f, id, 0, NOW + 90000));
+	vxt_assert_ok(wish(&f, VX_QUEUE_HOLD, id, &changed));
+	vxt_assert_ok(wish(&f, VX_QUEUE_MEND, 0, &changed));
+	ck_assert_str_eq(due(&f), "");
 	fixture_close(&f);
 }
 END_TEST
@@ -534,7 +561,7 @@ END_TEST
 
 VXT_SUITE(suite, "queue", a_message_leaves_with_its_last_recipient,
     filing_and_queueing_are_one, reports_take_the_place, the_operator_has_wishes,
-    wishes_come_in_slices, what_cannot_be_queued_is_refused, random_changes,
-    the_list_is_mended, a_repair_keeps_it)
+    a_clock_that_was_set_back, wishes_come_in_slices, what_cannot_be_queued_is_refused,
+    random_changes, the_list_is_mended, a_repair_keeps_it)
 
 VXT_MAIN(suite)
