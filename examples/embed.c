@@ -49,7 +49,7 @@ static uint32_t make_account(struct vx_store *store)
 static void check_login(struct vx_store *store)
 {
 	const struct vx_auth_options o = { .struct_size = sizeof(o), .store = store };
-	struct vx_auth_result who;
+	struct vx_auth_login who;
 	struct vx_auth *auth;
 
 	must(vx_auth_new(&o, &auth), "start auth");

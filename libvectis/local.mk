@@ -15,6 +15,7 @@ vxinclude_HEADERS = \
 	include/vectis/arena.h \
 	include/vectis/auth.h \
 	include/vectis/auth_results.h \
+	include/vectis/block.h \
 	include/vectis/buf.h \
 	include/vectis/cloudflare.h \
 	include/vectis/config.h \
@@ -26,9 +27,12 @@ vxinclude_HEADERS = \
 	include/vectis/dmarc.h \
 	include/vectis/dns.h \
 	include/vectis/dns_cache.h \
+	include/vectis/dnsbl.h \
 	include/vectis/dsn.h \
 	include/vectis/err.h \
 	include/vectis/fetch.h \
+	include/vectis/event.h \
+	include/vectis/greylist.h \
 	include/vectis/header.h \
 	include/vectis/imap_service.h \
 	include/vectis/key.h \
@@ -38,11 +42,13 @@ vxinclude_HEADERS = \
 	include/vectis/metadata.h \
 	include/vectis/pki.h \
 	include/vectis/plain.h \
+	include/vectis/network.h \
 	include/vectis/pop3_server.h \
 	include/vectis/pop3_service.h \
 	include/vectis/queue.h \
 	include/vectis/report.h \
 	include/vectis/report_store.h \
+	include/vectis/reverse.h \
 	include/vectis/route.h \
 	include/vectis/sasl.h \
 	include/vectis/search.h \

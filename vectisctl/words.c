@@ -34,6 +34,7 @@ static const struct {
 	{ "--pop3", true },
 	{ "--purge", false },
 	{ "--quota", true },
+	{ "--reason", true },
 	{ "--sending", true },
 	{ "--unattended", false },
 	{ "--version", false },

@@ -43,7 +43,7 @@ struct vx_auth;
 VX_API int vx_auth_new(const struct vx_auth_options *o, struct vx_auth **out);
 VX_API void vx_auth_free(struct vx_auth *a);
 
-struct vx_auth_result {
+struct vx_auth_login {
 	uint32_t account;
 	unsigned account_flags;
 	char login[VX_ADDRESS_MAX + 1]; /* normalised */
@@ -58,7 +58,7 @@ struct vx_auth_result {
  * when it was right.
  */
 VX_API int vx_auth_check(struct vx_auth *a, const char *address, vx_slice login,
-    vx_slice password, struct vx_auth_result *out);
+    vx_slice password, struct vx_auth_login *out);
 
 /* The same for what SASL found out: a password, or whether SCRAM's proof was right. */
 struct vx_auth_claim {
@@ -67,7 +67,7 @@ struct vx_auth_claim {
 	enum vx_sasl_proof proof;
 };
 VX_API int vx_auth_claim(
-    struct vx_auth *a, const struct vx_auth_claim *claim, struct vx_auth_result *out);
+    struct vx_auth *a, const struct vx_auth_claim *claim, struct vx_auth_login *out);
 
 /*
  * The SCRAM keys of a login; for one that is not there, or has none, others that look

@@ -16,7 +16,7 @@ VX_BEGIN_DECLS
 #define VX_CONFIG_OCTETS_MAX ((size_t)1 << 20)
 #define VX_CONFIG_DEPTH_MAX 8
 #define VX_CONFIG_ERRORS_MAX 20
-#define VX_CONFIG_LIST_MAX 16 /* items of a list */
+#define VX_CONFIG_LIST_MAX 16     /* items of a list */
 #define VX_CONFIG_VALUES_MAX 1000 /* keys, groups and items of lists in a file */
 
 enum vx_tls_minimum {
@@ -68,8 +68,17 @@ struct vx_config {
 	const char *smtp_banner;
 	uint64_t message_octets_max; /* smtp.message_size_limit */
 	uint64_t smtp_recipients_max;
-	uint64_t smtp_received_max;       /* hops before a loop is assumed */
-	const char *subaddress_delimiter; /* one character, or empty */
+	uint64_t smtp_received_max;          /* hops before a loop is assumed */
+	const char *subaddress_delimiter;    /* one character, or empty */
+	struct vx_text_list smtp_trusted;    /* as of network.h */
+	struct vx_text_list smtp_blocklists; /* as of dnsbl.h */
+	uint64_t smtp_refuse_score;
+	uint64_t smtp_connections_minute, smtp_messages_minute, smtp_recipients_minute;
+	uint64_t smtp_greylist, smtp_greylist_s;
+
+	uint64_t mailauth_verify;   /* 0 or 1 */
+	uint64_t mailauth_dmarc;    /* enum vx_dmarc_mode */
+	uint64_t mailauth_spf_fail; /* 0: it weighs, 1: it is enough */
 
 	uint64_t sending_port, sending_connections, sending_connections_each,
 	    sending_messages_each;

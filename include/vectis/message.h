@@ -45,6 +45,11 @@ struct vx_describer;
 VX_API int vx_describer_new(struct vx_describer **out);
 /* Never fails; without memory the rest is described as opaque. */
 VX_API void vx_describer_add(struct vx_describer *d, vx_slice octets);
+/*
+ * Whole fields that go in front of all that was added, before the end: what is known
+ * of a message only when it is there, such as whether its signatures are good.
+ */
+VX_API void vx_describer_front(struct vx_describer *d, vx_slice fields);
 /* The message ended: append its descriptor to out.  VX_OK, VX_ENOMEM, VX_ELIMIT. */
 VX_API int vx_describer_end(struct vx_describer *d, struct vx_buf *out);
 VX_API void vx_describer_free(struct vx_describer *d);

@@ -126,6 +126,14 @@ VX_API int vx_blob_writer_new(struct vx_store *store, struct vx_blob_writer **ou
  * wake(ctx) (from vx_store_dispatch).  VX_ETEMP, VX_ENOSPC, VX_ENOMEM: give up.
  */
 VX_API int vx_blob_writer_add(struct vx_blob_writer *w, vx_slice octets);
+/*
+ * Fields in front of the message are given when all of it was added, since they say what
+ * was found out about it: expected before the first octet, given before the op.  VX_OK;
+ * VX_ELIMIT: more than VX_BLOB_FRONT_MAX octets; VX_ESTATE; VX_ENOMEM.
+ */
+#define VX_BLOB_FRONT_MAX ((size_t)24 * 1024)
+VX_API void vx_blob_writer_expect_front(struct vx_blob_writer *w);
+VX_API int vx_blob_writer_front(struct vx_blob_writer *w, vx_slice fields);
 VX_API void vx_blob_writer_on_wake(
     struct vx_blob_writer *w, void (*wake)(void *ctx), void *ctx);
 VX_API uint64_t vx_blob_writer_size(const struct vx_blob_writer *w);
@@ -372,8 +380,8 @@ VX_API void vx_deliver_op_init(struct vx_deliver_op *op, struct vx_blob_writer *
 VX_API void vx_keep_op_init(struct vx_store_op *op, struct vx_blob_writer *blob);
 
 /*
- * Several messages into one mailbox, all or none, in their order.  The blobs of all but the last were made
- * durable before by a keep op of their own.
+ * Several messages into one mailbox, all or none, in their order.  The blobs of all but
+ * the last were made durable before by a keep op of their own.
  */
 struct vx_deliver_all_op {
 	struct vx_store_op op;

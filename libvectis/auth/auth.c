@@ -161,7 +161,7 @@ static void remember(struct vx_auth *a, const char d[VX_SHA256_OCTETS])
 /* --- checking -------------------------------------------------------------------- */
 
 /* The record of an active account, copied: VX_ENOENT when there is none. */
-static int look_up(struct vx_auth *a, vx_slice login, struct vx_auth_result *out,
+static int look_up(struct vx_auth *a, vx_slice login, struct vx_auth_login *out,
     struct vx_buf *credential)
 {
 	struct vx_account account;
@@ -197,7 +197,7 @@ static int look_up(struct vx_auth *a, vx_slice login, struct vx_auth_result *out
  * The hash came from elsewhere, and the password is right: keep our own kind, unless it
  * was changed meanwhile.  When that fails the next login tries again.
  */
-static void rehash(struct vx_auth *a, const struct vx_auth_result *who, vx_slice record,
+static void rehash(struct vx_auth *a, const struct vx_auth_login *who, vx_slice record,
     vx_slice password)
 {
 	struct vx_buf credential = { .max = VX_CREDENTIAL_MAX };
@@ -215,7 +215,7 @@ static void rehash(struct vx_auth *a, const struct vx_auth_result *who, vx_slice
 	vx_buf_wipe(&credential);
 }
 
-static int verify(struct vx_auth *a, const struct vx_auth_result *who, vx_slice record,
+static int verify(struct vx_auth *a, const struct vx_auth_login *who, vx_slice record,
     const struct vx_auth_claim *claim, vx_slice password)
 {
 	struct vx_credential c;
@@ -244,7 +244,7 @@ static int verify(struct vx_auth *a, const struct vx_auth_result *who, vx_slice 
 
 /* No account may be opened by an empty password, whatever its hash says. */
 static int check_password(struct vx_auth *a, const struct vx_auth_claim *c, bool found,
-    const struct vx_auth_result *who, vx_slice record)
+    const struct vx_auth_login *who, vx_slice record)
 {
 	struct vx_buf password = { .max = VX_PASSWORD_MAX };
 	int rc;
@@ -259,7 +259,7 @@ static int check_password(struct vx_auth *a, const struct vx_auth_claim *c, bool
 }
 
 static int check(
-    struct vx_auth *a, const struct vx_auth_claim *c, struct vx_auth_result *who)
+    struct vx_auth *a, const struct vx_auth_claim *c, struct vx_auth_login *who)
 {
 	struct vx_buf credential = { .max = VX_CREDENTIAL_MAX };
 	int rc = look_up(a, c->login, who, &credential);
@@ -275,9 +275,9 @@ static int check(
 }
 
 int vx_auth_claim(
-    struct vx_auth *a, const struct vx_auth_claim *claim, struct vx_auth_result *out)
+    struct vx_auth *a, const struct vx_auth_claim *claim, struct vx_auth_login *out)
 {
-	struct vx_auth_result who = { 0 };
+	struct vx_auth_login who = { 0 };
 	const int rc = check(a, claim, &who);
 
 	if (rc != VX_ETEMP)
@@ -288,7 +288,7 @@ int vx_auth_claim(
 }
 
 int vx_auth_check(struct vx_auth *a, const char *address, vx_slice login,
-    vx_slice password, struct vx_auth_result *out)
+    vx_slice password, struct vx_auth_login *out)
 {
 	const struct vx_auth_claim claim = {
 		.address = address, .login = login, .password = password
@@ -319,7 +319,7 @@ static void fake_keys(struct vx_auth *a, vx_slice login, struct vx_credential *o
 int vx_auth_keys(struct vx_auth *a, vx_slice login, struct vx_credential *out)
 {
 	struct vx_buf record = { .max = VX_CREDENTIAL_MAX };
-	struct vx_auth_result who = { 0 };
+	struct vx_auth_login who = { 0 };
 	int rc = look_up(a, login, &who, &record);
 
 	*out = (struct vx_credential){ 0 };

@@ -15,6 +15,7 @@ libvx_base_la_SOURCES = \
 	%D%/map.c %D%/map.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/memory.c \
+	%D%/network.c \
 	%D%/order.c %D%/order.h \
 	%D%/random.c %D%/random.h \
 	%D%/slice.c

@@ -50,8 +50,8 @@ static void describe(const struct vx_yaml_value *v, const struct vx_key *k, int 
 	if (v->kind == VX_YAML_NOTHING)
 		(void)snprintf(text, size, "%s has no value", path);
 	else if (vx_key_is_list(k) && rc == VX_ELIMIT)
-		(void)snprintf(text, size, "%s has more than %d items", path,
-		    VX_CONFIG_LIST_MAX);
+		(void)snprintf(
+		    text, size, "%s has more than %d items", path, VX_CONFIG_LIST_MAX);
 	else if (k->type == VX_KEY_LISTEN)
 		(void)snprintf(text, size,
 		    "\"%.60s\" is no address:port, such as 192.0.2.1:25 or "
@@ -66,6 +66,15 @@ static void describe(const struct vx_yaml_value *v, const struct vx_key *k, int 
 		(void)snprintf(text, size,
 		    "\"%.60s\" is no zone with the address of its server, such as "
 		    "\"corp.internal 192.0.2.1\"",
+		    v->text.ptr);
+	else if (k->type == VX_KEY_NETWORKS)
+		(void)snprintf(text, size,
+		    "\"%.60s\" is no network, such as 192.0.2.0/24 or 2001:db8::/32",
+		    v->text.ptr);
+	else if (k->type == VX_KEY_BLOCKLISTS)
+		(void)snprintf(text, size,
+		    "\"%.60s\" is no blocklist, such as \"zen.spamhaus.org\" or "
+		    "\"bl.example 5 127.0.0.2-127.0.0.11\"",
 		    v->text.ptr);
 	else if (v->kind != VX_YAML_SCALAR)
 		(void)snprintf(text, size, "%s is %s, not a list", path,
@@ -123,7 +132,10 @@ static void apply(struct owned *o, const struct vx_yaml_value *values, const cha
 	bool named = false;
 
 	for (size_t i = 0; vx_key_at(i) != NULL; i++)
-		vx_key_set_standard(&o->c, vx_key_at(i));
+		if (vx_key_set_standard(&o->c, vx_key_at(i), &o->arena) != VX_OK) {
+			add_error(errors, file, 0, 0, "out of memory");
+			return;
+		}
 	for (const struct vx_yaml_value *v = values; v != NULL; v = v->next) {
 		const vx_slice path = vx_slice_str(v->path);
 		const struct vx_key *k = vx_key_find(path);

@@ -4,6 +4,8 @@
 #include "base/encode.h"
 #include "vectis/address.h"
 #include "vectis/dns.h"
+#include "vectis/dnsbl.h"
+#include "vectis/network.h"
 
 #include <arpa/inet.h>
 #include <stddef.h>
@@ -91,6 +93,35 @@ static const struct vx_key keys[] = {
 	KEY("smtp.subaddress_delimiter", "one character or nothing", "+",
 	    "user+tag is delivered to user.", "smtpd", VX_KEY_CHARACTER,
 	    FIELD(subaddress_delimiter), 0, 0, NULL),
+	KEY("smtp.trusted_networks", "list of networks", "[\"127.0.0.1\", \"::1\"]",
+	    "Whose mail is taken as it is, without any check.", "smtpd", VX_KEY_NETWORKS,
+	    FIELD(smtp_trusted), 0, 0, NULL),
+	KEY("smtp.blocklists", "list of zone, weight and codes",
+	    "[\"zen.spamhaus.org\"]", "Lists of addresses in the DNS.", "smtpd",
+	    VX_KEY_BLOCKLISTS, FIELD(smtp_blocklists), 0, 0, NULL),
+	KEY("smtp.refuse_score", "number", "10",
+	    "What speaks against a client, from which on it is refused; 0: never.",
+	    "smtpd", VX_KEY_NUMBER, FIELD(smtp_refuse_score), 0, 1000, NULL),
+	KEY("smtp.connections_per_minute", "number", "300",
+	    "Connections from one IPv4 address or IPv6 /64; 0: any number.", "smtpd",
+	    VX_KEY_NUMBER, FIELD(smtp_connections_minute), 0, 1000000, NULL),
+	KEY("smtp.messages_per_minute", "number", "1000", "Messages from there.", "smtpd",
+	    VX_KEY_NUMBER, FIELD(smtp_messages_minute), 0, 1000000, NULL),
+	KEY("smtp.recipients_per_minute", "number", "5000", "Recipients from there.",
+	    "smtpd", VX_KEY_NUMBER, FIELD(smtp_recipients_minute), 0, 10000000, NULL),
+	KEY("smtp.greylist", "yes or no", "no", "Ask strangers to come back later.",
+	    "smtpd", VX_KEY_YES_NO, FIELD(smtp_greylist), 0, 0, NULL),
+	KEY("smtp.greylist_seconds", "number", "300", "How much later.", "smtpd",
+	    VX_KEY_NUMBER, FIELD(smtp_greylist_s), 1, 86400, NULL),
+	KEY("authentication.verify", "yes or no", "yes",
+	    "Check the client, SPF, DKIM, ARC and DMARC of mail from other servers.",
+	    "smtpd", VX_KEY_YES_NO, FIELD(mailauth_verify), 0, 0, NULL),
+	KEY("authentication.dmarc", "enforce, quarantine or record", "enforce",
+	    "What is done when an author is not proved.", "smtpd", VX_KEY_WORD,
+	    FIELD(mailauth_dmarc), 0, 0, "enforce|quarantine|record"),
+	KEY("authentication.spf_fail", "score or refuse", "score",
+	    "Whether a fail of SPF is enough to refuse a message.", "smtpd", VX_KEY_WORD,
+	    FIELD(mailauth_spf_fail), 0, 0, "score|refuse"),
 	KEY("sending.port", "number", "25", "Port of other servers.", "smtpd",
 	    VX_KEY_NUMBER, FIELD(sending_port), 1, 65535, NULL),
 	KEY("sending.connections", "number", "200",
@@ -166,7 +197,8 @@ static const struct vx_key keys[] = {
 bool vx_key_is_list(const struct vx_key *k)
 {
 	return k->type == VX_KEY_LISTEN || k->type == VX_KEY_RESOLVERS ||
-	       k->type == VX_KEY_ZONES;
+	       k->type == VX_KEY_ZONES || k->type == VX_KEY_NETWORKS ||
+	       k->type == VX_KEY_BLOCKLISTS;
 }
 
 const struct vx_key *vx_key_at(size_t index)
@@ -308,9 +340,22 @@ static bool zone_ok(vx_slice text)
 	       resolver_ok(vx_slice_trim(text, " "));
 }
 
+static bool item_ok(enum vx_key_type type, vx_slice text)
+{
+	struct vx_network n;
+	struct vx_dnsbl l;
+	bool exact;
+
+	if (type == VX_KEY_RESOLVERS)
+		return resolver_ok(text);
+	if (type == VX_KEY_NETWORKS)
+		return vx_network_parse(text, &n, &exact) == VX_OK && exact;
+	return type == VX_KEY_ZONES ? zone_ok(text) : vx_dnsbl_parse(text, &l) == VX_OK;
+}
+
 static int set_text(const struct vx_key *k, vx_slice text, struct vx_text_list *out)
 {
-	if (!(k->type == VX_KEY_RESOLVERS ? resolver_ok(text) : zone_ok(text)))
+	if (!item_ok(k->type, text))
 		return VX_EINVAL;
 	if (out->count == VX_CONFIG_LIST_MAX)
 		return VX_ELIMIT;
@@ -428,6 +473,8 @@ int vx_key_set(
 		return set_listen(text, field(c, k));
 	case VX_KEY_RESOLVERS:
 	case VX_KEY_ZONES:
+	case VX_KEY_NETWORKS:
+	case VX_KEY_BLOCKLISTS:
 		return set_text(k, text, field(c, k));
 	case VX_KEY_HOSTNAME:
 		return set_hostname(text, arena, field(c, k));
@@ -456,24 +503,36 @@ void vx_key_clear_list(struct vx_config *c, const struct vx_key *k)
 		((struct vx_text_list *)field(c, k))->count = 0;
 }
 
-void vx_key_set_standard(struct vx_config *c, const struct vx_key *k)
+/* ["a", "b"] */
+static int set_standard_list(
+    struct vx_config *c, const struct vx_key *k, struct vx_arena *arena)
 {
 	vx_slice rest = vx_slice_str(k->public.standard), item;
+	int rc = VX_OK;
 
-	if (k->type == VX_KEY_HOSTNAME) {
-		*(const char **)field(c, k) = k->public.standard;
-	} else if (!vx_key_is_list(k)) {
-		(void)vx_key_set(c, k, rest, NULL);
-	} else if (k->type != VX_KEY_LISTEN) {
-		vx_key_clear_list(c, k); /* no such list has a standard */
-	} else {
-		/* ["a", "b"] */
-		while (rest.len > 0) {
-			(void)vx_slice_cut(&rest, '"', &item);
-			if (vx_slice_cut(&rest, '"', &item))
-				(void)set_listen(item, field(c, k));
-		}
+	vx_key_clear_list(c, k);
+	while (rc == VX_OK && rest.len > 0) {
+		const char *text;
+
+		(void)vx_slice_cut(&rest, '"', &item);
+		if (!vx_slice_cut(&rest, '"', &item))
+			break;
+		text = vx_arena_dup(arena, item);
+		rc = text == NULL ? VX_ELIMIT
+				  : vx_key_set(c, k, vx_slice_of(text, item.len), arena);
 	}
+	return rc;
+}
+
+int vx_key_set_standard(
+    struct vx_config *c, const struct vx_key *k, struct vx_arena *arena)
+{
+	if (vx_key_is_list(k))
+		return set_standard_list(c, k, arena);
+	if (k->type != VX_KEY_HOSTNAME)
+		return vx_key_set(c, k, vx_slice_str(k->public.standard), arena);
+	*(const char **)field(c, k) = k->public.standard;
+	return VX_OK;
 }
 
 static void write_word(const struct vx_key *k, uint64_t n, struct vx_buf *out)

@@ -16,6 +16,8 @@ enum vx_key_type {
 	VX_KEY_CHARACTER,
 	VX_KEY_RESOLVERS, /* "192.0.2.1", "2001:db8::1@5300" */
 	VX_KEY_ZONES,     /* "zone 192.0.2.1@5300" */
+	VX_KEY_NETWORKS,  /* "192.0.2.0/24" */
+	VX_KEY_BLOCKLISTS, /* as of dnsbl.h */
 };
 
 struct vx_key {
@@ -38,7 +40,9 @@ const struct vx_key *vx_key_nearest(const char *path);
 /* One line of printable text: no control characters, no line ends of Unicode. */
 bool vx_key_text_ok(vx_slice text);
 
-void vx_key_set_standard(struct vx_config *c, const struct vx_key *k);
+/* VX_OK, VX_ELIMIT (arena). */
+int vx_key_set_standard(
+    struct vx_config *c, const struct vx_key *k, struct vx_arena *arena);
 void vx_key_clear_list(struct vx_config *c, const struct vx_key *k);
 /*
  * text is NUL-terminated and lives as long as c; for a list it is one more item.

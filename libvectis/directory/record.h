@@ -11,6 +11,7 @@ enum vx_directory_kind {
 	VX_DIR_ALIAS = 'L',   /* + domain NUL local */
 	VX_DIR_ID = 'I',      /* + id: the login */
 	VX_DIR_DKIM = 'K',    /* + domain NUL selector */
+	VX_DIR_BLOCK = 'B',   /* + network */
 };
 
 struct vx_dir_key {

@@ -10,7 +10,7 @@ libvx_mailauth_la_SOURCES = \
 libvx_mailauth_la_SOURCES += %D%/dmarc.c %D%/dmarc_destination.c %D%/dmarc_from.c %D%/dmarc_record.c \
 	%D%/dmarc_walk.c %D%/dmarc_walk.h %D%/path.c %D%/path.h
 libvx_mailauth_la_SOURCES += %D%/auth_read.c %D%/auth_write.c
-libvx_mailauth_la_SOURCES += %D%/srs.c
+libvx_mailauth_la_SOURCES += %D%/reverse.c %D%/srs.c
 libvx_mailauth_la_SOURCES += %D%/canon.c %D%/canon.h %D%/dkim_sign.c %D%/dkim_verify.c %D%/fold.c \
 	%D%/fold.h %D%/header.c %D%/header.h %D%/lookup.c %D%/lookup.h %D%/sign.c %D%/sign.h \
 	%D%/signature.c %D%/signature.h %D%/tags.c %D%/tags.h

@@ -54,6 +54,8 @@ struct vx_describer {
 
 	struct vx_buf fields; /* rows of the message's header */
 	uint32_t field_count;
+	struct vx_buf
+	    front; /* what goes before all; offsets are without it until the end */
 	struct vx_buf strings;
 	size_t root_strings;            /* of them are the message's own header's */
 	struct vx_desc_message message; /* what the message's own header said */
@@ -75,6 +77,7 @@ int vx_describer_new(struct vx_describer **out)
 		.sent = INT64_MIN, .subject = VX_STR_NONE, .references = VX_STR_NONE
 	};
 	vx_buf_init(&d->header, VX_HEADER_OCTETS_MAX);
+	vx_buf_init(&d->front, VX_HEADER_OCTETS_MAX);
 	vx_buf_init(&d->fields, FIELDS_MAX);
 	vx_buf_init(&d->strings, STRINGS_MAX);
 	vx_buf_init(&d->boundaries, (size_t)VX_MIME_DEPTH_MAX * VX_MIME_BOUNDARY_MAX);
@@ -89,6 +92,7 @@ void vx_describer_free(struct vx_describer *d)
 	if (d == NULL)
 		return;
 	vx_buf_done(&d->header);
+	vx_buf_done(&d->front);
 	vx_buf_done(&d->fields);
 	vx_buf_done(&d->strings);
 	vx_buf_done(&d->capture);
@@ -426,16 +430,52 @@ void vx_describer_add(struct vx_describer *d, vx_slice octets)
 	}
 }
 
+/* --- what goes in front -------------------------------------------------------------
+ */
+
+void vx_describer_front(struct vx_describer *d, vx_slice fields)
+{
+	vx_buf_add(&d->front, fields);
+}
+
+/* Its rows come before those of the header, which all move. */
+static void index_front(struct vx_describer *d)
+{
+	struct vx_buf rows = d->fields;
+	uint32_t count = 0;
+
+	if (d->front.len == 0)
+		return;
+	vx_buf_init(&d->fields, FIELDS_MAX);
+	vx_desc_index_fields(vx_buf_slice(&d->front), &d->fields, &count, &d->defects);
+	for (size_t at = 0; at < rows.len; at += VX_ROW_FIELD) {
+		char *const offset = rows.ptr + at + 4;
+
+		if (count++ == VX_HEADER_FIELDS_MAX) {
+			d->defects |= VX_DEFECT_HEADER_LIMIT;
+			vx_buf_truncate(&rows, at);
+			count = VX_HEADER_FIELDS_MAX;
+			break;
+		}
+		vx_put_le32(offset, vx_get_le32(offset) + (uint32_t)d->front.len);
+	}
+	vx_buf_add(&d->fields, vx_buf_slice(&rows));
+	d->fields.failed = d->fields.failed || rows.failed || d->front.failed;
+	vx_buf_done(&rows);
+	d->field_count = count;
+}
+
 /* --- the end --------------------------------------------------------------------------
  */
 
-static void write_part(struct vx_buf *out, const struct vx_desc_part *p)
+static void write_part(struct vx_buf *out, const struct vx_desc_part *p, uint64_t front)
 {
+	const bool root = p->parent == UINT32_MAX;
 	char row[VX_ROW_PART];
 
-	vx_put_le64(row + VX_PART_AT_HEADER, p->header_offset);
-	vx_put_le64(row + VX_PART_AT_BODY, p->body_offset);
-	vx_put_le64(row + VX_PART_AT_END, p->end);
+	vx_put_le64(row + VX_PART_AT_HEADER, root ? 0 : front + p->header_offset);
+	vx_put_le64(row + VX_PART_AT_BODY, front + p->body_offset);
+	vx_put_le64(row + VX_PART_AT_END, front + p->end);
 	vx_put_le32(row + VX_PART_AT_PARENT, p->parent);
 	vx_put_le32(row + VX_PART_AT_NEXT, p->next_sibling);
 	vx_put_le32(row + VX_PART_AT_CHILD, p->first_child);
@@ -490,6 +530,7 @@ int vx_describer_end(struct vx_describer *d, struct vx_buf *out)
 	finish_parts(d);
 	if (d->part_count == 0)
 		return VX_ENOMEM;
+	index_front(d);
 	if (d->capture_part != UINT32_MAX)
 		preview = vx_desc_preview(
 		    &d->parts[d->capture_part], vx_buf_slice(&d->capture), &d->strings);
@@ -499,8 +540,8 @@ int vx_describer_end(struct vx_describer *d, struct vx_buf *out)
 		if (d->strings.failed)
 			return VX_ENOMEM;
 	}
-	vx_put_le64(head + VX_DESC_SIZE, d->at);
-	vx_put_le64(head + VX_DESC_HEADER_SIZE, d->parts[0].body_offset);
+	vx_put_le64(head + VX_DESC_SIZE, d->front.len + d->at);
+	vx_put_le64(head + VX_DESC_HEADER_SIZE, d->front.len + d->parts[0].body_offset);
 	vx_put_le64(head + VX_DESC_SENT, (uint64_t)d->message.sent);
 	vx_put_le64(head + VX_DESC_MESSAGE_ID, d->message.id_hash);
 	vx_put_le32(head + VX_DESC_LINES, d->parts[0].lines);
@@ -514,7 +555,7 @@ int vx_describer_end(struct vx_describer *d, struct vx_buf *out)
 	vx_buf_add(out, vx_slice_of(head, sizeof(head)));
 	vx_buf_add(out, vx_buf_slice(&d->fields));
 	for (uint32_t i = 0; i < d->part_count; i++)
-		write_part(out, &d->parts[i]);
+		write_part(out, &d->parts[i], d->front.len);
 	vx_buf_add(out, vx_buf_slice(&d->strings));
 	return out->failed ? VX_ELIMIT : VX_OK;
 }

@@ -216,7 +216,7 @@ static int cmd_unauthenticate(
 	s->notify = NULL;
 	memset(s->enabled, 0, sizeof(s->enabled));
 	vx_sasl_done(&s->sasl);
-	s->who = (struct vx_auth_result){ 0 };
+	s->who = (struct vx_auth_login){ 0 };
 	s->state = IMAP_EARLY;
 	s->frame.authenticated = false;
 	s->opened_ms = loop->now_ms(loop);

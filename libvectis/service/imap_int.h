@@ -269,7 +269,7 @@ struct imap_session {
 	struct vx_arena arena; /* of the command */
 	vx_slice tag;          /* in the arena */
 	bool by_uid;           /* UID command */
-	struct vx_auth_result who;
+	struct vx_auth_login who;
 	struct vx_sasl_binding binding;
 	struct vx_sasl sasl;
 	struct imap_task *task; /* under way */

@@ -8,7 +8,7 @@ struct login {
 	char address[48];
 	struct vx_buf user, password;
 	enum vx_sasl_proof proof;
-	struct vx_auth_result who;
+	struct vx_auth_login who;
 };
 
 static void login_run(struct vx_job *job)

@@ -23,7 +23,7 @@ struct pop3_login {
 	char address[48];
 	struct vx_buf user, password;
 	enum vx_sasl_proof proof;
-	struct vx_auth_result who;
+	struct vx_auth_login who;
 	enum vx_pop3_login result;
 	int lock_fd; /* own, -1: none */
 	uint32_t mailbox;

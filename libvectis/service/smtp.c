@@ -2,30 +2,64 @@
 
 #include "base/mem.h"
 #include "service/own_srs.h"
+#include "service/smtp_greylist.h"
+#include "service/smtp_receive.h"
 #include "service/smtp_submit.h"
+#include "vectis/block.h"
 #include "vectis/crypto.h"
 
 #include <stdio.h>
+
+static int open_parts(struct vx_smtp_service *s)
+{
+	const struct vx_smtp_service_options *o = &s->o;
+	const bool limits = o->connections_minute > 0 || o->messages_minute > 0 ||
+			    o->recipients_minute > 0;
+	int rc = vx_own_events_new(o->store, o->log, &s->events);
+
+	if (rc == VX_OK)
+		rc = vx_smtp_lists_new(o, &s->lists);
+	if (rc == VX_OK && limits)
+		rc = vx_own_rates_open(o->store, o->rates_path, &s->rates);
+	return rc;
+}
 
 int vx_smtp_service_new(
     const struct vx_smtp_service_options *o, struct vx_smtp_service **out)
 {
 	struct vx_smtp_service *s = vx_alloc(sizeof(*s));
+	int rc;
 
 	if (s == NULL)
 		return VX_ENOMEM;
 	s->o = *o;
 	s->keys = (struct own_keys){ .store = o->store, .loop = o->loop };
 	vx_own_srs_secret(o->store, s->srs_secret);
-	*out = s;
-	return VX_OK;
+	rc = open_parts(s);
+	if (rc == VX_OK)
+		*out = s;
+	else
+		vx_smtp_service_free(s);
+	return rc;
 }
 
 void vx_smtp_service_free(struct vx_smtp_service *s)
 {
-	if (s != NULL)
-		vx_own_keys_free(&s->keys);
+	if (s == NULL)
+		return;
+	vx_own_keys_free(&s->keys);
+	vx_smtp_lists_free(s->lists);
+	vx_own_rates_close(s->rates);
+	vx_own_events_free(s->events);
+	vx_smtp_greylist_free(s);
 	vx_free(s);
+}
+
+void vx_smtp_service_tick(struct vx_smtp_service *s)
+{
+	vx_own_events_tick(s->events);
+	vx_smtp_lists_tick(s->lists);
+	vx_smtp_greylist_tick(s);
 }
 
 static struct smtp_session *session_of(struct vx_session *base)
@@ -42,7 +76,7 @@ struct auth_job {
 	char address[48];
 	struct vx_buf user, password;
 	enum vx_sasl_proof proof;
-	struct vx_auth_result who;
+	struct vx_auth_login who;
 	int result;
 };
 
@@ -186,14 +220,81 @@ static void refuse_sender(
 {
 	const bool suspended = may == SMTP_SUSPENDED;
 
-	vx_smtp_log_refusal(s, path, vx_slice_of("", 0),
-	    suspended ? "sending is suspended" : "not the login's address");
+	vx_smtp_refused(s, path, vx_slice_of("", 0),
+	    suspended ? "sending is suspended" : "not the login's address", NULL);
 	if (suspended)
 		vx_smtp_server_answer(s->core, out, 550, "5.7.1",
 		    "sending is suspended for this mailbox: ask your administrator");
 	else
 		vx_smtp_server_answer(s->core, out, 553, "5.7.1",
 		    "this login may not send as that address");
+}
+
+/* Has this network done it too often in this minute? */
+static bool is_too_often(struct smtp_session *s, enum own_rate rate, uint32_t max)
+{
+	const int64_t now = s->base.host->loop->now_s(s->base.host->loop);
+
+	return max > 0 && s->role == VX_SMTP_MX && !s->trusted &&
+	       s->service->rates != NULL &&
+	       vx_own_rates_count(s->service->rates, rate, &s->network, now) > max;
+}
+
+/* By the operator: text is its reason, for people here. */
+static bool is_blocked(struct smtp_session *s, char text[VX_BLOCK_REASON_MAX + 64])
+{
+	struct vx_block b;
+	struct vx_view *v;
+	struct vx_network address;
+	bool exact, blocked;
+
+	if (vx_network_parse(vx_slice_str(s->peer.address), &address, &exact) != VX_OK ||
+	    vx_view_begin(s->service->o.store, &v) != VX_OK)
+		return false;
+	blocked = vx_block_find(v, &address, &b) == VX_OK;
+	if (blocked)
+		(void)snprintf(text, VX_BLOCK_REASON_MAX + 64,
+		    "the operator blocks this network%s%.*s",
+		    b.reason.len > 0 ? ": " : "", (int)b.reason.len,
+		    b.reason.len > 0 ? b.reason.ptr : "");
+	vx_view_end(v);
+	return blocked;
+}
+
+/* Before a server may say whom it writes to.  False: it was told that it may not. */
+static bool may_write(struct smtp_session *s, vx_slice path, struct vx_buf *out)
+{
+	char reason[VX_BLOCK_REASON_MAX + 64];
+
+	if (s->role != VX_SMTP_MX || s->trusted)
+		return true;
+	if (is_blocked(s, reason)) {
+		vx_smtp_refused(s, path, vx_slice_of("", 0), reason, NULL);
+		vx_smtp_server_answer(s->core, out, 554, "5.7.1",
+		    "mail from your network is not taken here");
+		return false;
+	}
+	if (is_too_often(s, OWN_RATE_MESSAGES, s->service->o.messages_minute)) {
+		vx_smtp_refused(s, path, vx_slice_of("", 0),
+		    "too many messages from this network in this minute", NULL);
+		vx_smtp_server_answer(s->core, out, 450, "4.7.1",
+		    "too many messages from your network: try again later");
+		return false;
+	}
+	return true;
+}
+
+static int begin_transaction(struct smtp_session *s, const struct vx_smtp_event *ev)
+{
+	int rc = vx_smtp_txn_new(s, ev, &s->txn);
+
+	if (rc == VX_OK && s->role == VX_SMTP_MX && s->service->o.verify && !s->trusted)
+		rc = vx_smtp_receive_begin(s, s->txn);
+	if (rc != VX_OK) {
+		vx_smtp_txn_free(s->txn);
+		s->txn = NULL;
+	}
+	return rc;
 }
 
 static void mail(
@@ -209,52 +310,50 @@ static void mail(
 	s->txn = NULL;
 	if (may != SMTP_MAY)
 		refuse_sender(s, ev->path, may, out);
-	else if (vx_smtp_txn_new(s, ev, &s->txn) != VX_OK)
+	else if (!may_write(s, ev->path, out))
+		return;
+	else if (begin_transaction(s, ev) != VX_OK)
 		vx_smtp_server_answer(s->core, out, 451, "4.3.0", "try again later");
 	else
 		vx_smtp_server_answer(s->core, out, 250, "2.1.0", "ok");
 }
 
-struct verdict {
-	unsigned code;
-	const char *enhanced, *text;
-};
-
-static struct verdict judge(struct smtp_session *s, const struct vx_resolved *r)
+static struct smtp_reply judge(struct smtp_session *s, const struct vx_resolved *r)
 {
 	switch (r->kind) {
 	case VX_RESOLVED_FOREIGN:
 		if (s->role == VX_SMTP_SUBMISSION)
 			break;
-		return (struct verdict){ 550, "5.7.1", "relaying denied" };
+		return (struct smtp_reply){ 550, "5.7.1", "relaying denied" };
 	case VX_RESOLVED_CLOSED:
-		return (
-		    struct verdict){ 550, "5.7.1", "this domain receives no mail here" };
+		return (struct smtp_reply){ 550, "5.7.1",
+			"this domain receives no mail here" };
 	case VX_RESOLVED_UNKNOWN:
-		return (struct verdict){ 550, "5.1.1", "no such mailbox" };
+		return (struct smtp_reply){ 550, "5.1.1", "no such mailbox" };
 	case VX_RESOLVED_DISABLED:
-		return (struct verdict){ 550, "5.2.1", "this mailbox is disabled" };
+		return (struct smtp_reply){ 550, "5.2.1", "this mailbox is disabled" };
 	case VX_RESOLVED_LOCAL:
 		break;
 	}
-	return (struct verdict){ 250, "2.1.5", "ok" };
+	return (struct smtp_reply){ 250, "2.1.5", "ok" };
 }
 
 /* What speaks against one message more, of that size if it is known (RFC 1870 6.2)? */
-static struct verdict room(struct vx_view *v, uint32_t account, uint64_t size)
+static struct smtp_reply room(struct vx_view *v, uint32_t account, uint64_t size)
 {
 	struct vx_quota q;
 
 	if (vx_quota_get(v, account, &q) != VX_OK)
-		return (struct verdict){ 451, "4.3.0", "the mailbox cannot be read now" };
+		return (
+		    struct smtp_reply){ 451, "4.3.0", "the mailbox cannot be read now" };
 	if (q.limit_octets > 0 && size > q.limit_octets)
-		return (struct verdict){ 552, "5.2.3",
+		return (struct smtp_reply){ 552, "5.2.3",
 			"the message is larger than the mailbox may be" };
 	if ((q.limit_octets > 0 && (q.used_octets >= q.limit_octets ||
 				       size > q.limit_octets - q.used_octets)) ||
 	    (q.limit_messages > 0 && q.used_messages >= q.limit_messages))
-		return (struct verdict){ 452, "4.2.2", "the mailbox is full" };
-	return (struct verdict){ 250, "2.1.5", "ok" };
+		return (struct smtp_reply){ 452, "4.2.2", "the mailbox is full" };
+	return (struct smtp_reply){ 250, "2.1.5", "ok" };
 }
 
 /* <postmaster> without a domain is ours (RFC 5321 4.5.1). */
@@ -287,14 +386,14 @@ static int queue_own(
 {
 	int rc = vx_smtp_queue_to(t, path, vx_slice_of("", 0), params);
 
-	if (rc == VX_OK && t->recipients == 0)
-		rc = vx_arena_copy(&t->arena, path, &t->recipient);
+	if (rc == VX_OK)
+		rc = vx_smtp_txn_note_recipient(t, path);
 	t->recipients += rc == VX_OK;
 	return rc;
 }
 
 /* The mailboxes that it is for, or the queue. */
-static struct verdict add_recipient(
+static struct smtp_reply add_recipient(
     struct smtp_session *s, const struct vx_smtp_event *ev, const struct vx_resolved *r)
 {
 	const int rc = r->kind == VX_RESOLVED_FOREIGN
@@ -302,18 +401,18 @@ static struct verdict add_recipient(
 			   : vx_smtp_txn_add(s->txn, ev->path, r, &ev->params);
 
 	if (rc == VX_EINVAL)
-		return (struct verdict){ 550, "5.1.2", "there is no such domain" };
+		return (struct smtp_reply){ 550, "5.1.2", "there is no such domain" };
 	if (rc != VX_OK)
-		return (struct verdict){ 452, "4.5.3", "too many recipients" };
-	return (struct verdict){ 250, "2.1.5", "ok" };
+		return (struct smtp_reply){ 452, "4.5.3", "too many recipients" };
+	return (struct smtp_reply){ 250, "2.1.5", "ok" };
 }
 
-static struct verdict resolve(
+static struct smtp_reply resolve(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_view *v)
 {
 	struct vx_buf buf = { .max = VX_SMTP_PATH_MAX };
 	const vx_slice address = with_domain(s, ev->path, v, &buf);
-	struct verdict verdict = { 451, "4.3.0", "the directory cannot be read now" };
+	struct smtp_reply verdict = { 451, "4.3.0", "the directory cannot be read now" };
 	struct vx_resolved r;
 
 	if (vx_directory_resolve(
@@ -326,6 +425,8 @@ static struct verdict resolve(
 	for (size_t i = 0; verdict.code == 250 && i < r.count; i++)
 		if (r.targets[i].account != 0)
 			verdict = room(v, r.targets[i].account, s->txn->size);
+	if (verdict.code == 250)
+		vx_smtp_greylist(s, v, ev->path, &verdict);
 	return verdict.code == 250 ? add_recipient(s, ev, &r) : verdict;
 }
 
@@ -338,20 +439,20 @@ static vx_slice sender_of(const struct smtp_session *s)
  * A bounce of what we forwarded goes back to where that came from.  Other mail to such an
  * address is refused: nobody writes to it.
  */
-static struct verdict resolve_bounce(
+static struct smtp_reply resolve_bounce(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_view *v)
 {
 	struct vx_buf path = { .max = VX_SMTP_PATH_MAX };
 	struct vx_smtp_event back = *ev;
-	struct verdict verdict = { 550, "5.1.1", "no such mailbox" };
+	struct smtp_reply verdict = { 550, "5.1.1", "no such mailbox" };
 	struct vx_resolved r;
 
 	if (s->txn->sender.len == 0 && vx_own_srs_reverse(s->service->o.store,
 					   s->base.host->loop->now_s(s->base.host->loop),
 					   ev->path, &path) == VX_OK) {
 		back.path = vx_buf_slice(&path);
-		verdict =
-		    (struct verdict){ 451, "4.3.0", "the directory cannot be read now" };
+		verdict = (struct smtp_reply){ 451, "4.3.0",
+			"the directory cannot be read now" };
 		if (vx_directory_resolve(v, back.path, s->service->o.delimiter,
 			&s->txn->arena, &r) == VX_OK)
 			verdict =
@@ -363,21 +464,45 @@ static struct verdict resolve_bounce(
 	return verdict;
 }
 
+static struct smtp_reply look_up(struct smtp_session *s, const struct vx_smtp_event *ev)
+{
+	struct smtp_reply verdict = { 451, "4.3.0", "try again later" };
+	struct vx_view *v;
+
+	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
+		return verdict;
+	verdict = resolve(s, ev, v);
+	if (verdict.code == 550 && vx_srs_is_rewritten(ev->path) && is_ours(v, ev->path))
+		verdict = resolve_bounce(s, ev, v);
+	vx_view_end(v);
+	return verdict;
+}
+
 static void rcpt(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
 {
-	struct verdict verdict = { 451, "4.3.0", "try again later" };
-	struct vx_view *v;
+	struct smtp_reply verdict = { 451, "4.3.0", "try again later" };
 
-	if (s->txn != NULL && vx_view_begin(s->service->o.store, &v) == VX_OK) {
-		verdict = resolve(s, ev, v);
-		if (verdict.code == 550 && vx_srs_is_rewritten(ev->path) &&
-		    is_ours(v, ev->path))
-			verdict = resolve_bounce(s, ev, v);
-		vx_view_end(v);
+	if (!vx_smtp_receive_ready(s)) {
+		s->rcpt_waits = true;
+		s->rcpt = *ev;
+		return;
 	}
+	if (s->txn != NULL) {
+		verdict = vx_smtp_receive_recipient(s, ev->path);
+		if (verdict.code != 0) { /* it was noted */
+			vx_smtp_server_answer(
+			    s->core, out, verdict.code, verdict.enhanced, verdict.text);
+			return;
+		}
+		verdict = look_up(s, ev);
+	}
+	if (is_too_often(s, OWN_RATE_RECIPIENTS, s->service->o.recipients_minute))
+		verdict = (struct smtp_reply){ 450, "4.7.1",
+			"too many recipients from your network: try again later" };
 	if (verdict.code != 250)
-		vx_smtp_log_refusal(s, sender_of(s), ev->path, verdict.text);
+		vx_smtp_refused(s, sender_of(s), ev->path, verdict.text,
+		    s->txn == NULL ? NULL : &s->txn->notes);
 	vx_smtp_server_answer(s->core, out, verdict.code, verdict.enhanced, verdict.text);
 }
 
@@ -396,6 +521,11 @@ static void give_answer(struct smtp_session *s, struct vx_buf *out)
 		    s->auth_result == VX_EAUTH ? "5.7.8" : "4.7.0",
 		    s->auth_result == VX_EAUTH ? "user or password is wrong"
 					       : "try again later");
+	else if (answer == ANSWER_RCPT) {
+		s->rcpt_waits = false;
+		rcpt(s, &s->rcpt, out);
+	} else if (answer == ANSWER_CHECKED)
+		vx_smtp_answer_checked(s, out);
 	else if (answer == ANSWER_END)
 		vx_smtp_answer_end(s, out);
 }
@@ -418,8 +548,9 @@ static void begin_message(struct smtp_session *s, struct vx_buf *out)
 static void log_reason(struct smtp_session *s, const char *reason)
 {
 	if (reason != NULL)
-		vx_smtp_log_refusal(s, sender_of(s),
-		    s->txn == NULL ? vx_slice_of("", 0) : s->txn->recipient, reason);
+		vx_smtp_refused(s, sender_of(s),
+		    s->txn == NULL ? vx_slice_of("", 0) : s->txn->recipient, reason,
+		    s->txn == NULL ? NULL : &s->txn->notes);
 }
 
 /* VX_OK: go on; VX_WAIT: an answer is awaited. */
@@ -508,9 +639,14 @@ static int step(struct smtp_session *s, vx_slice *in, struct vx_buf *out)
 
 	if (s->content_waits)
 		return VX_WAIT;
-	if (s->answer != ANSWER_NONE)
-		give_answer(s, out);
+	if (s->hasty) {
+		s->hasty = false;
+		vx_smtp_server_close(s->core, out,
+		    "4.7.0 too many connections from your network: try again later");
+	}
 	while (rc == VX_OK) {
+		if (s->answer != ANSWER_NONE)
+			give_answer(s, out);
 		if (out->len >= VX_SESSION_HIGH_WATER)
 			return VX_DATA;
 		rc = vx_smtp_server_next(s->core, in, out, &ev);
@@ -574,6 +710,8 @@ static void free_session(struct vx_session *base)
 	if (s->auth != NULL)
 		s->auth->session = NULL;
 	vx_smtp_txn_free(s->txn);
+	vx_smtp_peer_check_free(s->peer_check);
+	vx_smtp_notes_done(&s->found.notes);
 	vx_smtp_server_free(s->core);
 	vx_free(s);
 }
@@ -586,6 +724,24 @@ static const struct vx_session_ops ops = {
 	.stop = stop,
 	.free = free_session,
 };
+
+/* Whose client it is, and whether it came too often. */
+static void see_peer(struct smtp_session *s)
+{
+	const struct vx_smtp_service_options *o = &s->service->o;
+	struct vx_network address;
+	bool exact;
+
+	if (vx_network_parse(vx_slice_str(s->peer.address), &address, &exact) != VX_OK)
+		return;
+	for (size_t i = 0; i < o->trusted_count; i++)
+		s->trusted = s->trusted || vx_network_has(&o->trusted[i], &address);
+	s->network = vx_network_owner(&address);
+	s->hasty = is_too_often(s, OWN_RATE_CONNECTIONS, o->connections_minute);
+	if (s->hasty)
+		vx_log(o->log, VX_LOG_INFO, "too many connections",
+		    VX_KV_Z("ip", s->peer.address));
+}
 
 int vx_smtp_session_new(struct vx_smtp_service *service, enum vx_smtp_role role,
     const struct vx_peer *peer, struct vx_session_host *host, struct vx_session **out)
@@ -612,6 +768,7 @@ int vx_smtp_session_new(struct vx_smtp_service *service, enum vx_smtp_role role,
 	s->role = role;
 	s->peer = *peer;
 	s->begun_ms = now_ms(s);
+	see_peer(s);
 	*out = &s->base;
 	return VX_OK;
 }

@@ -87,8 +87,7 @@ int vx_smtp_queue_to(struct smtp_txn *t, vx_slice recipient, vx_slice domain,
 	if (rc == VX_OK)
 		rc = vx_arena_copy(&t->arena, params->orcpt, &to.orcpt);
 	if (rc == VX_OK)
-		rc = vx_own_destination(
-		    &t->arena, to.forward_path, &to.destination);
+		rc = vx_own_destination(&t->arena, to.forward_path, &to.destination);
 	if (rc == VX_OK)
 		rc = find_group(t, domain, &g);
 	if (rc == VX_OK)
@@ -151,7 +150,5 @@ int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
 			vx_own_token(list[i].token);
 	}
 	t->also = (struct vx_queue_also){ .add = list, .add_count = i };
-	t->op.also = vx_queue_also;
-	t->op.also_ctx = &t->also;
 	return VX_OK;
 }

@@ -2,7 +2,10 @@
 #ifndef VX_SERVICE_SMTP_INT_H
 #define VX_SERVICE_SMTP_INT_H
 
+#include "service/own_events.h"
+#include "service/own_rates.h"
 #include "service/own_sign.h"
+#include "service/smtp_check.h"
 #include "vectis/arena.h"
 #include "vectis/queue.h"
 #include "vectis/smtp_client.h"
@@ -14,6 +17,11 @@ struct vx_smtp_service {
 	struct vx_smtp_service_options o;
 	char srs_secret[VX_SHA256_OCTETS];
 	struct own_keys keys;
+	struct smtp_lists *lists;     /* own, like what follows */
+	struct own_rates *rates;      /* NULL: there are no limits */
+	struct own_events *events;    /* of what was refused */
+	struct vx_greylist_op *sweep; /* under way; NULL: none */
+	int64_t swept_s;
 };
 
 struct smtp_session;
@@ -44,28 +52,35 @@ struct smtp_txn {
 	size_t group_count;
 	struct vx_queue_also also; /* when there are any */
 	struct vx_smtp_scan scan;
-	/* of a user's message (smtp_submit.c) */
 	struct vx_buf header; /* own: until it is complete */
 	bool header_done;
+	/* of a message from another server (smtp_receive.c) */
+	struct smtp_check *check; /* own; NULL: it is not looked into */
+	bool spf_known, noted, sender_ours;
+	struct smtp_notes notes; /* own: for the event */
+	struct smtp_reply refusal;
+	struct vx_event event; /* texts in the arena */
+	/* of a user's message (smtp_submit.c) */
 	const char *objection;       /* why it is refused, static; NULL: it is not */
 	struct own_signing *signing; /* own */
 	struct vx_buf signature;     /* own: fields for those elsewhere */
 	bool ret_headers, ret_full;
-	vx_slice envid;     /* in the arena */
-	uint64_t size;      /* as MAIL said; 0: it did not */
-	size_t recipients;  /* RCPTs accepted */
-	vx_slice recipient; /* the first, in the arena */
+	vx_slice envid;               /* in the arena */
+	uint64_t size;                /* as MAIL said; 0: it did not */
+	size_t recipients;            /* RCPTs accepted */
+	vx_slice recipient;           /* the first, in the arena */
+	struct vx_buf recipient_list; /* own: as many as an event keeps */
 	char id[VX_QUEUE_TOKEN_OCTETS + 1];
-	int failed; /* what a piece of content met */
-	unsigned header_state;
-	uint64_t received;   /* Received fields so far */
-	char last;           /* octet of the content */
-	struct vx_buf field; /* the beginning of the header line under way */
+	int failed;        /* what a piece of content met */
+	uint64_t received; /* Received fields so far */
+	char last;         /* octet of the content */
 };
 
 enum smtp_answer {
 	ANSWER_NONE,
 	ANSWER_AUTH,
+	ANSWER_RCPT,    /* what was waited for is known */
+	ANSWER_CHECKED, /* the message was looked into */
 	ANSWER_END
 };
 struct auth_job;
@@ -80,10 +95,18 @@ struct smtp_session {
 	char tls_version[16], tls_cipher[64]; /* for Received */
 	struct auth_job *auth;                /* under way */
 	int auth_result;
-	struct vx_auth_result who;
-	struct smtp_txn *txn;    /* own */
-	bool content_waits;      /* the disk is behind */
-	enum smtp_answer answer; /* came while the session was not driven */
+	struct vx_auth_login who;
+	struct smtp_txn *txn;               /* own */
+	struct vx_network network;          /* the client's address */
+	bool trusted;                       /* its mail is not looked into */
+	bool hasty;                         /* it came too often: it is sent away */
+	struct smtp_peer_check *peer_check; /* own; NULL: not under way */
+	bool peer_found;
+	struct smtp_peer found;    /* own: what was found out of the client */
+	bool rcpt_waits;           /* for that, and for SPF: */
+	struct vx_smtp_event rcpt; /* valid until it is answered */
+	bool content_waits;        /* the disk is behind */
+	enum smtp_answer answer;   /* came while the session was not driven */
 	int end_result;
 	/* How fast the client is: */
 	uint64_t begun_ms; /* it was asked for a command, or began a message */
@@ -96,6 +119,8 @@ int vx_smtp_txn_new(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct smtp_txn **out);
 /* Frees it now, or when its op is done.  NULL is fine. */
 void vx_smtp_txn_free(struct smtp_txn *t);
+/* It is among those that the message is for.  VX_OK, VX_ELIMIT, VX_ENOMEM. */
+int vx_smtp_txn_note_recipient(struct smtp_txn *t, vx_slice recipient);
 /* An accepted RCPT, for all these mailboxes or, with VX_ELIMIT or VX_ENOMEM, none. */
 int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to,
     const struct vx_smtp_params *params);
@@ -109,7 +134,7 @@ int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_reso
  */
 int vx_smtp_queue_to(struct smtp_txn *t, vx_slice recipient, vx_slice domain,
     const struct vx_smtp_params *params);
-/* The op queues the message, too.  VX_OK, VX_ELIMIT. */
+/* t->also is made, for the op to queue the message, too.  VX_OK, VX_ELIMIT. */
 int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t);
 size_t vx_smtp_queued(const struct smtp_txn *t);
 /* The message begins: write the trace fields. */
@@ -128,7 +153,10 @@ enum smtp_may {
 	SMTP_SUSPENDED, /* it may not send at all */
 };
 enum smtp_may vx_smtp_may_send_as(struct smtp_session *s, vx_slice path);
-void vx_smtp_log_refusal(
-    struct smtp_session *s, vx_slice from, vx_slice to, const char *reason);
+/* A refusal is logged, and kept as an event with what was noted (NULL: nothing). */
+void vx_smtp_refused(struct smtp_session *s, vx_slice from, vx_slice to,
+    const char *reason, const struct smtp_notes *notes);
+/* The message was looked into: file it, or say why not. */
+void vx_smtp_answer_checked(struct smtp_session *s, struct vx_buf *out);
 
 #endif

@@ -6,15 +6,13 @@
 #include "service/smtp_submit.h"
 
 #include "base/encode.h"
+#include "service/smtp_header.h"
 #include "vectis/address.h"
+#include "vectis/auth_results.h"
 #include "vectis/crypto.h"
 #include "vectis/date.h"
 #include "vectis/dkim.h"
 #include "vectis/header.h"
-
-enum {
-	BLANK_LINE = 4 /* CR LF CR LF */
-};
 
 struct seen {
 	bool date, message_id;
@@ -60,22 +58,24 @@ static int see_from(struct smtp_session *s, vx_slice value, struct seen *seen)
 	return rc;
 }
 
-/* What the sender must not tell, and what final delivery writes. */
-static bool must_go(vx_slice name)
+/* What the sender must not tell, what final delivery writes, and our own verdicts. */
+static bool must_go(const struct smtp_session *s, const struct vx_field *f)
 {
-	return vx_slice_eq_nocase(name, VX_S("Bcc")) ||
-	       vx_slice_eq_nocase(name, VX_S("Resent-Bcc")) ||
-	       vx_slice_eq_nocase(name, VX_S("Return-Path"));
+	const vx_slice id = vx_slice_str(s->service->o.hostname);
+
+	return vx_slice_eq_nocase(f->name, VX_S("Bcc")) ||
+	       vx_slice_eq_nocase(f->name, VX_S("Resent-Bcc")) ||
+	       vx_slice_eq_nocase(f->name, VX_S("Return-Path")) ||
+	       (vx_slice_eq_nocase(f->name, VX_S("Authentication-Results")) &&
+		   vx_auth_results_claims(f->value, &id, 1));
 }
 
-static void see_other(vx_slice name, struct smtp_txn *t, struct seen *seen)
+static void see_other(vx_slice name, struct seen *seen)
 {
 	if (vx_slice_eq_nocase(name, VX_S("Date")))
 		seen->date = true;
 	else if (vx_slice_eq_nocase(name, VX_S("Message-ID")))
 		seen->message_id = true;
-	else if (vx_slice_eq_nocase(name, VX_S("Received")))
-		t->received++;
 }
 
 static void add_missing(
@@ -96,13 +96,6 @@ static void add_missing(
 	}
 }
 
-/* A message may have a header only. */
-static bool has_blank_line(vx_slice header)
-{
-	return vx_slice_has_suffix(header, VX_S("\r\n\r\n")) ||
-	       vx_slice_eq(header, VX_S("\r\n"));
-}
-
 /* The header as it is kept and leaves; lines that are no fields stay as they are. */
 static int rewrite(struct smtp_session *s, struct vx_buf *out, struct seen *seen)
 {
@@ -115,13 +108,14 @@ static int rewrite(struct smtp_session *s, struct vx_buf *out, struct seen *seen
 	while (rc == VX_OK && vx_field_next(&rest, &f)) {
 		if (vx_slice_eq_nocase(f.name, VX_S("From")))
 			rc = see_from(s, f.value, seen);
-		see_other(f.name, t, seen);
-		if (!must_go(f.name))
+		see_other(f.name, seen);
+		vx_smtp_header_see(t, &f);
+		if (!must_go(s, &f))
 			vx_buf_add(&fields, f.whole);
 	}
 	add_missing(s, seen, out);
 	vx_buf_add(out, vx_buf_slice(&fields));
-	if (has_blank_line(vx_buf_slice(&t->header)))
+	if (vx_smtp_header_has_end(vx_buf_slice(&t->header)))
 		vx_buf_add_str(out, "\r\n");
 	rc = rc == VX_OK && (fields.failed || out->failed) ? VX_ELIMIT : rc;
 	vx_buf_done(&fields);
@@ -171,45 +165,22 @@ static int add_body(struct smtp_txn *t, vx_slice octets)
 	return rc == VX_OK ? vx_blob_writer_add(t->writer, octets) : rc;
 }
 
-/* Where the blank line ends among what was kept and what comes; 0: not yet. */
-static size_t header_end(struct smtp_txn *t, vx_slice octets)
-{
-	const size_t kept = t->header.len;
-	size_t from = kept < BLANK_LINE - 1 ? 0 : kept - (BLANK_LINE - 1), at;
-
-	vx_buf_add(&t->header, octets);
-	if (t->header.failed)
-		return 0;
-	if (kept < 2 && vx_slice_has_prefix(vx_buf_slice(&t->header), VX_S("\r\n")))
-		return 2; /* no header at all */
-	at = vx_slice_find_slice(
-	    vx_slice_from(vx_buf_slice(&t->header), from), VX_S("\r\n\r\n"));
-	return from + at + BLANK_LINE <= t->header.len ? from + at + BLANK_LINE : 0;
-}
-
 static int take(struct smtp_session *s, vx_slice octets)
 {
 	struct smtp_txn *t = s->txn;
-	const size_t kept = t->header.len;
-	size_t end;
-	int rc;
+	int rc, waits;
 
 	if (t->header_done)
 		return add_body(t, octets);
-	end = header_end(t, octets);
-	if (t->header.failed)
-		return VX_ELIMIT;
-	if (end == 0)
-		return VX_OK;
-	vx_buf_truncate(&t->header, end);
-	rc = end_header(s);
-	octets = vx_slice_from(octets, end - kept);
+	rc = vx_smtp_header_take(t, &octets);
+	if (rc != VX_OK)
+		return rc == VX_MORE ? VX_OK : rc;
+	waits = rc = end_header(s);
 	if (rc < 0 || octets.len == 0)
 		return rc;
 	/* what waits for the disk waits behind this piece, too */
-	end = (size_t)rc;
 	rc = add_body(t, octets);
-	return rc == VX_OK ? (int)end : rc;
+	return rc == VX_OK ? waits : rc;
 }
 
 int vx_smtp_submit_content(struct smtp_session *s, vx_slice octets)

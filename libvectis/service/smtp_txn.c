@@ -3,20 +3,33 @@
 #include "base/mem.h"
 #include "service/own_queue.h"
 #include "service/quota_notice.h"
+#include "service/smtp_receive.h"
 #include "service/smtp_submit.h"
 #include "vectis/date.h"
 #include "vectis/dkim.h"
 
 #define TXN_ARENA_MAX ((size_t)4 << 20)
-enum {
-	FIELD_NAME_MAX = 16,
-	IN_HEADER = 0,
-	IN_BODY = 1
-};
 
-void vx_smtp_log_refusal(
-    struct smtp_session *s, vx_slice from, vx_slice to, const char *reason)
+void vx_smtp_refused(struct smtp_session *s, vx_slice from, vx_slice to,
+    const char *reason, const struct smtp_notes *notes)
 {
+	const struct smtp_txn *t = s->txn;
+	bool extended;
+	struct vx_event e = { .type = VX_EVENT_REFUSED };
+
+	if (t != NULL)
+		e = t->event;
+	e.type = VX_EVENT_REFUSED;
+	e.time = (uint64_t)s->base.host->loop->now_s(s->base.host->loop);
+	e.texts[VX_EVENT_SENDER] = from;
+	e.texts[VX_EVENT_RECIPIENTS] = to;
+	e.texts[VX_EVENT_ADDRESS] = vx_slice_str(s->peer.address);
+	e.texts[VX_EVENT_HOST] = vx_smtp_server_helo(s->core, &extended);
+	e.texts[VX_EVENT_LOGIN] = vx_slice_str(s->who.login);
+	e.texts[VX_EVENT_REASON] = vx_slice_str(reason);
+	if (notes != NULL)
+		e.texts[VX_EVENT_CHECKS] = vx_buf_slice(&notes->lines);
+	vx_own_events_add(s->service->events, &e);
 	vx_log(s->service->o.log, VX_LOG_INFO, "mail refused", VX_KV_Z("reason", reason),
 	    VX_KV_Z("ip", s->peer.address), VX_KV_S("from", from), VX_KV_S("to", to));
 }
@@ -32,9 +45,10 @@ int vx_smtp_txn_new(
 	t->service = s->service;
 	vx_arena_init(&t->arena, TXN_ARENA_MAX);
 	vx_buf_init(&t->sender, VX_SMTP_PATH_MAX);
-	vx_buf_init(&t->field, FIELD_NAME_MAX);
+	vx_smtp_notes_init(&t->notes);
 	vx_buf_init(&t->header, (size_t)2 * VX_DKIM_HEADER_OCTETS_MAX);
 	vx_buf_init(&t->signature, VX_QUEUE_PREFIX_MAX);
+	vx_buf_init(&t->recipient_list, VX_EVENT_LIST_MAX);
 	vx_buf_add(&t->sender, ev->path);
 	t->utf8 = ev->params.utf8;
 	t->size = ev->params.size;
@@ -43,6 +57,7 @@ int vx_smtp_txn_new(
 	t->ret_headers = ev->params.ret_headers;
 	t->ret_full = ev->params.ret_full;
 	vx_own_token(t->id);
+	t->event.texts[VX_EVENT_ID] = vx_slice_str(t->id);
 	if (vx_arena_copy(&t->arena, ev->params.envid, &t->envid) != VX_OK) {
 		vx_smtp_txn_free(t);
 		return VX_ENOMEM;
@@ -55,7 +70,9 @@ static void destroy(struct smtp_txn *t)
 {
 	vx_blob_writer_free(t->writer);
 	vx_buf_done(&t->sender);
-	vx_buf_done(&t->field);
+	vx_buf_done(&t->recipient_list);
+	vx_smtp_notes_done(&t->notes);
+	vx_smtp_check_free(t->check);
 	vx_buf_done(&t->header);
 	vx_buf_done(&t->signature);
 	vx_own_signing_free(t->signing);
@@ -112,13 +129,24 @@ static vx_slice domain_of(const struct smtp_txn *t, vx_slice address)
 				: vx_slice_str(t->service->o.hostname);
 }
 
+int vx_smtp_txn_note_recipient(struct smtp_txn *t, vx_slice recipient)
+{
+	if (t->recipient_list.len + recipient.len < VX_EVENT_LIST_MAX) {
+		if (t->recipient_list.len > 0)
+			vx_buf_add_char(&t->recipient_list, ' ');
+		vx_buf_add(&t->recipient_list, recipient);
+	}
+	return t->recipients > 0 ? VX_OK
+				 : vx_arena_copy(&t->arena, recipient, &t->recipient);
+}
+
 int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to,
     const struct vx_smtp_params *params)
 {
 	int rc = reserve(t, to->count);
 
-	if (rc == VX_OK && t->recipients == 0)
-		rc = vx_arena_copy(&t->arena, recipient, &t->recipient);
+	if (rc == VX_OK)
+		rc = vx_smtp_txn_note_recipient(t, recipient);
 	if (rc != VX_OK)
 		return rc;
 	for (size_t i = 0; i < to->count && rc == VX_OK; i++)
@@ -191,6 +219,10 @@ int vx_smtp_txn_begin(struct smtp_session *s)
 	if (rc != VX_OK)
 		return rc;
 	vx_blob_writer_on_wake(t->writer, wake, s);
+	if (s->role != VX_SMTP_SUBMISSION) {
+		vx_blob_writer_expect_front(t->writer);
+		return VX_OK;
+	}
 	write_trace(s, &trace);
 	rc = trace.failed ? VX_ELIMIT
 			  : vx_blob_writer_add(t->writer, vx_buf_slice(&trace));
@@ -200,51 +232,14 @@ int vx_smtp_txn_begin(struct smtp_session *s)
 
 /* --- content --------------------------------------------------------------------- */
 
-/* Look at the names of header fields as they pass, to find loops. */
-static void see_field(struct smtp_txn *t)
-{
-	const vx_slice line = vx_buf_slice(&t->field);
-
-	t->received += vx_slice_has_prefix_nocase(line, VX_S("Received:"));
-}
-
-static void see_header(struct smtp_txn *t, vx_slice octets)
-{
-	while (octets.len > 0 && t->header_state == IN_HEADER) {
-		const size_t lf = vx_slice_find(octets, '\n');
-		const vx_slice line = vx_slice_head(octets, lf + 1);
-
-		vx_buf_add(&t->field, vx_slice_head(line, FIELD_NAME_MAX - t->field.len));
-		octets = vx_slice_from(octets, line.len);
-		if (lf >= line.len)
-			return;
-		if (vx_slice_trim(vx_buf_slice(&t->field), "\r\n").len == 0)
-			t->header_state = IN_BODY;
-		see_field(t);
-		vx_buf_reset(&t->field);
-	}
-}
-
 int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets)
 {
-	struct smtp_txn *t = s->txn;
-	int rc;
+	const struct smtp_txn *t = s->txn;
 
 	if (t == NULL || t->failed != VX_OK || t->writer == NULL)
 		return VX_OK; /* the verdict comes at the end */
-	if (s->role == VX_SMTP_SUBMISSION)
-		return vx_smtp_submit_content(s, octets);
-	see_header(t, octets);
-	if (t->groups != NULL)
-		vx_smtp_scan_add(&t->scan, octets);
-	t->last = octets.ptr[octets.len - 1];
-	rc = vx_blob_writer_add(t->writer, octets);
-	if (rc == VX_WAIT) {
-		s->content_waits = true;
-		return VX_WAIT;
-	}
-	t->failed = rc;
-	return VX_OK;
+	return s->role == VX_SMTP_SUBMISSION ? vx_smtp_submit_content(s, octets)
+					     : vx_smtp_receive_content(s, octets);
 }
 
 /* --- the end --------------------------------------------------------------------- */
@@ -297,10 +292,11 @@ static void answer(struct smtp_session *s, struct vx_buf *out, int rc)
 	    VX_KV_U("queued", t == NULL ? 0 : vx_smtp_queued(t)),
 	    VX_KV_U("size",
 		t == NULL || t->writer == NULL ? 0 : vx_blob_writer_size(t->writer)));
-	if (rc == VX_EPERM && t != NULL && t->objection != NULL) {
-		vx_smtp_log_refusal(
-		    s, vx_buf_slice(&t->sender), t->recipient, t->objection);
-		vx_smtp_server_answer(s->core, out, 550, "5.7.1", t->objection);
+	if (rc == VX_EPERM && t != NULL) {
+		vx_smtp_refused(s, vx_buf_slice(&t->sender), t->recipient,
+		    t->refusal.text, &t->notes);
+		vx_smtp_server_answer(
+		    s->core, out, t->refusal.code, t->refusal.enhanced, t->refusal.text);
 	} else if (rc != VX_OK) {
 		vx_smtp_answer_failure(s, out, rc);
 	} else {
@@ -340,6 +336,46 @@ void vx_smtp_answer_end(struct smtp_session *s, struct vx_buf *out)
 	answer(s, out, s->end_result);
 }
 
+/* In the transaction that takes it: queued, and told of. */
+static int also(
+    struct vx_deliver_op *op, struct vx_kv_txn *txn, uint64_t blob, uint32_t *references)
+{
+	struct smtp_txn *t = op->also_ctx;
+	int rc = VX_OK;
+
+	*references = 0;
+	if (t->groups != NULL) {
+		op->also_ctx = &t->also;
+		rc = vx_queue_also(op, txn, blob, references);
+		op->also_ctx = t;
+	}
+	return rc == VX_OK ? vx_event_write(txn, &t->event) : rc;
+}
+
+static int tell(struct smtp_session *s, struct smtp_txn *t)
+{
+	struct vx_event *e = &t->event;
+	bool extended;
+	int rc;
+
+	e->type = VX_EVENT_ACCEPTED;
+	e->time = t->op.internal_date;
+	e->size = vx_blob_writer_size(t->writer);
+	e->texts[VX_EVENT_SENDER] = vx_buf_slice(&t->sender);
+	e->texts[VX_EVENT_RECIPIENTS] = vx_buf_slice(&t->recipient_list);
+	e->texts[VX_EVENT_CHECKS] = vx_buf_slice(&t->notes.lines);
+	/* the session may end before the transaction is made */
+	rc = vx_arena_copy(
+	    &t->arena, vx_smtp_server_helo(s->core, &extended), &e->texts[VX_EVENT_HOST]);
+	if (rc == VX_OK)
+		rc = vx_arena_copy(&t->arena, vx_slice_str(s->peer.address),
+		    &e->texts[VX_EVENT_ADDRESS]);
+	if (rc == VX_OK)
+		rc = vx_arena_copy(
+		    &t->arena, vx_slice_str(s->who.login), &e->texts[VX_EVENT_LOGIN]);
+	return rc;
+}
+
 /* All is there: file it, and queue it. */
 static int commit(struct smtp_session *s, struct smtp_txn *t)
 {
@@ -355,6 +391,10 @@ static int commit(struct smtp_session *s, struct smtp_txn *t)
 	t->op.overfill = t->count > 1;
 	t->op.op.done = delivered;
 	rc = vx_smtp_queue(s, t);
+	if (rc == VX_OK)
+		rc = tell(s, t);
+	t->op.also = also;
+	t->op.also_ctx = t;
 	if (rc == VX_OK)
 		rc = vx_store_submit(s->service->o.store, &t->op.op);
 	return rc == VX_OK ? VX_OK : VX_ETEMP;
@@ -384,35 +424,42 @@ static void is_signed(void *ctx, int result)
 	s->base.host->wake(s->base.host);
 }
 
-/* What a whole message may be refused for. */
+/* What a whole message may be refused for; VX_WAIT: it is looked into. */
 static int check_end(struct smtp_session *s, struct smtp_txn *t)
 {
 	int rc = t == NULL || t->writer == NULL ? VX_ESTATE : t->failed;
 
 	if (rc != VX_OK)
 		return rc;
-	if (s->role == VX_SMTP_SUBMISSION) {
-		rc = vx_smtp_submit_end(s);
-	} else if (t->last != '\n') {
-		/* A last chunk may end in mid-line; a message in a mailbox has whole
-		 * ones, and POP3 must send as many octets as it said. */
-		if (t->groups != NULL)
-			vx_smtp_scan_add(&t->scan, VX_S("\r\n"));
-		rc = vx_blob_writer_add(t->writer, VX_S("\r\n"));
-		rc = rc == VX_WAIT ? VX_OK : rc;
-	}
+	if (s->role != VX_SMTP_SUBMISSION)
+		return vx_smtp_receive_end(s);
+	rc = vx_smtp_submit_end(s);
 	if (rc == VX_OK && t->received > s->service->o.received_max)
 		rc = VX_EEXIST;
+	if (rc == VX_OK && t->objection != NULL) {
+		t->refusal = (struct smtp_reply){ 550, "5.7.1", t->objection };
+		rc = VX_EPERM;
+	}
 	return rc;
 }
 
-void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out)
+static int write_front(struct smtp_session *s)
+{
+	struct vx_buf trace = { .max = 8192 };
+	int rc;
+
+	write_trace(s, &trace);
+	rc = trace.failed ? VX_ELIMIT : vx_smtp_receive_front(s, vx_buf_slice(&trace));
+	vx_buf_done(&trace);
+	return rc;
+}
+
+/* It may be filed. */
+static void file(struct smtp_session *s, struct vx_buf *out)
 {
 	struct smtp_txn *t = s->txn;
-	int rc = check_end(s, t);
+	int rc = s->role == VX_SMTP_SUBMISSION ? VX_OK : write_front(s);
 
-	if (rc == VX_OK && t->objection != NULL)
-		rc = VX_EPERM;
 	if (rc == VX_OK) {
 		t->under_way = true;
 		rc = t->signing != NULL ? vx_own_sign_submit(t->signing, is_signed, t)
@@ -420,5 +467,25 @@ void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out)
 		t->under_way = rc == VX_OK;
 	}
 	if (rc != VX_OK)
+		answer(s, out, rc);
+}
+
+void vx_smtp_answer_checked(struct smtp_session *s, struct vx_buf *out)
+{
+	const int rc = vx_smtp_receive_decide(s);
+
+	if (rc == VX_OK)
+		file(s, out);
+	else
+		answer(s, out, rc);
+}
+
+void vx_smtp_txn_end(struct smtp_session *s, struct vx_buf *out)
+{
+	const int rc = check_end(s, s->txn);
+
+	if (rc == VX_OK)
+		file(s, out);
+	else if (rc != VX_WAIT)
 		answer(s, out, rc);
 }

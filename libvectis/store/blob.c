@@ -22,6 +22,7 @@ int vx_blob_writer_new(struct vx_store *s, struct vx_blob_writer **out)
 		return VX_ENOMEM;
 	w->store = s;
 	vx_buf_init(&w->octets, VX_BLOB_INLINE_MAX);
+	vx_buf_init(&w->first, VX_BLOB_INLINE_MAX);
 	vx_buf_init(&w->descriptor, VX_DESCRIPTOR_MAX);
 	if (vx_describer_new(&w->describer) != VX_OK) {
 		vx_free(w);
@@ -46,8 +47,10 @@ uint64_t vx_blob_writer_size(const struct vx_blob_writer *w)
 
 size_t vx_blob_writer_keep(struct vx_blob_writer *w)
 {
-	if (w->durable)
+	if (w->durable) {
 		vx_buf_done(&w->octets);
+		vx_buf_done(&w->first);
+	}
 	return w->octets.len + w->descriptor.len;
 }
 
@@ -63,6 +66,7 @@ static void destroy(struct vx_blob_writer *w)
 {
 	vx_describer_free(w->describer);
 	vx_buf_done(&w->octets);
+	vx_buf_done(&w->first);
 	vx_buf_done(&w->descriptor);
 	vx_free(w);
 }
@@ -94,6 +98,7 @@ void vx_blob_writer_free(struct vx_blob_writer *w)
 struct vx_large_piece {
 	struct vx_blob_writer *writer;
 	struct vx_buf octets; /* own */
+	struct vx_buf first;  /* own: part 0, when it comes last */
 	bool last;
 	struct vx_store_op *op; /* goes on when the last piece is durable */
 	struct vx_large_piece *next;
@@ -111,6 +116,8 @@ static int hand_over(struct vx_blob_writer *w, bool last, struct vx_store_op *op
 	*p = (struct vx_large_piece){
 		.writer = w, .octets = w->octets, .last = last, .op = op
 	};
+	if (last)
+		p->first = w->first;
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->stopping || !s->large_runs) {
 		rc = VX_ECLOSED;
@@ -126,6 +133,8 @@ static int hand_over(struct vx_blob_writer *w, bool last, struct vx_store_op *op
 		return rc;
 	}
 	vx_buf_init(&w->octets, VX_BLOB_PIECE);
+	if (last)
+		vx_buf_init(&w->first, VX_BLOB_INLINE_MAX);
 	return VX_OK;
 }
 
@@ -145,6 +154,51 @@ static int pace(struct vx_blob_writer *w)
 	return rc;
 }
 
+/* It does not stay in memory, but for what waits for its front.  What is left of octets.
+ */
+static vx_slice turn_large(struct vx_blob_writer *w, vx_slice octets)
+{
+	const size_t room = w->octets.max - w->octets.len;
+
+	w->large = true;
+	if (w->expects_front) {
+		vx_buf_add(&w->octets, vx_slice_head(octets, room));
+		octets = vx_slice_from(octets, room);
+		w->first = w->octets;
+		w->next_part = 1;
+		vx_buf_init(&w->octets, VX_BLOB_PIECE);
+	}
+	w->octets.max = VX_BLOB_PIECE;
+	return octets;
+}
+
+void vx_blob_writer_expect_front(struct vx_blob_writer *w)
+{
+	w->expects_front = true;
+	w->octets.max = VX_BLOB_INLINE_MAX - VX_BLOB_FRONT_MAX;
+}
+
+int vx_blob_writer_front(struct vx_blob_writer *w, vx_slice fields)
+{
+	struct vx_buf *b = w->large ? &w->first : &w->octets;
+	const size_t len = b->len;
+
+	if (!w->expects_front || w->finished)
+		return VX_ESTATE;
+	if (fields.len > VX_BLOB_FRONT_MAX)
+		return VX_ELIMIT;
+	b->max = VX_BLOB_INLINE_MAX;
+	vx_buf_add(b, fields);
+	if (b->failed)
+		return VX_ENOMEM;
+	memmove(b->ptr + fields.len, b->ptr, len);
+	memcpy(b->ptr, fields.ptr, fields.len);
+	vx_describer_front(w->describer, fields);
+	w->size += fields.len;
+	w->expects_front = false;
+	return VX_OK;
+}
+
 int vx_blob_writer_add(struct vx_blob_writer *w, vx_slice octets)
 {
 	int rc = VX_OK;
@@ -153,10 +207,8 @@ int vx_blob_writer_add(struct vx_blob_writer *w, vx_slice octets)
 		return VX_ESTATE;
 	vx_describer_add(w->describer, octets);
 	w->size += octets.len;
-	if (!w->large && octets.len > w->octets.max - w->octets.len) {
-		w->large = true;
-		w->octets.max = VX_BLOB_PIECE;
-	}
+	if (!w->large && octets.len > w->octets.max - w->octets.len)
+		octets = turn_large(w, octets);
 	while (octets.len > 0 && rc == VX_OK) {
 		const vx_slice now = vx_slice_head(octets, w->octets.max - w->octets.len);
 
@@ -268,7 +320,7 @@ static int begin_blob(struct large *l, struct vx_blob_writer *w)
 
 static int append_piece(struct large *l, struct vx_large_piece *p)
 {
-	struct vx_blob_part parts[VX_BLOB_PIECE / VX_PART_PAYLOAD + 1];
+	struct vx_blob_part parts[VX_BLOB_PIECE / VX_PART_PAYLOAD + 2];
 	struct vx_blob_writer *w = p->writer;
 	vx_slice rest = vx_buf_slice(&p->octets);
 	size_t count = 0;
@@ -279,6 +331,9 @@ static int append_piece(struct large *l, struct vx_large_piece *p)
 		rc = VX_EIO; /* what it began in could not be written */
 	if (rc != VX_OK)
 		return rc;
+	if (p->first.len > 0)
+		parts[count++] = (struct vx_blob_part){ .blob = w->blob,
+			.payload = vx_buf_slice(&p->first) };
 	do {
 		const uint32_t part = w->next_part++;
 
@@ -324,6 +379,7 @@ static void piece_done(struct vx_store *s, struct vx_large_piece *p, int rc)
 	if (destroy_now)
 		destroy(w);
 	vx_buf_done(&p->octets);
+	vx_buf_done(&p->first);
 	vx_free(p);
 }
 
@@ -434,6 +490,7 @@ struct vx_blob_reader {
 	struct vx_store *store;
 	struct vx_volume *volume; /* own reference */
 	uint64_t blob, size;
+	size_t first; /* octets of part 0, which need not be full */
 	uint32_t last_part;
 	bool have;   /* the part below is there */
 	bool intact; /* and its CRC was right */
@@ -502,14 +559,14 @@ static bool resident(const struct vx_blob_reader *r, vx_slice octets)
 }
 
 /*
- * Find out the size by the last part's key and length: both lie in a leaf, the body is
- * not touched.
+ * Find out the size by the last part's key and length, and the first one's: they lie in
+ * leaves, the body is not touched.
  */
 static int find_size(struct vx_blob_reader *r)
 {
 	struct vx_kv_txn *txn;
 	struct vx_kv_cursor *c;
-	vx_slice key, value;
+	vx_slice key, value, first = VX_S("");
 	char after[12], mine[12];
 	int rc = vx_kv_begin(r->volume->env, false, &txn);
 
@@ -530,8 +587,17 @@ static int find_size(struct vx_blob_reader *r)
 		rc = VX_ECORRUPT;
 	if (rc == VX_OK) {
 		r->last_part = vx_get_be32(key.ptr + 8);
-		r->size = (uint64_t)r->last_part * VX_PART_PAYLOAD +
-			  (value.len - VX_PART_HEADER);
+		rc = vx_kv_get(txn, VX_TREE_BODY, vx_slice_of(mine, 12), &first);
+	}
+	if (rc == VX_OK &&
+	    (first.len < VX_PART_HEADER || first.len > VX_PART_HEADER + VX_PART_PAYLOAD))
+		rc = VX_ECORRUPT;
+	if (rc == VX_OK) {
+		r->first = first.len - VX_PART_HEADER;
+		r->size = value.len - VX_PART_HEADER;
+		if (r->last_part > 0)
+			r->size +=
+			    r->first + (uint64_t)(r->last_part - 1) * VX_PART_PAYLOAD;
 	}
 	vx_kv_cursor_close(c);
 	vx_kv_abort(txn);
@@ -574,26 +640,38 @@ static int check_part(struct vx_blob_reader *r)
 		return VX_OK;
 	if (vx_part_read(r->value, &p) != VX_OK || !vx_part_intact(r->value) ||
 	    p.offset != (uint64_t)r->part * VX_PART_PAYLOAD ||
-	    p.payload.len > VX_PART_PAYLOAD || p.last != (r->part == r->last_part))
+	    p.payload.len > VX_PART_PAYLOAD || p.last != (r->part == r->last_part) ||
+	    (!p.last && r->part > 0 && p.payload.len != VX_PART_PAYLOAD))
 		return VX_ECORRUPT;
 	r->intact = true;
 	return VX_OK;
 }
 
+/* Where an octet of the message is: in which part, and there. */
+static uint32_t part_of(const struct vx_blob_reader *r, uint64_t offset, size_t *within)
+{
+	if (offset < r->first) {
+		*within = (size_t)offset;
+		return 0;
+	}
+	*within = (size_t)((offset - r->first) % VX_PART_PAYLOAD);
+	return 1 + (uint32_t)((offset - r->first) / VX_PART_PAYLOAD);
+}
+
 int vx_blob_read(struct vx_blob_reader *r, uint64_t offset, size_t max, vx_slice *out)
 {
 	vx_slice payload;
+	size_t within;
 	int rc;
 
 	if (offset >= r->size) {
 		*out = vx_slice_of(NULL, 0);
 		return VX_OK;
 	}
-	rc = load(r, (uint32_t)(offset / VX_PART_PAYLOAD));
+	rc = load(r, part_of(r, offset, &within));
 	if (rc != VX_OK)
 		return rc;
-	payload =
-	    vx_slice_from(r->value, VX_PART_HEADER + (size_t)(offset % VX_PART_PAYLOAD));
+	payload = vx_slice_from(r->value, VX_PART_HEADER + within);
 	payload = vx_slice_head(payload, max);
 	/* The checksum takes all of the part; later it may have been paged out again. */
 	if (!resident(r, r->intact ? payload : r->value))
@@ -609,11 +687,12 @@ int vx_blob_read(struct vx_blob_reader *r, uint64_t offset, size_t max, vx_slice
 
 int vx_blob_fetch(struct vx_blob_reader *r, uint64_t offset, size_t max)
 {
+	size_t within;
 	int rc = VX_OK;
 
 	(void)max; /* whole parts are checked, so whole parts are fetched */
 	if (offset < r->size)
-		rc = load(r, (uint32_t)(offset / VX_PART_PAYLOAD));
+		rc = load(r, part_of(r, offset, &within));
 	if (rc != VX_OK || offset >= r->size)
 		return rc;
 	if (r->offset != VX_KV_NOT_IN_PLACE)

@@ -7,6 +7,7 @@ libvx_store_la_SOURCES = \
 	%D%/blob.c \
 	%D%/box.c %D%/box.h \
 	%D%/check.c \
+	%D%/event.c %D%/greylist.c \
 	%D%/collect.c \
 	%D%/commit.c \
 	%D%/guard.c %D%/guard.h \

@@ -41,11 +41,14 @@ struct vx_lane {
 	struct vx_lane *next; /* full, and its last blobs are not at their end */
 };
 
-/* One part of a blob to be appended. */
+/*
+ * One part of a blob to be appended.  All but the last are full, and the first may be
+ * short too: it is written last when fields were put in front of a large message.
+ */
 struct vx_blob_part {
 	uint64_t blob;
 	uint32_t part;
-	uint64_t offset; /* in the message */
+	uint64_t offset; /* in the message, if part 0 were full */
 	bool last;
 	vx_slice payload;
 };
@@ -104,12 +107,14 @@ int vx_volumes_collect(struct vx_store *store, vx_breathe_fn *breathe);
 struct vx_blob_writer {
 	struct vx_store *store;
 	struct vx_buf octets;           /* not yet handed to a lane */
+	struct vx_buf first;            /* of a large one that expects a front: part 0 */
 	struct vx_buf descriptor;       /* made by finish */
 	struct vx_describer *describer; /* own, until finished */
 	uint64_t size;
 	uint64_t blob; /* 0 until a lane gave one */
 	uint32_t next_part;
 	bool large, finished, durable;
+	bool expects_front;
 	/* guarded by store->lock */
 	bool abandoned;       /* freed by its owner: the lane frees it */
 	struct vx_lane *lane; /* of a large one, from its first to its last piece */
@@ -142,7 +147,8 @@ void vx_notify_publish(
 void vx_notify_dispatch(struct vx_store *store);
 /*
  * The changes since number *at, which moves along; for a thread of its own.  UINT64_MAX
- * begins with those to come.  False: some were missed.  *count is 0 when there are no more.
+ * begins with those to come.  False: some were missed.  *count is 0 when there are no
+ * more.
  */
 bool vx_notify_read(struct vx_store *store, uint64_t *at, struct vx_change *out,
     size_t cap, size_t *count);

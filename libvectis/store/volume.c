@@ -572,7 +572,7 @@ bool vx_part_intact(vx_slice value)
 
 static int verify_parts(struct vx_kv_cursor *c, uint64_t blob, uint64_t *size)
 {
-	uint64_t expected = 0;
+	uint64_t octets = 0;
 	char want[12];
 
 	for (uint32_t part = 0;; part++) {
@@ -585,13 +585,15 @@ static int verify_parts(struct vx_kv_cursor *c, uint64_t blob, uint64_t *size)
 		if (rc != VX_OK || !vx_slice_eq(key, vx_slice_of(want, 12)))
 			return rc == VX_OK && part > 0 ? VX_ECORRUPT : VX_ENOENT;
 		rc = vx_part_read(value, &p);
-		if (rc != VX_OK || !vx_part_intact(value) || p.offset != expected)
+		if (rc != VX_OK || !vx_part_intact(value) ||
+		    p.offset != (uint64_t)part * VX_PART_PAYLOAD ||
+		    (!p.last && part > 0 && p.payload.len != VX_PART_PAYLOAD))
 			return VX_ECORRUPT;
-		expected += p.payload.len;
+		octets += p.payload.len;
 		if (p.last)
 			break;
 	}
-	*size = expected;
+	*size = octets;
 	return VX_OK;
 }
 

@@ -132,7 +132,7 @@ void auth_close(struct vx_auth *a)
 int auth_try(
     struct vx_auth *a, const char *address, const char *login, const char *password)
 {
-	struct vx_auth_result who = { 0 };
+	struct vx_auth_login who = { 0 };
 	const int rc =
 	    vx_auth_check(a, address, vx_slice_str(login), vx_slice_str(password), &who);
 

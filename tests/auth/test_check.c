@@ -10,7 +10,7 @@
 START_TEST(right_and_wrong)
 {
 	struct vx_auth *a = auth_open();
-	struct vx_auth_result who;
+	struct vx_auth_login who;
 
 	vxt_assert_ok(
 	    vx_auth_check(a, HERE, VX_S("Alice@EXAMPLE.test"), VX_S(PASSWORD), &who));
@@ -215,7 +215,7 @@ START_TEST(a_proof_needs_an_account)
 {
 	struct vx_auth_claim claim = { .address = HERE, .proof = VX_SASL_PROVEN };
 	struct vx_auth *a = auth_open();
-	struct vx_auth_result who;
+	struct vx_auth_login who;
 
 	claim.login = VX_S(ALICE);
 	vxt_assert_ok(vx_auth_claim(a, &claim, &who));

@@ -175,7 +175,7 @@ START_TEST(more_addresses_than_there_is_room_for)
 	const struct vx_auth_claim claim = {
 		.address = "", .login = VX_S(""), .proof = VX_SASL_WRONG
 	};
-	struct vx_auth_result who;
+	struct vx_auth_login who;
 	unsigned seen = 0;
 	char address[40];
 

@@ -124,9 +124,14 @@ class Instance:
 
     def write_config(self):
         os.makedirs(self.folder, exist_ok=True)
-        listen = '\n'.join('\n  '.join((f'{name}:', f'listen: ["127.0.0.1:{port}"]')
-                                       + self.keys.get(name, ()))
-                           for name, port in self.ports.items())
+        settings, listen = '\n' + self.settings, ''
+        for name, port in self.ports.items():
+            line = '\n  '.join((f'{name}:', f'listen: ["127.0.0.1:{port}"]')
+                               + self.keys.get(name, ())) + '\n'
+            if f'\n{name}:\n' in settings:  # the test has more to say of it
+                settings = settings.replace(f'\n{name}:\n', '\n' + line)
+            else:
+                listen += line
         with open(self.config, 'w') as f:
             f.write(f'''hostname: mail.{DOMAIN}
 state_dir: {self.state}
@@ -136,8 +141,7 @@ tls:
   provider: {self.provider}
 auth:
   hash_cost: 1
-{listen}
-{self.settings}''')
+{listen}{settings}''')
 
     def ctl(self, *args, **kwargs):
         return run(os.path.join(self.build, 'vectisctl', 'vectisctl'), '-c', self.config,

@@ -27,3 +27,5 @@ TESTS += %D%/test_dnssec.py
 EXTRA_DIST += %D%/test_dnssec.py %D%/signed_names.py
 TESTS += %D%/test_durable_sending.py
 EXTRA_DIST += %D%/test_durable_sending.py %D%/clock_shift.c
+TESTS += %D%/test_receiving.py
+EXTRA_DIST += %D%/test_receiving.py

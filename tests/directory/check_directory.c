@@ -1,6 +1,7 @@
 #include "directory/record.h"
 #include "lib/vxt.h"
 #include "store/keys.h"
+#include "vectis/block.h"
 #include "vectis/directory.h"
 #include "vectis/dkim_keys.h"
 
@@ -364,9 +365,82 @@ START_TEST(keys_go_with_their_domain)
 }
 END_TEST
 
+static int block(const char *network, const char *reason, bool remove)
+{
+	struct vx_block_op op;
+	bool exact;
+
+	vx_block_op_init(&op);
+	vxt_assert_ok(vx_network_parse(vx_slice_str(network), &op.block.network, &exact));
+	op.block.created = 77;
+	op.block.reason = vx_slice_str(reason);
+	op.remove = remove;
+	return vx_store_run(store, &op.op);
+}
+
+/* Why mail from an address is blocked; "": it is not. */
+static const char *blocked(const char *address)
+{
+	static char reason[VX_BLOCK_REASON_MAX + 1];
+	struct vx_network n;
+	struct vx_block b = { .created = 0 };
+	struct vx_view *v;
+	bool exact;
+	int rc;
+
+	vxt_assert_ok(vx_network_parse(vx_slice_str(address), &n, &exact));
+	vxt_assert_ok(vx_view_begin(store, &v));
+	rc = vx_block_find(v, &n, &b);
+	ck_assert(rc == VX_OK || rc == VX_ENOENT);
+	(void)snprintf(reason, sizeof(reason), "%.*s", (int)b.reason.len,
+	    rc == VX_OK ? b.reason.ptr : "");
+	vx_view_end(v);
+	return reason;
+}
+
+START_TEST(networks_are_blocked_and_let_go)
+{
+	char longest[VX_BLOCK_REASON_MAX + 2];
+	struct vx_block b;
+	struct vx_view *v;
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	open_store();
+	ck_assert_str_eq(blocked("192.0.2.9"), "");
+	vxt_assert_ok(block("192.0.2.0/24", "wide", false));
+	vxt_assert_ok(block("192.0.2.8/30", "narrow", false));
+	vxt_assert_ok(block("2001:db8::/32", "six", false));
+	ck_assert_int_eq(block("192.0.2.0/24", "again", false), VX_EEXIST);
+	ck_assert_int_eq(block("192.0.3.0/24", longest, false), VX_EINVAL);
+	ck_assert_str_eq(blocked("192.0.2.9"), "narrow");
+	ck_assert_str_eq(blocked("192.0.2.12"), "wide");
+	ck_assert_str_eq(blocked("192.0.3.9"), "");
+	ck_assert_str_eq(blocked("2001:db8:ffff::1"), "six");
+	ck_assert_str_eq(blocked("2001:db9::1"), "");
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_block_next(v, NULL, &b));
+	vxt_assert_str(b.reason, "wide");
+	ck_assert_uint_eq(b.created, 77);
+	vxt_assert_ok(vx_block_next(v, &b.network, &b));
+	vxt_assert_str(b.reason, "narrow");
+	vxt_assert_ok(vx_block_next(v, &b.network, &b));
+	vxt_assert_str(b.reason, "six");
+	ck_assert_int_eq(vx_block_next(v, &b.network, &b), VX_ENOENT);
+	vx_view_end(v);
+	vxt_assert_ok(block("192.0.2.8/30", "", true));
+	ck_assert_int_eq(block("192.0.2.8/30", "", true), VX_ENOENT);
+	ck_assert_str_eq(blocked("192.0.2.9"), "wide");
+	vxt_assert_ok(block("0.0.0.0/0", "all", false));
+	ck_assert_str_eq(blocked("198.51.100.1"), "all");
+	ck_assert_str_eq(blocked("2001:db9::1"), "");
+	close_store();
+}
+END_TEST
+
 VXT_SUITE(test_directory, "directory", resolution_follows_the_order,
     inactive_accounts_and_removal, names_are_checked, who_may_send_as_whom,
     domains_of_other_scripts, aliases_do_not_lead_to_aliases, tags_and_the_catch_all,
     a_domain_can_be_switched_off, damaged_records_are_told, keys_take_turns,
-    keys_go_with_their_domain)
+    keys_go_with_their_domain, networks_are_blocked_and_let_go)
 VXT_MAIN(test_directory)

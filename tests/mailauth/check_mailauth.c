@@ -13,6 +13,7 @@ Suite *test_dmarc_from(void);
 Suite *test_dmarc_record(void);
 Suite *test_report(void);
 Suite *test_report_tls(void);
+Suite *test_reverse(void);
 Suite *test_spf(void);
 Suite *test_spf_field(void);
 Suite *test_spf_limits(void);
@@ -24,5 +25,6 @@ Suite *test_verdict(void);
 
 VXT_MAIN(test_arc, test_arc_suite, test_auth_results, test_canon, test_dkim_corpus,
     test_dkim_sign, test_dkim_verify, test_dmarc, test_dmarc_destination, test_dmarc_from,
-    test_dmarc_record, test_report, test_report_tls, test_spf, test_spf_field,
-    test_spf_limits, test_spf_macro, test_spf_suite, test_srs, test_tags, test_verdict)
+    test_dmarc_record, test_report, test_report_tls, test_reverse, test_spf,
+    test_spf_field, test_spf_limits, test_spf_macro, test_spf_suite, test_srs, test_tags,
+    test_verdict)

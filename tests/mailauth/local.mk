@@ -6,7 +6,7 @@ check_mailauth_SOURCES += %D%/test_spf.c %D%/test_spf_field.c %D%/test_spf_limit
 check_mailauth_SOURCES += %D%/test_spf_macro.c %D%/test_spf_suite.c
 check_mailauth_SOURCES += %D%/test_verdict.c
 check_mailauth_SOURCES += %D%/test_auth_results.c %D%/test_dmarc.c %D%/test_dmarc_destination.c %D%/test_dmarc_from.c \
-	%D%/test_dmarc_record.c %D%/test_srs.c
+	%D%/test_dmarc_record.c %D%/test_reverse.c %D%/test_srs.c
 check_mailauth_SOURCES += %D%/mail.c %D%/mail.h %D%/test_canon.c %D%/test_dkim_corpus.c \
 	%D%/test_dkim_sign.c %D%/test_dkim_verify.c %D%/test_tags.c
 check_mailauth_SOURCES += %D%/test_arc.c %D%/test_arc_suite.c

@@ -72,6 +72,62 @@ START_TEST(every_split_gives_the_same)
 }
 END_TEST
 
+/* Fields that come last are described as if they had come first. */
+START_TEST(a_front_is_as_if_it_had_come_first)
+{
+	static const char front[] = "Return-Path: <a@b.test>\r\n"
+				    "Received: from x\r\n\tby y\r\n";
+	static const char *const messages[] = { nested, "\r\n", "\r\nbody\r\n",
+		"Subject: x\r\n", "Subject: x",
+		"To: a@b\r\nno field\r\nSubject: y\r\n\r\n--x\r\n",
+		"Content-Type: multipart/mixed; boundary=x\r\n--x\r\n\r\n--x--\r\n" };
+
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+		const vx_slice pieces[] = { vx_slice_str(front),
+			vx_slice_str(messages[i]) };
+		struct vx_buf want = describe(pieces, 2),
+			      got = { .max = VX_DESCRIPTOR_MAX };
+		struct vx_describer *d;
+
+		vxt_assert_ok(vx_describer_new(&d));
+		vx_describer_add(d, pieces[1]);
+		vx_describer_front(d, pieces[0]);
+		vxt_assert_ok(vx_describer_end(d, &got));
+		vx_describer_free(d);
+		ck_assert(vx_slice_eq(vx_buf_slice(&got), vx_buf_slice(&want)));
+		vx_buf_done(&want);
+		vx_buf_done(&got);
+	}
+}
+END_TEST
+
+START_TEST(a_front_takes_its_rows_of_the_limit)
+{
+	struct vx_buf header = { .max = 1 << 20 }, got = { .max = VX_DESCRIPTOR_MAX };
+	struct vx_descriptor_field f;
+	struct vx_descriptor d;
+	struct vx_describer *w;
+
+	for (size_t i = 0; i < VX_HEADER_FIELDS_MAX; i++)
+		vx_buf_add_str(&header, "A: b\r\n");
+	vxt_assert_ok(vx_describer_new(&w));
+	vx_describer_add(w, vx_buf_slice(&header));
+	vx_describer_add(w, VX_S("\r\n"));
+	vx_describer_front(w, VX_S("X: y\r\n"));
+	vxt_assert_ok(vx_describer_end(w, &got));
+	vx_describer_free(w);
+	vxt_assert_ok(vx_descriptor_open(vx_buf_slice(&got), &d));
+	ck_assert_uint_eq(d.field_count, VX_HEADER_FIELDS_MAX);
+	ck_assert_uint_ne(d.defects & VX_DEFECT_HEADER_LIMIT, 0);
+	vxt_assert_ok(vx_descriptor_field(&d, 0, &f));
+	ck_assert_uint_eq(f.name, vx_field_name_hash(VX_S("x")));
+	vxt_assert_ok(vx_descriptor_field(&d, VX_HEADER_FIELDS_MAX - 1, &f));
+	ck_assert_uint_eq(f.offset, 6 + 6 * (VX_HEADER_FIELDS_MAX - 2));
+	vx_buf_done(&header);
+	vx_buf_done(&got);
+}
+END_TEST
+
 START_TEST(envelope_preview_and_subject)
 {
 	const vx_slice whole =
@@ -239,6 +295,7 @@ START_TEST(limits_make_defects_not_failures)
 END_TEST
 
 VXT_SUITE(test_message, "message", parts_have_exact_octets, every_split_gives_the_same,
+    a_front_is_as_if_it_had_come_first, a_front_takes_its_rows_of_the_limit,
     envelope_preview_and_subject, damaged_descriptors_are_refused_not_followed,
     impossible_numbers_are_refused, without_memory_what_is_described_is_sound,
     limits_make_defects_not_failures)

@@ -66,6 +66,69 @@ START_TEST(bodies_of_all_sizes_come_back)
 }
 END_TEST
 
+/* A message whose first octets are known last: filed in the inbox. */
+static void add_with_front(struct fixture *f, vx_slice octets, vx_slice front)
+{
+	struct vx_delivery_target target = { .account = 1 };
+	struct vx_blob_writer *w;
+	struct vx_deliver_op op;
+
+	vxt_assert_ok(vx_blob_writer_new(f->store, &w));
+	vx_blob_writer_expect_front(w);
+	while (octets.len > 0) {
+		const vx_slice piece = vx_slice_head(octets, 70001);
+
+		ck_assert_int_ge(vx_blob_writer_add(w, piece), VX_OK);
+		octets = vx_slice_from(octets, piece.len);
+	}
+	vxt_assert_ok(vx_blob_writer_front(w, front));
+	ck_assert_int_eq(vx_blob_writer_front(w, front), VX_ESTATE);
+	vx_deliver_op_init(&op, w);
+	op.targets = &target;
+	op.target_count = 1;
+	op.all_or_none = true;
+	vxt_assert_ok(vx_store_run(f->store, &op.op));
+	vx_blob_writer_free(w);
+}
+
+START_TEST(what_goes_in_front_comes_last)
+{
+	static const size_t sizes[] = { 0, 100, 237535, 237536, 237537, 262112, 262113,
+		500000, 4193792, 4431329, 4431330, 9000000 };
+	static const size_t fronts[] = { 1, 500, VX_BLOB_FRONT_MAX };
+	struct vx_buf whole = { .max = 10000000 }, back = { .max = 10000000 };
+	struct vx_record records[40];
+	struct fixture f;
+	size_t n = 0;
+
+	fixture_open(&f);
+	for (size_t i = 0; i < 9000000 + VX_BLOB_FRONT_MAX; i++)
+		vx_buf_add_char(&whole, i % 70 == 69 ? '\n' : (char)('a' + i * 31 % 26));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		for (size_t k = 0; k < 3; k++)
+			add_with_front(&f,
+			    vx_slice_head(
+				vx_slice_from(vx_buf_slice(&whole), fronts[k]), sizes[i]),
+			    vx_slice_head(vx_buf_slice(&whole), fronts[k]));
+	ck_assert_uint_eq(fixture_records(&f, f.inbox, records, 40), 36);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		for (size_t k = 0; k < 3; k++, n++) {
+			uint64_t size;
+
+			ck_assert_uint_eq(records[n].size, fronts[k] + sizes[i]);
+			vx_buf_reset(&back);
+			read_all(&f, records[n].blob, &back);
+			ck_assert(vx_slice_eq(vx_buf_slice(&back),
+			    vx_slice_head(vx_buf_slice(&whole), records[n].size)));
+			vxt_assert_ok(vx_blob_verify(f.store, records[n].blob, &size));
+			ck_assert_uint_eq(size, records[n].size);
+		}
+	fixture_close(&f);
+	vx_buf_done(&whole);
+	vx_buf_done(&back);
+}
+END_TEST
+
 START_TEST(any_part_of_a_body_can_be_read)
 {
 	static const size_t sizes[] = { 262112, 262113, 262144, 600000 };
@@ -551,7 +614,7 @@ START_TEST(a_newer_format_and_foreign_files_are_refused)
 END_TEST
 
 VXT_SUITE(test_engine, "engine", bodies_of_all_sizes_come_back,
-    any_part_of_a_body_can_be_read,
+    what_goes_in_front_comes_last, any_part_of_a_body_can_be_read,
     uploads_under_way_do_not_keep_volumes_from_being_sealed,
     waiters_that_died_are_forgotten, an_old_reader_is_named,
     the_map_grows_while_views_are_nested, a_newer_format_and_foreign_files_are_refused,
