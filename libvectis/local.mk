@@ -47,6 +47,7 @@ vxinclude_HEADERS = \
 	include/vectis/pop3_service.h \
 	include/vectis/queue.h \
 	include/vectis/report.h \
+	include/vectis/report_sender.h \
 	include/vectis/report_store.h \
 	include/vectis/reverse.h \
 	include/vectis/route.h \

@@ -2,6 +2,7 @@
 #include "runtime/fetch.h"
 #include "runtime/runtime.h"
 #include "smtpd/receive.h"
+#include "smtpd/reports.h"
 #include "vectis/memory.h"
 #include "vectis/sender.h"
 
@@ -23,7 +24,8 @@ static const struct vx_listen_list *where_submissions(const struct vx_config *c)
 /* --- the process that sends --------------------------------------------------------------- */
 
 struct sending {
-	struct vx_sender *sender; /* own */
+	struct vx_sender *sender;         /* own, like these */
+	struct vx_report_sender *reports;
 	char addresses[VX_OWN_ADDRESSES_MAX][48];
 	const char *self[VX_OWN_ADDRESSES_MAX];
 };
@@ -39,6 +41,15 @@ static size_t own_addresses(struct sending *s, const struct vx_config *c)
 	for (size_t i = 0; i < count; i++)
 		s->self[i] = s->addresses[i];
 	return ours ? count : 0;
+}
+
+static void stop_sending(void *service)
+{
+	struct sending *s = service;
+
+	vx_report_sender_free(s->reports);
+	vx_sender_free(s->sender);
+	vx_memory_free(s);
 }
 
 static int start_sending(struct vx_worker *w, void **service)
@@ -59,25 +70,22 @@ static int start_sending(struct vx_worker *w, void **service)
 		return VX_ENOMEM;
 	o.self = s->self;
 	o.self_count = own_addresses(s, c);
-	rc = vx_sender_new(&o, &s->sender);
+	rc = smtpd_report_sender(w, &s->reports);
+	if (rc == VX_OK)
+		rc = vx_sender_new(&o, &s->sender);
 	if (rc != VX_OK)
-		vx_memory_free(s);
+		stop_sending(s);
 	else
 		*service = s;
 	return rc;
 }
 
-static void stop_sending(void *service)
+static void tick_sending(void *service)
 {
 	struct sending *s = service;
 
-	vx_sender_free(s->sender);
-	vx_memory_free(s);
-}
-
-static void tick_sending(void *service)
-{
-	vx_sender_tick(((struct sending *)service)->sender);
+	vx_sender_tick(s->sender);
+	vx_report_sender_tick(s->reports);
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
 #include "smtpd/receive.h"
 
+#include "smtpd/reports.h"
 #include "vectis/memory.h"
 #include "vectis/smtp_service.h"
 
@@ -7,6 +8,8 @@
 
 struct receiving {
 	struct vx_smtp_service *service; /* own */
+	struct vx_report_batch *reports; /* own */
+	struct vx_loop *loop;
 	struct vx_dnsbl blocklists[VX_CONFIG_LIST_MAX];
 	struct vx_network trusted[VX_CONFIG_LIST_MAX];
 	char rates[512];
@@ -46,6 +49,15 @@ static void set_checks(
 	o->rates_path = r->rates;
 }
 
+void smtpd_receive_stop(void *service)
+{
+	struct receiving *r = service;
+
+	vx_smtp_service_free(r->service);
+	vx_report_batch_free(r->reports);
+	vx_memory_free(r);
+}
+
 int smtpd_receive_start(struct vx_worker *w, void **service)
 {
 	const struct vx_config *c = w->config;
@@ -61,26 +73,26 @@ int smtpd_receive_start(struct vx_worker *w, void **service)
 
 	if (r == NULL)
 		return VX_ENOMEM;
+	r->loop = w->loop;
 	set_checks(r, c, &o);
-	rc = vx_smtp_service_new(&o, &r->service);
+	smtpd_report_addresses(c, &o);
+	rc = smtpd_report_batch(w, &r->reports);
+	o.reports = r->reports;
+	if (rc == VX_OK)
+		rc = vx_smtp_service_new(&o, &r->service);
 	if (rc == VX_OK)
 		*service = r;
 	else
-		vx_memory_free(r);
+		smtpd_receive_stop(r);
 	return rc;
-}
-
-void smtpd_receive_stop(void *service)
-{
-	struct receiving *r = service;
-
-	vx_smtp_service_free(r->service);
-	vx_memory_free(r);
 }
 
 void smtpd_receive_tick(void *service)
 {
-	vx_smtp_service_tick(((struct receiving *)service)->service);
+	struct receiving *r = service;
+
+	vx_smtp_service_tick(r->service);
+	vx_report_batch_tick(r->reports, r->loop->now_s(r->loop));
 }
 
 int smtpd_from_server(void *service, const struct vx_peer *peer, struct vx_session_host *host,

@@ -15,6 +15,8 @@ static const struct {
 	{ "--catch-all", true },
 	{ "--content", false },
 	{ "--confirm", false },
+	{ "--day", true },
+	{ "--days", true },
 	{ "--display-name", true },
 	{ "--domain", true },
 	{ "--email", true },

@@ -85,6 +85,10 @@ struct vx_config {
 	uint64_t sending_retry_s, sending_retry_max_s, sending_warn_hours,
 	    sending_expire_hours;
 
+	uint64_t reports_dmarc, reports_tls, reports_receive; /* 0 or 1 */
+	const char *reports_organization, *reports_email;     /* or empty */
+	const char *reports_dmarc_address, *reports_tls_address;
+
 	uint64_t connections_max, connections_per_address;
 	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s, smtp_rate_min, login_s;
 

@@ -36,6 +36,9 @@ enum vx_report_disposition {
 	VX_REPORT_REJECT
 };
 
+/* "none", "pass", "quarantine", "reject".  Static. */
+VX_API const char *vx_report_disposition_name(enum vx_report_disposition d);
+
 enum vx_report_override { /* RFC 9990 3.1.6 */
 	VX_REPORT_OTHER,
 	VX_REPORT_LOCAL_POLICY,
@@ -132,6 +135,10 @@ enum vx_tls_failure_type {         /* RFC 8460 4.3 */
 	VX_TLS_STS_POLICY_INVALID,
 	VX_TLS_STS_WEBPKI_INVALID
 };
+
+/* "sts", "certificate-expired": as they are written.  Static. */
+VX_API const char *vx_tls_policy_type_name(enum vx_tls_policy_type type);
+VX_API const char *vx_tls_failure_type_name(enum vx_tls_failure_type type);
 
 struct vx_report_line {
 	vx_slice text;

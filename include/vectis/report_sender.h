@@ -16,11 +16,11 @@
 
 VX_BEGIN_DECLS
 
-#define VX_REPORT_AT_ONCE 4          /* reports under way */
-#define VX_REPORT_WAIT_S 900         /* after the end of a day: counts come late */
-#define VX_REPORT_SPREAD_S 14400     /* then they are spread over so long (RFC 8460 4.1) */
-#define VX_REPORT_RETRY_S 1800       /* the first wait after a failure; it doubles */
-#define VX_REPORT_TRIES_MAX 6        /* attempts in a day, as RFC 8460 5.5 has it */
+#define VX_REPORT_AT_ONCE 4      /* reports under way */
+#define VX_REPORT_WAIT_S 900     /* after the end of a day: counts come late */
+#define VX_REPORT_SPREAD_S 14400 /* then they are spread over so long (RFC 8460 4.1) */
+#define VX_REPORT_RETRY_S 1800   /* the first wait after a failure; it doubles */
+#define VX_REPORT_TRIES_MAX 6    /* attempts in a day, as RFC 8460 5.5 has it */
 #define VX_REPORT_DESTINATIONS_MAX 5 /* of a report; the rest of the URIs is left out */
 
 struct vx_report_sender_options {
@@ -31,10 +31,10 @@ struct vx_report_sender_options {
 	const char *hostname;
 	const char *organization; /* empty: the host's name */
 	const char *email; /* empty: postmaster of the host's domain; else one of ours */
-	const char *dmarc_address, *tls_address; /* local parts of our addresses for them */
-	char delimiter;   /* of subaddresses; NUL: none */
-	bool dmarc, tls;  /* what is sent */
-	bool receive;     /* what waits is read */
+	const char *dmarc_address, *tls_address; /* as of smtp_service.h */
+	char delimiter;                          /* of subaddresses; NUL: none */
+	bool dmarc, tls;                         /* what is sent */
+	bool receive;                            /* what waits is read */
 };
 
 struct vx_report_sender;

@@ -33,6 +33,9 @@ enum vx_report_kind {
 	VX_REPORT_TLS = 't'
 };
 
+/* "dmarc", "tls".  Static. */
+VX_API const char *vx_report_kind_name(enum vx_report_kind kind);
+
 /* --- counting --------------------------------------------------------------------------
  */
 

@@ -22,6 +22,8 @@
 
 VX_BEGIN_DECLS
 
+/* An address for reports is accepted without a mailbox, too: they are read and counted
+ * (report_store.h). */
 struct vx_smtp_service_options {
 	size_t struct_size;
 	struct vx_store *store; /* borrowed, like all here */
@@ -38,6 +40,8 @@ struct vx_smtp_service_options {
 	 */
 	uint64_t rate_min;
 	char delimiter; /* of subaddresses; NUL: none */
+	/* local parts that aggregate reports about our domains come to; NULL: none */
+	const char *dmarc_address, *tls_address;
 
 	/* of mail from other servers; without verify nothing is looked up in the DNS */
 	bool verify;

@@ -16,5 +16,5 @@ libvx_mailauth_la_SOURCES += %D%/canon.c %D%/canon.h %D%/dkim_sign.c %D%/dkim_ve
 	%D%/signature.c %D%/signature.h %D%/tags.c %D%/tags.h
 libvx_mailauth_la_SOURCES += %D%/arc_seal.c %D%/arc_verify.c %D%/chain.c %D%/chain.h
 libvx_mailauth_la_SOURCES += %D%/json.c %D%/json.h %D%/report_name.c %D%/report_read.c \
-	%D%/report_tls.h %D%/report_tls_read.c %D%/report_tls_write.c %D%/report_write.c \
+	%D%/report_tls_read.c %D%/report_tls_write.c %D%/report_write.c \
 	%D%/xml.c %D%/xml.h

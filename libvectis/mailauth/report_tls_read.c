@@ -4,8 +4,8 @@
  */
 #include "base/encode.h"
 #include "mailauth/json.h"
-#include "mailauth/report_tls.h"
 #include "vectis/date.h"
+#include "vectis/report.h"
 
 #include <stddef.h>
 

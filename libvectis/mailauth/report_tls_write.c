@@ -1,7 +1,7 @@
 /* Reports of SMTP's TLS, written (RFC 8460 4.4). */
 #include "mailauth/json.h"
-#include "mailauth/report_tls.h"
 #include "vectis/date.h"
+#include "vectis/report.h"
 
 const char *vx_tls_policy_type_name(enum vx_tls_policy_type type)
 {

@@ -110,7 +110,7 @@ static void policy_published(struct vx_buf *out, const struct vx_report *r)
 	close(out, 1, "policy_published");
 }
 
-static const char *disposition_name(enum vx_report_disposition d)
+const char *vx_report_disposition_name(enum vx_report_disposition d)
 {
 	switch (d) {
 	case VX_REPORT_NONE:
@@ -152,7 +152,7 @@ static void row(struct vx_buf *out, const struct vx_report_row *r)
 	leaf_str(out, 3, "source_ip", r->source_ip);
 	leaf_number(out, 3, "count", r->count);
 	open(out, 3, "policy_evaluated");
-	leaf_str(out, 4, "disposition", disposition_name(r->disposition));
+	leaf_str(out, 4, "disposition", vx_report_disposition_name(r->disposition));
 	leaf_str(out, 4, "dkim", r->dkim ? "pass" : "fail");
 	leaf_str(out, 4, "spf", r->spf ? "pass" : "fail");
 	for (const struct vx_report_reason *one = r->reasons;

@@ -10,6 +10,11 @@ enum {
 	HAS_ENVELOPE_FROM = 1 << 2
 };
 
+const char *vx_report_kind_name(enum vx_report_kind kind)
+{
+	return kind == VX_REPORT_TLS ? "tls" : "dmarc";
+}
+
 /* --- keys ------------------------------------------------------------------------------
  */
 

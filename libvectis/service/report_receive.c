@@ -38,11 +38,12 @@ static void end(struct report_reading *x, int rc)
 static void log_found(const struct report_reading *x, const struct vx_report_found *f)
 {
 	const bool good = f->bad == VX_REPORT_GOOD;
-	char kind[2] = { good ? (char)f->kind : '\0', '\0' };
 
-	vx_log(x->sender->o.log, VX_LOG_INFO, good ? "report received" : "report not taken",
+	vx_log(x->sender->o.log, VX_LOG_INFO,
+	    good ? "report received" : "report not taken",
 	    VX_KV_Z("reason", good ? "" : vx_report_bad_text(f->bad)),
-	    VX_KV_Z("detail", f->detail), VX_KV_Z("kind", kind),
+	    VX_KV_Z("detail", f->detail),
+	    VX_KV_Z("kind", good ? vx_report_kind_name(f->kind) : ""),
 	    VX_KV_S("domain", f->domain), VX_KV_S("from", f->organization),
 	    VX_KV_S("id", f->id), VX_KV_U("good", f->good), VX_KV_U("bad", f->failed));
 }

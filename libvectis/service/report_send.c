@@ -1,6 +1,6 @@
 /*
- * One report on its way: who wants it is asked, it is made in a job, posted where HTTPS is
- * wanted, signed, and queued; each step goes on where the one before it ended.
+ * One report on its way: who wants it is asked, it is made in a job, posted where HTTPS
+ * is wanted, signed, and queued; each step goes on where the one before it ended.
  */
 #include "service/report_int.h"
 
@@ -8,7 +8,9 @@
 #include "reports/intake.h"
 #include "reports/make.h"
 #include "service/own_queue.h"
+#include "service/own_reports.h"
 #include "vectis/directory.h"
+#include "vectis/dsn.h"
 #include "vectis/fetch.h"
 
 #include <stdio.h>
@@ -19,8 +21,9 @@
 #define ANSWER_MAX ((size_t)65536) /* octets of what a server says to a post */
 
 struct report_sending {
-	struct vx_job job;               /* first */
-	struct vx_report_sender *sender; /* NULL: it is gone, free this when done is called */
+	struct vx_job job; /* first */
+	struct vx_report_sender
+	    *sender; /* NULL: it is gone, free this when done is called */
 	struct report_sending *next, **link;
 	struct vx_arena arena;
 	enum vx_report_kind kind;
@@ -42,7 +45,7 @@ struct report_sending {
 	struct vx_buf email, packed, mail; /* own, like signature */
 	int64_t now;
 	int result;                  /* of the job */
-	struct own_signing *signing;       /* own */
+	struct own_signing *signing; /* own */
 	struct vx_buf signature;
 
 	struct vx_deliver_op op;
@@ -87,12 +90,11 @@ static void log_end(const struct report_sending *x, enum vx_report_state state)
 {
 	static const char *const words[] = { "report put off", "report sent",
 		"report not wanted", "report given up" };
-	char kind[2] = { (char)x->kind, '\0' };
 
-	vx_log(x->sender->o.log,
-	    state == VX_REPORT_GIVEN_UP ? VX_LOG_WARN : VX_LOG_INFO, words[state],
-	    VX_KV_S("domain", x->domain), VX_KV_Z("kind", kind),
-	    VX_KV_U("day", x->day), VX_KV_Z("reason", x->reason));
+	vx_log(x->sender->o.log, state == VX_REPORT_GIVEN_UP ? VX_LOG_WARN : VX_LOG_INFO,
+	    words[state], VX_KV_S("domain", x->domain),
+	    VX_KV_Z("kind", vx_report_kind_name(x->kind)), VX_KV_U("day", x->day),
+	    VX_KV_Z("reason", x->reason));
 }
 
 static void settled(struct vx_store_op *base)
@@ -139,7 +141,8 @@ static void unwanted(struct report_sending *x, const char *why)
 
 static void later(struct report_sending *x, const char *why)
 {
-	const uint32_t wait = (uint32_t)VX_REPORT_RETRY_S << (x->tries < 8 ? x->tries : 8);
+	const uint32_t wait = (uint32_t)VX_REPORT_RETRY_S
+			      << (x->tries < 8 ? x->tries : 8);
 
 	if (why != x->reason)
 		(void)snprintf(x->reason, sizeof(x->reason), "%s", why);
@@ -170,27 +173,20 @@ static void filed(struct vx_store_op *base)
 	free_sending(x);
 }
 
-static bool is_local_part(vx_slice address, const char *local)
-{
-	const size_t at = vx_slice_rfind(address, '@');
-
-	return local[0] != '\0' &&
-	       vx_slice_eq_nocase(vx_slice_head(address, at), vx_slice_str(local));
-}
-
 /* To ourselves: into a mailbox, or to be read, or both. */
-static void file_to(struct report_sending *x, vx_slice address, const struct vx_resolved *to)
+static void file_to(struct report_sending *x, struct vx_view *v, vx_slice address,
+    const struct vx_resolved *to)
 {
 	const struct vx_report_sender_options *o = &x->sender->o;
+	const struct own_report_addresses list = { o->dmarc_address, o->tls_address };
 
-	if (o->receive && (is_local_part(address, o->dmarc_address) ||
-			      is_local_part(address, o->tls_address)))
+	if (o->receive && vx_own_is_report_address(v, &list, o->delimiter, address))
 		x->also.intake = true;
 	for (size_t i = 0; i < to->count && x->op.target_count < TARGETS_MAX; i++)
 		if (to->targets[i].account != 0)
-			x->targets[x->op.target_count++] = (struct vx_delivery_target){
-				.account = to->targets[i].account
-			};
+			x->targets[x->op.target_count++] =
+			    (struct vx_delivery_target){ .account =
+							     to->targets[i].account };
 }
 
 static int queue_to(struct report_sending *x, vx_slice address)
@@ -217,7 +213,7 @@ static int route_in(struct report_sending *x, struct vx_view *v)
 		if (rc == VX_OK && r.kind == VX_RESOLVED_FOREIGN)
 			rc = queue_to(x, x->to[i]);
 		else if (rc == VX_OK)
-			file_to(x, x->to[i], &r);
+			file_to(x, v, x->to[i], &r);
 	}
 	return rc;
 }
@@ -300,8 +296,8 @@ static void name_destinations(struct report_sending *x)
 	size_t len = 0;
 
 	for (size_t i = 0; i < x->to_count && len < sizeof(x->reason); i++)
-		len += (size_t)snprintf(x->reason + len, sizeof(x->reason) - len, "%s%.*s",
-		    len == 0 ? "" : " ", (int)x->to[i].len, x->to[i].ptr);
+		len += (size_t)snprintf(x->reason + len, sizeof(x->reason) - len,
+		    "%s%.*s", len == 0 ? "" : " ", (int)x->to[i].len, x->to[i].ptr);
 	for (size_t i = 0; i < x->url_count && len < sizeof(x->reason); i++)
 		len += (size_t)snprintf(x->reason + len, sizeof(x->reason) - len, "%s%s",
 		    len == 0 ? "" : " ", x->urls[i]);
@@ -350,11 +346,10 @@ static void posted(struct vx_fetch *f, const struct vx_fetch_answer *a)
 		(void)snprintf(
 		    x->reason, sizeof(x->reason), "HTTPS: it says %u", a->status);
 	else if (!good)
-		(void)snprintf(
-		    x->reason, sizeof(x->reason), "HTTPS: %.150s", a->text);
-	vx_log(x->sender->o.log, VX_LOG_INFO, good ? "report posted" : "report not posted",
-	    VX_KV_S("domain", x->domain), VX_KV_Z("url", x->urls[x->url_at]),
-	    VX_KV_Z("reason", good ? "" : x->reason));
+		(void)snprintf(x->reason, sizeof(x->reason), "HTTPS: %.150s", a->text);
+	vx_log(x->sender->o.log, VX_LOG_INFO,
+	    good ? "report posted" : "report not posted", VX_KV_S("domain", x->domain),
+	    VX_KV_Z("url", x->urls[x->url_at]), VX_KV_Z("reason", good ? "" : x->reason));
 	x->url_at++;
 	post_next(x);
 }
@@ -406,8 +401,8 @@ static void run(struct vx_job *job)
 	x->result = vx_report_make(&x->make, &x->packed);
 	vx_buf_add_str(&x->mail, RETURN_PATH);
 	if (x->result == VX_OK && x->to_count > 0)
-		x->result = vx_report_write_mail(&x->make, vx_buf_slice(&x->packed),
-		    x->now, &x->mail);
+		x->result = vx_report_write_mail(
+		    &x->make, vx_buf_slice(&x->packed), x->now, &x->mail);
 }
 
 static void made(struct vx_job *job)
@@ -493,8 +488,7 @@ static int add_uri(struct report_sending *x, const struct vx_dmarc_uri *u)
 	if (u->address.len > 0)
 		return has_address(x, u->address)
 			   ? VX_OK
-			   : vx_arena_copy(
-				 &x->arena, u->address, &x->to[x->to_count++]);
+			   : vx_arena_copy(&x->arena, u->address, &x->to[x->to_count++]);
 	if (x->kind != VX_REPORT_TLS ||
 	    !vx_slice_has_prefix_nocase(u->uri, VX_S("https://")))
 		return VX_OK;
@@ -632,8 +626,7 @@ static void begin_tls(struct report_sending *x)
 /* --- life ------------------------------------------------------------------------------
  */
 
-static bool is_under_way(
-    const struct vx_report_sender *s, const struct vx_report_day *d)
+static bool is_under_way(const struct vx_report_sender *s, const struct vx_report_day *d)
 {
 	for (const struct report_sending *x = s->sendings; x != NULL; x = x->next)
 		if (x->day == d->day && x->kind == d->kind &&

@@ -25,7 +25,8 @@ int64_t vx_report_sender_now(const struct vx_report_sender *s)
 /* --- what is due -----------------------------------------------------------------------
  */
 
-/* A time of its own for each: the same after a restart, and not to be guessed by others. */
+/* A time of its own for each: the same after a restart, and not to be guessed by others.
+ */
 static uint32_t spread(const struct vx_report_sender *s, const struct vx_report_day *d)
 {
 	char secret[VX_STORE_SECRET_OCTETS], digest[VX_SHA256_OCTETS];
@@ -69,9 +70,9 @@ static void remember(struct report_place *p, const struct vx_report_day *d)
 /* VX_OK: there may be more; VX_ENOENT: all were looked at. */
 static int look_in(struct vx_report_sender *s, struct vx_view *v, int64_t now)
 {
-	struct vx_report_day d = { .day = s->at.day,
-		.kind = s->at.kind,
-		.domain = vx_slice_str(s->at.domain) };
+	struct vx_report_day d = {
+		.day = s->at.day, .kind = s->at.kind, .domain = vx_slice_str(s->at.domain)
+	};
 	int rc = VX_OK;
 
 	for (unsigned i = 0; i < LOOKED_AT && s->count < VX_REPORT_AT_ONCE; i++) {
@@ -103,8 +104,8 @@ static void look(struct vx_report_sender *s, int64_t now)
 	if (rc == VX_OK)
 		return;
 	if (rc != VX_ENOENT)
-		vx_log(s->o.log, VX_LOG_ERROR, "reports cannot be looked at",
-		    VX_KV_ERR(rc));
+		vx_log(
+		    s->o.log, VX_LOG_ERROR, "reports cannot be looked at", VX_KV_ERR(rc));
 	s->at = (struct report_place){ .begun = false };
 	s->again = s->once_more ? 0 : now + PAUSE_S;
 	s->once_more = false;

@@ -407,6 +407,21 @@ static struct smtp_reply add_recipient(
 	return (struct smtp_reply){ 250, "2.1.5", "ok" };
 }
 
+/* Reports are read and counted, whether a mailbox has them or not. */
+static void see_report_address(
+    struct smtp_session *s, struct vx_view *v, vx_slice address, struct vx_resolved *r)
+{
+	const struct vx_smtp_service_options *o = &s->service->o;
+	const struct own_report_addresses list = { o->dmarc_address, o->tls_address };
+
+	if (r->kind != VX_RESOLVED_LOCAL && r->kind != VX_RESOLVED_UNKNOWN)
+		return;
+	if (!vx_own_is_report_address(v, &list, o->delimiter, address))
+		return;
+	s->txn->report = true;
+	r->kind = VX_RESOLVED_LOCAL; /* without a mailbox there are no targets */
+}
+
 static struct smtp_reply resolve(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_view *v)
 {
@@ -419,6 +434,7 @@ static struct smtp_reply resolve(
 		v, address, s->service->o.delimiter, &s->txn->arena, &r) == VX_OK) {
 		if (r.kind == VX_RESOLVED_FOREIGN && is_ours(v, address))
 			r.kind = VX_RESOLVED_UNKNOWN;
+		see_report_address(s, v, address, &r);
 		verdict = judge(s, &r);
 	}
 	vx_buf_done(&buf);

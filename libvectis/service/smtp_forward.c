@@ -149,6 +149,6 @@ int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
 		else
 			vx_own_token(list[i].token);
 	}
-	t->also = (struct vx_queue_also){ .add = list, .add_count = i };
+	t->also.queue = (struct vx_queue_also){ .add = list, .add_count = i };
 	return VX_OK;
 }

@@ -2,8 +2,10 @@
 #ifndef VX_SERVICE_SMTP_INT_H
 #define VX_SERVICE_SMTP_INT_H
 
+#include "reports/intake.h"
 #include "service/own_events.h"
 #include "service/own_rates.h"
+#include "service/own_reports.h"
 #include "service/own_sign.h"
 #include "service/smtp_check.h"
 #include "vectis/arena.h"
@@ -50,7 +52,8 @@ struct smtp_txn {
 	size_t count, cap;
 	struct smtp_group *groups; /* in the arena: recipients elsewhere */
 	size_t group_count;
-	struct vx_queue_also also; /* when there are any */
+	struct vx_report_also also; /* when there are any, or it may be a report */
+	bool report;                /* it is for an address of reports */
 	struct vx_smtp_scan scan;
 	struct vx_buf header; /* own: until it is complete */
 	bool header_done;

@@ -336,7 +336,7 @@ void vx_smtp_answer_end(struct smtp_session *s, struct vx_buf *out)
 	answer(s, out, s->end_result);
 }
 
-/* In the transaction that takes it: queued, and told of. */
+/* In the transaction that takes it: queued, noted as a report, and told of. */
 static int also(
     struct vx_deliver_op *op, struct vx_kv_txn *txn, uint64_t blob, uint32_t *references)
 {
@@ -344,9 +344,9 @@ static int also(
 	int rc = VX_OK;
 
 	*references = 0;
-	if (t->groups != NULL) {
+	if (t->groups != NULL || t->report) {
 		op->also_ctx = &t->also;
-		rc = vx_queue_also(op, txn, blob, references);
+		rc = vx_report_also(op, txn, blob, references);
 		op->also_ctx = t;
 	}
 	return rc == VX_OK ? vx_event_write(txn, &t->event) : rc;
@@ -391,6 +391,9 @@ static int commit(struct smtp_session *s, struct smtp_txn *t)
 	t->op.overfill = t->count > 1;
 	t->op.op.done = delivered;
 	rc = vx_smtp_queue(s, t);
+	t->also.intake = t->report;
+	t->also.only = t->count == 0;
+	t->also.now = t->op.internal_date;
 	if (rc == VX_OK)
 		rc = tell(s, t);
 	t->op.also = also;

@@ -29,3 +29,5 @@ TESTS += %D%/test_durable_sending.py
 EXTRA_DIST += %D%/test_durable_sending.py %D%/clock_shift.c
 TESTS += %D%/test_receiving.py
 EXTRA_DIST += %D%/test_receiving.py
+TESTS += %D%/test_reports.py
+EXTRA_DIST += %D%/test_reports.py
