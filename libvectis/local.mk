@@ -46,6 +46,7 @@ vxinclude_HEADERS = \
 	include/vectis/pop3_server.h \
 	include/vectis/pop3_service.h \
 	include/vectis/queue.h \
+	include/vectis/relay.h \
 	include/vectis/report.h \
 	include/vectis/report_sender.h \
 	include/vectis/report_store.h \

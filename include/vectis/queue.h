@@ -3,8 +3,9 @@
  * is queued in the transaction that accepts it.
  *
  * A message is in the queue while it has recipients; each is due at some time for its
- * destination, the domain that it is routed by.  A recipient leaves the queue when it was
- * delivered, or given up (reported), or removed by the operator: exactly one of them.
+ * destination, the domain that it is routed by, or a relay (relay.h).  A recipient leaves
+ * the queue when it was delivered, or given up (reported), or removed by the operator:
+ * exactly one of them.
  */
 #ifndef VECTIS_QUEUE_H
 #define VECTIS_QUEUE_H
@@ -21,6 +22,7 @@ VX_BEGIN_DECLS
 #define VX_QUEUE_REPLY_MAX 1000 /* octets kept of what a server said last */
 #define VX_QUEUE_RECIPIENTS_MAX 10000
 #define VX_QUEUE_PREFIX_MAX 16384
+#define VX_QUEUE_HOLD_MAX 40 /* octets of "until;" and a date */
 
 enum vx_queue_flag {
 	VX_QUEUE_8BIT = 1 << 0,        /* its sender said BODY=8BITMIME */
@@ -42,8 +44,15 @@ struct vx_queue_message {
 	uint32_t account; /* whose login submitted it; 0: none */
 	unsigned flags;
 	uint32_t recipients, left; /* that it had, and that are in the queue */
-	vx_slice reverse_path;     /* borrowed from the view, like envid */
+	vx_slice reverse_path;     /* borrowed from the view, like the rest */
 	vx_slice envid;            /* xtext */
+	vx_slice domain; /* of ours, that sends it: its relay (relay.h); empty: none */
+	/*
+	 * RFC 4865: until when its sender wanted it to wait; 0: not at all; and what was
+	 * asked for, as reports have to say it: "for;600", "until;2026-12-24T08:00:00Z".
+	 */
+	uint32_t release;
+	vx_slice hold;
 };
 
 struct vx_queue_recipient {
@@ -54,6 +63,8 @@ struct vx_queue_recipient {
 	bool delay_told;
 	vx_slice forward_path; /* borrowed from the view, like the rest */
 	vx_slice orcpt;        /* "rfc822;" xtext */
+	/* What it is due for: a domain, an address literal, or a relay (VX_RELAY_MARK).
+	 */
 	vx_slice destination;
 	vx_slice host, reply; /* of the last attempt that failed */
 };
@@ -67,10 +78,14 @@ struct vx_queue_new {
 	uint32_t account, due;
 	unsigned flags;
 	vx_slice reverse_path, envid;
+	vx_slice domain; /* as of struct vx_queue_message, like release and hold */
+	uint32_t release;
+	vx_slice hold;
 	vx_slice prefix; /* fields that go in front of the message, such as signatures */
 	struct vx_queue_to {
 		vx_slice forward_path, orcpt;
-		vx_slice destination; /* a name as of dns.h, or an address literal */
+		/* A name as of dns.h, or an address literal: a relay is found here. */
+		vx_slice destination;
 		unsigned notify;
 	} * to;
 	size_t count;
@@ -146,9 +161,17 @@ enum vx_queue_verb {
 	VX_QUEUE_FLUSH, /* due now */
 	VX_QUEUE_REMOVE,
 	VX_QUEUE_REMOVE_DEFERRED, /* recipients that were tried before */
-	/* What is missing in the list of what is due is put there, and what was put off
-	 * for longer than wait_max from now is due: the clock was set back since. */
+	/*
+	 * What is missing in the list of what is due is put there; all is due for the
+	 * relay that it has now; and what was put off for longer than wait_max from now
+	 * is due: the clock was set back since.
+	 */
 	VX_QUEUE_MEND,
+	/*
+	 * Of a destination whose first MX host is mx: what goes by a relay is due for
+	 * that. In slices: next_at becomes at while there are more.
+	 */
+	VX_QUEUE_ROUTE
 };
 struct vx_queue_admin_op {
 	struct vx_store_op op;
@@ -158,6 +181,14 @@ struct vx_queue_admin_op {
 	uint32_t now;      /* of FLUSH, RELEASE and MEND */
 	uint32_t wait_max; /* of MEND, seconds; 0: whatever it was put off to */
 	uint64_t changed; /* out: recipients */
+	/* of ROUTE */
+	vx_slice destination, mx;
+	struct vx_queue_place at,
+	    next_at; /* all zero: from the first on; out: the last */
+	bool more;   /* out: there are others behind it */
+	/* out: the relay that it found, as a destination; the last one of several */
+	char slot[VX_DNS_NAME_MAX + 1];
+	bool several;
 };
 /* VX_ENOENT: there is no such message. */
 VX_API void vx_queue_admin_op_init(struct vx_queue_admin_op *op, enum vx_queue_verb verb);
@@ -165,10 +196,11 @@ VX_API void vx_queue_admin_op_init(struct vx_queue_admin_op *op, enum vx_queue_v
 /*
  * What the store tells of (vx_watch): account VX_WATCH_QUEUE, and as mailbox one of
  * these. NEW: there are messages with higher ids; CHANGED: anything may have become due
- * or gone.
+ * or gone; ROUTES: relays changed.
  */
 #define VX_QUEUE_WATCH_NEW 1
 #define VX_QUEUE_WATCH_CHANGED 2
+#define VX_QUEUE_WATCH_ROUTES 3
 
 VX_END_DECLS
 

@@ -1,5 +1,5 @@
 /* Changes of the queue: each inside the committer's transaction. */
-#include "queue/record.h"
+#include "queue/relay.h"
 
 #include "base/mem.h"
 #include "store/box.h"
@@ -16,7 +16,8 @@ static int check_new(const struct vx_queue_new *n)
 {
 	if (n->count == 0 || n->count > VX_QUEUE_RECIPIENTS_MAX ||
 	    n->reverse_path.len > VX_QUEUE_PATH_MAX ||
-	    n->envid.len > VX_QUEUE_ENVID_MAX || n->prefix.len > VX_QUEUE_PREFIX_MAX)
+	    n->envid.len > VX_QUEUE_ENVID_MAX || n->prefix.len > VX_QUEUE_PREFIX_MAX ||
+	    n->domain.len > VX_DNS_NAME_MAX || n->hold.len > VX_QUEUE_HOLD_MAX)
 		return VX_EINVAL;
 	for (size_t i = 0; i < n->count; i++) {
 		const struct vx_queue_to *to = &n->to[i];
@@ -25,6 +26,7 @@ static int check_new(const struct vx_queue_new *n)
 		    to->forward_path.len > VX_QUEUE_PATH_MAX ||
 		    to->orcpt.len > VX_QUEUE_ORCPT_MAX || to->destination.len == 0 ||
 		    to->destination.len > VX_DNS_NAME_MAX ||
+		    to->destination.ptr[0] == VX_RELAY_MARK ||
 		    memchr(to->destination.ptr, '\0', to->destination.len) != NULL)
 			return VX_EINVAL;
 	}
@@ -36,14 +38,18 @@ static int add_recipients(struct vx_kv_txn *txn, const struct vx_queue_new *n)
 	int rc = VX_OK;
 
 	for (size_t i = 0; i < n->count && rc == VX_OK; i++) {
-		const struct vx_queue_recipient r = { .number = (uint32_t)i,
+		struct vx_queue_recipient r = { .number = (uint32_t)i,
 			.due = n->due,
 			.notify = n->to[i].notify,
 			.forward_path = n->to[i].forward_path,
-			.orcpt = n->to[i].orcpt,
-			.destination = n->to[i].destination };
+			.orcpt = n->to[i].orcpt };
+		struct vx_slot slot;
 
-		rc = vx_queue_recipient_write(txn, n->id, &r);
+		rc = vx_queue_slot(
+		    txn, n->domain, n->to[i].destination, vx_slice_of("", 0), &slot);
+		r.destination = vx_slot_slice(&slot);
+		if (rc == VX_OK)
+			rc = vx_queue_recipient_write(txn, n->id, &r);
 		if (rc == VX_OK && (n->flags & VX_QUEUE_HELD) == 0)
 			rc = vx_queue_place_put(txn, n->id, &r);
 	}
@@ -60,7 +66,10 @@ static int add(struct vx_kv_txn *txn, struct vx_queue_new *n, uint64_t blob)
 		.recipients = (uint32_t)n->count,
 		.left = (uint32_t)n->count,
 		.reverse_path = n->reverse_path,
-		.envid = n->envid };
+		.envid = n->envid,
+		.domain = n->domain,
+		.release = n->release,
+		.hold = n->hold };
 	int rc = vx_meta_next(txn, "queue", &n->id);
 
 	m.id = n->id;
@@ -101,6 +110,15 @@ static int own_recipient(struct owned *o, struct vx_queue_recipient *r)
 	return o->rc;
 }
 
+static int own_message(struct owned *o, struct vx_queue_message *m)
+{
+	own(o, &m->reverse_path);
+	own(o, &m->envid);
+	own(o, &m->domain);
+	own(o, &m->hold);
+	return o->rc;
+}
+
 /* One recipient less: the message goes with its last one. */
 static int count_down(struct vx_kv_txn *txn, struct owned *o, uint64_t id)
 {
@@ -109,9 +127,7 @@ static int count_down(struct vx_kv_txn *txn, struct owned *o, uint64_t id)
 
 	if (rc != VX_OK)
 		return rc == VX_ENOENT ? VX_OK : rc;
-	own(o, &m.reverse_path);
-	own(o, &m.envid);
-	if (o->rc != VX_OK)
+	if (own_message(o, &m) != VX_OK)
 		return o->rc;
 	if (m.left > 1) {
 		m.left--;
@@ -227,9 +243,52 @@ int vx_queue_also(
 /* --- the operator --------------------------------------------------------------------
  */
 
-static int wish_recipient(const struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
-    struct owned *o, uint64_t id, struct vx_queue_recipient *r, bool *changed)
+/* r is owned: it is due for the relay that it has now, or for its domain. */
+static int reroute(struct vx_kv_txn *txn, struct vx_queue_admin_op *op, vx_slice domain,
+    uint64_t id, struct vx_queue_recipient *r, bool held, bool *changed)
 {
+	struct vx_slot by_itself, slot;
+	int rc;
+
+	*changed = false;
+	if (vx_queue_destination_of(r->forward_path, &by_itself) != VX_OK)
+		return VX_OK;
+	rc = vx_queue_slot(txn, domain, vx_slot_slice(&by_itself), op->mx, &slot);
+	if (rc != VX_OK || vx_slice_eq(vx_slot_slice(&slot), r->destination))
+		return rc;
+	*changed = true;
+	if (op->verb == VX_QUEUE_ROUTE) {
+		op->several = op->several ||
+			      (op->slot[0] != '\0' && !vx_slice_eq(vx_slot_slice(&slot),
+							  vx_slice_str(op->slot)));
+		memcpy(op->slot, slot.name, slot.len);
+		op->slot[slot.len] = '\0';
+	}
+	rc = vx_queue_place_delete(txn, id, r);
+	r->destination = vx_slot_slice(&slot);
+	if (rc == VX_OK)
+		rc = vx_queue_recipient_write(txn, id, r);
+	return rc == VX_OK && !held ? vx_queue_place_put(txn, id, r) : rc;
+}
+
+/* Whatever is missing in the list, and where it has no place any more. */
+static int mend(struct vx_kv_txn *txn, struct vx_queue_admin_op *op, vx_slice domain,
+    uint64_t id, struct vx_queue_recipient *r, bool held)
+{
+	bool moved;
+	int rc = reroute(txn, op, domain, id, r, held, &moved);
+
+	return rc == VX_OK && !moved && !held ? vx_queue_place_put(txn, id, r) : rc;
+}
+
+static int wish_recipient(struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
+    struct owned *o, const struct vx_queue_message *m, struct vx_queue_recipient *r,
+    bool *changed)
+{
+	const bool held = (m->flags & VX_QUEUE_HELD) != 0;
+	const uint64_t id = m->id;
+	int rc = VX_OK;
+
 	*changed = true;
 	switch (op->verb) {
 	case VX_QUEUE_HOLD:
@@ -248,9 +307,10 @@ static int wish_recipient(const struct vx_queue_admin_op *op, struct vx_kv_txn *
 	case VX_QUEUE_MEND:
 		if (r->attempts > 0 && op->wait_max > 0 &&
 		    r->due > (uint64_t)op->now + op->wait_max)
-			return put_off(txn, id, r, op->now);
-		if (!is_held(txn, id))
-			return vx_queue_place_put(txn, id, r);
+			rc = put_off(txn, id, r, op->now);
+		*changed = !held;
+		return rc == VX_OK ? mend(txn, op, m->domain, id, r, held) : rc;
+	case VX_QUEUE_ROUTE: /* of a destination, not of messages */
 		break;
 	}
 	*changed = false;
@@ -270,9 +330,7 @@ static int wish_message(const struct vx_queue_admin_op *op, struct vx_kv_txn *tx
 		m->flags &= ~(unsigned)VX_QUEUE_HELD;
 	if (m->flags == before)
 		return VX_OK;
-	own(o, &m->reverse_path);
-	own(o, &m->envid);
-	return o->rc == VX_OK ? vx_queue_message_write(txn, m) : o->rc;
+	return own_message(o, m) == VX_OK ? vx_queue_message_write(txn, m) : o->rc;
 }
 
 static int next_recipient(
@@ -299,11 +357,18 @@ static int wish_all_of(struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
     struct owned *o, struct vx_queue_message *m)
 {
 	const bool holds = (m->flags & VX_QUEUE_HELD) != 0;
+	char domain[VX_DNS_NAME_MAX];
 	struct vx_queue_recipient r;
 	uint64_t from = 0;
 	bool changed;
-	int rc = wish_message(op, txn, o, m);
+	int rc =
+	    m->domain.len > sizeof(domain) ? VX_ECORRUPT : wish_message(op, txn, o, m);
 
+	if (rc == VX_OK && m->domain.len > 0) {
+		/* the arena is emptied for each recipient */
+		memcpy(domain, m->domain.ptr, m->domain.len);
+		m->domain.ptr = domain;
+	}
 	if (rc == VX_OK && holds == (op->verb == VX_QUEUE_HOLD) &&
 	    (op->verb == VX_QUEUE_HOLD || op->verb == VX_QUEUE_RELEASE))
 		return VX_OK; /* it is as it is wanted */
@@ -313,7 +378,7 @@ static int wish_all_of(struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
 		from = (uint64_t)r.number + 1;
 		rc = own_recipient(o, &r);
 		if (rc == VX_OK)
-			rc = wish_recipient(op, txn, o, m->id, &r, &changed);
+			rc = wish_recipient(op, txn, o, m, &r, &changed);
 		if (rc == VX_OK)
 			op->changed += changed;
 	}
@@ -368,6 +433,77 @@ static int wish_slice(
 	return rc == VX_ENOENT && op->id == 0 ? VX_OK : rc;
 }
 
+/* --- relays that the MX decides about --------------------------------------------------
+ */
+
+/* The places of a destination behind op->at, SLICE at most. */
+static int list_places(struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
+    struct vx_queue_place *list, size_t *count)
+{
+	struct vx_queue_place next = op->at;
+	struct vx_kv_cursor *c;
+	vx_slice key, value, of;
+	struct vx_key k;
+	int rc = vx_kv_cursor_open(txn, VX_TREE_QUEUE, &c);
+
+	if (rc != VX_OK)
+		return rc;
+	next.number += op->at.message != 0; /* behind the last one */
+	vx_queue_place_key(&k, op->destination, &next);
+	*count = 0;
+	for (rc = vx_kv_seek(c, vx_key_slice(&k), &key, &value);
+	     rc == VX_OK && *count < SLICE; rc = vx_kv_next(c, &key, &value)) {
+		if (vx_queue_place_parse(key, &of, &list[*count]) != VX_OK ||
+		    !vx_slice_eq(of, op->destination))
+			break;
+		(*count)++;
+	}
+	vx_kv_cursor_close(c);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+static int route_one(struct vx_queue_admin_op *op, struct vx_kv_txn *txn, struct owned *o,
+    const struct vx_queue_place *at)
+{
+	struct vx_queue_recipient r;
+	struct vx_queue_message m;
+	bool changed = false;
+	int rc = vx_queue_message_read(txn, at->message, &m);
+
+	if (rc == VX_OK)
+		rc = own_message(o, &m);
+	if (rc == VX_OK)
+		rc = vx_queue_recipient_read(txn, at->message, at->number, &r);
+	if (rc == VX_OK)
+		rc = own_recipient(o, &r);
+	if (rc == VX_OK)
+		rc = reroute(txn, op, m.domain, m.id, &r, false, &changed);
+	op->changed += changed;
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+static int route_slice(
+    struct vx_queue_admin_op *op, struct vx_kv_txn *txn, struct owned *o)
+{
+	struct vx_queue_place *list = vx_alloc_array(SLICE, sizeof(*list));
+	size_t count = 0;
+	int rc = list == NULL ? VX_ENOMEM : list_places(op, txn, list, &count);
+
+	op->more = false;
+	op->several = false;
+	op->slot[0] = '\0';
+	for (size_t i = 0; i < count && rc == VX_OK; i++) {
+		vx_arena_reset(&o->arena);
+		rc = route_one(op, txn, o, &list[i]);
+	}
+	if (rc == VX_OK && count == SLICE) {
+		op->next_at = list[count - 1];
+		op->more = true;
+	}
+	vx_free(list);
+	return rc;
+}
+
 static int apply_admin(struct vx_store_op *base, struct vx_kv_txn *txn)
 {
 	struct vx_queue_admin_op *op = (struct vx_queue_admin_op *)base;
@@ -376,9 +512,11 @@ static int apply_admin(struct vx_store_op *base, struct vx_kv_txn *txn)
 
 	vx_arena_init(&o.arena, 65536);
 	op->changed = 0;
-	rc = wish_slice(op, txn, &o);
+	rc = op->verb == VX_QUEUE_ROUTE ? route_slice(op, txn, &o)
+					: wish_slice(op, txn, &o);
 	vx_arena_done(&o.arena);
-	if (rc == VX_OK)
+	/* what goes to a relay is known to the sender, who wanted it */
+	if (rc == VX_OK && op->verb != VX_QUEUE_ROUTE)
 		vx_kv_note_change(txn, VX_WATCH_QUEUE, VX_QUEUE_WATCH_CHANGED, 0);
 	return rc;
 }

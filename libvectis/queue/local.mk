@@ -1,2 +1,3 @@
 noinst_LTLIBRARIES += libvx_queue.la
-libvx_queue_la_SOURCES = %D%/change.c %D%/read.c %D%/record.c %D%/record.h
+libvx_queue_la_SOURCES = %D%/change.c %D%/read.c %D%/record.c %D%/record.h \
+	%D%/relay.c %D%/relay.h

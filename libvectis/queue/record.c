@@ -15,7 +15,7 @@ static vx_slice slice_of(const struct vx_buf *b)
 	return vx_buf_slice(b);
 }
 
-static void add_string(struct vx_buf *out, vx_slice s)
+void vx_queue_add_string(struct vx_buf *out, vx_slice s)
 {
 	char len[2];
 
@@ -24,7 +24,7 @@ static void add_string(struct vx_buf *out, vx_slice s)
 	vx_buf_add(out, s);
 }
 
-static int take_strings(vx_slice rest, vx_slice *const strings[], size_t count)
+int vx_queue_take_strings(vx_slice rest, vx_slice *const strings[], size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		const size_t len = rest.len >= 2 ? vx_get_le16(rest.ptr) : SIZE_MAX;
@@ -37,8 +37,7 @@ static int take_strings(vx_slice rest, vx_slice *const strings[], size_t count)
 	return VX_OK;
 }
 
-/* Seal what is in value and store it; frees value. */
-static int put(struct vx_kv_txn *txn, const struct vx_key *k, struct vx_buf *value)
+int vx_queue_put(struct vx_kv_txn *txn, const struct vx_key *k, struct vx_buf *value)
 {
 	int rc = value->failed ? VX_ELIMIT : VX_OK;
 
@@ -81,9 +80,10 @@ bool vx_queue_is_recipient_of(vx_slice key, uint64_t id)
 
 int vx_queue_message_parse(vx_slice key, vx_slice v, struct vx_queue_message *out)
 {
-	struct vx_queue_message m;
-	vx_slice *const strings[] = { &m.reverse_path, &m.envid };
+	struct vx_queue_message m = { 0 };
+	vx_slice *const strings[] = { &m.reverse_path, &m.envid, &m.domain, &m.hold };
 	const char *p = v.ptr + VX_QUEUE_BLOB_AT;
+	vx_slice rest;
 	int rc = vx_value_check(v, 'q', MESSAGE_OCTETS + VX_QUEUE_TOKEN_OCTETS);
 
 	if (rc == VX_OK && (key.len != 9 || key.ptr[0] != VX_QUEUE_MESSAGE))
@@ -100,8 +100,18 @@ int vx_queue_message_parse(vx_slice key, vx_slice v, struct vx_queue_message *ou
 	m.left = vx_get_le32(p + 36);
 	memcpy(m.token, v.ptr + MESSAGE_OCTETS, VX_QUEUE_TOKEN_OCTETS);
 	m.token[VX_QUEUE_TOKEN_OCTETS] = '\0';
-	rc = take_strings(
-	    vx_slice_from(v, MESSAGE_OCTETS + VX_QUEUE_TOKEN_OCTETS), strings, 2);
+	rest = vx_slice_from(v, MESSAGE_OCTETS + VX_QUEUE_TOKEN_OCTETS);
+	rc = vx_queue_take_strings(rest, strings, 2);
+	if (rc == VX_OK && vx_slice_end(m.envid) < vx_slice_end(rest)) {
+		/* what came with relays: older entries do not have it */
+		rc = vx_queue_take_strings(rest, strings, 4);
+		rest = vx_slice_range(
+		    rc == VX_OK ? vx_slice_end(m.hold) : rest.ptr, vx_slice_end(rest));
+		if (rc == VX_OK && rest.len < 4)
+			rc = VX_ECORRUPT;
+		if (rc == VX_OK)
+			m.release = vx_get_le32(rest.ptr);
+	}
 	if (rc == VX_OK)
 		*out = m;
 	return rc;
@@ -122,7 +132,7 @@ int vx_queue_message_read(
 int vx_queue_message_write(struct vx_kv_txn *txn, const struct vx_queue_message *m)
 {
 	struct vx_buf value = { .max = 4096 };
-	char fixed[MESSAGE_OCTETS] = { 0 };
+	char fixed[MESSAGE_OCTETS] = { 0 }, release[4];
 	char *const p = fixed + VX_QUEUE_BLOB_AT;
 	struct vx_key k;
 
@@ -135,10 +145,14 @@ int vx_queue_message_write(struct vx_kv_txn *txn, const struct vx_queue_message 
 	vx_put_le32(p + 36, m->left);
 	vx_buf_add(&value, vx_slice_of(fixed, sizeof(fixed)));
 	vx_buf_add(&value, vx_slice_of(m->token, VX_QUEUE_TOKEN_OCTETS));
-	add_string(&value, m->reverse_path);
-	add_string(&value, m->envid);
+	vx_queue_add_string(&value, m->reverse_path);
+	vx_queue_add_string(&value, m->envid);
+	vx_queue_add_string(&value, m->domain);
+	vx_queue_add_string(&value, m->hold);
+	vx_put_le32(release, m->release);
+	vx_buf_add(&value, vx_slice_of(release, sizeof(release)));
 	message_key(&k, m->id);
-	return put(txn, &k, &value);
+	return vx_queue_put(txn, &k, &value);
 }
 
 int vx_queue_message_delete(struct vx_kv_txn *txn, uint64_t id)
@@ -181,7 +195,7 @@ int vx_queue_prefix_write(struct vx_kv_txn *txn, uint64_t id, vx_slice prefix)
 	vx_buf_add(&value, vx_slice_of(fixed, sizeof(fixed)));
 	vx_buf_add(&value, prefix);
 	id_key(&k, VX_QUEUE_PREFIX, id);
-	return put(txn, &k, &value);
+	return vx_queue_put(txn, &k, &value);
 }
 
 /* --- recipients ----------------------------------------------------------------------
@@ -204,7 +218,7 @@ int vx_queue_recipient_parse(vx_slice key, vx_slice v, struct vx_queue_recipient
 	r.attempts = vx_get_le16(p + 4);
 	r.notify = (unsigned char)p[6];
 	r.delay_told = (p[7] & DELAY_TOLD) != 0;
-	rc = take_strings(vx_slice_from(v, RECIPIENT_OCTETS), strings, 5);
+	rc = vx_queue_take_strings(vx_slice_from(v, RECIPIENT_OCTETS), strings, 5);
 	if (rc == VX_OK)
 		*out = r;
 	return rc;
@@ -236,13 +250,13 @@ int vx_queue_recipient_write(
 	p[6] = (char)r->notify;
 	p[7] = r->delay_told ? DELAY_TOLD : 0;
 	vx_buf_add(&value, vx_slice_of(fixed, sizeof(fixed)));
-	add_string(&value, r->forward_path);
-	add_string(&value, r->orcpt);
-	add_string(&value, r->destination);
-	add_string(&value, vx_slice_head(r->host, VX_DNS_NAME_MAX));
-	add_string(&value, vx_slice_head(r->reply, VX_QUEUE_REPLY_MAX));
+	vx_queue_add_string(&value, r->forward_path);
+	vx_queue_add_string(&value, r->orcpt);
+	vx_queue_add_string(&value, r->destination);
+	vx_queue_add_string(&value, vx_slice_head(r->host, VX_DNS_NAME_MAX));
+	vx_queue_add_string(&value, vx_slice_head(r->reply, VX_QUEUE_REPLY_MAX));
 	vx_queue_recipient_key(&k, id, r->number);
-	return put(txn, &k, &value);
+	return vx_queue_put(txn, &k, &value);
 }
 
 int vx_queue_recipient_delete(struct vx_kv_txn *txn, uint64_t id, uint32_t number)

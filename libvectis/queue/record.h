@@ -11,6 +11,12 @@ static inline uint32_t vx_queue_s(uint64_t s)
 	return s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;
 }
 
+/* Strings of 64 KiB at most, each behind its length. */
+void vx_queue_add_string(struct vx_buf *out, vx_slice s);
+int vx_queue_take_strings(vx_slice rest, vx_slice *const strings[], size_t count);
+/* Seal what is in value and store it; frees value. */
+int vx_queue_put(struct vx_kv_txn *txn, const struct vx_key *k, struct vx_buf *value);
+
 int vx_queue_message_read(
     struct vx_kv_txn *txn, uint64_t id, struct vx_queue_message *out);
 int vx_queue_message_parse(vx_slice key, vx_slice value, struct vx_queue_message *out);

@@ -27,7 +27,8 @@ static struct destination *find(struct vx_sender *s, vx_slice name)
 {
 	struct destination *d = vx_map_find(&s->destinations, name);
 
-	if (d != NULL || name.len > VX_DNS_NAME_MAX || (d = vx_alloc(sizeof(*d))) == NULL)
+	if (d != NULL || name.len > VX_DNS_NAME_MAX ||
+	    (d = vx_alloc(sizeof(*d) + name.len + 1)) == NULL)
 		return d;
 	memcpy(d->name, name.ptr, name.len);
 	d->due = UINT32_MAX;
@@ -41,21 +42,23 @@ static struct destination *find(struct vx_sender *s, vx_slice name)
 
 static bool is_idle(const struct destination *d)
 {
-	return d->visits == 0 && d->claims == NULL && d->due == UINT32_MAX;
+	return d->visits == 0 && d->claims == NULL && d->due == UINT32_MAX &&
+	       !d->routing && !d->fresh;
 }
 
 static void drop(struct vx_sender *s, struct destination *d)
 {
 	(void)vx_map_remove(&s->destinations, vx_slice_str(d->name));
+	vx_free(d->mx);
 	vx_free(d);
 }
 
 /* As many visits as it may have now; each finds out by itself whether there is work. */
 static void visit(struct vx_sender *s, struct destination *d, uint32_t now)
 {
-	while (!s->stopping && d->due <= now && vx_sender_wake_idle(d))
+	while (!s->stopping && !d->routing && d->due <= now && vx_sender_wake_idle(d))
 		;
-	while (!s->stopping && d->due <= now && d->closed_until <= now &&
+	while (!s->stopping && !d->routing && d->due <= now && d->closed_until <= now &&
 	       d->visits < d->limit && s->visits < s->o.connections)
 		if (vx_sender_visit(s, d) != VX_OK)
 			return;
@@ -119,14 +122,33 @@ void vx_sender_fail(struct vx_sender *s, struct destination *d,
 /* --- what there is to do
  * ---------------------------------------------------------------- */
 
-static void note_due(struct vx_sender *s, vx_slice name, uint32_t due)
+void vx_sender_note_due(struct vx_sender *s, vx_slice name, uint32_t due)
 {
 	struct destination *d = find(s, name);
 
-	if (d == NULL)
+	if (d == NULL) {
 		s->look = true; /* no memory: again in a second */
-	else if (due < d->due)
+		return;
+	}
+	if (due < d->due)
 		d->due = due;
+	if (d->fresh)
+		return;
+	d->fresh = true;
+	d->next_fresh = s->fresh;
+	s->fresh = d;
+}
+
+void vx_sender_visit_fresh(struct vx_sender *s)
+{
+	const uint32_t now = vx_sender_now(s);
+	struct destination *d;
+
+	while ((d = s->fresh) != NULL) {
+		s->fresh = d->next_fresh;
+		d->fresh = false;
+		visit(s, d, now);
+	}
 }
 
 /* Destinations of the messages that came since. */
@@ -144,7 +166,7 @@ static int see_new(struct vx_sender *s)
 
 		for (uint32_t from = 0; vx_queue_recipient(v, m.id, from, &r) == VX_OK;
 		     from = r.number + 1)
-			note_due(s, r.destination, r.due);
+			vx_sender_note_due(s, r.destination, r.due);
 		s->seen = m.id;
 	}
 	vx_view_end(v);
@@ -164,7 +186,7 @@ static int see_all(struct vx_sender *s)
 		return rc;
 	s->look = false;
 	while ((rc = vx_queue_destination(v, vx_slice_str(name), name, &due)) == VX_OK)
-		note_due(s, vx_slice_str(name), due);
+		vx_sender_note_due(s, vx_slice_str(name), due);
 	vx_view_end(v);
 	return rc;
 }
@@ -176,6 +198,7 @@ static void visit_all(struct vx_sender *s)
 	struct destination *d;
 	size_t at = 0;
 
+	vx_sender_visit_fresh(s);
 	while ((d = vx_map_next(&s->destinations, &at)) != NULL) {
 		if (is_idle(d) && d->closed_until <= now)
 			drop(s, d);
@@ -193,7 +216,7 @@ static void on_new(struct vx_watch *w)
 	if (s->stopping || !s->mended)
 		return;
 	(void)see_new(s);
-	visit_all(s);
+	vx_sender_visit_fresh(s); /* not all: there may be very many */
 }
 
 /* Also a destination that is closed may be tried. */
@@ -214,6 +237,21 @@ static void on_changed(struct vx_watch *w)
 					      offsetof(struct vx_sender, watch_changed)));
 }
 
+static void mend(struct vx_sender *s);
+
+/* Relays are not what they were: all that waits is to have its right one. */
+static void on_routes(struct vx_watch *w)
+{
+	struct vx_sender *s =
+	    (struct vx_sender *)(void *)((char *)w -
+					 offsetof(struct vx_sender, watch_routes));
+
+	s->routes++;
+	s->mend_again = true;
+	if (s->mended && !s->stopping)
+		mend(s);
+}
+
 /* --- life
  * ------------------------------------------------------------------------------- */
 
@@ -230,6 +268,7 @@ static void end_mend(struct sender_mend *m)
 	if (s != NULL) {
 		s->mended = s->look = true;
 		s->mend = NULL;
+		s->routes++;
 	}
 	vx_free(m);
 }
@@ -239,6 +278,8 @@ static void mended(struct vx_store_op *base)
 	struct sender_mend *m = (struct sender_mend *)base;
 
 	m->op.from_id = m->op.next_id;
+	if (base->result != VX_OK && m->sender != NULL)
+		m->sender->mend_again = true;
 	if (base->result != VX_OK || m->op.next_id == 0 || m->sender == NULL ||
 	    vx_store_submit(m->sender->o.store, base) != VX_OK)
 		end_mend(m);
@@ -246,11 +287,11 @@ static void mended(struct vx_store_op *base)
 
 static void mend(struct vx_sender *s)
 {
-	struct sender_mend *m = vx_alloc(sizeof(*m));
+	struct sender_mend *m;
 
-	s->mended = s->look = m == NULL;
-	if (m == NULL)
-		return;
+	if (s->mend != NULL || (m = vx_alloc(sizeof(*m))) == NULL)
+		return; /* again in a second */
+	s->mend_again = false;
 	vx_queue_admin_op_init(&m->op, VX_QUEUE_MEND);
 	m->op.now = vx_sender_now(s);
 	m->op.wait_max = (uint32_t)(s->o.retry_max_s + s->o.retry_max_s / 10 + 1);
@@ -276,10 +317,14 @@ int vx_sender_new(const struct vx_sender_options *o, struct vx_sender **out)
 	s->clock_ms = o->loop->now_ms(o->loop);
 	s->watch_new.changed = on_new;
 	s->watch_changed.changed = on_changed;
+	s->watch_routes.changed = on_routes;
 	rc = vx_watch_add(o->store, &s->watch_new, VX_WATCH_QUEUE, VX_QUEUE_WATCH_NEW);
 	if (rc == VX_OK)
 		rc = vx_watch_add(
 		    o->store, &s->watch_changed, VX_WATCH_QUEUE, VX_QUEUE_WATCH_CHANGED);
+	if (rc == VX_OK)
+		rc = vx_watch_add(
+		    o->store, &s->watch_routes, VX_WATCH_QUEUE, VX_QUEUE_WATCH_ROUTES);
 	if (rc != VX_OK) {
 		vx_sender_free(s);
 		return rc;
@@ -298,10 +343,12 @@ void vx_sender_free(struct vx_sender *s)
 		return;
 	vx_watch_remove(s->o.store, &s->watch_new);
 	vx_watch_remove(s->o.store, &s->watch_changed);
+	vx_watch_remove(s->o.store, &s->watch_routes);
 	s->stopping = true;
 	if (s->mend != NULL)
 		s->mend->sender = NULL;
 	vx_sender_settle_alone(s);
+	vx_sender_routings_leave(s);
 	vx_sender_visits_free(s);
 	while ((d = vx_map_next(&s->destinations, &at)) != NULL)
 		drop(s, d);
@@ -324,15 +371,16 @@ static bool clock_was_set_back(struct vx_sender *s)
 
 void vx_sender_tick(struct vx_sender *s)
 {
+	if (!s->mended || s->mend_again)
+		mend(s);
 	if (!s->mended)
 		return;
 	if (clock_was_set_back(s)) {
 		vx_log(s->o.log, VX_LOG_WARN,
 		    "the clock was set back: what was put off is looked at again");
 		open_all(s);
+		s->mend_again = true;
 		mend(s);
-		if (!s->mended)
-			return;
 	}
 	vx_sender_settle_again(s);
 	vx_sender_hang_up_idle(s);

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "service/own_sign.h"
 #include "vectis/arena.h"
+#include "vectis/relay.h"
 #include "vectis/route.h"
 #include "vectis/sender.h"
 #include "vectis/smtp_client.h"
@@ -18,20 +19,33 @@
 
 #define SENDER_LINGER_MS 2000 /* a connection without work is kept for more */
 
+#define SENDER_UNDER_WAY 1024 /* lists of claims, by message */
+
 struct sender_claim { /* a message that is under way to a destination */
 	uint64_t message;
-	struct sender_claim *next, **link;
+	struct sender_outgoing *outgoing;
+	struct sender_claim *next, **link;  /* of the destination */
+	struct sender_claim *same, **slink; /* of the same list of the sender's */
 };
 
-struct destination {
-	char name[VX_DNS_NAME_MAX + 1];
+struct destination {  /* a domain, an address literal, or a relay */
 	uint32_t due; /* the earliest that is not under way; UINT32_MAX: nothing */
 	uint32_t closed_until;
 	unsigned failures; /* one after the other */
 	unsigned visits, limit;
+	unsigned limit_max; /* of a relay; 0: as of all */
+	bool routing;       /* what goes by relays is taken out */
+	bool fresh;         /* it is on the sender's list */
+	char *mx;           /* own: its first MX host; NULL: not known */
+	struct destination *next_fresh;
 	struct sender_claim *claims;
 	struct sender_link *idle; /* connections that wait for more to send */
+	char name[];
 };
+static inline bool vx_sender_is_relay(const struct destination *d)
+{
+	return d->name[0] == VX_RELAY_MARK;
+}
 
 struct vx_sender {
 	struct vx_sender_options o;
@@ -42,11 +56,15 @@ struct vx_sender {
 	bool stopping;
 	uint32_t random;
 	struct own_keys keys; /* sign reports */
-	struct vx_watch watch_new, watch_changed;
+	struct vx_watch watch_new, watch_changed, watch_routes;
+	uint64_t routes;           /* counts changes of where mail goes */
+	struct destination *fresh; /* have something due since they were visited */
+	struct sender_claim *under_way[SENDER_UNDER_WAY];
+	struct sender_routing *routings; /* under way */
 	struct sender_visit *visit_list;
 	struct sender_settlement *settlements; /* under way, or to be tried again */
 	struct sender_mend *mend;              /* under way */
-	bool mended;
+	bool mended, mend_again;
 	uint32_t clock_s; /* the time of day, and the other clock, at the last tick */
 	uint64_t clock_ms;
 };
@@ -59,6 +77,7 @@ struct sender_seven;
 struct sender_outgoing {
 	struct destination *destination;
 	struct sender_claim claim;
+	uint64_t routes;       /* the sender's, when it was claimed */
 	struct vx_arena arena; /* of what is here */
 	struct vx_queue_message info;
 	struct vx_queue_recipient *recipients;
@@ -107,6 +126,31 @@ void vx_sender_settle_again(struct vx_sender *s);
 /* The sender goes: what the store still does is on its own. */
 void vx_sender_settle_alone(struct vx_sender *s);
 
+/* --- relays (sender_relay.c)
+ * ------------------------------------------------------------ */
+
+struct sender_relay { /* as it was when the visit began; counted */
+	unsigned refs;
+	uint16_t port;
+	enum vx_relay_tls tls;
+	char host[VX_DNS_NAME_MAX + 1];
+	char user[VX_RELAY_USER_MAX + 1], password[VX_RELAY_PASSWORD_MAX + 1];
+};
+/* Of a destination that is one.  VX_OK; VX_ENOENT: it is gone; VX_ENOMEM. */
+int vx_sender_relay_new(
+    struct vx_sender *s, struct destination *d, struct sender_relay **out);
+struct sender_relay *vx_sender_relay_ref(struct sender_relay *r);
+void vx_sender_relay_free(struct sender_relay *r); /* one reference; NULL is fine */
+/* Does a message of domain go by a relay, and not to d? */
+bool vx_sender_is_stray(
+    struct vx_view *v, const struct destination *d, const struct vx_queue_message *m);
+/* Is the next one that is due a stray? */
+bool vx_sender_has_stray(struct vx_sender *s, struct destination *d);
+/* Give strays to their relays, while nothing is sent to d. */
+void vx_sender_route(struct vx_sender *s, struct destination *d);
+/* The sender goes: what the store still does is on its own. */
+void vx_sender_routings_leave(struct vx_sender *s);
+
 /* --- visits (sender_visit.c)
  * ------------------------------------------------------------ */
 
@@ -124,6 +168,10 @@ void vx_sender_visited(
 void vx_sender_more(struct vx_sender *s, struct destination *d);
 /* Some of its mail is due then. */
 void vx_sender_due(struct vx_sender *s, struct destination *d, uint32_t due);
+/* The same by name; it is visited soon. */
+void vx_sender_note_due(struct vx_sender *s, vx_slice name, uint32_t due);
+/* Visit those that have something due since they were visited. */
+void vx_sender_visit_fresh(struct vx_sender *s);
 /* No host can be had: what is due is put off, or given up. */
 void vx_sender_fail(struct vx_sender *s, struct destination *d,
     enum vx_smtp_outcome outcome, const char *status, const char *host, vx_slice text);

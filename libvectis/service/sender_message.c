@@ -19,14 +19,28 @@ static bool is_claimed(const struct destination *d, uint64_t message)
 	return c != NULL;
 }
 
-static void claim(struct destination *d, struct sender_claim *c, uint64_t message)
+static struct sender_claim **list_of(struct vx_sender *s, uint64_t message)
 {
+	return &s->under_way[message % SENDER_UNDER_WAY];
+}
+
+static void claim(struct vx_sender *s, struct sender_outgoing *o, uint64_t message)
+{
+	struct destination *d = o->destination;
+	struct sender_claim *c = &o->claim, **list = list_of(s, message);
+
 	c->message = message;
+	c->outgoing = o;
 	c->next = d->claims;
 	c->link = &d->claims;
 	if (c->next != NULL)
 		c->next->link = &c->next;
 	d->claims = c;
+	c->same = *list;
+	c->slink = list;
+	if (c->same != NULL)
+		c->same->slink = &c->same;
+	*list = c;
 }
 
 static void unclaim(struct sender_claim *c)
@@ -37,6 +51,19 @@ static void unclaim(struct sender_claim *c)
 	if (c->next != NULL)
 		c->next->link = c->link;
 	c->link = NULL;
+	*c->slink = c->same;
+	if (c->same != NULL)
+		c->same->slink = c->slink;
+}
+
+/* One that was due for another destination when it was taken: relays changed. */
+static bool is_under_way(struct vx_sender *s, uint64_t message, uint32_t number)
+{
+	for (const struct sender_claim *c = *list_of(s, message); c != NULL; c = c->same)
+		for (size_t i = 0; c->message == message && i < c->outgoing->count; i++)
+			if (c->outgoing->recipients[i].number == number)
+				return true;
+	return false;
 }
 
 static int copy(struct vx_arena *a, vx_slice *s)
@@ -59,9 +86,10 @@ static int copy_recipient(struct vx_arena *a, struct vx_queue_recipient *r)
 }
 
 /* The message with its recipients that are due for the destination, from at on. */
-static int take(struct vx_view *v, struct destination *d, struct vx_queue_place at,
+static int take(struct vx_sender *s, struct vx_view *v, struct vx_queue_place at,
     uint32_t now, struct sender_outgoing *o)
 {
+	struct destination *d = o->destination;
 	const size_t max = VX_SENDER_RECIPIENTS_MAX;
 	const uint64_t id = at.message;
 	int rc = vx_queue_get(v, id, &o->info);
@@ -70,6 +98,9 @@ static int take(struct vx_view *v, struct destination *d, struct vx_queue_place 
 		rc = copy(&o->arena, &o->info.reverse_path);
 	if (rc == VX_OK)
 		rc = copy(&o->arena, &o->info.envid);
+	if (rc == VX_OK)
+		rc = copy(&o->arena, &o->info.hold);
+	o->info.domain = vx_slice_of("", 0);
 	if (rc == VX_OK)
 		rc = vx_queue_prefix(v, id, &o->prefix);
 	if (rc == VX_OK)
@@ -81,7 +112,8 @@ static int take(struct vx_view *v, struct destination *d, struct vx_queue_place 
 		struct vx_queue_recipient *r = &o->recipients[o->count];
 
 		rc = vx_queue_recipient(v, id, at.number, r);
-		if (rc == VX_OK && r->number == at.number) {
+		if (rc == VX_OK && r->number == at.number &&
+		    !is_under_way(s, id, r->number)) {
 			rc = copy_recipient(&o->arena, r);
 			o->count++;
 		}
@@ -91,8 +123,8 @@ static int take(struct vx_view *v, struct destination *d, struct vx_queue_place 
 	return rc == VX_OK && o->count == 0 ? VX_ENOENT : rc;
 }
 
-static int make(struct vx_view *v, struct destination *d, struct vx_queue_place at,
-    uint32_t now, struct sender_outgoing **out)
+static int make(struct vx_sender *s, struct vx_view *v, struct destination *d,
+    struct vx_queue_place at, uint32_t now, struct sender_outgoing **out)
 {
 	struct sender_outgoing *o = vx_alloc(sizeof(*o));
 	int rc;
@@ -100,8 +132,9 @@ static int make(struct vx_view *v, struct destination *d, struct vx_queue_place 
 	if (o == NULL)
 		return VX_ENOMEM;
 	o->destination = d;
+	o->routes = s->routes;
 	vx_arena_init(&o->arena, (size_t)1 << 20);
-	rc = take(v, d, at, now, o);
+	rc = take(s, v, at, now, o);
 	if (rc == VX_OK) {
 		o->outcomes = vx_arena_array(&o->arena, o->count, sizeof(*o->outcomes));
 		rc = o->outcomes == NULL ? VX_ENOMEM : VX_OK;
@@ -111,9 +144,18 @@ static int make(struct vx_view *v, struct destination *d, struct vx_queue_place 
 		vx_free(o);
 		return rc;
 	}
-	claim(d, &o->claim, at.message);
+	claim(s, o, at.message);
 	*out = o;
 	return VX_OK;
+}
+
+/* Has it to go by a relay, now that its MX hosts are known? */
+static bool is_stray(
+    struct vx_view *v, const struct destination *d, const struct vx_queue_place *at)
+{
+	struct vx_queue_message m;
+
+	return vx_queue_get(v, at->message, &m) == VX_OK && vx_sender_is_stray(v, d, &m);
 }
 
 /* The first message from *at on that is not under way. */
@@ -132,6 +174,7 @@ int vx_sender_claim(struct vx_sender *s, struct destination *d, uint32_t now,
     struct sender_outgoing **out, uint32_t *due)
 {
 	struct vx_queue_place at = { 0 }, next;
+	bool stray = false;
 	struct vx_view *v;
 	int rc = vx_view_begin(s->o.store, &v);
 
@@ -139,7 +182,8 @@ int vx_sender_claim(struct vx_sender *s, struct destination *d, uint32_t now,
 		return rc;
 	*due = UINT32_MAX;
 	while ((rc = first_free(v, d, &at)) == VX_OK && at.due <= now) {
-		rc = make(v, d, at, now, out);
+		stray = is_stray(v, d, &at);
+		rc = stray ? VX_ECONFLICT : make(s, v, d, at, now, out);
 		if (rc != VX_ENOENT && rc != VX_ECORRUPT)
 			break;
 		/* it went meanwhile, or is damaged: the others need not wait for it */
@@ -152,7 +196,24 @@ int vx_sender_claim(struct vx_sender *s, struct destination *d, uint32_t now,
 		*due = next.due;
 	}
 	vx_view_end(v);
+	if (stray) {
+		vx_sender_route(s, d);
+		return VX_ENOENT;
+	}
 	return rc;
+}
+
+bool vx_sender_has_stray(struct vx_sender *s, struct destination *d)
+{
+	struct vx_queue_place at = { 0 };
+	struct vx_view *v;
+	bool stray;
+
+	if (vx_view_begin(s->o.store, &v) != VX_OK)
+		return false;
+	stray = first_free(v, d, &at) == VX_OK && is_stray(v, d, &at);
+	vx_view_end(v);
+	return stray;
 }
 
 void vx_sender_unclaim(struct sender_outgoing *o)

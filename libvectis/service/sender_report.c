@@ -129,6 +129,8 @@ static int queue_it(struct vx_sender *s, struct sender_report *r, vx_slice path)
 	if (rc == VX_OK)
 		rc = vx_own_destination(a, path, &r->to.destination);
 	r->to.notify = VX_SMTP_NOTIFY_NEVER;
+	r->add.domain = vx_slice_from(
+	    vx_buf_slice(&r->from), vx_slice_rfind(vx_buf_slice(&r->from), '@') + 1);
 	vx_own_token(r->add.token);
 	r->add.created = r->add.due = vx_sender_now(s);
 	r->add.flags |= VX_QUEUE_REPORT;

@@ -155,6 +155,8 @@ static void release(struct sender_settlement *x)
 		if (!x->op.results[i].finished)
 			vx_sender_due(s, d, x->op.results[i].due);
 	vx_sender_report_due(x->report, s, d);
+	if (x->outgoing->routes != s->routes)
+		s->look = true; /* it may be due for another destination now */
 	free_settlement(x);
 	vx_sender_more(s, d);
 }
@@ -222,7 +224,9 @@ static void count_success(struct vx_sender *s, const struct sender_outgoing *o)
 	for (size_t i = 0; i < o->count; i++) {
 		if (o->outcomes[i].outcome != VX_SMTP_DELIVERED)
 			continue;
-		if (o->destination->limit < s->o.connections_each)
+		if (o->destination->limit < (o->destination->limit_max > 0
+						    ? o->destination->limit_max
+						    : s->o.connections_each))
 			o->destination->limit++;
 		return;
 	}

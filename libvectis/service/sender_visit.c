@@ -11,10 +11,12 @@ struct sender_visit {
 	struct vx_sender *sender;
 	struct destination *destination;
 	struct sender_visit *next, **prev;
-	struct vx_route *route; /* own */
+	struct sender_relay *relay; /* own; NULL: it goes to the domain's hosts */
+	struct vx_route *route;     /* own */
 	struct vx_lookup lookup;
 	bool asking;
 	size_t address;           /* of the host: the next to try */
+	bool routed;              /* it was looked at whether relays have its mail */
 	bool in_clear;            /* TLS with this address failed, and may be left away */
 	struct sender_link *link; /* under way; the loop owns it */
 	unsigned took;            /* messages */
@@ -27,6 +29,7 @@ struct sender_visit {
 struct sender_link {
 	struct vx_session base;
 	struct sender_visit *visit;
+	struct sender_relay *relay;       /* own: has the client's login */
 	struct vx_smtp_client *client;    /* own */
 	struct sender_outgoing *outgoing; /* own, under way */
 	struct fetch *fetch;              /* under way */
@@ -69,6 +72,7 @@ static void free_visit(struct sender_visit *v)
 	if (v->next != NULL)
 		v->next->prev = v->prev;
 	vx_route_free(v->route);
+	vx_sender_relay_free(v->relay);
 	vx_free(v);
 }
 
@@ -100,13 +104,18 @@ static void no_host(struct sender_visit *v)
 	const struct vx_route_verdict *verdict = vx_route_verdict(v->route);
 	const bool tried = v->reason[0] != '\0';
 	const char *text = tried ? v->reason : verdict->text;
-	const enum vx_smtp_outcome outcome =
-	    verdict->permanent && !tried ? VX_SMTP_PERMANENT : VX_SMTP_TEMPORARY;
+	/* a relay that is not found is a mistake of ours: no mail is lost for that */
+	const bool permanent = verdict->permanent && !tried && v->relay == NULL;
+	const char *status = tried              ? v->status
+			     : v->relay != NULL ? "4.3.5"
+						: verdict->enhanced;
 	char copy[REASON_MAX];
 
-	(void)snprintf(copy, sizeof(copy), "%s", text);
-	vx_sender_fail(v->sender, v->destination, outcome,
-	    tried ? v->status : verdict->enhanced, v->host, vx_slice_str(copy));
+	(void)snprintf(copy, sizeof(copy), "%s%.300s",
+	    tried || v->relay == NULL ? "" : "the relay cannot be found: ", text);
+	vx_sender_fail(v->sender, v->destination,
+	    permanent ? VX_SMTP_PERMANENT : VX_SMTP_TEMPORARY, status, v->host,
+	    vx_slice_str(copy));
 	end_visit(v, copy);
 }
 
@@ -135,6 +144,29 @@ static bool ask(struct sender_visit *v)
 
 static int dial(struct sender_visit *v, const char *address);
 
+/* The domain's hosts are known: is its mail theirs? */
+static bool goes_by_relay(struct sender_visit *v)
+{
+	struct destination *d = v->destination;
+	const char *mx = vx_route_mx(v->route, 0);
+
+	if (v->relay != NULL || mx == NULL)
+		return false;
+	if (d->mx == NULL || strcmp(d->mx, mx) != 0) {
+		char *copy = vx_alloc(strlen(mx) + 1);
+
+		if (copy == NULL)
+			return false;
+		memcpy(copy, mx, strlen(mx) + 1);
+		vx_free(d->mx);
+		d->mx = copy;
+	}
+	if (!vx_sender_has_stray(v->sender, d))
+		return false;
+	vx_sender_route(v->sender, d);
+	return true;
+}
+
 /* The next address of this host, or of the next one. */
 static void go_on(struct sender_visit *v)
 {
@@ -162,6 +194,11 @@ static void go_on(struct sender_visit *v)
 			v->address = 0;
 			v->in_clear = false;
 			(void)snprintf(v->host, sizeof(v->host), "%s", h->name);
+			if (!v->routed && goes_by_relay(v)) {
+				end_visit(v, NULL);
+				return;
+			}
+			v->routed = true;
 		} else {
 			no_host(v);
 			return;
@@ -169,32 +206,58 @@ static void go_on(struct sender_visit *v)
 	}
 }
 
-int vx_sender_visit(struct vx_sender *s, struct destination *d)
+static int new_route(struct sender_visit *v)
 {
+	struct vx_sender *s = v->sender;
+	const struct sender_relay *r = v->relay;
+	const bool own_port = r == NULL || r->port == s->o.port;
 	const struct vx_route_options o = { .struct_size = sizeof(o),
-		.destination = vx_slice_str(d->name),
+		.destination = vx_slice_str(r != NULL ? r->host : v->destination->name),
 		.hostname = s->o.hostname,
 		.self = s->o.self,
-		.self_count = s->o.self_count,
-		.dane = true,
-		.port = s->o.port,
+		.self_count = own_port ? s->o.self_count : 0,
+		.dane = r == NULL,
+		.no_mx = r != NULL,
+		.port = r != NULL ? r->port : s->o.port,
 		.random = s->random++ };
+
+	return vx_route_new(&o, &v->route);
+}
+
+/* What makes a visit impossible before it begins. */
+static void not_begun(struct vx_sender *s, struct destination *d, int rc)
+{
+	const bool relay = vx_sender_is_relay(d);
+
+	if (rc == VX_EINVAL && !relay)
+		vx_sender_fail(
+		    s, d, VX_SMTP_PERMANENT, "5.1.2", "", VX_S("the domain is no name"));
+	if (!relay)
+		return;
+	/* it was removed, and its mail is still to be given to another */
+	d->closed_until = vx_sender_now(s) + 5;
+	s->mend_again = true;
+}
+
+int vx_sender_visit(struct vx_sender *s, struct destination *d)
+{
 	struct sender_visit *v = vx_alloc(sizeof(*v));
-	int rc;
+	int rc = VX_OK;
 
 	if (v == NULL)
 		return VX_ENOMEM;
-	rc = vx_route_new(&o, &v->route);
-	if (rc != VX_OK) {
-		vx_free(v);
-		if (rc == VX_EINVAL) {
-			vx_sender_fail(s, d, VX_SMTP_PERMANENT, "5.1.2", "",
-			    VX_S("the domain is no name"));
-		}
-		return rc;
-	}
 	v->sender = s;
 	v->destination = d;
+	if (vx_sender_is_relay(d))
+		rc = vx_sender_relay_new(s, d, &v->relay);
+	if (rc == VX_OK)
+		rc = new_route(v);
+	if (rc != VX_OK) {
+		vx_sender_relay_free(v->relay);
+		vx_free(v);
+		not_begun(s, d, rc);
+		return rc;
+	}
 	v->address = SIZE_MAX;
 	v->next = s->visit_list;
 	v->prev = &s->visit_list;
@@ -506,6 +569,12 @@ static void opened(struct vx_session *base, const struct vx_peer *peer)
 	(void)peer;
 }
 
+static bool needs_tls(const struct sender_visit *v)
+{
+	return v->relay != NULL ? v->relay->tls != VX_RELAY_OFFERED
+				: vx_route_host(v->route)->dane != VX_ROUTE_DANE_NONE;
+}
+
 /* In the clear is better than not at all, but where a policy forbids it. */
 static void failed(struct vx_session *base, int why, const char *text)
 {
@@ -518,7 +587,7 @@ static void failed(struct vx_session *base, int why, const char *text)
 	(void)snprintf(
 	    reason, sizeof(reason), why == VX_ETLS ? "TLS cannot begin: %s" : "%s", text);
 	set_reason(v, why == VX_ETLS ? "4.7.5" : "4.4.1", reason);
-	if (why == VX_ETLS && vx_route_host(v->route)->dane == VX_ROUTE_DANE_NONE) {
+	if (why == VX_ETLS && !needs_tls(v)) {
 		vx_log(v->sender->o.log, VX_LOG_WARN, "TLS failed, sending in the clear",
 		    VX_KV_Z("host", v->host), VX_KV_Z("reason", text));
 		v->in_clear = true;
@@ -532,6 +601,13 @@ static bool is_right_server(struct sender_link *l, struct vx_tls *tls)
 	struct vx_tls_dane records[VX_ROUTE_TLSA_MAX];
 	struct vx_error err;
 
+	if (l->relay != NULL && l->relay->tls != VX_RELAY_OFFERED) {
+		/* before anything is said to it that it could use, such as a password */
+		if (vx_tls_check_peer(tls, names, 1, &err) == VX_OK)
+			return true;
+		set_reason(l->visit, "4.7.5", err.text);
+		return false;
+	}
 	if (h->dane != VX_ROUTE_DANE_RECORDS)
 		return true;
 	for (size_t i = 0; i < h->tlsa_count; i++)
@@ -646,6 +722,7 @@ static void free_link(struct vx_session *base)
 	if (l->visit != NULL)
 		link_over(l);
 	vx_smtp_client_free(l->client);
+	vx_sender_relay_free(l->relay);
 	vx_free(l);
 }
 
@@ -660,18 +737,32 @@ static const struct vx_session_ops ops = {
 	.failed = failed,
 };
 
+static struct vx_smtp_client_options options_of(
+    const struct sender_visit *v, struct sender_relay *r)
+{
+	struct vx_smtp_client_options o = { .struct_size = sizeof(o),
+		.hostname = vx_slice_str(v->sender->o.hostname),
+		.policy = needs_tls(v)  ? VX_SMTP_TLS_REQUIRED
+			  : v->in_clear ? VX_SMTP_TLS_NEVER
+					: VX_SMTP_TLS_OFFERED };
+
+	if (r != NULL) {
+		o.user = vx_slice_str(r->user);
+		o.password = vx_slice_str(r->password);
+		o.tls = r->tls == VX_RELAY_IMPLICIT;
+	}
+	return o;
+}
+
 static int dial(struct sender_visit *v, const char *address)
 {
 	struct vx_sender *s = v->sender;
-	const struct vx_route_host *h = vx_route_host(v->route);
-	const struct vx_smtp_client_options o = { .struct_size = sizeof(o),
-		.hostname = vx_slice_str(s->o.hostname),
-		.policy = h->dane != VX_ROUTE_DANE_NONE ? VX_SMTP_TLS_REQUIRED
-			  : v->in_clear                 ? VX_SMTP_TLS_NEVER
-							: VX_SMTP_TLS_OFFERED };
-	const struct vx_dial d = {
-		.address = address, .port = s->o.port, .tls_name = h->name
-	};
+	struct sender_relay *r = v->relay;
+	const struct vx_smtp_client_options o = options_of(v, r);
+	const struct vx_dial d = { .address = address,
+		.port = r != NULL ? r->port : s->o.port,
+		.tls_name = vx_route_host(v->route)->name,
+		.tls = o.tls };
 	struct sender_link *l = vx_alloc(sizeof(*l));
 	int rc;
 
@@ -687,6 +778,7 @@ static int dial(struct sender_visit *v, const char *address)
 		vx_free(l);
 		return rc;
 	}
+	l->relay = vx_sender_relay_ref(r);
 	v->link = l;
 	return VX_OK;
 }

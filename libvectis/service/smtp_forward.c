@@ -5,6 +5,8 @@
  */
 #include "service/own_queue.h"
 #include "service/smtp_int.h"
+#include "vectis/address.h"
+#include "vectis/directory.h"
 #include "vectis/srs.h"
 
 static int64_t now_s(const struct vx_smtp_service *s)
@@ -120,18 +122,66 @@ static unsigned flags_of(const struct smtp_txn *t)
 	       (t->scan.has_bare ? VX_QUEUE_HAS_BARE : 0u);
 }
 
+static vx_slice domain_part(vx_slice address)
+{
+	return vx_slice_from(address, vx_slice_rfind(address, '@') + 1);
+}
+
+/* A domain of ours as rules have it. */
+static int normal(struct smtp_txn *t, vx_slice domain, vx_slice *out)
+{
+	struct vx_buf name = { .max = VX_DNS_NAME_MAX };
+	int rc = vx_domain_normalise(domain, &name);
+
+	*out = vx_slice_of("", 0);
+	if (rc == VX_OK)
+		rc = vx_arena_copy(&t->arena, vx_buf_slice(&name), out);
+	vx_buf_done(&name);
+	return rc == VX_EINVAL ? VX_OK : rc;
+}
+
+/* Whose relay it goes by: the reverse-path's domain if it is ours, or else the login's.
+ */
+static int find_domain(struct smtp_session *s, vx_slice path, vx_slice *out)
+{
+	struct vx_account a;
+	struct vx_domain d;
+	struct vx_view *v;
+	int rc = vx_view_begin(s->service->o.store, &v);
+
+	if (rc != VX_OK)
+		return rc;
+	rc = path.len == 0 ? VX_ENOENT : vx_directory_domain(v, domain_part(path), &d);
+	if (rc == VX_OK) {
+		rc = vx_arena_copy(&s->txn->arena, d.name, out);
+	} else if (vx_directory_account_by_id(v, s->who.account, &a) == VX_OK) {
+		rc = vx_arena_copy(&s->txn->arena, domain_part(a.login), out);
+	} else {
+		*out = vx_slice_of("", 0);
+		rc = VX_OK;
+	}
+	vx_view_end(v);
+	return rc;
+}
+
 int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
 {
 	struct vx_queue_new *list;
+	vx_slice own;
 	size_t i = 0;
+	int rc;
 
 	if (t->groups == NULL)
 		return VX_OK;
 	list = vx_arena_array(&t->arena, t->group_count, sizeof(*list));
-	if (list == NULL)
-		return VX_ELIMIT;
+	rc = list == NULL ? VX_ELIMIT : find_domain(s, vx_buf_slice(&t->sender), &own);
 	vx_smtp_scan_end(&t->scan);
-	for (const struct smtp_group *g = t->groups; g != NULL; g = g->next, i++) {
+	for (const struct smtp_group *g = t->groups; g != NULL && rc == VX_OK;
+	     g = g->next, i++) {
+		vx_slice domain = own;
+
+		if (g->domain.len > 0)
+			rc = normal(t, g->domain, &domain);
 		list[i] = (struct vx_queue_new){ .created = t->op.internal_date,
 			.due = t->op.internal_date,
 			.size = vx_blob_writer_size(t->writer),
@@ -139,6 +189,7 @@ int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
 			.flags = flags_of(t),
 			.reverse_path = g->reverse_path,
 			.envid = t->envid,
+			.domain = domain,
 			/* what we forward was signed by others, or by nobody */
 			.prefix = g->domain.len == 0 ? vx_buf_slice(&t->signature)
 						     : vx_slice_of("", 0),
@@ -150,5 +201,5 @@ int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
 			vx_own_token(list[i].token);
 	}
 	t->also.queue = (struct vx_queue_also){ .add = list, .add_count = i };
-	return VX_OK;
+	return rc;
 }

@@ -128,7 +128,9 @@ enum vx_queue_kind {
 	VX_QUEUE_MESSAGE = 'M',
 	VX_QUEUE_RECIPIENT = 'R',
 	VX_QUEUE_PREFIX = 'P',
-	VX_QUEUE_PLACE = 'T'
+	VX_QUEUE_PLACE = 'T',
+	VX_QUEUE_RELAY = 'Y', /* rest: name */
+	VX_QUEUE_RULE = 'U'   /* rest: its kind, pattern NUL domain */
 };
 #define VX_QUEUE_BLOB_AT VX_VALUE_HEADER /* in the value of a MESSAGE */
 /* The body that an entry refers to; VX_ENOENT: it refers to none. */

@@ -564,4 +564,6 @@ VXT_SUITE(suite, "queue", a_message_leaves_with_its_last_recipient,
     a_clock_that_was_set_back, wishes_come_in_slices, what_cannot_be_queued_is_refused,
     random_changes, the_list_is_mended, a_repair_keeps_it)
 
-VXT_MAIN(suite)
+Suite *test_relay(void);
+
+VXT_MAIN(suite, test_relay)
