@@ -1,5 +1,6 @@
 /* queue: mail that waits to be sent. */
 #include "vectis/queue.h"
+#include "vectis/relay.h"
 #include "vectisctl/ctl.h"
 
 #include <inttypes.h>
@@ -33,13 +34,28 @@ static const char *state_of(
 					       : "waiting";
 }
 
+static bool is_relayed(const struct vx_queue_recipient *r)
+{
+	return r->destination.len > 1 && r->destination.ptr[0] == VX_RELAY_MARK;
+}
+
+/* The domain, whatever way it goes. */
+static vx_slice destination_of(const struct vx_queue_recipient *r)
+{
+	if (!is_relayed(r))
+		return r->destination;
+	return vx_slice_from(r->forward_path, vx_slice_rfind(r->forward_path, '@') + 1);
+}
+
 static json_t *recipient_json(
     const struct vx_queue_message *m, const struct vx_queue_recipient *r)
 {
 	json_t *j = json_object();
 
 	(void)json_object_set_new(j, "address", ctl_text(r->forward_path));
-	(void)json_object_set_new(j, "destination", ctl_text(r->destination));
+	(void)json_object_set_new(j, "destination", ctl_text(destination_of(r)));
+	(void)json_object_set_new(j, "relay",
+	    is_relayed(r) ? ctl_text(vx_slice_from(r->destination, 1)) : json_null());
 	(void)json_object_set_new(j, "state", json_string(state_of(m, r)));
 	(void)json_object_set_new(j, "next_try", json_integer((json_int_t)r->due));
 	(void)json_object_set_new(j, "attempts", json_integer((json_int_t)r->attempts));
@@ -68,10 +84,13 @@ static void say_recipient(const struct ctl *c, const struct vx_queue_message *m,
     const struct vx_queue_recipient *r)
 {
 	char due[32];
+	const vx_slice relay =
+	    is_relayed(r) ? vx_slice_from(r->destination, 1) : VX_S("");
 
 	when(r->due, due);
-	ctl_say(c, "  %-8s %.*s", state_of(m, r), (int)r->forward_path.len,
-	    r->forward_path.ptr);
+	ctl_say(c, "  %-8s %.*s%s%.*s", state_of(m, r), (int)r->forward_path.len,
+	    r->forward_path.ptr, relay.len > 0 ? " by relay " : "", (int)relay.len,
+	    relay.ptr);
 	if (r->attempts > 0)
 		ctl_say(c, "           tried %u times, next %s: %.*s%s%.*s%s",
 		    r->attempts, due, (int)r->reply.len, r->reply.ptr,

@@ -54,6 +54,9 @@ extern const struct ctl_command ctl_setup_commands[], ctl_domain_commands[],
     ctl_config_commands[], ctl_cert_commands[], ctl_search_commands[],
     ctl_queue_commands[], ctl_reports_commands[], ctl_block_commands[], ctl_why_commands[], ctl_dkim_commands[], ctl_store_commands[], ctl_status_commands[];
 
+/* mail that leaves */
+extern const struct ctl_command ctl_relay_commands[];
+
 /* --- words ---------------------------------------------------------------------------
  */
 
@@ -120,6 +123,8 @@ void ctl_state_path(const struct ctl *c, const char *name, char path[PATH_MAX]);
 
 /* --generate, --password-fd or two questions; a credential of it.  See also below. */
 int ctl_make_credential(struct ctl *c, struct vx_buf *credential, struct vx_buf *made);
+/* A password of somebody else's server, as it is: --password-fd, --password-file, or asked. */
+int ctl_read_password(struct ctl *c, const char *question, struct vx_buf *out);
 /* Show what --generate made, once the change is done. */
 void ctl_show_password(struct ctl *c, struct vx_buf *made);
 /* A question on the terminal; an empty answer is standard. */

@@ -5,3 +5,4 @@ vectisctl_vectisctl_SOURCES = %D%/cmd_block.c %D%/cmd_cert.c %D%/cmd_config.c %D
 	%D%/password.c %D%/words.c
 vectisctl_vectisctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 vectisctl_vectisctl_LDADD = libvectis.la $(JANSSON_LIBS)
+vectisctl_vectisctl_SOURCES += %D%/cmd_relay.c %D%/dial.c %D%/dial.h

@@ -131,6 +131,35 @@ static int ask_password(struct ctl *c, struct vx_buf *out)
 	return CTL_OK;
 }
 
+int ctl_read_password(struct ctl *c, const char *question, struct vx_buf *out)
+{
+	const char *path = ctl_option(c, "--password-file");
+	struct vx_buf text = { .max = 4096 };
+	int status;
+
+	if (path != NULL && ctl_option(c, "--password-fd") != NULL)
+		return ctl_fail(
+		    c, CTL_USAGE, "give either --password-file or --password-fd");
+	if (path != NULL) {
+		status = ctl_read_file(c, path, &text);
+		if (status == CTL_OK)
+			vx_buf_add(out, vx_slice_trim(vx_buf_slice(&text), "\r\n"));
+		vx_buf_wipe(&text);
+	} else if (ctl_option(c, "--password-fd") != NULL) {
+		status = ask_password(c, out);
+	} else if (!isatty(STDIN_FILENO)) {
+		status = ctl_fail(c, CTL_USAGE,
+		    "give the password by --password-fd N or --password-file FILE");
+	} else {
+		status = prompt(question, out) == VX_OK
+			     ? CTL_OK
+			     : ctl_fail(c, CTL_FAILED, "no password was read");
+	}
+	if (status == CTL_OK && (out->failed || out->len == 0))
+		status = ctl_fail(c, CTL_USAGE, "the password is empty or too long");
+	return status;
+}
+
 /* A hash from another server: its passwords go on working (decisions, password hashing).
  */
 static int import_hash(struct ctl *c, const char *fd, struct vx_buf *credential)

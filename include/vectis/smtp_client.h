@@ -7,7 +7,7 @@
  *
  * Extensions that are used where they are offered: PIPELINING, SIZE, 8BITMIME, SMTPUTF8,
  * CHUNKING, ENHANCEDSTATUSCODES, DSN, STARTTLS, AUTH (SCRAM-SHA-256 and -PLUS, PLAIN,
- * LOGIN; under TLS only).
+ * LOGIN; under TLS only), LIMITS (RFC 9422).
  */
 #ifndef VECTIS_SMTP_CLIENT_H
 #define VECTIS_SMTP_CLIENT_H
@@ -23,6 +23,7 @@ VX_BEGIN_DECLS
 
 #define VX_SMTP_SECRET_MAX 2048 /* octets of a password */
 
+#define VX_SMTP_DOMAINS_MAX 100    /* RCPTDOMAINMAX: more are as many */
 #define VX_SMTP_FORWARDS_MAX 10000 /* recipients of one vx_smtp_client_send */
 #define VX_SMTP_WINDOW_COMMANDS 50 /* sent and not yet answered */
 #define VX_SMTP_WINDOW_OCTETS 8192 /* of them, without the last one */
@@ -47,7 +48,8 @@ enum vx_smtp_extension { /* bits */
 	VX_SMTP_EXT_ENHANCED = 1 << 5,
 	VX_SMTP_EXT_DSN = 1 << 6,
 	VX_SMTP_EXT_STARTTLS = 1 << 7,
-	VX_SMTP_EXT_AUTH = 1 << 8
+	VX_SMTP_EXT_AUTH = 1 << 8,
+	VX_SMTP_EXT_LIMITS = 1 << 9
 };
 
 struct vx_smtp_client_options {
@@ -139,6 +141,11 @@ struct vx_smtp_message {
 	bool utf8;      /* its sender said SMTPUTF8 */
 	/* what vx_smtp_scan found */
 	bool has_8bit, has_utf8_header, has_bare;
+	/*
+	 * Only ask whether it would be taken: RSET instead of its octets, and those who
+	 * would get it are DELIVERED at RCPT.
+	 */
+	bool probe;
 };
 
 struct vx_smtp_client;
@@ -171,7 +178,7 @@ VX_API int vx_smtp_client_next(struct vx_smtp_client *c, vx_slice *in, struct vx
  *   VX_OK      it will begin, or its results say why not
  *   VX_EINVAL  no recipient, or a path or parameter that is none: nothing was done
  *   VX_ELIMIT  more than VX_SMTP_FORWARDS_MAX
- *   VX_ESTATE  not now;  VX_ENOMEM
+ *   VX_ESTATE  not now, or the peer takes no more of them here;  VX_ENOMEM
  */
 VX_API int vx_smtp_client_send(struct vx_smtp_client *c, const struct vx_smtp_message *m);
 /*
@@ -205,6 +212,20 @@ VX_API uint64_t vx_smtp_client_steps(const struct vx_smtp_client *c);
 /* VX_SMTP_EXT_* of the last EHLO that are used; the largest message, 0: not said. */
 VX_API unsigned vx_smtp_client_offers(
     const struct vx_smtp_client *c, uint64_t *message_octets_max);
+
+/* How many messages more the peer takes on this connection (RFC 9422 4.2). */
+VX_API uint64_t vx_smtp_client_mails_left(const struct vx_smtp_client *c);
+
+/*
+ * What a person can do about an answer of a relay that is known: a mistake in its
+ * settings, or an account that may not do this yet (DX-OP-11, DX-OP-12).
+ */
+struct vx_smtp_hint {
+	const char *id;   /* "relay.auth", "relay.identity" */
+	const char *text; /* a sentence or two */
+};
+/* NULL: the answer is none of these.  Static. */
+VX_API const struct vx_smtp_hint *vx_smtp_hint(const struct vx_smtp_result *r);
 
 /*
  * What has to be known of a message before it is sent: all its octets, in pieces.  { 0 }

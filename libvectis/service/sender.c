@@ -247,6 +247,8 @@ static void on_routes(struct vx_watch *w)
 					 offsetof(struct vx_sender, watch_routes));
 
 	s->routes++;
+	s->relays++;
+	vx_sender_hang_up_idle(s);
 	s->mend_again = true;
 	if (s->mended && !s->stopping)
 		mend(s);

@@ -58,6 +58,7 @@ struct vx_sender {
 	struct own_keys keys; /* sign reports */
 	struct vx_watch watch_new, watch_changed, watch_routes;
 	uint64_t routes;           /* counts changes of where mail goes */
+	uint64_t relays;           /* and of relays themselves */
 	struct destination *fresh; /* have something due since they were visited */
 	struct sender_claim *under_way[SENDER_UNDER_WAY];
 	struct sender_routing *routings; /* under way */
@@ -157,7 +158,7 @@ void vx_sender_routings_leave(struct vx_sender *s);
 int vx_sender_visit(struct vx_sender *s, struct destination *d);
 /* One that is idle goes on; false: there is none. */
 bool vx_sender_wake_idle(struct destination *d);
-/* Once a second: those that were idle for long enough hang up. */
+/* Once a second, and when relays change: what waits for nothing more hangs up. */
 void vx_sender_hang_up_idle(struct vx_sender *s);
 /* All that have no connection any more; of the others the loop has freed the sessions. */
 void vx_sender_visits_free(struct vx_sender *s);

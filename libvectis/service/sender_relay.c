@@ -108,17 +108,31 @@ static void free_routing(struct sender_routing *x)
 	vx_free(x);
 }
 
+/* What has to be sent to the domain itself, and what could not be moved. */
+static void note_rest(struct vx_sender *s, struct destination *d)
+{
+	struct vx_queue_place at = { 0 };
+	struct vx_view *v;
+
+	if (vx_view_begin(s->o.store, &v) != VX_OK) {
+		s->look = true;
+		return;
+	}
+	if (vx_queue_due(v, vx_slice_str(d->name), &at) == VX_OK)
+		vx_sender_note_due(s, vx_slice_str(d->name), at.due);
+	vx_view_end(v);
+}
+
 static void end_routing(struct sender_routing *x)
 {
 	struct vx_sender *s = x->sender;
 	struct destination *d = x->destination;
 
 	d->routing = false;
-	/* what has to be sent to the domain itself, and what could not be moved */
 	if (x->op.op.result != VX_OK || x->moved == 0)
 		d->closed_until = vx_sender_now(s) + PAUSE_S;
 	free_routing(x);
-	vx_sender_note_due(s, vx_slice_str(d->name), vx_sender_now(s));
+	note_rest(s, d);
 	vx_sender_visit_fresh(s);
 }
 

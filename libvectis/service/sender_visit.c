@@ -35,6 +35,7 @@ struct sender_link {
 	struct fetch *fetch;              /* under way */
 	bool converting;                  /* the outgoing one is */
 	unsigned sent;                    /* messages */
+	uint64_t relays;                  /* the sender's, when it was dialled */
 	bool ready;                       /* it was of use */
 	uint64_t idle_ms; /* since when it has nothing to send; 0: it has */
 	struct sender_link *next_idle, **prev_idle;
@@ -364,6 +365,15 @@ static bool convert(struct sender_link *l)
 	return l->converting;
 }
 
+/* A relay may be another one, or have another login, since it was dialled. */
+static bool may_send_more(const struct sender_link *l)
+{
+	const struct vx_sender *s = l->visit->sender;
+
+	return l->sent < s->o.messages_each && vx_smtp_client_mails_left(l->client) > 0 &&
+	       (l->relay == NULL || l->relays == s->relays);
+}
+
 /* The next message; when there is none it waits for one. */
 static void next_message(struct sender_link *l)
 {
@@ -373,7 +383,7 @@ static void next_message(struct sender_link *l)
 	if (convert(l))
 		return;
 	settle(l);
-	while (!s->stopping && l->sent < s->o.messages_each &&
+	while (!s->stopping && may_send_more(l) &&
 	       vx_sender_claim(s, d, vx_sender_now(s), &l->outgoing, &d->due) == VX_OK) {
 		int rc = vx_sender_prepare(s, l->outgoing);
 
@@ -389,7 +399,7 @@ static void next_message(struct sender_link *l)
 		    rc == VX_EINVAL ? "an address of the message cannot be sent"
 				    : vx_strerror(rc));
 	}
-	if (l->sent > 0 && l->sent < s->o.messages_each && !s->stopping)
+	if (l->sent > 0 && may_send_more(l) && !s->stopping)
 		begin_idle(l);
 	else
 		(void)vx_smtp_client_quit(l->client);
@@ -414,7 +424,8 @@ void vx_sender_hang_up_idle(struct vx_sender *s)
 	for (struct sender_visit *v = s->visit_list; v != NULL; v = v->next) {
 		struct sender_link *l = v->link;
 
-		if (l == NULL || l->idle_ms == 0 || now - l->idle_ms < SENDER_LINGER_MS)
+		if (l == NULL || l->idle_ms == 0 ||
+		    (now - l->idle_ms < SENDER_LINGER_MS && may_send_more(l)))
 			continue;
 		end_idle(l);
 		(void)vx_smtp_client_quit(l->client);
@@ -779,6 +790,7 @@ static int dial(struct sender_visit *v, const char *address)
 		return rc;
 	}
 	l->relay = vx_sender_relay_ref(r);
+	l->relays = s->relays;
 	v->link = l;
 	return VX_OK;
 }

@@ -249,6 +249,30 @@ static void keyword_size(struct vx_smtp_client *c, vx_slice argument)
 		c->size_max = n;
 }
 
+/* RFC 9422 4: names and numbers; what is not understood is no limit. */
+static void keyword_limits(struct vx_smtp_client *c, vx_slice argument)
+{
+	const struct {
+		vx_slice name;
+		uint64_t *limit;
+	} known[] = { { VX_S("MAILMAX="), &c->mail_max },
+		{ VX_S("RCPTMAX="), &c->rcpt_max },
+		{ VX_S("RCPTDOMAINMAX="), &c->domain_max } };
+	vx_slice word;
+	uint64_t n;
+
+	while (argument.len > 0) {
+		(void)vx_slice_cut(&argument, ' ', &word);
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			if (vx_slice_has_prefix_nocase(word, known[i].name) &&
+			    vx_slice_number(vx_slice_from(word, known[i].name.len),
+				UINT64_MAX, &n) == VX_OK)
+				*known[i].limit = n;
+	}
+	if (c->domain_max > VX_SMTP_DOMAINS_MAX)
+		c->domain_max = VX_SMTP_DOMAINS_MAX;
+}
+
 static void keyword_auth(struct vx_smtp_client *c, vx_slice argument)
 {
 	c->mechanisms_offered |= vx_sasl_offered(argument);
@@ -268,6 +292,7 @@ static const struct keyword {
 	{ VX_SLICE_INIT("DSN"), VX_SMTP_EXT_DSN, NULL },
 	{ VX_SLICE_INIT("STARTTLS"), VX_SMTP_EXT_STARTTLS, NULL },
 	{ VX_SLICE_INIT("AUTH"), VX_SMTP_EXT_AUTH, keyword_auth },
+	{ VX_SLICE_INIT("LIMITS"), VX_SMTP_EXT_LIMITS, keyword_limits },
 };
 
 static void take_keyword(struct vx_smtp_client *c, vx_slice line)
@@ -296,7 +321,7 @@ static void take_keyword(struct vx_smtp_client *c, vx_slice line)
 static void forget_offers(struct vx_smtp_client *c)
 {
 	c->offers = 0;
-	c->size_max = 0;
+	c->size_max = c->mail_max = c->rcpt_max = c->domain_max = 0;
 	c->mechanisms_offered = 0;
 }
 
@@ -420,6 +445,36 @@ static void take_challenge(struct vx_smtp_client *c)
 	vx_buf_done(&challenge);
 }
 
+static bool says(const struct vx_smtp_client *c, vx_slice what)
+{
+	const vx_slice text = vx_buf_slice(&c->reply.text);
+
+	return what.len > 0 && vx_slice_find_slice(text, what) < text.len;
+}
+
+/* A peer that repeats what it does not like would have the password in our log. */
+static void hide_password(struct vx_smtp_client *c)
+{
+	struct vx_buf plain = { .max = 4 * VX_SMTP_SECRET_MAX },
+		      login = { .max = 4 * VX_SMTP_SECRET_MAX },
+		      text = { .max = 4 * VX_SMTP_SECRET_MAX };
+
+	vx_buf_add_char(&text, '\0');
+	vx_buf_add(&text, c->o.user);
+	vx_buf_add_char(&text, '\0');
+	vx_buf_add(&text, c->o.password);
+	vx_base64_add(&plain, vx_buf_slice(&text));
+	vx_base64_add(&login, c->o.password);
+	if (says(c, c->o.password) || says(c, vx_buf_slice(&plain)) ||
+	    says(c, vx_buf_slice(&login)) || plain.failed || login.failed) {
+		vx_buf_reset(&c->reply.text);
+		vx_buf_add_str(&c->reply.text, "(the answer repeats the password)");
+	}
+	vx_buf_wipe(&plain);
+	vx_buf_wipe(&login);
+	vx_buf_wipe(&text);
+}
+
 static void on_auth(struct vx_smtp_client *c)
 {
 	const bool good = c->sasl.good;
@@ -446,8 +501,10 @@ static void on_auth(struct vx_smtp_client *c)
 		choose_auth(c, VX_SMTP_AT_AUTH);
 	} else if (c->reply.code >= 400) {
 		/* a password may be mended: no message is lost for that */
+		hide_password(c);
 		fail_reply(c, VX_SMTP_TEMPORARY, VX_SMTP_AT_AUTH, CL_BYE);
 	} else {
+		hide_password(c);
 		vx_client_garbage(c, VX_SMTP_AT_AUTH);
 	}
 }
@@ -758,6 +815,13 @@ unsigned vx_smtp_client_patience_s(const struct vx_smtp_client *c)
 	if (c->state == CL_CONTENT)
 		return stages[VX_SMTP_AT_CONTENT].patience_s;
 	return c->window_count > 0 ? stages[current_stage(c)].patience_s : 0;
+}
+
+uint64_t vx_smtp_client_mails_left(const struct vx_smtp_client *c)
+{
+	if (c->mail_max == 0)
+		return UINT64_MAX;
+	return c->mails < c->mail_max ? c->mail_max - c->mails : 0;
 }
 
 uint64_t vx_smtp_client_steps(const struct vx_smtp_client *c)

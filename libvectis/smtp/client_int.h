@@ -49,7 +49,9 @@ struct vx_smtp_client {
 	enum vx_client_state state;
 	bool tls, tls_refused;
 	unsigned offers;
-	uint64_t size_max; /* 0: not said */
+	uint64_t size_max; /* 0: not said, like the limits */
+	uint64_t mail_max, rcpt_max, domain_max;
+	uint64_t mails; /* that were begun here */
 
 	struct vx_smtp_reply reply;
 	bool early; /* the reply began before anything was asked */
@@ -77,6 +79,9 @@ struct vx_smtp_client {
 	struct vx_client_verdict verdict;
 	size_t tell_at, tell_end; /* recipients that it may be told of */
 	size_t next, accepted;    /* next: to be sent */
+	size_t asked;             /* RCPTs */
+	/* of those: the first of each domain, where the peer limits them */
+	size_t domains[VX_SMTP_DOMAINS_MAX], domain_count;
 	bool utf8, chunking;
 	bool dirty; /* the peer has a transaction that did not come to its end */
 	bool mail_sent, data_sent;

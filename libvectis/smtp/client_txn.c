@@ -195,7 +195,8 @@ static void refused(struct vx_smtp_client *c, enum vx_smtp_stage stage)
 static void prepare(struct vx_smtp_client *c, const struct vx_smtp_message *m)
 {
 	c->m = m;
-	c->tell_at = c->tell_end = c->next = c->accepted = 0;
+	c->tell_at = c->tell_end = c->next = c->accepted = c->asked = 0;
+	c->domain_count = 0;
 	c->mail_sent = c->data_sent = c->end_sent = c->failing = false;
 	c->offset = c->chunk_left = 0;
 	c->wanted = 0;
@@ -227,7 +228,8 @@ int vx_smtp_client_send(struct vx_smtp_client *c, const struct vx_smtp_message *
 	unsigned char *fates;
 	int rc;
 
-	if (c->state != CL_REST || c->failed || c->lost != NULL)
+	if (c->state != CL_REST || c->failed || c->lost != NULL ||
+	    vx_smtp_client_mails_left(c) == 0)
 		return VX_ESTATE;
 	if (m->to_count > VX_SMTP_FORWARDS_MAX)
 		return VX_ELIMIT;
@@ -284,6 +286,7 @@ static void send_mail(struct vx_smtp_client *c, struct vx_buf *out)
 	}
 	vx_buf_add_str(out, "\r\n");
 	c->mail_sent = c->dirty = true;
+	c->mails++;
 }
 
 static void add_notify(struct vx_buf *out, unsigned notify)
@@ -330,6 +333,43 @@ static void send_rcpt(struct vx_smtp_client *c, struct vx_buf *out, size_t i)
 	vx_buf_add_str(out, "\r\n");
 }
 
+static vx_slice domain_of(const struct vx_smtp_client *c, size_t i)
+{
+	const vx_slice path = c->m->to[i].path;
+
+	return vx_slice_from(path, vx_slice_rfind(path, '@') + 1);
+}
+
+/* One domain more than the peer takes in a transaction? */
+static bool is_domain_too_many(struct vx_smtp_client *c, size_t i)
+{
+	if (c->domain_max == 0)
+		return false;
+	for (size_t k = 0; k < c->domain_count; k++)
+		if (vx_slice_eq_nocase(domain_of(c, c->domains[k]), domain_of(c, i)))
+			return false;
+	if (c->domain_count >= c->domain_max)
+		return true;
+	c->domains[c->domain_count++] = i;
+	return false;
+}
+
+/* RFC 9422 4: what the peer has said that it would not take is for another transaction.
+ */
+static bool is_over_limit(struct vx_smtp_client *c, size_t i)
+{
+	const bool all = c->rcpt_max > 0 && c->asked >= c->rcpt_max;
+
+	if (!all && !is_domain_too_many(c, i))
+		return false;
+	vx_client_own(&c->verdict, VX_SMTP_NEXT, VX_SMTP_AT_RCPT, "4.5.3",
+	    "more than the peer takes at a time");
+	vx_txn_judge(c, i, all ? c->m->to_count : i + 1);
+	if (all)
+		c->next = c->m->to_count;
+	return true;
+}
+
 /* Recipients that were asked for, and not answered. */
 static bool may_be_accepted(const struct vx_smtp_client *c)
 {
@@ -350,11 +390,12 @@ static bool send_command(struct vx_smtp_client *c, struct vx_buf *out)
 		vx_client_sent(c, out, before, VX_SMTP_AT_MAIL, 0);
 	} else if (i < c->m->to_count) {
 		c->next++;
-		if (c->fates[i] != FATE_OPEN)
+		if (c->fates[i] != FATE_OPEN || is_over_limit(c, i))
 			return true;
+		c->asked++;
 		send_rcpt(c, out, i);
 		vx_client_sent(c, out, before, VX_SMTP_AT_RCPT, i);
-	} else if (!c->chunking && !c->data_sent && may_be_accepted(c)) {
+	} else if (!c->m->probe && !c->chunking && !c->data_sent && may_be_accepted(c)) {
 		vx_buf_add_str(out, "DATA\r\n");
 		c->data_sent = true;
 		vx_client_sent(c, out, before, VX_SMTP_AT_DATA, 0);
@@ -362,6 +403,21 @@ static bool send_command(struct vx_smtp_client *c, struct vx_buf *out)
 		return false;
 	}
 	return true;
+}
+
+/* It would be taken; that was all there is to know. */
+static void end_probe(struct vx_smtp_client *c, struct vx_buf *out)
+{
+	const size_t before = out->len;
+
+	vx_client_own(
+	    &c->verdict, VX_SMTP_DELIVERED, VX_SMTP_AT_RCPT, "2.1.5", "accepted");
+	c->verdict.result.code = 250;
+	judge_all(c);
+	vx_buf_add_str(out, "RSET\r\n");
+	c->dirty = false;
+	c->state = CL_END;
+	vx_client_sent(c, out, before, VX_SMTP_AT_RSET, 0);
 }
 
 static int envelope_next(struct vx_smtp_client *c, struct vx_buf *out)
@@ -372,6 +428,10 @@ static int envelope_next(struct vx_smtp_client *c, struct vx_buf *out)
 		return VX_OK;
 	if (c->window_count > 0)
 		return VX_MORE;
+	if (c->m->probe && c->accepted > 0 && !c->failing) {
+		end_probe(c, out);
+		return VX_OK;
+	}
 	/* all is answered: BDAT, or nobody wants it */
 	c->state = c->accepted > 0 && !c->failing ? CL_CONTENT : CL_END;
 	return VX_OK;

@@ -104,7 +104,8 @@ class Instance:
     """with Instance() as mail: ... starts everything and takes it down again."""
 
     def __init__(self, folder=None, accounts=ACCOUNTS, settings='', daemons=DAEMONS,
-                 keep=False, provider='self-signed', pop3=True, keys=None):
+                 keep=False, provider='self-signed', pop3=True, keys=None,
+                 believes_own=False):
         self.build = build_dir()
         self.keep = keep
         self.folder = folder or tempfile.mkdtemp(prefix='vectis-')
@@ -113,6 +114,7 @@ class Instance:
         self.keys = keys or {}  # more of a port's section: {'smtp': ('idle_seconds: 5',)}
         self.provider = provider
         self.pop3_on = pop3
+        self.believes_own = believes_own  # the CA beside it, of other servers too
         self.daemon_names = daemons
         self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
         self.processes = {}
@@ -132,6 +134,7 @@ class Instance:
                 settings = settings.replace(f'\n{name}:\n', '\n' + line)
             else:
                 listen += line
+        authorities = f'  authorities: {self.folder}/ca.crt\n' if self.believes_own else ''
         with open(self.config, 'w') as f:
             f.write(f'''hostname: mail.{DOMAIN}
 state_dir: {self.state}
@@ -139,7 +142,7 @@ run_dir: {self.folder}/run
 user: ""
 tls:
   provider: {self.provider}
-auth:
+{authorities}auth:
   hash_cost: 1
 {listen}{settings}''')
 

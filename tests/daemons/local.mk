@@ -31,3 +31,5 @@ TESTS += %D%/test_receiving.py
 EXTRA_DIST += %D%/test_receiving.py
 TESTS += %D%/test_reports.py
 EXTRA_DIST += %D%/test_reports.py
+TESTS += %D%/test_relay.py
+EXTRA_DIST += %D%/test_relay.py

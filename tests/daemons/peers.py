@@ -2,6 +2,7 @@
 import base64
 import contextlib
 import hashlib
+import hmac
 import os
 import re
 import socket
@@ -102,21 +103,27 @@ class MailServer(socketserver.ThreadingTCPServer):
     """Keeps what it is sent in messages: (sender, recipients, octets, TLS?).
 
     replies: {'RCPT': '450 4.2.0 later'} what is said instead, or a function of the line.
+    users: {'joe': 'secret'} have to log in, once there is TLS; mechanisms: of EHLO.
+    implicit: TLS is on from the first octet.
     """
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, address='127.0.0.1', port=0, replies=None, tls=None,
+    def __init__(self, address='127.0.0.1', port=0, replies=None, tls=None, users=None,
+                 mechanisms='PLAIN LOGIN', implicit=False,
                  extensions=('PIPELINING', 'SIZE 10000000', '8BITMIME', 'SMTPUTF8',
                              'ENHANCEDSTATUSCODES', 'DSN')):
         self.replies = replies or {}
         self.extensions = list(extensions)
         self.messages, self.sessions, self.lines = [], 0, []
+        self.users, self.mechanisms, self.implicit = users, mechanisms, implicit
+        self.logins = []  # those that were right
         self.tls = None
         if tls:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(*tls)
-            self.extensions.append('STARTTLS')
+            if not implicit:
+                self.extensions.append('STARTTLS')
         super().__init__((address, port), Session)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -140,7 +147,10 @@ class Session(socketserver.StreamRequestHandler):
     def handle(self):
         self.server.sessions += 1
         self.secure, self.sender, self.to = False, None, []
+        self.user = None
         with contextlib.suppress(ConnectionError, ssl.SSLError):
+            if self.server.implicit:
+                self.begin_tls()
             self.talk()
 
     def talk(self):
@@ -170,6 +180,8 @@ class Session(socketserver.StreamRequestHandler):
 
     def EHLO(self, _):
         names = [e for e in self.server.extensions if e != 'STARTTLS' or not self.secure]
+        if self.server.users is not None and self.secure:
+            names.append('AUTH ' + self.server.mechanisms)
         for i, name in enumerate(['peer'] + names):
             self.say('250' + ('-' if i < len(names) else ' ') + name)
 
@@ -179,13 +191,71 @@ class Session(socketserver.StreamRequestHandler):
     def STARTTLS(self, _):
         self.say('220 2.0.0 go on')
         self.wfile.flush()
+        self.begin_tls()
+
+    def begin_tls(self):
         self.connection = self.request = self.server.tls.wrap_socket(
             self.connection, server_side=True)
         self.rfile, self.wfile = self.connection.makefile('rb'), socketserver._SocketWriter(
             self.connection)
         self.secure = True
 
+    def ask(self, prompt=b''):
+        self.say('334 ' + base64.b64encode(prompt).decode())
+        return base64.b64decode(self.rfile.readline())
+
+    def AUTH(self, line):
+        words = line.split()
+        mechanism = words[1].upper()
+        if mechanism == 'PLAIN':
+            given = base64.b64decode(words[2]) if len(words) > 2 else self.ask()
+            _, user, password = given.decode().split('\0')
+        elif mechanism == 'LOGIN':
+            user = self.ask(b'Username:').decode()
+            password = self.ask(b'Password:').decode()
+        elif mechanism == 'SCRAM-SHA-256':
+            self.scram(base64.b64decode(words[2]).decode())
+            return
+        else:
+            self.say('504 5.5.4 not known')
+            return
+        if self.server.users.get(user) != password:
+            self.say(self.special('WRONG', line) or '535 5.7.8 no')
+            return
+        self.welcome(user)
+
+    def welcome(self, user):
+        self.user = user
+        self.server.logins.append(user)
+        self.say('235 2.7.0 welcome')
+
+    def scram(self, first):
+        """RFC 5802 and 7677, without channel binding."""
+        bare = first.split(',', 2)[2]
+        said = dict(p.split('=', 1) for p in bare.split(','))
+        password = self.server.users.get(said['n'], '')
+        salt, nonce = b'salt of the peer', said['r'] + 'peer'
+        challenge = f'r={nonce},s={base64.b64encode(salt).decode()},i=4096'
+        final = self.ask(challenge.encode()).decode()
+        without, proof = final.rsplit(',p=', 1)
+        salted = hashlib.pbkdf2_hmac('sha256', password.encode(), salt, 4096)
+        text = f'{bare},{challenge},{without}'.encode()
+        key = hmac.digest(salted, b'Client Key', 'sha256')
+        right = bytes(a ^ b for a, b in zip(key, hmac.digest(
+            hashlib.sha256(key).digest(), text, 'sha256')))
+        if base64.b64decode(proof) != right or f'r={nonce}' not in without:
+            self.say('535 5.7.8 no')
+            return
+        server = hmac.digest(hmac.digest(salted, b'Server Key', 'sha256'), text, 'sha256')
+        if self.server.replies.get('LIES'):
+            server = bytes(32)
+        self.ask(b'v=' + base64.b64encode(server))
+        self.welcome(said['n'])
+
     def MAIL(self, line):
+        if self.server.users is not None and self.user is None:
+            self.say('530 5.7.0 log in first')
+            return
         self.sender, self.to = line.split(':', 1)[1], []
         self.say('250 2.1.0 ok')
 

@@ -312,6 +312,8 @@ static void add_word(struct client_host *h, vx_slice word)
 		    vx_slice_eq(word, VX_S("full")) ? VX_SMTP_RET_FULL : VX_SMTP_RET_HDRS;
 	else if (takes(&word, "body8"))
 		m->body_8bit = true;
+	else if (takes(&word, "probe"))
+		m->probe = true;
 	else
 		ck_assert(takes(&word, "utf8") && (m->utf8 = true));
 }

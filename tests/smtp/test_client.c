@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static const char *const files[] = { "hello", "garbage", "starttls", "auth", "mail",
-	"pipelining", "chunking", "extensions" };
+	"pipelining", "chunking", "extensions", "limits" };
 #define FILES (sizeof(files) / sizeof(files[0]))
 
 static void each(client_session_fn *fn, void *ctx)
@@ -1028,6 +1028,99 @@ START_TEST(a_result_as_it_was_said)
 }
 END_TEST
 
+START_TEST(mails_of_a_connection_are_counted)
+{
+	const struct vx_smtp_forward to = { .path = VX_S("c@d.test") };
+	const struct vx_smtp_message m = {
+		.from = VX_S("a@b.test"), .to = &to, .to_count = 1, .probe = true
+	};
+	struct client_host h;
+
+	client_open(&h, VX_S("never"), CUT_NOT);
+	client_feed(&h, VX_S("220 x\r\n"));
+	client_feed(&h, VX_S("250-x\r\n250 LIMITS MAILMAX=2\r\n"));
+	for (uint64_t left = 2; left > 0; left--) {
+		ck_assert_uint_eq(vx_smtp_client_mails_left(h.core), left);
+		client_send(&h, VX_S("from=a@b.test to=c@d.test probe"));
+		if (left == 1) /* RSET, since the first one came to no end */
+			client_feed(&h, VX_S("250 ok\r\n"));
+		client_feed(&h, VX_S("250 ok\r\n"));
+		client_feed(&h, VX_S("550 no\r\n"));
+	}
+	ck_assert_uint_eq(vx_smtp_client_mails_left(h.core), 0);
+	ck_assert_int_eq(vx_smtp_client_send(h.core, &m), VX_ESTATE);
+	client_quit(&h);
+	client_close(&h);
+}
+END_TEST
+
+START_TEST(answers_that_are_known)
+{
+	static const struct {
+		enum vx_smtp_stage stage;
+		unsigned code;
+		const char *status, *text, *id, *word;
+	} cases[] = {
+		{ VX_SMTP_AT_AUTH, 534, "5.7.9",
+		    "Application-specific password required.", "relay.auth",
+		    "app password" },
+		{ VX_SMTP_AT_AUTH, 534, "5.7.14",
+		    "<https://accounts.google.com/signin> Please log in via your web "
+		    "browser",
+		    "relay.auth", "app password" },
+		{ VX_SMTP_AT_AUTH, 535, "5.7.8",
+		    "Username and Password not accepted. "
+		    "https://support.google.com/mail/?p=BadCredentials",
+		    "relay.auth", "Google" },
+		{ VX_SMTP_AT_AUTH, 535, "5.7.139",
+		    "Authentication unsuccessful, SmtpClientAuthentication is disabled "
+		    "for the "
+		    "Tenant.",
+		    "relay.auth", "port 25" },
+		{ VX_SMTP_AT_AUTH, 535, "5.7.3",
+		    "Authentication unsuccessful [AM0PR.eurprd.prod.outlook.com]",
+		    "relay.auth", "port 25" },
+		{ VX_SMTP_AT_AUTH, 535, "5.7.8", "no", "relay.auth", "API key" },
+		{ VX_SMTP_AT_END, 554, "5.0.0",
+		    "Message rejected: Email address is not verified. The following "
+		    "identities "
+		    "failed the check in region EU-WEST-1",
+		    "relay.identity", "sandbox" },
+		{ VX_SMTP_AT_RCPT, 550, "5.7.1",
+		    "Sandbox subdomains are for test purposes only", "relay.identity",
+		    "production" },
+		{ VX_SMTP_AT_MAIL, 550, "5.0.0",
+		    "The from address does not match a verified Sender Identity.",
+		    "relay.identity", "SendGrid" },
+		{ VX_SMTP_AT_END, 550, "5.7.60", "Client does not have permissions",
+		    "relay.identity", "connector" },
+		{ VX_SMTP_AT_RCPT, 550, "5.1.1", "no such user", NULL, NULL },
+		{ VX_SMTP_AT_AUTH, 454, "4.7.0", "later", NULL, NULL },
+		{ VX_SMTP_AT_EHLO, 550, "5.7.1", "sandbox", NULL, NULL },
+		{ VX_SMTP_AT_END, 250, "2.0.0", "sandbox", NULL, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vx_smtp_result r = { .stage = cases[i].stage,
+			.code = cases[i].code,
+			.status_said = true,
+			.text = vx_slice_str(cases[i].text) };
+		const struct vx_smtp_hint *hint;
+
+		(void)snprintf(r.status, sizeof(r.status), "%s", cases[i].status);
+		hint = vx_smtp_hint(&r);
+		if (cases[i].id == NULL) {
+			ck_assert_msg(hint == NULL, "case %zu", i);
+			continue;
+		}
+		ck_assert_msg(hint != NULL, "case %zu", i);
+		ck_assert_str_eq(hint->id, cases[i].id);
+		ck_assert_msg(strstr(hint->text, cases[i].word) != NULL, "case %zu: %s",
+		    i, hint->text);
+	}
+}
+END_TEST
+
 VXT_SUITE(test_client, "client", a_result_as_it_was_said, sessions,
     a_peer_that_closes_anywhere, memory_that_is_short, every_code_at_every_stage,
     a_reply_in_the_middle_of_the_message, a_reply_while_content_is_awaited,
@@ -1037,4 +1130,4 @@ VXT_SUITE(test_client, "client", a_result_as_it_was_said, sessions,
     the_window_is_bounded, very_many_recipients, what_would_be_another_command,
     options_that_are_none, a_long_login, replies_at_their_limits, a_line_without_end,
     a_long_text_is_cut, patience_of_each_stage, steps_count_what_is_whole,
-    what_is_offered)
+    what_is_offered, mails_of_a_connection_are_counted, answers_that_are_known)
