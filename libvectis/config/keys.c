@@ -500,8 +500,7 @@ int vx_key_set(
 	case VX_KEY_HOSTNAME:
 		return set_hostname(text, arena, field(c, k));
 	case VX_KEY_PATH:
-		rc = text.len > 0 ? (text.ptr[0] == '/' ? VX_OK : VX_EINVAL)
-				  : (*k->public.standard == '\0' ? VX_OK : VX_EINVAL);
+		rc = text.len > 0 && text.ptr[0] == '/' ? VX_OK : VX_EINVAL;
 		break;
 	case VX_KEY_CHARACTER:
 		rc = delimiter_ok(text) ? VX_OK : VX_EINVAL;
