@@ -1,14 +1,18 @@
 """Aggregate reports: those of others about our domains, and ours about theirs."""
 import base64
+import email
 import gzip
 import io
 import json
+import re
+import smtplib
 import time
 import unittest
 import zipfile
 
 import harness
 from instance import DOMAIN, Instance, message
+from peers import MailServer, Names, dkim_pass
 
 DAY = 86400
 
@@ -199,6 +203,215 @@ class Closed(unittest.TestCase):
                 s.ehlo()
                 s.mail('a@big.test')
                 self.assertEqual(s.rcpt(f'dmarc@{DOMAIN}')[0], 550)
+
+
+SENDING = '''reports:
+  dmarc: yes
+  tls: yes
+  organization: Example & Sons
+sending:
+  port: %d
+  retry_seconds: 1
+  retry_max_seconds: 2
+'''
+
+
+class Sending(unittest.TestCase):
+    """Each test has domains of its own; clients have addresses 127.0.21.x."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.names = Names()
+        probe = MailServer()
+        cls.port = probe.port
+        probe.stop()
+        cls.mail = Instance(settings=SENDING % cls.port +
+                            cls.names.settings('test', '127.in-addr.arpa'), pop3=False)
+        cls.mail.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.mail.__exit__(None, None, None)
+
+    def peer(self, address, *domains, **kwargs):
+        p = MailServer(address, self.port, **kwargs)
+        self.addCleanup(p.stop)
+        for domain in domains:
+            self.names.add(domain, 'MX', f'10 mx.{domain}')
+            self.names.add(f'mx.{domain}', 'A', address)
+        return p
+
+    def deliver(self, domain, text=None, client=1, to=f'alice@{DOMAIN}', sender=None):
+        """A message from a domain; the answer to it."""
+        s = smtplib.SMTP('127.0.0.1', self.mail.ports['smtp'], 'mail.' + domain,
+                         source_address=(f'127.0.21.{client}', 0), timeout=30)
+        with s:
+            s.ehlo()
+            s.mail(sender or f'someone@{domain}')
+            s.rcpt(to)
+            return s.data(text or message('hello', sender=f'someone@{domain}'))[0]
+
+    def pending(self, domain, kind='dmarc'):
+        """What is known of a domain's day, or None."""
+        for r in json.loads(self.mail.ctl('reports', 'pending', '--all', '--json'))['reports']:
+            if (r['domain'], r['kind']) == (domain, kind):
+                return r
+        return None
+
+    def wait_seen(self, domain, seen, kind='dmarc'):
+        wait_until(lambda: (self.pending(domain, kind) or {}).get('seen') == seen)
+
+    def send_now(self, domain):
+        self.mail.ctl('reports', 'send-now', domain, '--day',
+                      time.strftime('%Y-%m-%d', time.gmtime()))
+
+    def wait_state(self, domain, state, kind='dmarc'):
+        wait_until(lambda: self.pending(domain, kind)['state'] == state)
+        return self.pending(domain, kind)
+
+    def public(self, selector):
+        keys = json.loads(self.mail.ctl('domain', 'dkim', DOMAIN, '--json'))['dkim']
+        return base64.b64decode(next(k['value'] for k in keys if k['selector'] == selector)
+                                .rsplit('p=', 1)[1])
+
+    def signed_well(self, octets):
+        selectors = [x.decode() for x in re.findall(rb'[ ;\t]s=([^;]+);', octets)]
+        rsa = next(i for i, x in enumerate(selectors) if not x.endswith('e'))
+        return dkim_pass(octets, rsa, self.public(selectors[rsa]))
+
+    def unpack(self, octets, kind):
+        m = email.message_from_bytes(octets)
+        part = next(p for p in m.walk() if p.get_content_type() == kind)
+        return m, gzip.decompress(part.get_payload(decode=True)).decode(), part.get_filename()
+
+    def test_dmarc_is_reported_to_those_who_may_have_it(self):
+        peer = self.peer('127.0.22.1', 'rep.test', 'else.test', 'third.test')
+        self.names.add('_dmarc.rep.test', 'TXT', 'v=DMARC1; p=none; sp=reject; rua=mailto:r@rep.test,'
+                       'mailto:out@else.test,mailto:no@third.test,https://rep.test/x')
+        self.names.add('rep.test._report._dmarc.else.test', 'TXT', 'v=DMARC1')
+        self.names.add('rep.test', 'TXT', 'v=spf1 ip4:127.0.21.1 -all')
+        for client in (1, 1, 2):
+            self.assertEqual(self.deliver('rep.test', client=client), 250)
+        self.wait_seen('rep.test', 3)
+        self.send_now('rep.test')
+        wait_until(lambda: len(peer.messages) >= 2)
+        state = self.wait_state('rep.test', 'sent')
+        self.assertEqual(state['reason'], 'r@rep.test out@else.test')
+        self.assertEqual(sorted(t.split()[0] for m in peer.messages for t in m[1]),
+                         ['<out@else.test>', '<r@rep.test>'])
+        for sender, _, octets, _ in peer.messages:
+            self.assertTrue(sender.startswith('<>'), sender)
+            self.assertTrue(self.signed_well(octets))
+            m, text, name = self.unpack(octets, 'application/gzip')
+            self.assertEqual(m['From'], f'<postmaster@{DOMAIN}>')
+            self.assertEqual(m['Auto-Submitted'], 'auto-generated')
+            self.assertRegex(re.sub(r'\s+', ' ', m['Subject']),
+                             rf'^Report Domain: rep.test Submitter: {DOMAIN} Report-ID: <[^<>]+>$')
+            self.assertRegex(name, rf'^{DOMAIN}!rep\.test!\d+!\d+\.xml\.gz$')
+            self.assertIn('<org_name>Example &amp; Sons</org_name>', text)
+            self.assertIn('<p>none</p>', text)
+            self.assertIn('<sp>reject</sp>', text)
+            rows = re.findall(r'<source_ip>(.*?)</source_ip>\s*<count>(\d+)</count>.*?<spf>(.*?)<',
+                              text, re.S)
+            self.assertEqual(sorted(rows), [('127.0.21.1', '2', 'pass'), ('127.0.21.2', '1', 'fail')])
+        # once, whatever happens
+        self.send_now('rep.test')
+        self.mail.kill('smtpd')
+        self.mail.start('smtpd')
+        self.mail.wait_ready()
+        time.sleep(2)
+        self.assertEqual(len(peer.messages), 2)
+        self.mail.ctl('store', 'check')
+
+    def test_reports_are_not_reported(self):
+        """Two servers that report to each other come to an end."""
+        peer = self.peer('127.0.22.2', 'loop.test')
+        self.names.add('_dmarc.loop.test', 'TXT', 'v=DMARC1; p=none; rua=mailto:r@loop.test')
+        self.deliver('loop.test')
+        self.wait_seen('loop.test', 1)
+        self.send_now('loop.test')
+        wait_until(lambda: peer.messages)
+        theirs = peer.messages[0][2].decode().replace(
+            f'postmaster@{DOMAIN}', 'postmaster@loop.test').replace(
+            f'Submitter: {DOMAIN}', 'Submitter: loop.test')
+        self.assertEqual(self.deliver('loop.test', theirs, to=f'dmarc@{DOMAIN}', sender=''), 250)
+        self.assertEqual(self.deliver('loop.test', theirs, sender=''), 250)
+        time.sleep(7)  # a batch has been written
+        self.assertEqual(self.pending('loop.test')['seen'], 1)
+        self.assertEqual(len(peer.messages), 1)
+
+    def test_nobody_hears_of_a_report_that_fails(self):
+        peer = self.peer('127.0.22.3', 'gone.test', replies={'RCPT': '550 5.1.1 nobody'})
+        self.names.add('_dmarc.gone.test', 'TXT', 'v=DMARC1; p=none; rua=mailto:r@gone.test')
+        self.deliver('gone.test')
+        self.wait_seen('gone.test', 1)
+        self.send_now('gone.test')
+        wait_until(lambda: any(line.startswith('RCPT') for line in peer.lines))
+        wait_until(lambda: 'the queue is empty' in self.mail.ctl('queue', 'list'))
+        self.assertEqual(self.pending('gone.test')['state'], 'sent')
+        with self.mail.imap('alice') as imap:
+            imap.select('INBOX')
+            self.assertEqual(imap.search(None, 'SUBJECT', '"delivery"')[1], [b''])
+        self.assertFalse(peer.messages)
+
+    def test_who_may_not_have_it_gets_nothing(self):
+        peer = self.peer('127.0.22.4', 'shy.test', 'victim.test')
+        self.names.add('_dmarc.shy.test', 'TXT', 'v=DMARC1; p=none; rua=mailto:r@victim.test')
+        self.deliver('shy.test')
+        self.wait_seen('shy.test', 1)
+        self.send_now('shy.test')
+        self.assertEqual(self.wait_state('shy.test', 'unwanted')['reason'],
+                         'no address of its record may have it')
+        self.assertFalse(peer.messages)
+
+    def test_without_an_answer_it_is_put_off(self):
+        peer = self.peer('127.0.22.5', 'dumb.test', 'silent.test')
+        self.names.add('_dmarc.dumb.test', 'TXT', 'v=DMARC1; p=none; rua=mailto:r@silent.test')
+        question = 'dumb.test._report._dmarc.silent.test'
+        self.names.broken.add(question)
+        self.deliver('dumb.test')
+        self.wait_seen('dumb.test', 1)
+        self.send_now('dumb.test')
+        self.assertEqual(self.wait_state('dumb.test', 'put-off')['tries'], 1)
+        self.names.broken.discard(question)
+        self.names.add(question, 'TXT', 'v=DMARC1')
+        for _ in range(4):  # a failure is remembered for some seconds
+            if not peer.messages:
+                time.sleep(6)
+                self.send_now('dumb.test')
+        wait_until(lambda: peer.messages)
+        self.wait_state('dumb.test', 'sent')
+
+    def test_a_report_about_ourselves_is_read(self):
+        self.names.add(f'_dmarc.{DOMAIN}', 'TXT', f'v=DMARC1; p=none; rua=mailto:dmarc@{DOMAIN}')
+        self.deliver('forger.test', message('hello', sender=f'alice@{DOMAIN}'), client=9)
+        self.wait_seen(DOMAIN, 1)
+        self.send_now(DOMAIN)
+        self.wait_state(DOMAIN, 'sent')
+        wait_until(lambda: json.loads(self.mail.ctl('reports', 'list', '--json'))['domains'])
+        shown = json.loads(self.mail.ctl('reports', 'show', DOMAIN, '--json'))['dmarc']
+        self.assertEqual([s['source_ip'] for s in shown['sources']], ['127.0.21.9'])
+        self.assertEqual(shown['reports'][0]['organization'], 'Example & Sons')
+
+    def test_today_is_not_over(self):
+        self.names.add('_dmarc.day.test', 'TXT', 'v=DMARC1; p=none; rua=mailto:r@day.test')
+        self.deliver('day.test')
+        self.wait_seen('day.test', 1)
+        self.assertEqual(json.loads(self.mail.ctl('reports', 'send-now', 'day.test', '--json'))
+                         ['changed'], 0)
+        time.sleep(2)
+        self.assertEqual(self.pending('day.test')['state'], 'counting')
+
+    def test_a_clean_stop_loses_nothing(self):
+        self.names.add('_dmarc.stop.test', 'TXT', 'v=DMARC1; p=none; rua=mailto:r@stop.test')
+        for _ in range(3):
+            self.deliver('stop.test')
+        process = self.mail.processes.pop('smtpd')
+        process.terminate()
+        process.wait(20)
+        self.assertEqual(self.pending('stop.test')['seen'], 3)
+        self.mail.start('smtpd')
+        self.mail.wait_ready()
 
 
 if __name__ == '__main__':
