@@ -8,10 +8,8 @@
 #include <time.h>
 
 #define ROTATE_HOURS 48 /* until a new key signs: its record has to be seen first */
-#define KEEP_DAYS 7     /* that a record is wanted after its key signed last */
 
-/* The TXT record of a key, without quotes. */
-static int record_of(vx_slice pem, struct vx_buf *out)
+int ctl_dkim_record(vx_slice pem, struct vx_buf *out)
 {
 	struct vx_private_key *key;
 	struct vx_error err;
@@ -70,7 +68,7 @@ static void say_state(const struct ctl *c, const struct vx_dkim_key *k, uint64_t
 		    until);
 	else
 		ctl_say(c, "%.*s: retired since %s; keep its record for %d days",
-		    (int)k->selector.len, k->selector.ptr, until, KEEP_DAYS);
+		    (int)k->selector.len, k->selector.ptr, until, CTL_DKIM_KEEP_DAYS);
 }
 
 int ctl_dkim_list(struct ctl *c, const char *domain)
@@ -90,7 +88,7 @@ int ctl_dkim_list(struct ctl *c, const char *domain)
 		(void)snprintf(selector, sizeof(selector), "%.*s", (int)k.selector.len,
 		    k.selector.ptr);
 		(void)snprintf(name, sizeof(name), "%s._domainkey.%s.", selector, domain);
-		if (record_of(k.pem, &text) != VX_OK)
+		if (ctl_dkim_record(k.pem, &text) != VX_OK)
 			vx_buf_reset(&text);
 		say_state(c, &k, now);
 		say_record(c, name, vx_buf_slice(&text));

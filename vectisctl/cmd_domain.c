@@ -191,6 +191,51 @@ static int domain_add(struct ctl *c)
 	return status;
 }
 
+/* One of several words for bits of *flags: the first of them is for none. */
+static int choose(struct ctl *c, const char *option, const char *const *words,
+    const unsigned *bits, size_t count, unsigned *flags)
+{
+	const char *value = ctl_option(c, option);
+	char all[100] = "";
+	unsigned mask = 0;
+
+	if (value == NULL)
+		return CTL_OK;
+	for (size_t i = 0; i < count; i++)
+		mask |= bits[i];
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(value, words[i]) == 0) {
+			*flags = (*flags & ~mask) | bits[i];
+			return CTL_OK;
+		}
+		(void)snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s",
+		    i == 0           ? ""
+		    : i + 1 == count ? " or "
+				     : ", ",
+		    words[i]);
+	}
+	return ctl_fail(
+	    c, CTL_USAGE, "%s is %s, not \"%s\"", option, all, value);
+}
+
+/* What its DNS has to say (features 15). */
+static int set_dns(struct ctl *c, unsigned *flags)
+{
+	static const char *const backups[] = { "none", "cloudflare" },
+				 *const spf[] = { "hard", "soft" },
+				 *const dmarc[] = { "quarantine", "none", "reject" };
+	static const unsigned backup_bits[] = { 0, VX_DOMAIN_BACKUP_CLOUDFLARE },
+			      spf_bits[] = { 0, VX_DOMAIN_SPF_SOFT },
+			      dmarc_bits[] = { 0, VX_DOMAIN_DMARC_NONE,
+				      VX_DOMAIN_DMARC_REJECT };
+	int status = choose(c, "--backup-mx", backups, backup_bits, 2, flags);
+
+	if (status == CTL_OK)
+		status = choose(c, "--spf", spf, spf_bits, 2, flags);
+	return status == CTL_OK ? choose(c, "--dmarc", dmarc, dmarc_bits, 3, flags)
+				: status;
+}
+
 static int domain_set(struct ctl *c)
 {
 	const char *catch_all = ctl_option(c, "--catch-all");
@@ -215,6 +260,8 @@ static int domain_set(struct ctl *c)
 	if (status == CTL_OK)
 		status =
 		    ctl_switch(c, "--any-sender", VX_DOMAIN_ANY_SENDER, false, &flags);
+	if (status == CTL_OK)
+		status = set_dns(c, &flags);
 	if (status == CTL_OK)
 		status = set_limit(c, &op);
 	op.flags = flags;
@@ -269,6 +316,15 @@ static int next_domain(
 	(void)json_object_set_new(
 	    item, "any_sender", json_boolean((d.flags & VX_DOMAIN_ANY_SENDER) != 0));
 	(void)json_object_set_new(item, "max_mailboxes", json_integer(d.max_accounts));
+	(void)json_object_set_new(item, "backup_mx",
+	    json_string(
+		(d.flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0 ? "cloudflare" : "none"));
+	(void)json_object_set_new(item, "spf",
+	    json_string((d.flags & VX_DOMAIN_SPF_SOFT) != 0 ? "soft" : "hard"));
+	(void)json_object_set_new(item, "dmarc",
+	    json_string((d.flags & VX_DOMAIN_DMARC_NONE) != 0     ? "none"
+			: (d.flags & VX_DOMAIN_DMARC_REJECT) != 0 ? "reject"
+								  : "quarantine"));
 	(void)json_object_set_new(item, "catch_all", target_list(d.catch_all, &all));
 	(void)json_array_append_new(items, item);
 	ctl_say(c, "%s%s%s%s%s%.*s", after,
@@ -346,7 +402,8 @@ const struct ctl_command ctl_domain_commands[] = {
 	    "DOMAIN [--max-mailboxes N] [--no-dkim]", "host a domain" },
 	{ "domain", "set", domain_set, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN [--catch-all MAILBOX,...] [--active on|off] [--incoming on|off] "
-	    "[--any-sender on|off] [--max-mailboxes N]",
+	    "[--any-sender on|off] [--max-mailboxes N] [--spf hard|soft] "
+	    "[--dmarc none|quarantine|reject] [--backup-mx none|cloudflare]",
 	    "change a domain" },
 	{ "domain", "remove", domain_remove, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN --confirm", "stop hosting a domain that is empty" },

@@ -56,6 +56,8 @@ extern const struct ctl_command ctl_setup_commands[], ctl_domain_commands[],
 
 /* mail that leaves */
 extern const struct ctl_command ctl_relay_commands[];
+/* the DNS of domains */
+extern const struct ctl_command ctl_dns_commands[];
 
 /* --- words ---------------------------------------------------------------------------
  */
@@ -146,6 +148,9 @@ int ctl_find_domain(struct ctl *c, const char *name);
  */
 int ctl_dkim_make(
     struct ctl *c, const char *domain, uint64_t from, bool replaces, bool revokes);
+/* The TXT record of a key, without quotes, appended. */
+int ctl_dkim_record(vx_slice pem, struct vx_buf *out);
+#define CTL_DKIM_KEEP_DAYS 7 /* that a record is wanted after its key signed last */
 /* Its keys and their records. */
 int ctl_dkim_list(struct ctl *c, const char *domain);
 /* Is the domain of an address hosted here?  CTL_OK, or what is wrong is reported. */

@@ -64,6 +64,8 @@ struct vx_config {
 	struct vx_text_list dns_upstream; /* "address[@port]"; none: ask the roots */
 	struct vx_text_list dns_zones;    /* "zone address[@port]" */
 	const char *dns_trust_anchor;     /* a file */
+	struct vx_text_list dns_addresses; /* of this server, as the world sees it */
+	const char *cloudflare_api;
 
 	const char *smtp_banner;
 	uint64_t message_octets_max; /* smtp.message_size_limit */
@@ -122,6 +124,25 @@ VX_API void vx_config_free(struct vx_config *c);
 
 /* "file:line:column: text" of an error, appended. */
 VX_API void vx_config_error_write(const struct vx_error *e, struct vx_buf *out);
+
+/* --- secrets.yaml --------------------------------------------------------------------
+ */
+
+#define VX_SECRET_MAX 1024 /* octets of one */
+
+/* What nobody else may know (features SE-04).  Strings are never NULL; "": not given. */
+struct vx_secrets {
+	const char *cloudflare_api_token;
+};
+/*
+ * Read a file that only its owner can.  VX_OK; VX_ENOENT: there is none; VX_EPERM: others
+ * may read or write it; VX_ESYNTAX, VX_EINVAL (a key that is not known, or a value that
+ * is no line of text); with err, which never has a secret in it.
+ */
+VX_API int vx_secrets_load(
+    const char *path, struct vx_secrets **out, struct vx_error *err);
+/* Wipes them. */
+VX_API void vx_secrets_free(struct vx_secrets *s);
 
 /* --- the table, for tools
  * --------------------------------------------------------------- */

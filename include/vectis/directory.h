@@ -37,6 +37,11 @@ enum vx_domain_flag {
 	VX_DOMAIN_INACTIVE = 1 << 0,    /* nothing at all (MB-23) */
 	VX_DOMAIN_NO_INCOMING = 1 << 1, /* receives nothing (IN-01) */
 	VX_DOMAIN_ANY_SENDER = 1 << 2,  /* its logins may send as anybody (OUT-03) */
+	/* what its DNS has to say (zone.h) */
+	VX_DOMAIN_BACKUP_CLOUDFLARE = 1 << 8, /* Email Routing is its backup (DNS-19) */
+	VX_DOMAIN_SPF_SOFT = 1 << 9,          /* ~all: it is being set up */
+	VX_DOMAIN_DMARC_NONE = 1 << 10,       /* the policy; neither: quarantine */
+	VX_DOMAIN_DMARC_REJECT = 1 << 11,
 };
 
 struct vx_domain {

@@ -45,6 +45,7 @@ struct vx_tls_cert_info {
 	char issuer[256];
 	char names[1024]; /* separated by blanks; those that there is room for */
 	int64_t not_before, not_after;
+	char key_digest[65]; /* SHA-256 of its public key, hex: TLSA 3 1 1; "" */
 };
 
 /*

@@ -62,6 +62,10 @@ static void describe(const struct vx_yaml_value *v, const struct vx_key *k, int 
 		    "\"%.60s\" is no address of a resolver, such as 192.0.2.1 or "
 		    "2001:db8::1@5353",
 		    v->text.ptr);
+	else if (k->type == VX_KEY_ADDRESSES)
+		(void)snprintf(text, size,
+		    "\"%.60s\" is no address, such as 192.0.2.1 or 2001:db8::1",
+		    v->text.ptr);
 	else if (k->type == VX_KEY_ZONES)
 		(void)snprintf(text, size,
 		    "\"%.60s\" is no zone with the address of its server, such as "

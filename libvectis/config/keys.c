@@ -64,6 +64,12 @@ static const struct vx_key keys[] = {
 	KEY("dns.trust_anchor", "text", "/usr/share/dns/root.key",
 	    "The keys of the root, or of another zone, that DNSSEC begins with.", "smtpd",
 	    VX_KEY_PATH, FIELD(dns_trust_anchor), 0, 0, NULL),
+	KEY("dns.addresses", "list of addresses", "[]",
+	    "Public addresses of this server; none: those of its interfaces.",
+	    "vectisctl", VX_KEY_ADDRESSES, FIELD(dns_addresses), 0, 0, NULL),
+	KEY("cloudflare.api", "text", "https://api.cloudflare.com/client/v4",
+	    "Where Cloudflare's API is.", "acmed vectisctl", VX_KEY_TEXT,
+	    FIELD(cloudflare_api), 0, 0, NULL),
 	KEY("smtp.listen", "list of address:port", "[\"0.0.0.0:25\", \"[::]:25\"]",
 	    "Where mail from other servers is received.", "smtpd", VX_KEY_LISTEN,
 	    FIELD(smtp_listen), 0, 0, NULL),
@@ -219,7 +225,7 @@ bool vx_key_is_list(const struct vx_key *k)
 {
 	return k->type == VX_KEY_LISTEN || k->type == VX_KEY_RESOLVERS ||
 	       k->type == VX_KEY_ZONES || k->type == VX_KEY_NETWORKS ||
-	       k->type == VX_KEY_BLOCKLISTS;
+	       k->type == VX_KEY_BLOCKLISTS || k->type == VX_KEY_ADDRESSES;
 }
 
 const struct vx_key *vx_key_at(size_t index)
@@ -352,6 +358,11 @@ static bool resolver_ok(vx_slice text)
 	       inet_pton(AF_INET6, address, octets) == 1;
 }
 
+static bool address_ok(vx_slice text)
+{
+	return vx_slice_find(text, '@') == text.len && resolver_ok(text);
+}
+
 static bool zone_ok(vx_slice text)
 {
 	char name[VX_DNS_NAME_MAX + 1];
@@ -371,6 +382,8 @@ static bool item_ok(enum vx_key_type type, vx_slice text)
 		return resolver_ok(text);
 	if (type == VX_KEY_NETWORKS)
 		return vx_network_parse(text, &n, &exact) == VX_OK && exact;
+	if (type == VX_KEY_ADDRESSES)
+		return address_ok(text);
 	return type == VX_KEY_ZONES ? zone_ok(text) : vx_dnsbl_parse(text, &l) == VX_OK;
 }
 
@@ -496,6 +509,7 @@ int vx_key_set(
 	case VX_KEY_ZONES:
 	case VX_KEY_NETWORKS:
 	case VX_KEY_BLOCKLISTS:
+	case VX_KEY_ADDRESSES:
 		return set_text(k, text, field(c, k));
 	case VX_KEY_HOSTNAME:
 		return set_hostname(text, arena, field(c, k));

@@ -18,6 +18,7 @@ enum vx_key_type {
 	VX_KEY_ZONES,     /* "zone 192.0.2.1@5300" */
 	VX_KEY_NETWORKS,  /* "192.0.2.0/24" */
 	VX_KEY_BLOCKLISTS, /* as of dnsbl.h */
+	VX_KEY_ADDRESSES, /* "192.0.2.1", "2001:db8::1" */
 };
 
 struct vx_key {

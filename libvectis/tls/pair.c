@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -66,6 +68,27 @@ static void show_names(vx_slice names, char *out, size_t size)
 	out[len] = '\0';
 }
 
+/* RFC 6698 2.1.2: SubjectPublicKeyInfo. */
+static void read_digest(gnutls_x509_crt_t crt, char out[65])
+{
+	struct vx_buf hex = { .max = 64 };
+	gnutls_datum_t spki = { NULL, 0 };
+	gnutls_pubkey_t key = NULL;
+	unsigned char digest[32];
+
+	if (gnutls_pubkey_init(&key) == 0 && gnutls_pubkey_import_x509(key, crt, 0) == 0 &&
+	    gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, &spki) == 0 &&
+	    gnutls_hash_fast(GNUTLS_DIG_SHA256, spki.data, spki.size, digest) == 0) {
+		vx_hex_add(&hex, vx_slice_of(digest, sizeof(digest)));
+		if (hex.len == 64)
+			memcpy(out, hex.ptr, 64);
+	}
+	gnutls_free(spki.data);
+	if (key != NULL)
+		gnutls_pubkey_deinit(key);
+	vx_buf_done(&hex);
+}
+
 static void read_info(
     gnutls_x509_crt_t crt, vx_slice names, struct vx_tls_cert_info *info)
 {
@@ -88,6 +111,7 @@ static void read_info(
 	info->not_before = (int64_t)gnutls_x509_crt_get_activation_time(crt);
 	info->not_after = (int64_t)gnutls_x509_crt_get_expiration_time(crt);
 	show_names(names, info->names, sizeof(info->names));
+	read_digest(crt, info->key_digest);
 }
 
 /* --- checks ---------------------------------------------------------------------- */

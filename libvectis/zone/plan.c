@@ -113,9 +113,14 @@ static void want_spf(struct planning *g)
 	struct vx_buf text = { .max = VX_ZONE_CONTENT_MAX };
 
 	vx_buf_add_str(&text, "v=spf1 mx a");
-	for (size_t i = 0; i < g->w->address_count; i++)
-		vx_buf_printf(&text, " %s:%s", is_ip6(g->w->addresses[i]) ? "ip6" : "ip4",
-		    g->w->addresses[i]);
+	for (size_t i = 0; i < g->w->address_count; i++) {
+		const char *address = g->w->addresses[i];
+
+		vx_buf_add_str(&text, is_ip6(address) ? " ip6:" : " ip4:");
+		if (vx_zone_content(is_ip6(address) ? "AAAA" : "A", vx_slice_str(address),
+			&text) != VX_OK)
+			g->rc = VX_EINVAL;
+	}
 	if (g->w->spf_more != NULL && *g->w->spf_more != '\0')
 		vx_buf_printf(&text, " %s", g->w->spf_more);
 	if (g->p->backup == VX_ZONE_BACKUP_CLOUDFLARE)

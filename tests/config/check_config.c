@@ -1,5 +1,5 @@
 #include "lib/vxt.h"
 
-vxt_suite_fn test_load, test_set;
+vxt_suite_fn test_load, test_secrets, test_set;
 
-VXT_MAIN(test_load, test_set)
+VXT_MAIN(test_load, test_secrets, test_set)

@@ -90,7 +90,7 @@ void zone_check_apply(
 
 struct vx_zone_wish zone_check_wish(void)
 {
-	static const char *const addresses[] = { "192.0.2.1", "2001:db8::1" };
+	static const char *const addresses[] = { "192.0.2.1", "2001:DB8:0::1" };
 	struct vx_zone_wish w = { .struct_size = sizeof(w),
 		.domain = "example.net",
 		.hostname = "mail.example.net",

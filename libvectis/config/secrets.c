@@ -1,0 +1,112 @@
+/* secrets.yaml: a few keys, and a file that only its owner can read. */
+#include "base/fs.h"
+#include "base/mem.h"
+#include "config/keys.h"
+#include "config/yaml.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#define SECRETS 1
+#define FILE_MAX ((size_t)64 * 1024)
+
+struct owned {
+	struct vx_secrets s;                     /* first: what callers see */
+	char values[SECRETS][VX_SECRET_MAX + 1]; /* what the strings are */
+};
+
+static const struct {
+	const char *path;
+	size_t offset;
+} keys[SECRETS] = {
+	{ "cloudflare.api_token", offsetof(struct vx_secrets, cloudflare_api_token) },
+};
+
+static void *field(struct owned *o, size_t i)
+{
+	return (char *)&o->s + keys[i].offset;
+}
+
+static int check_mode(const char *path, struct vx_error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return vx_error_set(
+		    err, vx_errno_result(errno), "%s: %s", path, vx_errno_text(errno));
+	if ((st.st_mode & 077) != 0)
+		return vx_error_set(
+		    err, VX_EPERM, "%s can be read by others: chmod 600 %s", path, path);
+	return VX_OK;
+}
+
+static bool is_group(vx_slice name)
+{
+	for (size_t i = 0; i < SECRETS; i++) {
+		const vx_slice path = vx_slice_str(keys[i].path);
+
+		if (vx_slice_has_prefix(path, name) && path.ptr[name.len] == '.')
+			return true;
+	}
+	return false;
+}
+
+static int set(struct owned *o, const struct vx_yaml_value *v, struct vx_error *err)
+{
+	for (size_t i = 0; i < SECRETS; i++) {
+		if (strcmp(v->path, keys[i].path) != 0)
+			continue;
+		if (v->kind != VX_YAML_SCALAR || v->text.len == 0 ||
+		    v->text.len > VX_SECRET_MAX || !vx_key_text_ok(v->text))
+			return vx_error_set(
+			    err, VX_EINVAL, "%s is a line of text", v->path);
+		memcpy(o->values[i], v->text.ptr, v->text.len);
+		return VX_OK;
+	}
+	if (v->kind == VX_YAML_NOTHING && is_group(vx_slice_str(v->path)))
+		return VX_OK;
+	return vx_error_set(err, VX_EINVAL, "there is no secret %.100s", v->path);
+}
+
+int vx_secrets_load(const char *path, struct vx_secrets **out, struct vx_error *err)
+{
+	struct vx_buf text = { .max = FILE_MAX };
+	struct vx_yaml_value *values = NULL;
+	struct vx_arena arena;
+	struct owned *o;
+	int rc = check_mode(path, err);
+
+	if (rc != VX_OK)
+		return rc;
+	o = vx_alloc(sizeof(*o));
+	if (o == NULL)
+		return vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
+	vx_arena_init(&arena, 8 * FILE_MAX);
+	for (size_t i = 0; i < SECRETS; i++)
+		*(const char **)field(o, i) = o->values[i];
+	rc = vx_fs_read(path, &text, err);
+	if (rc == VX_OK)
+		rc = vx_yaml_read(vx_buf_slice(&text), path, &arena, &values, err);
+	for (; rc == VX_OK && values != NULL; values = values->next) {
+		rc = set(o, values, err);
+		if (rc != VX_OK)
+			vx_error_at(err, path, values->line, values->column);
+	}
+	vx_buf_wipe(&text);
+	vx_arena_done(&arena);
+	if (rc == VX_OK)
+		*out = &o->s;
+	else
+		vx_secrets_free(&o->s);
+	return rc;
+}
+
+void vx_secrets_free(struct vx_secrets *s)
+{
+	struct owned *o = (struct owned *)s;
+
+	if (o == NULL)
+		return;
+	vx_wipe(o, sizeof(*o));
+	vx_free(o);
+}

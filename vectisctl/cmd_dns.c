@@ -1,0 +1,369 @@
+/* dns: the records of a domain, planned, applied, exported, withdrawn (CL-18). */
+#include "vectisctl/dns.h"
+
+#include "vectis/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* --- saying ---------------------------------------------------------------------------
+ */
+
+/* A record as an object, its value as it is written into a zone. */
+static json_t *record_json(const struct vx_zone_record *r)
+{
+	struct vx_buf value = { .max = 5 * VX_ZONE_CONTENT_MAX };
+	json_t *j = json_object();
+
+	vx_zone_write_content(r, &value);
+	(void)json_object_set_new(j, "name", ctl_text(vx_slice_str(r->name)));
+	(void)json_object_set_new(j, "type", ctl_text(vx_slice_str(r->type)));
+	(void)json_object_set_new(j, "value", ctl_text(vx_slice_str(r->content)));
+	(void)json_object_set_new(j, "zone_value", ctl_text(vx_buf_slice(&value)));
+	if (r->proxied)
+		(void)json_object_set_new(j, "proxied", json_true());
+	vx_buf_done(&value);
+	return j;
+}
+
+static void say_record(
+    struct ctl *c, const char *before, const struct vx_zone_record *r, const char *after)
+{
+	struct vx_buf value = { .max = 5 * VX_ZONE_CONTENT_MAX };
+
+	vx_zone_write_content(r, &value);
+	vx_buf_add_char(&value, '\0');
+	ctl_say(c, "%s%s. %s %s%s%s%s", before, r->name, r->type,
+	    value.failed ? "" : value.ptr, r->proxied ? " (proxied)" : "",
+	    *after != '\0' ? "  ; " : "", after);
+	vx_buf_done(&value);
+}
+
+/* For copying: what, where, and whether it has to be (DNS-27). */
+static void say_plan(struct ctl *c, const struct vx_zone_plan *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct vx_zone_want *w = &p->wants[i];
+		json_t *j = record_json(&w->record);
+
+		(void)json_object_set_new(
+		    j, "purpose", json_string(vx_zone_purpose_name(w->purpose)));
+		(void)json_object_set_new(j, "required", json_boolean(w->required));
+		(void)json_array_append_new(list, j);
+	}
+	(void)json_object_set_new(c->result, "records", list);
+}
+
+static void print_plan(struct ctl *c, const struct vx_zone_plan *p)
+{
+	for (int required = 1; required >= 0; required--) {
+		ctl_say(c, required ? "Required:" : "\nRecommended:");
+		for (size_t i = 0; i < p->count; i++)
+			if (p->wants[i].required == (required != 0))
+				say_record(c, "  ", &p->wants[i].record, "");
+	}
+	ctl_say(c,
+	    "\nThe PTR records of these addresses have to name %s; who rents you "
+	    "the addresses sets them.",
+	    p->hostname);
+}
+
+static void say_change(struct ctl *c, const struct vx_zone_change *k)
+{
+	static const char *const marks[] = { "  = ", "  + ", "  ~ ", "  & ", "  - ",
+		"  . ", "  ! " };
+	const bool both = k->verb == VX_ZONE_CHANGE || k->verb == VX_ZONE_MERGE;
+
+	if (both)
+		say_record(c, "  - ", k->have, "");
+	say_record(c, marks[k->verb],
+	    k->verb == VX_ZONE_ADD || both || k->have == NULL ? &k->to : k->have, k->why);
+}
+
+static json_t *change_json(const struct vx_zone_change *k)
+{
+	json_t *j = json_object();
+
+	(void)json_object_set_new(j, "do", json_string(vx_zone_verb_name(k->verb)));
+	(void)json_object_set_new(j, "why", ctl_text(vx_slice_str(k->why)));
+	(void)json_object_set_new(j, "taken", json_boolean(k->taken));
+	if (k->have != NULL)
+		(void)json_object_set_new(j, "have", record_json(k->have));
+	if (k->want != NULL)
+		(void)json_object_set_new(j, "want", record_json(&k->to));
+	return j;
+}
+
+static void say_diff(struct ctl *c, const struct vx_zone_diff *d)
+{
+	json_t *list = json_array();
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->count; i++) {
+		(void)json_array_append_new(list, change_json(&d->changes[i]));
+		if (d->changes[i].verb == VX_ZONE_KEEP)
+			kept++;
+		else
+			say_change(c, &d->changes[i]);
+	}
+	(void)json_object_set_new(c->result, "changes", list);
+	(void)json_object_set_new(c->result, "work", json_integer((json_int_t)d->work));
+	(void)json_object_set_new(
+	    c->result, "clashes", json_integer((json_int_t)d->clashes));
+	ctl_say(c, "%zu records are right, %zu changes, %zu in the way", kept, d->work,
+	    d->clashes);
+}
+
+/* --- the zone as it is ----------------------------------------------------------------
+ */
+
+/* Load the zone, plan, compare. */
+static int compare(struct ctl *c, struct ctl_dns *d, unsigned flags)
+{
+	int status = ctl_dns_run(c, d, vx_cf_load(d->cf, d->domain));
+
+	if (status != CTL_OK)
+		return status;
+	(void)json_object_set_new(
+	    c->result, "zone", ctl_text(vx_slice_str(vx_cf_zone(d->cf)->name)));
+	status = ctl_dns_plan(c, d, vx_cf_zone(d->cf)->name);
+	if (status != CTL_OK)
+		return status;
+	say_plan(c, d->plan);
+	d->diff = vx_memory_alloc(sizeof(*d->diff));
+	if (d->diff == NULL)
+		return ctl_fail(c, CTL_FAILED, "%s", vx_strerror(VX_ENOMEM));
+	if (vx_zone_diff(d->plan, vx_cf_records(d->cf), flags, d->diff) != VX_OK)
+		return ctl_fail(c, CTL_FAILED, "there is too much to change");
+	say_diff(c, d->diff);
+	return CTL_OK;
+}
+
+static void no_token(struct ctl *c)
+{
+	ctl_say(c, "There is no cloudflare.api_token in secrets.yaml: these are the "
+		   "records to publish.\n");
+}
+
+static unsigned take_flag(const struct ctl *c)
+{
+	return ctl_flag(c, "--take") ? VX_ZONE_TAKE : 0;
+}
+
+static int plan(struct ctl *c, struct ctl_dns *d)
+{
+	int status;
+
+	if (d->cf != NULL)
+		return compare(c, d, take_flag(c));
+	status = ctl_dns_plan(c, d, NULL);
+	if (status != CTL_OK)
+		return status;
+	no_token(c);
+	say_plan(c, d->plan);
+	print_plan(c, d->plan);
+	return CTL_OK;
+}
+
+/* --- changing it ----------------------------------------------------------------------
+ */
+
+/* The zone as it was, in the state directory: what a person goes back to. */
+static int keep_export(struct ctl *c, struct ctl_dns *d)
+{
+	const time_t now = time(NULL);
+	char dir[PATH_MAX], path[PATH_MAX], when[32];
+	struct tm tm;
+	int status = ctl_dns_run(c, d, vx_cf_export(d->cf, d->domain));
+
+	if (status != CTL_OK)
+		return status;
+	(void)gmtime_r(&now, &tm);
+	(void)strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
+	ctl_state_path(c, "dns", dir);
+	status = ctl_make_dir(c, dir, 0700);
+	if (snprintf(path, sizeof(path), "%.3800s/%.200s-%s.zone", dir,
+		vx_cf_zone(d->cf)->name, when) >= (int)sizeof(path))
+		return ctl_fail(c, CTL_FAILED, "the path of %s is too long", dir);
+	if (status == CTL_OK)
+		status = ctl_write_file(c, path, 0600, vx_cf_exported(d->cf));
+	if (status == CTL_OK) {
+		(void)json_object_set_new(c->result, "export", json_string(path));
+		ctl_say(c, "the zone as it was is in %s", path);
+	}
+	return status;
+}
+
+static int confirm(struct ctl *c, const char *question)
+{
+	char answer[16];
+	int status;
+
+	if (ctl_flag(c, "--yes"))
+		return CTL_OK;
+	if (isatty(STDIN_FILENO) == 0)
+		return ctl_fail(
+		    c, CTL_USAGE, "nobody is there to say yes: add --yes to change it");
+	status = ctl_ask(c, question, "no", answer, sizeof(answer));
+	if (status != CTL_OK)
+		return status;
+	return strcmp(answer, "yes") == 0 || strcmp(answer, "y") == 0
+		   ? CTL_OK
+		   : ctl_fail(c, CTL_FAILED, "nothing was changed");
+}
+
+/* What Cloudflare says to have done is looked at once more. */
+static int verify(struct ctl *c, struct ctl_dns *d, unsigned flags)
+{
+	int status = ctl_dns_run(c, d, vx_cf_load(d->cf, d->domain));
+
+	if (status != CTL_OK)
+		return status;
+	vx_zone_diff_done(d->diff);
+	if (vx_zone_diff(d->plan, vx_cf_records(d->cf), flags, d->diff) != VX_OK ||
+	    d->diff->work > 0)
+		return ctl_fail(c, CTL_FAILED,
+		    "after the change the zone is not as it should be: somebody changes "
+		    "it, too");
+	return CTL_OK;
+}
+
+static int change(struct ctl *c, struct ctl_dns *d, unsigned flags)
+{
+	struct vx_cf_done done;
+	json_t *j = json_object();
+	int status = keep_export(c, d);
+
+	if (status == CTL_OK)
+		status = ctl_dns_run(c, d, vx_cf_apply(d->cf, d->plan, flags));
+	done = vx_cf_done(d->cf);
+	(void)json_object_set_new(j, "added", json_integer((json_int_t)done.added));
+	(void)json_object_set_new(j, "changed", json_integer((json_int_t)done.changed));
+	(void)json_object_set_new(j, "removed", json_integer((json_int_t)done.removed));
+	(void)json_object_set_new(c->result, "done", j);
+	if (status == CTL_OK)
+		status = verify(c, d, flags);
+	if (status == CTL_OK)
+		ctl_say(c, "%zu added, %zu changed, %zu removed", done.added,
+		    done.changed, done.removed);
+	return status;
+}
+
+static int change_if_wanted(
+    struct ctl *c, struct ctl_dns *d, unsigned flags, const char *question)
+{
+	int status = compare(c, d, flags);
+
+	if (status == CTL_OK && d->diff->work > 0) {
+		status = confirm(c, question);
+		if (status == CTL_OK)
+			status = change(c, d, flags);
+	}
+	if (status == CTL_OK && d->diff->clashes > 0)
+		status = ctl_fail(c, CTL_FAILED,
+		    "%zu records are in the way: change them yourself, or take them over "
+		    "with --take",
+		    d->diff->clashes);
+	return status;
+}
+
+static int apply(struct ctl *c, struct ctl_dns *d)
+{
+	if (d->cf == NULL) {
+		(void)plan(c, d);
+		return ctl_fail(c, CTL_FAILED,
+		    "without a token nothing is changed: publish these records yourself");
+	}
+	return change_if_wanted(c, d, take_flag(c), "Change the zone? (yes, no)");
+}
+
+static int withdraw(struct ctl *c, struct ctl_dns *d)
+{
+	const unsigned host = ctl_flag(c, "--host") ? VX_ZONE_WITHDRAW_HOST : 0;
+
+	if (d->cf == NULL)
+		return ctl_fail(c, CTL_FAILED,
+		    "without a token nothing is changed: take out the records that "
+		    "vectisctl dns plan %s names",
+		    d->domain);
+	return change_if_wanted(
+	    c, d, VX_ZONE_WITHDRAW | host, "Remove these records? (yes, no)");
+}
+
+static int export(struct ctl *c, struct ctl_dns *d)
+{
+	struct vx_buf text = { .max = VX_CF_ANSWER_MAX };
+	int status;
+
+	if (d->cf != NULL) {
+		status = ctl_dns_run(c, d, vx_cf_export(d->cf, d->domain));
+		if (status == CTL_OK)
+			vx_buf_add(&text, vx_cf_exported(d->cf));
+	} else {
+		status = ctl_dns_plan(c, d, NULL);
+		for (size_t i = 0; status == CTL_OK && i < d->plan->count; i++)
+			vx_zone_write(&d->plan->wants[i].record, &text);
+	}
+	if (status == CTL_OK) {
+		(void)json_object_set_new(
+		    c->result, "zone_file", ctl_text(vx_buf_slice(&text)));
+		ctl_say(c, "%.*s", (int)text.len, text.len > 0 ? text.ptr : "");
+	}
+	vx_buf_done(&text);
+	return status;
+}
+
+/* --- commands -------------------------------------------------------------------------
+ */
+
+static int with_dns(struct ctl *c, int (*run)(struct ctl *, struct ctl_dns *))
+{
+	struct ctl_dns d = { .flags = 0 };
+	int status = ctl_dns_open(c, &d);
+
+	if (status == CTL_OK) {
+		(void)json_object_set_new(c->result, "provider",
+		    d.cf != NULL ? json_string("cloudflare") : json_null());
+		status = run(c, &d);
+	}
+	ctl_dns_close(&d);
+	return status;
+}
+
+static int dns_plan(struct ctl *c)
+{
+	return with_dns(c, plan);
+}
+
+static int dns_apply(struct ctl *c)
+{
+	return with_dns(c, apply);
+}
+
+static int dns_export(struct ctl *c)
+{
+	return with_dns(c, export);
+}
+
+static int dns_withdraw(struct ctl *c)
+{
+	return with_dns(c, withdraw);
+}
+
+const struct ctl_command ctl_dns_commands[] = {
+	{ "dns", "plan", dns_plan, NEEDS_CONFIG | TAKES_NAME, 1, 1,
+	    "DOMAIN [--take] [--former HOST] [--mta-sts ID]",
+	    "the records of a domain, and what has to be changed for them" },
+	{ "dns", "apply", dns_apply, NEEDS_CONFIG | TAKES_NAME, 1, 1,
+	    "DOMAIN [--take] [--former HOST] [--mta-sts ID] [--yes]",
+	    "change them at Cloudflare" },
+	{ "dns", "export", dns_export, NEEDS_CONFIG | TAKES_NAME, 1, 1, "DOMAIN",
+	    "the zone as text" },
+	{ "dns", "withdraw", dns_withdraw, NEEDS_CONFIG | TAKES_NAME, 1, 1,
+	    "DOMAIN [--host] [--yes]", "take out the records that were made here" },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
+};

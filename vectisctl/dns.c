@@ -1,0 +1,360 @@
+/* What is known of a domain and its server, and conversations with Cloudflare. */
+#include "vectisctl/dns.h"
+
+#include "vectis/memory.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define ARENA_MAX ((size_t)1 << 20)
+#define ASK_MS 5000
+
+/* --- addresses ------------------------------------------------------------------------
+ */
+
+static bool is_public4(const unsigned char *a)
+{
+	return a[0] != 0 && a[0] != 10 && a[0] != 127 && a[0] < 224 &&
+	       !(a[0] == 172 && (a[1] & 0xf0) == 16) && !(a[0] == 192 && a[1] == 168) &&
+	       !(a[0] == 169 && a[1] == 254) && !(a[0] == 100 && (a[1] & 0xc0) == 64);
+}
+
+/* 2000::/3 is what is given out. */
+static bool is_public6(const unsigned char *a)
+{
+	return (a[0] & 0xe0) == 0x20;
+}
+
+static void add_address(struct ctl_dns *d, const char *text)
+{
+	if (d->address_count < VX_ZONE_ADDRESSES_MAX)
+		d->addresses[d->address_count++] = text;
+}
+
+static void add_interface(struct ctl_dns *d, const struct ifaddrs *i)
+{
+	char text[INET6_ADDRSTRLEN];
+	const void *octets;
+	bool good;
+
+	if (i->ifa_addr == NULL || (i->ifa_flags & IFF_UP) == 0)
+		return;
+	if (i->ifa_addr->sa_family == AF_INET) {
+		octets =
+		    &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr;
+		good = is_public4(octets);
+	} else if (i->ifa_addr->sa_family == AF_INET6) {
+		octets =
+		    &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr;
+		good = is_public6(octets);
+	} else {
+		return;
+	}
+	if (good && inet_ntop(i->ifa_addr->sa_family, octets, text, sizeof(text)) != NULL)
+		add_address(d, vx_arena_dup(&d->arena, vx_slice_str(text)));
+}
+
+static int find_addresses(struct ctl *c, struct ctl_dns *d)
+{
+	struct ifaddrs *all = NULL;
+
+	for (size_t i = 0; i < c->config->dns_addresses.count; i++)
+		add_address(d, c->config->dns_addresses.items[i]);
+	if (d->address_count == 0 && getifaddrs(&all) == 0) {
+		for (const struct ifaddrs *i = all; i != NULL; i = i->ifa_next)
+			add_interface(d, i);
+		freeifaddrs(all);
+	}
+	if (d->address_count == 0)
+		return ctl_fail(c, CTL_FAILED,
+		    "no public address of this server is known: set dns.addresses in %s",
+		    c->config_path);
+	return CTL_OK;
+}
+
+/* --- keys -----------------------------------------------------------------------------
+ */
+
+/* Those that sign, will sign, or did a short while ago. */
+static int find_dkim(struct ctl *c, struct ctl_dns *d)
+{
+	const uint64_t now = (uint64_t)time(NULL);
+	const uint64_t keep = (uint64_t)CTL_DKIM_KEEP_DAYS * 86400;
+	char selector[VX_DKIM_SELECTOR_MAX + 1] = "";
+	struct vx_dkim_key k;
+	struct vx_view *v = NULL;
+	int rc = vx_view_begin(c->store, &v);
+
+	while (rc == VX_OK && (rc = vx_dkim_key_next(v, vx_slice_str(d->domain),
+				   vx_slice_str(selector), &k)) == VX_OK) {
+		struct vx_buf text = { .max = 4096 };
+		struct vx_zone_dkim *each = &d->dkim[d->dkim_count];
+
+		(void)snprintf(selector, sizeof(selector), "%.*s", (int)k.selector.len,
+		    k.selector.ptr);
+		if ((k.until == 0 || now < k.until + keep) &&
+		    d->dkim_count < VX_DKIM_DOMAIN_KEYS_MAX &&
+		    ctl_dkim_record(k.pem, &text) == VX_OK) {
+			each->selector = vx_arena_dup(&d->arena, k.selector);
+			each->record = vx_arena_dup(&d->arena, vx_buf_slice(&text));
+			d->dkim_count += each->selector != NULL && each->record != NULL;
+		}
+		vx_buf_done(&text);
+	}
+	if (v != NULL)
+		vx_view_end(v);
+	return rc == VX_ENOENT ? CTL_OK : ctl_fail(c, CTL_FAILED, "%s", vx_strerror(rc));
+}
+
+/* TLSA records only help, and only do no harm, in a signed zone (RFC 7672 2.2). */
+static void find_tlsa(struct ctl *c, struct ctl_dns *d)
+{
+	struct vx_once_question q = { .late = false };
+	struct vx_once_work w = {
+		.questions = &q, .question_count = 1, .ms_max = ASK_MS
+	};
+	struct vx_certs_entry e;
+	struct vx_error err;
+	char dir[PATH_MAX];
+
+	if (vx_dns_ask(VX_DNS_TLSA, "_25._tcp", vx_slice_str(c->config->hostname),
+		&q.question) != VX_OK ||
+	    vx_once_do(d->once, &w) != VX_OK)
+		return;
+	d->secure = q.answer != NULL && vx_dns_answered(q.answer) && q.answer->secure;
+	vx_dns_answer_free(q.answer);
+	ctl_state_path(c, "certs", dir);
+	for (size_t n = 0; d->secure && vx_certs_entry(dir, n, &e, &err) == VX_OK; n++)
+		if (e.problem.text[0] == '\0' && e.info.key_digest[0] != '\0' &&
+		    d->tlsa_count < VX_ZONE_KEYS_MAX) {
+			d->tlsa[d->tlsa_count] =
+			    vx_arena_dup(&d->arena, vx_slice_str(e.info.key_digest));
+			d->tlsa_count += d->tlsa[d->tlsa_count] != NULL;
+		}
+}
+
+/* --- opening --------------------------------------------------------------------------
+ */
+
+/* secrets.yaml is beside the configuration, and root's: it is read before the store. */
+static int read_token(struct ctl *c, struct ctl_dns *d)
+{
+	const vx_slice config = vx_slice_str(c->config_path);
+	struct vx_cf_options o = { .struct_size = sizeof(o),
+		.base = c->config->cloudflare_api };
+	const size_t slash = vx_slice_rfind(config, '/');
+	struct vx_secrets *secrets = NULL;
+	struct vx_error err = { 0 };
+	char path[PATH_MAX];
+	int rc;
+
+	(void)snprintf(path, sizeof(path), "%.*ssecrets.yaml",
+	    slash < config.len ? (int)slash + 1 : 0, c->config_path);
+	rc = vx_secrets_load(path, &secrets, &err);
+	if (rc == VX_ENOENT)
+		return CTL_OK;
+	if (rc != VX_OK)
+		return ctl_fail(c, CTL_USAGE, "%s", err.text);
+	o.token = vx_slice_str(secrets->cloudflare_api_token);
+	if (o.token.len > 0)
+		rc = vx_cf_new(&o, &d->cf);
+	vx_secrets_free(secrets);
+	if (rc == VX_EINVAL)
+		return ctl_fail(c, CTL_USAGE,
+		    "%s: cloudflare.api_token has blanks or other characters that no "
+		    "token has",
+		    path);
+	return rc == VX_OK ? CTL_OK : ctl_fail(c, CTL_FAILED, "%s", vx_strerror(rc));
+}
+
+static int find_domain(struct ctl *c, struct ctl_dns *d)
+{
+	struct vx_domain found;
+	struct vx_view *v = NULL;
+	int rc = vx_view_begin(c->store, &v);
+
+	if (rc == VX_OK)
+		rc = vx_directory_domain(v, vx_slice_str(c->args[0]), &found);
+	if (rc == VX_OK) {
+		d->flags = found.flags;
+		(void)snprintf(d->domain, sizeof(d->domain), "%.*s", (int)found.name.len,
+		    found.name.ptr);
+	}
+	if (v != NULL)
+		vx_view_end(v);
+	if (rc == VX_ENOENT || rc == VX_EINVAL)
+		return ctl_fail(c, CTL_FAILED, "there is no domain %s", c->args[0]);
+	return rc == VX_OK ? CTL_OK : ctl_fail(c, CTL_FAILED, "%s", vx_strerror(rc));
+}
+
+int ctl_dns_open(struct ctl *c, struct ctl_dns *d)
+{
+	struct vx_error err;
+	int status;
+
+	vx_arena_init(&d->arena, ARENA_MAX);
+	status = read_token(c, d);
+	if (status == CTL_OK)
+		status = ctl_open_store(c, true);
+	if (status == CTL_OK)
+		status = find_domain(c, d);
+	if (status == CTL_OK)
+		status = find_addresses(c, d);
+	if (status == CTL_OK)
+		status = find_dkim(c, d);
+	if (status == CTL_OK && vx_once_new(c->config, &d->once, &err) != VX_OK)
+		status = ctl_fail(c, CTL_FAILED, "%s", err.text);
+	if (status == CTL_OK)
+		find_tlsa(c, d);
+	(void)json_object_set_new(c->result, "domain", json_string(d->domain));
+	return status;
+}
+
+void ctl_dns_close(struct ctl_dns *d)
+{
+	if (d->diff != NULL)
+		vx_zone_diff_done(d->diff);
+	if (d->plan != NULL)
+		vx_zone_plan_done(d->plan);
+	vx_memory_free(d->diff);
+	vx_memory_free(d->plan);
+	vx_cf_free(d->cf);
+	vx_once_free(d->once);
+	vx_arena_done(&d->arena);
+}
+
+/* --- the plan -------------------------------------------------------------------------
+ */
+
+static unsigned services(const struct vx_config *c)
+{
+	return (c->submissions_listen.count > 0 ? VX_ZONE_SUBMISSIONS : 0u) |
+	       (c->submission_listen.count > 0 ? VX_ZONE_SUBMISSION : 0u) |
+	       (c->imaps_listen.count > 0 ? VX_ZONE_IMAPS : 0u) |
+	       (c->pop3s_listen.count > 0 && c->pop3_default_enabled != 0 ? VX_ZONE_POP3S
+									  : 0u);
+}
+
+int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
+{
+	static const struct vx_zone_authority letsencrypt = { .issuer =
+								  "letsencrypt.org" };
+	char postmaster[VX_ADDRESS_MAX + 1];
+	struct vx_zone_wish w = { .struct_size = sizeof(w),
+		.domain = d->domain,
+		.hostname = c->config->hostname,
+		.zone = zone,
+		.addresses = d->addresses,
+		.address_count = d->address_count,
+		.dkim = d->dkim,
+		.dkim_count = d->dkim_count,
+		.tlsa = d->tlsa,
+		.tlsa_count = d->tlsa_count,
+		.services = services(c->config),
+		.autoconfig = true,
+		.mta_sts_id = ctl_option(c, "--mta-sts"),
+		.former = ctl_option(c, "--former"),
+		.tls_rua = postmaster };
+	int rc;
+
+	(void)snprintf(postmaster, sizeof(postmaster), "postmaster@%s", d->domain);
+	w.spf_soft = (d->flags & VX_DOMAIN_SPF_SOFT) != 0;
+	w.dmarc = (d->flags & VX_DOMAIN_DMARC_NONE) != 0     ? VX_DMARC_NONE
+		  : (d->flags & VX_DOMAIN_DMARC_REJECT) != 0 ? VX_DMARC_REJECT
+							     : VX_DMARC_QUARANTINE;
+	w.backup = (d->flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0
+		       ? VX_ZONE_BACKUP_CLOUDFLARE
+		       : VX_ZONE_BACKUP_NONE;
+	if (c->config->tls_provider == VX_TLS_LETSENCRYPT) {
+		w.authorities = &letsencrypt;
+		w.authority_count = 1;
+	}
+	d->plan = vx_memory_alloc(sizeof(*d->plan));
+	if (d->plan == NULL)
+		return ctl_fail(c, CTL_FAILED, "%s", vx_strerror(VX_ENOMEM));
+	rc = vx_zone_plan(&w, d->plan);
+	return rc == VX_OK ? CTL_OK
+			   : ctl_fail(c, CTL_FAILED, "no records can be made for %s: %s",
+				 d->domain, vx_strerror(rc));
+}
+
+/* --- Cloudflare -----------------------------------------------------------------------
+ */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void pause_until(uint64_t at_ms)
+{
+	const uint64_t now = now_ms(), ms = at_ms > now ? at_ms - now : 0;
+	const struct timespec t = { .tv_sec = (time_t)(ms / 1000),
+		.tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	if (ms > 2000)
+		fprintf(stderr, "vectisctl: Cloudflare wants a pause of %llu seconds\n",
+		    (unsigned long long)(ms / 1000));
+	(void)nanosleep(&t, NULL);
+}
+
+int ctl_dns_fetch(struct ctl_dns *d, struct vx_once_request *r, uint64_t ms_max)
+{
+	struct vx_once_work w = { .requests = r, .request_count = 1, .ms_max = ms_max };
+
+	return vx_once_do(d->once, &w);
+}
+
+/* One request of the client's. */
+static void converse(struct ctl_dns *d, const struct vx_cf_request *request)
+{
+	const struct vx_fetch_field fields[] = {
+		{ VX_S("Authorization"), vx_slice_str(request->authorization) },
+		{ VX_S("Content-Type"), VX_S("application/json") },
+	};
+	struct vx_once_request r = { .fetch = { .method = request->method,
+					 .url = request->url,
+					 .fields = fields,
+					 .field_count = request->body.len > 0 ? 2 : 1,
+					 .body = request->body },
+		.body = { .max = VX_CF_ANSWER_MAX } };
+	struct vx_cf_answer a = { .status = 0 };
+
+	if (ctl_dns_fetch(d, &r, VX_CF_REQUEST_MS) != VX_OK)
+		r.result = VX_FETCH_FAILED;
+	a.text = r.text;
+	if (r.result == VX_FETCH_ANSWERED) {
+		a.status = (int)r.status;
+		a.body = vx_buf_slice(&r.body);
+		a.retry_after = vx_slice_str(r.retry_after);
+	}
+	(void)vx_cf_answer(d->cf, now_ms(), &a);
+	vx_buf_done(&r.body);
+}
+
+int ctl_dns_run(struct ctl *c, struct ctl_dns *d, int begun)
+{
+	struct vx_cf_request request;
+	const struct vx_cf_result *r;
+	uint64_t at = 0;
+	int rc;
+
+	if (begun != VX_OK)
+		return ctl_fail(c, CTL_FAILED, "%s", vx_strerror(begun));
+	while ((rc = vx_cf_next(d->cf, now_ms(), &request, &at)) != VX_DONE)
+		if (rc == VX_WAIT)
+			pause_until(at);
+		else
+			converse(d, &request);
+	r = vx_cf_result(d->cf);
+	if (r->outcome == VX_CF_GOOD)
+		return CTL_OK;
+	return ctl_fail(c, CTL_FAILED, "Cloudflare: %s", r->text);
+}
