@@ -321,7 +321,8 @@ class Domains(Case):
                   '--max-mailboxes', '2', '--incoming', 'off')
         d = self.json('domain', 'list')['domains'][0]
         self.assertEqual(d, {'name': DOMAIN, 'active': True, 'incoming': False,
-                             'any_sender': False, 'max_mailboxes': 2,
+                             'any_sender': False, 'max_mailboxes': 2, 'backup_mx': 'none',
+                             'spf': 'hard', 'dmarc': 'quarantine',
                              'catch_all': [f'ann@{DOMAIN}', f'bob@{DOMAIN}']})
         self.assertIn(f'(no incoming mail) catch-all ann@{DOMAIN},bob@', self.good('domain', 'list'))
         self.bad(FAILED, 'as many mailboxes as it may', 'mailbox', 'add', f'cy@{DOMAIN}',
