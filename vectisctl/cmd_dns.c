@@ -283,7 +283,7 @@ static int apply(struct ctl *c, struct ctl_dns *d)
 
 static int withdraw(struct ctl *c, struct ctl_dns *d)
 {
-	const unsigned host = ctl_flag(c, "--host") ? VX_ZONE_WITHDRAW_HOST : 0;
+	const unsigned host = ctl_flag(c, "--with-host") ? VX_ZONE_WITHDRAW_HOST : 0;
 
 	if (d->cf == NULL)
 		return ctl_fail(c, CTL_FAILED,
@@ -364,6 +364,6 @@ const struct ctl_command ctl_dns_commands[] = {
 	{ "dns", "export", dns_export, NEEDS_CONFIG | TAKES_NAME, 1, 1, "DOMAIN",
 	    "the zone as text" },
 	{ "dns", "withdraw", dns_withdraw, NEEDS_CONFIG | TAKES_NAME, 1, 1,
-	    "DOMAIN [--host] [--yes]", "take out the records that were made here" },
+	    "DOMAIN [--with-host] [--yes]", "take out the records that were made here" },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
 };

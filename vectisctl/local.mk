@@ -4,12 +4,6 @@ vectisctl_vectisctl_SOURCES = %D%/cmd_block.c %D%/cmd_cert.c %D%/cmd_config.c %D
 	%D%/cmd_status.c %D%/cmd_store.c %D%/cmd_why.c %D%/ctl.h %D%/install.c %D%/main.c \
 	%D%/password.c %D%/words.c
 vectisctl_vectisctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-vectisctl_vectisctl_LDADD = libvectis.la $(JANSSON_LIBS)
-vectisctl_vectisctl_SOURCES += %D%/cmd_relay.c %D%/dial.c %D%/dial.h
-vectisctl_vectisctl_SOURCES = %D%/cmd_cert.c %D%/cmd_config.c %D%/cmd_dkim.c %D%/cmd_dns.c %D%/cmd_domain.c %D%/dns.c %D%/dns.h \
-	%D%/cmd_export.c %D%/cmd_mailbox.c %D%/cmd_metadata.c %D%/cmd_queue.c %D%/cmd_search.c %D%/cmd_setup.c \
-	%D%/cmd_status.c %D%/cmd_store.c %D%/cmd_why.c %D%/ctl.h %D%/install.c %D%/main.c \
-	%D%/password.c %D%/words.c
-vectisctl_vectisctl_SOURCES += %D%/cmd_dns.c %D%/dns.c %D%/dns.h
-vectisctl_vectisctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 vectisctl_vectisctl_LDADD = libvx_fetch.la libvx_runtime.la libvectis.la $(JANSSON_LIBS)
+vectisctl_vectisctl_SOURCES += %D%/cmd_relay.c %D%/dial.c %D%/dial.h
+vectisctl_vectisctl_SOURCES += %D%/cmd_dns.c %D%/dns.c %D%/dns.h

@@ -30,7 +30,6 @@ static const struct {
 	{ "--generate", false },
 	{ "--hash-fd", true },
 	{ "--help", false },
-	{ "--host", false },
 	{ "--host", true },
 	{ "--hostname", true },
 	{ "--hours", true },
@@ -55,6 +54,7 @@ static const struct {
 	{ "--unattended", false },
 	{ "--user", true },
 	{ "--version", false },
+	{ "--with-host", false },
 	{ "--yes", false },
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))

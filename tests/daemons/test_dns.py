@@ -208,7 +208,7 @@ class Apply(Case):
         self.bad(USAGE, 'add --yes', 'dns', 'withdraw', DOMAIN)
         self.good('dns', 'withdraw', DOMAIN, '--yes')
         self.assertEqual({r['name'] for r in self.zone.records}, {HOST, 'www.' + DOMAIN})
-        self.good('dns', 'withdraw', DOMAIN, '--host', '--yes')
+        self.good('dns', 'withdraw', DOMAIN, '--with-host', '--yes')
         self.assertEqual({r['name'] for r in self.zone.records}, {'www.' + DOMAIN})
 
     def test_large_zones(self):
