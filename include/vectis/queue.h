@@ -11,6 +11,7 @@
 #define VECTIS_QUEUE_H
 
 #include "vectis/dns.h"
+#include "vectis/event.h"
 #include "vectis/store.h"
 
 VX_BEGIN_DECLS
@@ -100,7 +101,9 @@ struct vx_queue_result {
 	uint32_t due;
 	bool delay_told;      /* the sender was told that it takes long */
 	vx_slice host, reply; /* of an attempt that failed */
-	bool missing;         /* out: it was not in the queue (any more) */
+	const struct vx_event
+	    *event;   /* what is told of it, unless it is missing; or NULL */
+	bool missing; /* out: it was not in the queue (any more) */
 };
 
 /* Any number of results, in one transaction.  VX_OK: also when all of them are missing.
@@ -178,7 +181,7 @@ struct vx_queue_admin_op {
 	enum vx_queue_verb verb;
 	uint64_t id; /* 0: all, in slices: from_id and next_id as of vx_flags_op */
 	uint64_t from_id, next_id;
-	uint32_t now;      /* of FLUSH, RELEASE and MEND */
+	uint32_t now;      /* of all but HOLD */
 	uint32_t wait_max; /* of MEND, seconds; 0: whatever it was put off to */
 	uint64_t changed; /* out: recipients */
 	/* of ROUTE */

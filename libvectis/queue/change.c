@@ -178,6 +178,8 @@ static int apply_result(struct vx_kv_txn *txn, struct owned *o, struct vx_queue_
 	if (rc != VX_OK)
 		return rc == VX_ENOENT ? VX_OK : rc;
 	rc = own_recipient(o, &r);
+	if (rc == VX_OK && x->event != NULL)
+		rc = vx_event_write(txn, x->event);
 	if (rc != VX_OK)
 		return rc;
 	if (x->finished)
@@ -243,6 +245,25 @@ int vx_queue_also(
 /* --- the operator --------------------------------------------------------------------
  */
 
+static int remove_by_wish(const struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
+    struct owned *o, uint64_t id, struct vx_queue_recipient *r)
+{
+	struct vx_event e = { .type = VX_EVENT_REMOVED, .time = op->now };
+	struct vx_queue_message m;
+	int rc = vx_queue_message_read(txn, id, &m);
+
+	if (rc == VX_OK) {
+		e.size = m.size;
+		e.texts[VX_EVENT_ID] = vx_slice_str(m.token);
+		e.texts[VX_EVENT_SENDER] = m.reverse_path;
+		e.texts[VX_EVENT_RECIPIENTS] = r->forward_path;
+		e.texts[VX_EVENT_HOST] = r->host;
+		e.texts[VX_EVENT_REASON] = VX_S("taken out of the queue by the operator");
+		rc = vx_event_write(txn, &e);
+	}
+	return rc == VX_OK || rc == VX_ENOENT ? remove_recipient(txn, o, id, r) : rc;
+}
+
 /* r is owned: it is due for the relay that it has now, or for its domain. */
 static int reroute(struct vx_kv_txn *txn, struct vx_queue_admin_op *op, vx_slice domain,
     uint64_t id, struct vx_queue_recipient *r, bool held, bool *changed)
@@ -299,10 +320,10 @@ static int wish_recipient(struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
 			return put_off(txn, id, r, op->now);
 		break;
 	case VX_QUEUE_REMOVE:
-		return remove_recipient(txn, o, id, r);
+		return remove_by_wish(op, txn, o, id, r);
 	case VX_QUEUE_REMOVE_DEFERRED:
 		if (r->attempts > 0)
-			return remove_recipient(txn, o, id, r);
+			return remove_by_wish(op, txn, o, id, r);
 		break;
 	case VX_QUEUE_MEND:
 		if (r->attempts > 0 && op->wait_max > 0 &&

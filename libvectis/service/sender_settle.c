@@ -68,6 +68,38 @@ static const char *word(const struct vx_queue_result *r, enum vx_smtp_outcome ou
 					      : "bounced";
 }
 
+static unsigned event_type(
+    struct vx_sender *s, const struct sender_outgoing *o, size_t i, bool finished)
+{
+	const enum vx_smtp_outcome outcome = o->outcomes[i].outcome;
+
+	if (outcome == VX_SMTP_DELIVERED)
+		return VX_EVENT_SENT;
+	if (!finished)
+		return VX_EVENT_DEFERRED;
+	return outcome != VX_SMTP_PERMANENT && is_expired(s, o) ? VX_EVENT_EXPIRED
+								: VX_EVENT_BOUNCED;
+}
+
+/* For whoever asks later, in the outgoing's arena; without memory there is none. */
+static const struct vx_event *tell(struct vx_sender *s, struct sender_outgoing *o,
+    size_t i, const struct vx_queue_result *r)
+{
+	struct vx_event *e = vx_arena_alloc(&o->arena, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	*e = (struct vx_event){ .type = event_type(s, o, i, r->finished),
+		.time = vx_sender_now(s),
+		.size = o->info.size };
+	e->texts[VX_EVENT_ID] = vx_slice_str(o->info.token);
+	e->texts[VX_EVENT_SENDER] = o->info.reverse_path;
+	e->texts[VX_EVENT_RECIPIENTS] = o->recipients[i].forward_path;
+	e->texts[VX_EVENT_HOST] = vx_slice_str(o->host);
+	e->texts[VX_EVENT_REASON] = o->outcomes[i].reply;
+	return e;
+}
+
 static void log_result(struct vx_sender *s, const struct sender_outgoing *o, size_t i,
     const struct vx_queue_result *r)
 {
@@ -120,6 +152,9 @@ static int decide_all(struct vx_sender *s, struct sender_settlement *x)
 		const enum sender_action action = decide(s, o, i, &r);
 
 		log_result(s, o, i, &r);
+		/* one that goes on to the next host is under way still */
+		if (o->outcomes[i].outcome != VX_SMTP_NEXT || r.finished)
+			r.event = tell(s, o, i, &r);
 		if (!vx_sender_report_wanted(o, i, action)) {
 			list[x->op.count++] = r;
 			continue;

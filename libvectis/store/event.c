@@ -122,15 +122,14 @@ int vx_event_write(struct vx_kv_txn *txn, const struct vx_event *e)
 	struct vx_buf value = { .max = VALUE_MAX };
 	struct vx_event numbered = *e;
 	struct vx_key k;
-	int rc = vx_meta_next(txn, "event", &numbered.number);
+	int rc;
 
-	if (rc != VX_OK)
-		return rc;
-	render(e, &value);
+	render(e, &value); /* before anything is written: it may be borrowed from there */
+	rc = value.failed ? VX_ENOMEM : vx_meta_next(txn, "event", &numbered.number);
 	key_of(&k, numbered.number);
-	rc = value.failed
-		 ? VX_ENOMEM
-		 : vx_kv_put(txn, VX_TREE_EVENT, vx_key_slice(&k), vx_buf_slice(&value));
+	if (rc == VX_OK)
+		rc =
+		    vx_kv_put(txn, VX_TREE_EVENT, vx_key_slice(&k), vx_buf_slice(&value));
 	vx_buf_done(&value);
 	return rc == VX_OK ? drop_stale(txn, &numbered) : rc;
 }

@@ -1,5 +1,6 @@
 """Mail of users to other servers: through the queue, by DNS, whatever those servers do."""
 import base64
+import contextlib
 import email
 import json
 import re
@@ -82,6 +83,36 @@ class Sending(unittest.TestCase):
         self.assertEqual(other.sessions, 0)
         time.sleep(0.5)
         self.assertEqual(len(best.messages), 1)
+
+    def test_why_tells_what_became_of_a_message(self):
+        good = self.peer('told.test', '127.0.31.1')
+        self.peer('untold.test', '127.0.31.2', replies={'RCPT': '550 5.1.1 nobody here'})
+        self.peer('later.test', '127.0.31.3', replies={'RCPT': '450 4.2.0 not now'})
+        self.send('x@told.test', 'y@untold.test', 'z@later.test')
+        wait_until(lambda: good.messages)
+
+        def events(address):
+            with contextlib.suppress(RuntimeError):
+                return json.loads(self.mail.ctl('why', address, '--json'))['events']
+            return []
+
+        def newest(address):
+            found = events(address)
+            return found[0]['event'] if found else ''
+
+        wait_until(lambda: newest('x@told.test') == 'sent')
+        sent, accepted = events('x@told.test')
+        self.assertEqual(accepted['event'], 'accepted')
+        self.assertEqual(sent['id'], accepted['id'])
+        self.assertEqual(sent['host'], 'mx1.told.test')
+        self.assertEqual(accepted['login'], f'alice@{DOMAIN}')
+        wait_until(lambda: newest('y@untold.test') == 'bounced')
+        self.assertIn('nobody here', events('y@untold.test')[0]['reason'])
+        wait_until(lambda: newest('z@later.test') == 'deferred')
+        self.assertIn('not now', events('z@later.test')[0]['reason'])
+        self.mail.ctl('queue', 'delete', sent['id'])
+        self.assertEqual(newest('z@later.test'), 'removed')
+        self.assertIn('sent', self.mail.ctl('why', sent['id']))
 
     def test_one_that_does_not_answer_is_passed_over(self):
         self.names.add('two.test', 'MX', '5 dead.two.test')
