@@ -50,12 +50,13 @@ static void check(struct world *w)
 static void run(struct world *w, const uint8_t *data, size_t size)
 {
 	static const char *const kinds[] = { "mx", "submission", "submission tls",
-		"mx v6" };
+		"mx v6", "mx checked", "mx checked v6", "mx checked listed",
+		"submission tls checked" };
 	const size_t chunk = data[1] == 0 ? size : data[1];
 	vx_slice in = vx_slice_of(data + 3, size - 3);
 	struct drive d;
 
-	drive_open(&d, w, vx_slice_str(kinds[data[0] % 4]));
+	drive_open(&d, w, vx_slice_str(kinds[data[0] % 8]));
 	for (; in.len > 0 && d.end != VX_DONE && d.out.len < 65536;
 	     in = vx_slice_from(in, chunk)) {
 		drive_feed(&d, vx_slice_head(in, chunk));

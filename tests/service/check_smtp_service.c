@@ -65,9 +65,15 @@ START_TEST(tls)
 }
 END_TEST
 
-VXT_SUITE(
-    suite, "smtp_service", mail, leak, quota, utf8, params, order, chunking, auth, tls)
+START_TEST(checked)
+{
+	run("smtp_service/checked.txt");
+}
+END_TEST
 
-vxt_suite_fn suite_smuggling, suite_tls_results, test_deadlines;
+VXT_SUITE(suite, "smtp_service", checked, mail, leak, quota, utf8, params, order,
+    chunking, auth, tls)
 
-VXT_MAIN(suite, suite_smuggling, suite_tls_results, test_deadlines)
+vxt_suite_fn suite_smuggling, suite_tls_results, test_deadlines, test_policy;
+
+VXT_MAIN(suite, suite_smuggling, suite_tls_results, test_deadlines, test_policy)

@@ -3,6 +3,8 @@
 #include "base/fs.h"
 #include "vectis/crypto.h"
 
+#include <arpa/inet.h>
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +50,120 @@ static uint64_t now_ms(struct vx_loop *loop)
 	return world_of(loop)->now_ms;
 }
 
+/* --- the DNS ----------------------------------------------------------------------- */
+
+/* The client 192.0.2.7 is mail.client.test; 192.0.2.66 and 2001:db8::7 have no names. */
+static const struct {
+	const char *name;
+	enum vx_dns_type type;
+	const char *text;
+} zone[] = {
+	{ "7.2.0.192.in-addr.arpa", VX_DNS_PTR, "mail.client.test" },
+	{ "mail.client.test", VX_DNS_A, "192.0.2.7" },
+	{ "66.2.0.192.bl.test", VX_DNS_A, "127.0.0.4" },
+	{ "2.0.0.127.bl.test", VX_DNS_A, "127.0.0.2" },
+	{ "good.test", VX_DNS_TXT, "v=spf1 ip4:192.0.2.0/24 -all" },
+	{ "_dmarc.good.test", VX_DNS_TXT, "v=DMARC1; p=reject" },
+	{ "strict.test", VX_DNS_TXT, "v=spf1 -all" },
+	{ "_dmarc.strict.test", VX_DNS_TXT, "v=DMARC1; p=reject" },
+	{ "wary.test", VX_DNS_TXT, "v=spf1 -all" },
+	{ "_dmarc.wary.test", VX_DNS_TXT, "v=DMARC1; p=quarantine" },
+	{ "loose.test", VX_DNS_TXT, "v=spf1 ~all" },
+	{ "_dmarc.loose.test", VX_DNS_TXT, "v=DMARC1; p=none" },
+	{ "example.test", VX_DNS_TXT, "v=spf1 ip4:192.0.2.7 -all" },
+};
+
+static bool is_broken(const struct world *w, const char *name)
+{
+	return w->dns_fails ||
+	       vx_slice_has_suffix(vx_slice_str(name), VX_S("broken.test"));
+}
+
+static void put_name(struct vx_buf *out, const char *name)
+{
+	vx_slice rest = vx_slice_str(name), label;
+
+	while (rest.len > 0) {
+		(void)vx_slice_cut(&rest, '.', &label);
+		vx_buf_add_char(out, (char)label.len);
+		vx_buf_add(out, label);
+	}
+	vx_buf_add_char(out, '\0');
+}
+
+static void put_rdata(struct vx_buf *out, enum vx_dns_type type, const char *text)
+{
+	unsigned char address[4];
+
+	if (type == VX_DNS_A) {
+		must(inet_pton(AF_INET, text, address) == 1, text);
+		vx_buf_add(out, vx_slice_of(address, 4));
+	} else if (type == VX_DNS_TXT) {
+		vx_buf_add_char(out, (char)strlen(text));
+		vx_buf_add_str(out, text);
+	} else {
+		put_name(out, text);
+	}
+}
+
+static void answer(struct world *w, struct vx_lookup *l)
+{
+	const struct vx_dns_question *q = &l->question;
+	struct vx_dns_answer a = { .status = VX_DNS_NO_NAME };
+	struct vx_buf rdata = { .max = 1024 };
+	vx_slice record;
+
+	if (is_broken(w, q->name))
+		a.status = VX_DNS_FAILED;
+	for (size_t i = 0; i < sizeof(zone) / sizeof(zone[0]); i++) {
+		if (a.status == VX_DNS_FAILED || strcmp(zone[i].name, q->name) != 0)
+			continue;
+		a.status = a.status == VX_DNS_FOUND ? VX_DNS_FOUND : VX_DNS_NODATA;
+		if (zone[i].type != q->type || a.count > 0)
+			continue;
+		put_rdata(&rdata, q->type, zone[i].text);
+		record = vx_buf_slice(&rdata);
+		a.status = VX_DNS_FOUND;
+		a.rdata = &record;
+		a.count = 1;
+	}
+	l->done(l, &a);
+	vx_buf_done(&rdata);
+}
+
+static int ask(struct vx_loop *loop, struct vx_lookup *l)
+{
+	struct world *w = world_of(loop);
+
+	l->next = w->lookups;
+	l->link = &w->lookups;
+	if (l->next != NULL)
+		l->next->link = &l->next;
+	w->lookups = l;
+	return VX_OK;
+}
+
+static void forget(struct vx_loop *loop, struct vx_lookup *l)
+{
+	(void)loop;
+	*l->link = l->next;
+	if (l->next != NULL)
+		l->next->link = l->link;
+}
+
+static void answer_all(struct world *w)
+{
+	while (w->lookups != NULL) {
+		struct vx_lookup *l = w->lookups;
+
+		forget(&w->loop, l);
+		answer(w, l);
+	}
+}
+
 static void run_jobs(struct world *w)
 {
+	answer_all(w);
 	while (w->jobs != NULL) {
 		struct vx_job *job = w->jobs;
 
@@ -173,6 +287,7 @@ static void fresh_auth(struct world *w)
 static void services(struct world *w)
 {
 	static const struct vx_log log = { .fd = -1, .level = VX_LOG_ERROR };
+	static struct vx_dnsbl list;
 	const struct vx_smtp_service_options s = { .struct_size = sizeof(s),
 		.store = w->store,
 		.auth = w->auth,
@@ -195,7 +310,16 @@ static void services(struct world *w)
 		.login_s = 60,
 		.idle_s = 600 };
 
+	struct vx_smtp_service_options c = s;
+
 	must(vx_smtp_service_new(&s, &w->smtp) == VX_OK, "smtp");
+	must(vx_dnsbl_parse(VX_S("bl.test"), &list) == VX_OK, "list");
+	c.verify = true;
+	c.refuse_score = 10;
+	c.blocklists = &list;
+	c.blocklist_count = 1;
+	must(vx_smtp_service_new(&c, &w->checked) == VX_OK, "smtp");
+	answer_all(w); /* the list works */
 	must(vx_pop3_service_new(&p, &w->pop3) == VX_OK, "pop3");
 }
 
@@ -218,10 +342,12 @@ void world_open(struct world *w)
 		.struct_size = sizeof(o), .map_octets = 4 << 20, .ballast_octets = 4096
 	};
 
-	*w = (struct world){
-		.loop = { .submit = submit, .now_s = now_s, .now_ms = now_ms },
-		.now_ms = 1000
-	};
+	*w = (struct world){ .loop = { .submit = submit,
+				 .now_s = now_s,
+				 .now_ms = now_ms,
+				 .ask = ask,
+				 .forget = forget },
+		.now_ms = 1000 };
 	(void)snprintf(w->dir, sizeof(w->dir), "%s/vxt.XXXXXX",
 	    access(memory, W_OK) == 0 ? memory : "/tmp");
 	must(mkdtemp(w->dir) != NULL, w->dir);
@@ -241,6 +367,7 @@ static void print_line(void *ctx, const char *text)
 static void close_services(struct world *w)
 {
 	vx_smtp_service_free(w->smtp);
+	vx_smtp_service_free(w->checked);
 	vx_pop3_service_free(w->pop3);
 	vx_auth_free(w->auth);
 }
@@ -452,6 +579,7 @@ void drive_open(struct drive *d, struct world *w, vx_slice options)
 		.port = 4711,
 		.local_address = "192.0.2.1",
 		.local_port = 25 };
+	struct vx_smtp_service *smtp = w->smtp;
 	bool user = false, pop3 = false;
 	vx_slice word;
 	int rc;
@@ -461,6 +589,10 @@ void drive_open(struct drive *d, struct world *w, vx_slice options)
 		user = user || vx_slice_eq(word, VX_S("submission"));
 		pop3 = pop3 || vx_slice_eq(word, VX_S("pop3"));
 		peer.implicit_tls = peer.implicit_tls || vx_slice_eq(word, VX_S("tls"));
+		if (vx_slice_eq(word, VX_S("checked")))
+			smtp = w->checked;
+		if (vx_slice_eq(word, VX_S("listed")))
+			(void)snprintf(peer.address, sizeof(peer.address), "192.0.2.66");
 		if (vx_slice_eq(word, VX_S("v6")))
 			(void)snprintf(peer.address, sizeof(peer.address), "2001:db8::7");
 	}
@@ -469,7 +601,7 @@ void drive_open(struct drive *d, struct world *w, vx_slice options)
 		.in = { .max = 1 << 20 },
 		.out = { .max = 8 << 20 } };
 	rc = pop3 ? vx_pop3_session_new(w->pop3, &peer, &d->host, &d->session)
-		  : vx_smtp_session_new(w->smtp, user ? VX_SMTP_SUBMISSION : VX_SMTP_MX,
+		  : vx_smtp_session_new(smtp, user ? VX_SMTP_SUBMISSION : VX_SMTP_MX,
 			&peer, &d->host, &d->session);
 	must(rc == VX_OK, "session");
 	if (peer.implicit_tls)
@@ -508,7 +640,7 @@ void drive_feed(struct drive *d, vx_slice octets)
 			return;
 		while (d->end == VX_WAIT && !d->awake) {
 			run_jobs(d->world);
-			if (!d->awake)
+			if (!d->awake && d->world->lookups == NULL)
 				must(wait_for_store(d->world, WAIT_MS), "no answer");
 		}
 		must(!d->in.failed && !d->out.failed, "too much");

@@ -25,6 +25,9 @@ struct world {
 	struct vx_job *jobs; /* submitted, not yet run; newest first */
 	uint64_t now_ms;
 	struct vx_smtp_service *smtp;
+	struct vx_smtp_service *checked; /* it looks into mail from servers */
+	struct vx_lookup *lookups;       /* asked, not answered yet; newest first */
+	bool dns_fails;                  /* nothing is answered any more */
 	struct vx_pop3_service *pop3;
 	uint32_t filler; /* the UID of the message that fills full */
 };
@@ -61,7 +64,8 @@ struct drive {
 	int end; /* what the session said last */
 };
 
-/* Words: submission or pop3, else the port of servers; tls; v6. */
+/* Words: submission or pop3, else the port of servers; checked; tls; v6; listed: the
+ * client is on the blocklist. */
 void drive_open(struct drive *d, struct world *w, vx_slice options);
 void drive_close(struct drive *d);
 /* Feed octets and wait for answers until more is wanted or it is over. */
