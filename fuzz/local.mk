@@ -36,3 +36,4 @@ include fuzz/pop3.mk
 include fuzz/config.mk
 include fuzz/store.mk
 include fuzz/directory.mk
+include fuzz/reports.mk
