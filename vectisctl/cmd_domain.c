@@ -290,9 +290,11 @@ static int domain_remove(struct ctl *c)
 		return ctl_done(c, rc, "domain removed", c->args[0]);
 	(void)json_object_set_new(c->result, "mailboxes", json_integer(op.accounts));
 	(void)json_object_set_new(c->result, "aliases", json_integer(op.aliases));
+	(void)json_object_set_new(c->result, "lists", json_integer(op.lists));
 	return ctl_fail(c, CTL_FAILED,
-	    "%s still has %u mailboxes and %u aliases: remove them first", c->args[0],
-	    op.accounts, op.aliases);
+	    "%s still has %u mailboxes and %u aliases, and %u lists and groups: remove "
+	    "them first",
+	    c->args[0], op.accounts, op.aliases, op.lists);
 }
 
 static int next_domain(
@@ -362,6 +364,32 @@ static int alias_add(struct ctl *c)
 	return status == CTL_OK ? ctl_submit(c, &op, "alias added") : status;
 }
 
+static int alias_set(struct ctl *c)
+{
+	vx_slice targets[VX_ALIAS_TARGETS_MAX];
+	struct vx_directory_op op;
+	unsigned flags = 0;
+	int status = ctl_targets(c, NULL, 1, targets, &op.target_count);
+	const size_t count = op.target_count;
+
+	if (status != CTL_OK)
+		return status;
+	vx_directory_op_init(&op, VX_ALIAS_SET);
+	op.name = vx_slice_str(c->args[0]);
+	op.targets = targets;
+	op.target_count = count;
+	op.set = (ctl_flag(c, "--active") ? VX_SET_FLAGS : 0u) |
+		 (count > 0 ? VX_SET_TARGETS : 0u);
+	if (op.set == 0)
+		return ctl_fail(c, CTL_USAGE,
+		    "nothing to change; vectisctl alias set --help says what may be");
+	status = ctl_switch(c, "--active", 1, true, &flags);
+	op.flags = flags;
+	if (status == CTL_OK)
+		status = ctl_check_targets(c, targets, count, true);
+	return status == CTL_OK ? ctl_submit(c, &op, "alias changed") : status;
+}
+
 static int alias_remove(struct ctl *c)
 {
 	struct vx_directory_op op;
@@ -386,8 +414,10 @@ static int next_alias(
 	item = json_object();
 	(void)json_object_set_new(item, "address", ctl_text(a.address));
 	(void)json_object_set_new(item, "targets", target_list(a.targets, &all));
+	(void)json_object_set_new(item, "active", json_boolean(!a.disabled));
 	(void)json_array_append_new(items, item);
-	ctl_say(c, "%s -> %.*s", after, (int)all.len, all.len > 0 ? all.ptr : "(nobody)");
+	ctl_say(c, "%s -> %.*s%s", after, (int)all.len,
+	    all.len > 0 ? all.ptr : "(nobody)", a.disabled ? " (inactive)" : "");
 	vx_buf_done(&all);
 	return VX_OK;
 }
@@ -415,6 +445,9 @@ const struct ctl_command ctl_alias_commands[] = {
 	{ "alias", "add", alias_add, NEEDS_STORE | TAKES_NAME, 2, CTL_ARGS_MAX,
 	    "ADDRESS TARGET...",
 	    "another address for mailboxes; '*' in its name stands for anything" },
+	{ "alias", "set", alias_set, NEEDS_STORE | TAKES_NAME, 1, CTL_ARGS_MAX,
+	    "ADDRESS [TARGET...] [--active on|off]",
+	    "switch an alias off and on, or lead it elsewhere" },
 	{ "alias", "remove", alias_remove, NEEDS_STORE | TAKES_NAME, 1, 1, "ADDRESS",
 	    "remove an alias" },
 	{ "alias", "list", alias_list, NEEDS_STORE_READ, 0, 0, "", "list the aliases" },

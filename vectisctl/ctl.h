@@ -50,6 +50,7 @@ struct ctl_command {
 
 /* Each ends with a group of NULL. */
 extern const struct ctl_command ctl_setup_commands[], ctl_domain_commands[],
+    ctl_list_commands[],
     ctl_mailbox_commands[], ctl_metadata_commands[], ctl_alias_commands[],
     ctl_config_commands[], ctl_cert_commands[], ctl_search_commands[],
     ctl_queue_commands[], ctl_reports_commands[], ctl_block_commands[], ctl_why_commands[], ctl_dkim_commands[], ctl_store_commands[], ctl_status_commands[];

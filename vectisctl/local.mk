@@ -7,3 +7,4 @@ vectisctl_vectisctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 vectisctl_vectisctl_LDADD = libvx_fetch.la libvx_runtime.la libvectis.la $(JANSSON_LIBS)
 vectisctl_vectisctl_SOURCES += %D%/cmd_relay.c %D%/dial.c %D%/dial.h
 vectisctl_vectisctl_SOURCES += %D%/cmd_dns.c %D%/dns.c %D%/dns.h
+vectisctl_vectisctl_SOURCES += %D%/cmd_list.c

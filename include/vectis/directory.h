@@ -1,5 +1,6 @@
 /*
- * directory.h - domains, accounts and aliases: in the store, looked up live (IN-20).
+ * directory.h - domains, accounts, aliases, lists and groups: in the store, looked up
+ * live (IN-20).
  *
  * A login is an address, local@domain: the local part in lower case, the domain as
  * lower-case A-labels.  Changes are ops on the store and take effect with their commit.
@@ -17,6 +18,9 @@ VX_BEGIN_DECLS
 #define VX_CREDENTIAL_MAX 1024
 #define VX_DISPLAY_NAME_MAX 200
 #define VX_DOMAINS_MAX 10000
+#define VX_LIST_MEMBERS_MAX 10000 /* of a list or group; and whom one leads to */
+#define VX_LIST_GROUPS_MAX 100    /* groups within one, at any depth */
+#define VX_LIST_TITLE_MAX 200
 
 enum vx_account_flag {
 	VX_ACCOUNT_INACTIVE = 1 << 0,   /* no login, no delivery (MB-05) */
@@ -57,6 +61,25 @@ struct vx_alias {
 	vx_slice targets; /* list, see vx_directory_target */
 };
 
+enum vx_list_flag {
+	VX_LIST_GROUP = 1 << 0,        /* stands for its members, no more (MB-15) */
+	VX_LIST_MEMBERS_ONLY = 1 << 1, /* others may not write to it (MB-13) */
+	VX_LIST_INACTIVE = 1 << 2,
+};
+
+/*
+ * A mailing list, which sends what comes on to its members with fields and a
+ * reverse-path of its own; or a group.  Members of a list are accounts, aliases, groups,
+ * and addresses elsewhere; those of a group are accounts and groups.
+ */
+struct vx_list {
+	uint32_t id;
+	unsigned flags;
+	vx_slice address; /* borrowed from the view, like the rest */
+	vx_slice owner;   /* who has its bounces; empty: the domain's postmaster */
+	vx_slice title;   /* UTF-8 for people */
+};
+
 /* The form in which addresses are keys.  VX_EINVAL. */
 VX_API int vx_directory_normalise(vx_slice address, struct vx_buf *out);
 /* May this be the local part of an account: letters, digits, '.', '-', '_' (decisions)?
@@ -79,6 +102,12 @@ VX_API int vx_directory_next_account(
     struct vx_view *v, vx_slice after, struct vx_account *out);
 VX_API int vx_directory_next_alias(
     struct vx_view *v, vx_slice after, struct vx_alias *out);
+/* Lists and groups. */
+VX_API int vx_directory_list(struct vx_view *v, vx_slice address, struct vx_list *out);
+VX_API int vx_directory_next_list(struct vx_view *v, vx_slice after, struct vx_list *out);
+/* Its members, in the form in which addresses are keys. */
+VX_API int vx_directory_next_member(
+    struct vx_view *v, uint32_t list, vx_slice after, vx_slice *out);
 /* Whose postmaster is the host's: the domain of its name or one above it, else the first.
  */
 VX_API int vx_directory_host_domain(
@@ -103,15 +132,35 @@ struct vx_resolved {
 	enum vx_resolution kind;
 	struct vx_resolved_target *targets; /* in the arena */
 	size_t count;
+	uint32_t list; /* not 0: it is a list's, whose address is the only target */
+	bool group;    /* targets are those of a group */
+	bool alias;    /* targets are those of an alias */
 };
 
 /*
- * Whose mail is it?  Exact account, exact alias, wildcard alias, the same without the
- * tag behind delimiter (NUL: none), catch-all (IN-03, IN-04, IN-16).  postmaster@ of a
- * domain without such an account goes to the domain's first account (RFC 5321 4.5.1).
+ * Whose mail is it?  Exact account, exact alias, list or group, wildcard alias, the same
+ * without the tag behind delimiter (NUL: none), catch-all (IN-03, IN-04, IN-16).
+ * postmaster@ of a domain without such an account goes to the domain's first account
+ * (RFC 5321 4.5.1).  A group leads to its accounts, however it is nested and whether it
+ * contains itself; VX_ELIMIT: it is beyond the limits.
  */
 VX_API int vx_directory_resolve(struct vx_view *v, vx_slice address, char delimiter,
     struct vx_arena *arena, struct vx_resolved *out);
+/* The same, but of lists, groups and catch-alls: nobody. */
+VX_API int vx_directory_person(struct vx_view *v, vx_slice address, char delimiter,
+    struct vx_arena *arena, struct vx_resolved *out);
+/*
+ * To whom a list or group leads: each account and each address elsewhere once, sorted.
+ * VX_OK, VX_ELIMIT.
+ */
+VX_API int vx_directory_expand(struct vx_view *v, const struct vx_list *list,
+    struct vx_arena *arena, struct vx_resolved *out);
+/* Who has a list's bounces: nobody, if neither owner nor postmaster is there. */
+VX_API int vx_directory_list_owner(struct vx_view *v, const struct vx_list *list,
+    char delimiter, struct vx_arena *arena, struct vx_resolved *out);
+/* May that address write to the list?  VX_OK, VX_EPERM, or what reading gave. */
+VX_API int vx_directory_may_post(
+    struct vx_view *v, const struct vx_list *list, vx_slice address, char delimiter);
 /* May the account send as address: its own, with a tag, or an alias to it (OUT-02, -04)?
  */
 VX_API bool vx_directory_may_send_as(struct vx_view *v, const struct vx_account *account,
@@ -128,7 +177,14 @@ enum vx_directory_verb {
 	VX_ACCOUNT_SET,    /* the fields named in `set` */
 	VX_ACCOUNT_REMOVE, /* with all its mail */
 	VX_ALIAS_ADD,      /* name, targets; VX_EEXIST */
+	VX_ALIAS_SET,      /* flags (not 0: disabled), targets */
 	VX_ALIAS_REMOVE,
+	VX_LIST_ADD,    /* name, flags, owner, display_name (title), targets; VX_EEXIST */
+	VX_LIST_SET,    /* the fields named in `set`; it stays a list or a group */
+	VX_LIST_REMOVE, /* with its members */
+	/* targets: VX_ELIMIT; VX_ENOENT, VX_EINVAL: bad says which of them */
+	VX_LIST_MEMBERS_ADD,
+	VX_LIST_MEMBERS_REMOVE,
 };
 
 enum vx_directory_field { /* bits of `set` */
@@ -138,6 +194,7 @@ enum vx_directory_field { /* bits of `set` */
 	VX_SET_QUOTA = 1 << 3,
 	VX_SET_MAX_ACCOUNTS = 1 << 4,
 	VX_SET_TARGETS = 1 << 5,
+	VX_SET_OWNER = 1 << 6,
 };
 
 struct vx_directory_op {
@@ -148,14 +205,18 @@ struct vx_directory_op {
 	unsigned flags;
 	uint32_t max_accounts;
 	vx_slice credential, display_name;
+	vx_slice owner; /* an address, or empty */
 	/* VX_ACCOUNT_SET: only when the credential is this, else VX_ECONFLICT; NULL: any
 	 */
 	vx_slice expected_credential;
 	const vx_slice *targets; /* logins (catch-all) or addresses (alias) */
 	size_t target_count;
 	uint64_t quota_octets, quota_messages;
-	uint32_t id;                /* out: VX_ACCOUNT_ADD */
-	uint32_t accounts, aliases; /* out: VX_DOMAIN_REMOVE refused: how many are left */
+	uint32_t id; /* out: VX_ACCOUNT_ADD */
+	/* out: VX_DOMAIN_REMOVE refused: how many are left */
+	uint32_t accounts, aliases, lists;
+	uint32_t changed; /* out: members that are new, or gone */
+	size_t bad;       /* out: the target that was refused */
 };
 VX_API void vx_directory_op_init(struct vx_directory_op *op, enum vx_directory_verb verb);
 

@@ -23,6 +23,8 @@ VX_BEGIN_DECLS
 #define VX_QUEUE_REPLY_MAX 1000 /* octets kept of what a server said last */
 #define VX_QUEUE_RECIPIENTS_MAX 10000
 #define VX_QUEUE_PREFIX_MAX 16384
+/* What is for lists of ours: a destination that no server has, and no relay takes. */
+#define VX_QUEUE_LISTS "lists.invalid"
 #define VX_QUEUE_HOLD_MAX 40 /* octets of "until;" and a date */
 
 enum vx_queue_flag {

@@ -91,17 +91,19 @@ static int domain_remove(struct vx_directory_op *op, struct vx_kv_txn *txn,
 		rc = count_in(txn, VX_DIR_ACCOUNT, name, &op->accounts);
 	if (rc == VX_OK)
 		rc = count_in(txn, VX_DIR_ALIAS, name, &op->aliases);
-	if (rc == VX_OK && op->accounts + op->aliases > 0)
+	if (rc == VX_OK)
+		rc = count_in(txn, VX_DIR_LIST, name, &op->lists);
+	if (rc == VX_OK && op->accounts + op->aliases + op->lists > 0)
 		rc = VX_ENOTEMPTY;
 	if (rc == VX_OK)
 		rc = vx_dir_forget_dkim(txn, name);
 	return rc == VX_OK ? vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(k)) : rc;
 }
 
-/* The domain must be ours, and the name free in both kinds. */
-static int may_add(struct vx_kv_txn *txn, vx_slice name, bool account)
+int vx_dir_may_add(struct vx_kv_txn *txn, vx_slice name, bool account)
 {
-	struct vx_dir_record r, domain;
+	struct vx_dir_record domain;
+	enum vx_directory_kind kind;
 	struct vx_dir_key k;
 	uint32_t count;
 	int rc = vx_dir_key(&k, VX_DIR_DOMAIN, domain_of(name));
@@ -115,13 +117,9 @@ static int may_add(struct vx_kv_txn *txn, vx_slice name, bool account)
 		if (rc == VX_OK && count >= domain.number)
 			rc = VX_ELIMIT;
 	}
-	for (int i = 0; i < 2 && rc == VX_OK; i++) {
-		rc = vx_dir_key(&k, i == 0 ? VX_DIR_ACCOUNT : VX_DIR_ALIAS, name);
-		if (rc == VX_OK)
-			rc = vx_dir_read(txn, &k, &r);
-		rc = rc == VX_OK ? VX_EEXIST : rc == VX_ENOENT ? VX_OK : rc;
-	}
-	return rc;
+	if (rc == VX_OK)
+		rc = vx_dir_owner_of(txn, name, &kind);
+	return rc == VX_OK ? VX_EEXIST : rc == VX_ENOENT ? VX_OK : rc;
 }
 
 static int account_add(struct vx_directory_op *op, struct vx_kv_txn *txn,
@@ -141,7 +139,7 @@ static int account_add(struct vx_directory_op *op, struct vx_kv_txn *txn,
 	    op->display_name.len > VX_DISPLAY_NAME_MAX)
 		rc = VX_EINVAL;
 	if (rc == VX_OK)
-		rc = may_add(txn, name, true);
+		rc = vx_dir_may_add(txn, name, true);
 	if (rc == VX_OK)
 		rc = vx_meta_next(txn, "account", &id);
 	if (rc != VX_OK)
@@ -183,7 +181,8 @@ static int account_set(
 	return rc;
 }
 
-static int account_remove(struct vx_kv_txn *txn, const struct vx_dir_key *k)
+static int account_remove(
+    struct vx_kv_txn *txn, const struct vx_dir_key *k, vx_slice name)
 {
 	struct vx_dir_record r;
 	struct vx_dir_key by_id;
@@ -195,6 +194,8 @@ static int account_remove(struct vx_kv_txn *txn, const struct vx_dir_key *k)
 	rc = vx_account_remove(txn, r.number);
 	if (rc == VX_OK)
 		rc = vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(&by_id));
+	if (rc == VX_OK)
+		rc = vx_dir_forget_member(txn, name);
 	return rc == VX_OK ? vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(k)) : rc;
 }
 
@@ -207,13 +208,40 @@ static int alias_add(struct vx_directory_op *op, struct vx_kv_txn *txn,
 	int rc = op->target_count == 0 ? VX_EINVAL : join_targets(op, &targets);
 
 	if (rc == VX_OK)
-		rc = may_add(txn, name, false);
+		rc = vx_dir_may_add(txn, name, false);
 	r.strings[0] = name;
 	r.strings[1] = vx_buf_slice(&targets);
 	if (rc == VX_OK)
 		rc = vx_dir_write(txn, k, &r);
 	vx_buf_done(&targets);
 	return rc;
+}
+
+static int alias_set(
+    struct vx_directory_op *op, struct vx_kv_txn *txn, const struct vx_dir_key *k)
+{
+	struct vx_buf targets = { .max = VX_ALIAS_TARGETS_MAX * VX_ADDRESS_MAX };
+	struct vx_dir_record r;
+	int rc = vx_dir_read(txn, k, &r);
+
+	if (rc == VX_OK && (op->set & VX_SET_TARGETS) != 0)
+		rc = op->target_count == 0 ? VX_EINVAL : join_targets(op, &targets);
+	if (rc == VX_OK) {
+		if ((op->set & VX_SET_FLAGS) != 0)
+			r.flags = op->flags;
+		if ((op->set & VX_SET_TARGETS) != 0)
+			r.strings[1] = vx_buf_slice(&targets);
+		rc = vx_dir_write(txn, k, &r);
+	}
+	vx_buf_done(&targets);
+	return rc;
+}
+
+static int alias_remove(struct vx_kv_txn *txn, const struct vx_dir_key *k, vx_slice name)
+{
+	const int rc = vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(k));
+
+	return rc == VX_OK ? vx_dir_forget_member(txn, name) : rc;
 }
 
 static int dispatch(struct vx_directory_op *op, struct vx_kv_txn *txn, vx_slice name)
@@ -226,7 +254,13 @@ static int dispatch(struct vx_directory_op *op, struct vx_kv_txn *txn, vx_slice 
 		[VX_ACCOUNT_SET] = VX_DIR_ACCOUNT,
 		[VX_ACCOUNT_REMOVE] = VX_DIR_ACCOUNT,
 		[VX_ALIAS_ADD] = VX_DIR_ALIAS,
+		[VX_ALIAS_SET] = VX_DIR_ALIAS,
 		[VX_ALIAS_REMOVE] = VX_DIR_ALIAS,
+		[VX_LIST_ADD] = VX_DIR_LIST,
+		[VX_LIST_SET] = VX_DIR_LIST,
+		[VX_LIST_REMOVE] = VX_DIR_LIST,
+		[VX_LIST_MEMBERS_ADD] = VX_DIR_LIST,
+		[VX_LIST_MEMBERS_REMOVE] = VX_DIR_LIST,
 	};
 	struct vx_dir_key k;
 	const int rc = vx_dir_key(&k, kinds[op->verb], name);
@@ -245,11 +279,19 @@ static int dispatch(struct vx_directory_op *op, struct vx_kv_txn *txn, vx_slice 
 	case VX_ACCOUNT_SET:
 		return account_set(op, txn, &k);
 	case VX_ACCOUNT_REMOVE:
-		return account_remove(txn, &k);
+		return account_remove(txn, &k, name);
 	case VX_ALIAS_ADD:
 		return alias_add(op, txn, &k, name);
+	case VX_ALIAS_SET:
+		return alias_set(op, txn, &k);
 	case VX_ALIAS_REMOVE:
-		return vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(&k));
+		return alias_remove(txn, &k, name);
+	case VX_LIST_ADD:
+	case VX_LIST_SET:
+	case VX_LIST_REMOVE:
+	case VX_LIST_MEMBERS_ADD:
+	case VX_LIST_MEMBERS_REMOVE:
+		return vx_dir_list_apply(op, txn, name);
 	}
 	return VX_EINVAL;
 }
@@ -275,5 +317,6 @@ void vx_directory_op_init(struct vx_directory_op *op, enum vx_directory_verb ver
 {
 	*op = (struct vx_directory_op){ .op = { .apply = apply }, .verb = verb };
 	op->op.frees = verb == VX_ACCOUNT_REMOVE || verb == VX_ALIAS_REMOVE ||
-		       verb == VX_DOMAIN_REMOVE;
+		       verb == VX_DOMAIN_REMOVE || verb == VX_LIST_REMOVE ||
+		       verb == VX_LIST_MEMBERS_REMOVE;
 }

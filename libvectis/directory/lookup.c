@@ -105,8 +105,7 @@ int vx_directory_alias(struct vx_view *v, vx_slice address, struct vx_alias *out
 	return rc;
 }
 
-/* The first record of a kind behind a name; prefix: of its domain only. */
-static int next(struct vx_view *v, enum vx_directory_kind kind, vx_slice after,
+int vx_dir_next(struct vx_view *v, enum vx_directory_kind kind, vx_slice after,
     struct vx_dir_record *out)
 {
 	struct vx_kv_cursor *c;
@@ -132,7 +131,7 @@ static int next(struct vx_view *v, enum vx_directory_kind kind, vx_slice after,
 int vx_directory_next_domain(struct vx_view *v, vx_slice after, struct vx_domain *out)
 {
 	struct vx_dir_record r;
-	const int rc = next(v, VX_DIR_DOMAIN, after, &r);
+	const int rc = vx_dir_next(v, VX_DIR_DOMAIN, after, &r);
 
 	if (rc == VX_OK)
 		as_domain(&r, out);
@@ -153,7 +152,7 @@ int vx_directory_host_domain(struct vx_view *v, vx_slice host, struct vx_domain 
 int vx_directory_next_account(struct vx_view *v, vx_slice after, struct vx_account *out)
 {
 	struct vx_dir_record r;
-	const int rc = next(v, VX_DIR_ACCOUNT, after, &r);
+	const int rc = vx_dir_next(v, VX_DIR_ACCOUNT, after, &r);
 
 	if (rc == VX_OK)
 		as_account(&r, out);
@@ -163,7 +162,7 @@ int vx_directory_next_account(struct vx_view *v, vx_slice after, struct vx_accou
 int vx_directory_next_alias(struct vx_view *v, vx_slice after, struct vx_alias *out)
 {
 	struct vx_dir_record r;
-	const int rc = next(v, VX_DIR_ALIAS, after, &r);
+	const int rc = vx_dir_next(v, VX_DIR_ALIAS, after, &r);
 
 	if (rc == VX_OK)
 		as_alias(&r, out);
@@ -186,6 +185,8 @@ struct resolver {
 	struct vx_arena *arena;
 	struct vx_resolved *out;
 	bool disabled; /* an inactive account was met on the way */
+	bool persons;  /* lists and groups are nobody */
+	bool nobody;   /* one was met */
 };
 
 static int add_target(struct resolver *r, uint32_t account, vx_slice address)
@@ -242,11 +243,35 @@ static int add_list(struct resolver *r, vx_slice targets)
 static int try_alias(struct resolver *r, vx_slice address)
 {
 	struct vx_dir_record rec;
-	const int rc = find(r->v, VX_DIR_ALIAS, address, &rec);
+	int rc = find(r->v, VX_DIR_ALIAS, address, &rec);
 
+	if (rc == VX_OK)
+		rc = rec.flags != 0 ? VX_ENOENT : add_list(r, rec.strings[TARGETS]);
+	r->out->alias = r->out->alias || rc == VX_OK;
+	return rc;
+}
+
+/* A list stands for itself, a group for its accounts. */
+static int try_list(struct resolver *r, vx_slice address)
+{
+	struct vx_list list;
+	int rc = vx_directory_list(r->v, address, &list);
+
+	if (rc == VX_OK && (list.flags & VX_LIST_INACTIVE) != 0)
+		rc = VX_ENOENT;
+	if (rc == VX_OK && r->persons) {
+		r->nobody = true;
+		rc = VX_ENOENT;
+	}
 	if (rc != VX_OK)
 		return rc;
-	return rec.flags != 0 ? VX_ENOENT : add_list(r, rec.strings[TARGETS]);
+	if ((list.flags & VX_LIST_GROUP) == 0) {
+		r->out->list = list.id;
+		return add_target(r, 0, list.address);
+	}
+	r->out->group = true;
+	rc = vx_directory_expand(r->v, &list, r->arena, r->out);
+	return rc == VX_OK && r->out->count == 0 ? VX_ENOENT : rc;
 }
 
 /* Does text match pattern, where '*' is any octets?  Linear: only the last '*' is
@@ -288,7 +313,7 @@ static int try_wildcards(struct resolver *r, vx_slice address, vx_slice domain)
 	at_domain[0] = '@';
 	memcpy(at_domain + 1, domain.ptr, domain.len);
 	after = vx_slice_of(at_domain, domain.len + 1);
-	while ((rc = next(r->v, VX_DIR_ALIAS, after, &rec)) == VX_OK) {
+	while ((rc = vx_dir_next(r->v, VX_DIR_ALIAS, after, &rec)) == VX_OK) {
 		after = rec.strings[NAME];
 		if (!vx_slice_has_suffix(after, vx_slice_of(at_domain, domain.len + 1)))
 			break;
@@ -303,9 +328,11 @@ static int try_wildcards(struct resolver *r, vx_slice address, vx_slice domain)
 
 static int try_exact(struct resolver *r, vx_slice address)
 {
-	const int rc = try_account(r, address);
+	int rc = try_account(r, address);
 
-	return rc == VX_ENOENT ? try_alias(r, address) : rc;
+	if (rc == VX_ENOENT)
+		rc = try_alias(r, address);
+	return rc == VX_ENOENT ? try_list(r, address) : rc;
 }
 
 /* local+tag: the same as local. */
@@ -334,14 +361,18 @@ static int try_postmaster(struct resolver *r, vx_slice local, vx_slice domain)
 		return VX_ENOENT;
 	at_domain[0] = '@';
 	memcpy(at_domain + 1, domain.ptr, domain.len);
-	rc = next(r->v, VX_DIR_ACCOUNT, vx_slice_of(at_domain, domain.len + 1), &rec);
+	rc = vx_dir_next(
+	    r->v, VX_DIR_ACCOUNT, vx_slice_of(at_domain, domain.len + 1), &rec);
 	if (rc == VX_OK && !vx_slice_has_suffix(
 			       rec.strings[NAME], vx_slice_of(at_domain, domain.len + 1)))
 		rc = VX_ENOENT;
 	return rc == VX_OK ? try_account(r, rec.strings[NAME]) : rc;
 }
 
-/* What is for an inactive mailbox is its, and nobody else's. */
+/*
+ * What is for an inactive mailbox goes to the catch-all, if there is one (IN-04), as when
+ * it was removed (IN-05).
+ */
 static int resolve(
     struct resolver *r, vx_slice address, const struct vx_domain *d, char delimiter)
 {
@@ -350,47 +381,63 @@ static int resolve(
 
 	if (rc == VX_OK)
 		rc = try_exact(r, address);
-	if (rc == VX_ENOENT && !r->disabled)
+	if (rc == VX_ENOENT && !r->disabled && !r->nobody)
 		rc = try_wildcards(r, address, domain);
-	if (rc == VX_ENOENT && !r->disabled)
+	if (rc == VX_ENOENT && !r->disabled && !r->nobody)
 		rc = try_untagged(r, address, local, delimiter);
-	if (rc == VX_ENOENT && !r->disabled && d->catch_all.len > 0)
+	if (rc == VX_ENOENT && !r->persons && d->catch_all.len > 0)
 		rc = add_list(r, d->catch_all);
-	if (rc == VX_ENOENT && !r->disabled)
+	if (rc == VX_ENOENT && !r->disabled && !r->nobody)
 		rc = try_postmaster(r, local, domain);
 	return rc;
 }
 
-int vx_directory_resolve(struct vx_view *v, vx_slice address, char delimiter,
-    struct vx_arena *arena, struct vx_resolved *out)
+static int run(struct resolver *r, vx_slice address, char delimiter)
 {
-	struct resolver r = { .v = v, .arena = arena, .out = out };
+	struct vx_resolved *out = r->out;
 	struct vx_buf key = { .max = VX_ADDRESS_MAX };
 	struct vx_domain d;
 	vx_slice local, domain;
 	int rc;
 
 	*out = (struct vx_resolved){ .kind = VX_RESOLVED_FOREIGN };
-	out->targets = vx_arena_array(arena, VX_ALIAS_TARGETS_MAX, sizeof(*out->targets));
+	out->targets =
+	    vx_arena_array(r->arena, VX_ALIAS_TARGETS_MAX, sizeof(*out->targets));
 	if (out->targets == NULL)
 		return VX_ELIMIT;
 	rc = vx_directory_normalise(address, &key);
 	if (rc == VX_OK)
 		rc = vx_address_split(vx_buf_slice(&key), &local, &domain);
 	if (rc == VX_OK)
-		rc = vx_directory_domain(v, domain, &d);
+		rc = vx_directory_domain(r->v, domain, &d);
 	if (rc == VX_OK &&
 	    (d.flags & (VX_DOMAIN_INACTIVE | VX_DOMAIN_NO_INCOMING)) != 0) {
 		out->kind = VX_RESOLVED_CLOSED;
 	} else if (rc == VX_OK) {
-		rc = resolve(&r, vx_buf_slice(&key), &d, delimiter);
-		out->kind = rc == VX_OK  ? VX_RESOLVED_LOCAL
-			    : r.disabled ? VX_RESOLVED_DISABLED
-					 : VX_RESOLVED_UNKNOWN;
+		rc = resolve(r, vx_buf_slice(&key), &d, delimiter);
+		out->kind = rc == VX_OK   ? VX_RESOLVED_LOCAL
+			    : r->disabled ? VX_RESOLVED_DISABLED
+					  : VX_RESOLVED_UNKNOWN;
 	}
 	vx_buf_done(&key);
 	/* an address that cannot be one of ours is foreign */
 	return rc == VX_ENOENT || rc == VX_EINVAL ? VX_OK : rc;
+}
+
+int vx_directory_resolve(struct vx_view *v, vx_slice address, char delimiter,
+    struct vx_arena *arena, struct vx_resolved *out)
+{
+	struct resolver r = { .v = v, .arena = arena, .out = out };
+
+	return run(&r, address, delimiter);
+}
+
+int vx_directory_person(struct vx_view *v, vx_slice address, char delimiter,
+    struct vx_arena *arena, struct vx_resolved *out)
+{
+	struct resolver r = { .v = v, .arena = arena, .out = out, .persons = true };
+
+	return run(&r, address, delimiter);
 }
 
 bool vx_directory_may_send_as(
@@ -399,7 +446,7 @@ bool vx_directory_may_send_as(
 	struct vx_arena arena = { .limit = 16384 };
 	struct vx_resolved r = { .kind = VX_RESOLVED_UNKNOWN };
 	struct vx_buf key = { .max = VX_ADDRESS_MAX };
-	struct resolver exact = { .v = v, .arena = &arena, .out = &r };
+	struct resolver exact = { .v = v, .arena = &arena, .out = &r, .persons = true };
 	vx_slice local, domain;
 	bool may = false;
 	int rc = vx_directory_normalise(address, &key);
@@ -409,9 +456,9 @@ bool vx_directory_may_send_as(
 		rc = vx_address_split(vx_buf_slice(&key), &local, &domain);
 	if (rc == VX_OK && r.targets != NULL) {
 		rc = try_exact(&exact, vx_buf_slice(&key));
-		if (rc == VX_ENOENT)
+		if (rc == VX_ENOENT && !exact.nobody)
 			rc = try_wildcards(&exact, vx_buf_slice(&key), domain);
-		if (rc == VX_ENOENT)
+		if (rc == VX_ENOENT && !exact.nobody)
 			rc = try_untagged(&exact, vx_buf_slice(&key), local, delimiter);
 	}
 	for (size_t i = 0; rc == VX_OK && i < r.count; i++)

@@ -12,6 +12,8 @@ enum vx_directory_kind {
 	VX_DIR_ID = 'I',      /* + id: the login */
 	VX_DIR_DKIM = 'K',    /* + domain NUL selector */
 	VX_DIR_BLOCK = 'B',   /* + network */
+	VX_DIR_LIST = 'M',    /* + domain NUL local */
+	VX_DIR_MEMBER = 'm',  /* + id of the list, address */
 };
 
 struct vx_dir_key {
@@ -43,6 +45,19 @@ int vx_dir_read(
 int vx_dir_write(
     struct vx_kv_txn *txn, const struct vx_dir_key *k, const struct vx_dir_record *r);
 int vx_dir_parse(vx_slice value, struct vx_dir_record *out);
+/* The first record of a kind behind a name. */
+int vx_dir_next(struct vx_view *v, enum vx_directory_kind kind, vx_slice after,
+    struct vx_dir_record *out);
+/* Of a member, which is normalised.  VX_EINVAL: too long. */
+int vx_dir_key_member(struct vx_dir_key *k, uint32_t list, vx_slice member);
+/* A list's ops; name is normalised. */
+int vx_dir_list_apply(struct vx_directory_op *op, struct vx_kv_txn *txn, vx_slice name);
+/* An address is no more: it is no member of any list. */
+int vx_dir_forget_member(struct vx_kv_txn *txn, vx_slice address);
+/* The domain must be ours, and the name free in all kinds. */
+int vx_dir_may_add(struct vx_kv_txn *txn, vx_slice name, bool account);
+/* Is an address taken, and by what?  VX_OK: kind; VX_ENOENT. */
+int vx_dir_owner_of(struct vx_kv_txn *txn, vx_slice name, enum vx_directory_kind *kind);
 /* All keys of a domain, which is normalised. */
 int vx_dir_forget_dkim(struct vx_kv_txn *txn, vx_slice domain);
 

@@ -311,7 +311,7 @@ static int find(struct vx_kv_txn *txn, vx_slice domain, vx_slice destination, vx
 	const bool literal = is_literal(destination);
 	int rc;
 
-	if (!has_rules(txn, '\0'))
+	if (vx_slice_eq(destination, VX_S(VX_QUEUE_LISTS)) || !has_rules(txn, '\0'))
 		return VX_ENOENT;
 	rc = look(txn, RULE_EXACT, destination, domain, name);
 	if (rc == VX_ENOENT && !literal)

@@ -11,3 +11,4 @@ libvx_service_la_SOURCES = %D%/fetch.c %D%/imap.c %D%/imap_access.c %D%/imap_acl
 libvx_service_la_SOURCES += %D%/sender_seven.c %D%/sender_seven.h
 libvx_service_la_SOURCES += %D%/own_reports.c %D%/own_reports.h %D%/report_int.h %D%/report_receive.c %D%/report_send.c %D%/report_sender.c
 libvx_service_la_SOURCES += %D%/sender_relay.c
+libvx_service_la_SOURCES += %D%/sender_list.c %D%/smtp_list.c

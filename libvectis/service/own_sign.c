@@ -166,7 +166,8 @@ vx_slice vx_own_sign_domain(vx_slice signatures)
 	struct vx_field f;
 	vx_slice item;
 
-	if (!vx_field_next(&signatures, &f))
+	if (!vx_field_next(&signatures, &f) ||
+	    !vx_slice_eq_nocase(f.name, VX_S("DKIM-Signature")))
 		return vx_slice_of("", 0);
 	while (vx_slice_cut(&f.value, ';', &item)) {
 		item = vx_slice_trim(item, " \t\r\n");

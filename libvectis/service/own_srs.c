@@ -28,3 +28,17 @@ int vx_own_srs_reverse(
 	vx_wipe(octets, sizeof(octets));
 	return rc == VX_OK ? VX_OK : VX_ENOENT;
 }
+
+int vx_own_bounce_goes(struct vx_view *v, vx_slice path, char delimiter,
+    struct vx_arena *arena, vx_slice *to, struct vx_resolved *out)
+{
+	struct vx_list list;
+	int rc = vx_directory_list(v, path, &list);
+
+	if (rc != VX_OK || (list.flags & VX_LIST_GROUP) != 0) {
+		*to = path;
+		return vx_directory_person(v, path, delimiter, arena, out);
+	}
+	rc = vx_directory_list_owner(v, &list, delimiter, arena, out);
+	return rc == VX_OK ? vx_arena_copy(arena, list.owner, to) : rc;
+}

@@ -60,7 +60,9 @@ static void visit(struct vx_sender *s, struct destination *d, uint32_t now)
 		;
 	while (!s->stopping && !d->routing && d->due <= now && d->closed_until <= now &&
 	       d->visits < d->limit && s->visits < s->o.connections)
-		if (vx_sender_visit(s, d) != VX_OK)
+		if ((strcmp(d->name, VX_QUEUE_LISTS) == 0
+			    ? vx_sender_list_visit
+			    : vx_sender_visit)(s, d) != VX_OK)
 			return;
 }
 
@@ -349,6 +351,7 @@ void vx_sender_free(struct vx_sender *s)
 	s->stopping = true;
 	if (s->mend != NULL)
 		s->mend->sender = NULL;
+	vx_sender_list_alone(s);
 	vx_sender_settle_alone(s);
 	vx_sender_routings_leave(s);
 	vx_sender_visits_free(s);

@@ -65,6 +65,7 @@ struct vx_sender {
 	struct sender_visit *visit_list;
 	struct sender_settlement *settlements; /* under way, or to be tried again */
 	struct sender_mend *mend;              /* under way */
+	struct sender_list *list;              /* under way: one message for a list */
 	bool mended, mend_again;
 	uint32_t clock_s; /* the time of day, and the other clock, at the last tick */
 	uint64_t clock_ms;
@@ -162,6 +163,14 @@ bool vx_sender_wake_idle(struct destination *d);
 void vx_sender_hang_up_idle(struct vx_sender *s);
 /* All that have no connection any more; of the others the loop has freed the sessions. */
 void vx_sender_visits_free(struct vx_sender *s);
+/* --- lists (sender_list.c)
+ * --------------------------------------------------------------- */
+
+/* Like a visit, of the destination that has what is for our lists. */
+int vx_sender_list_visit(struct vx_sender *s, struct destination *d);
+/* The sender goes: what is under way ends on its own. */
+void vx_sender_list_alone(struct vx_sender *s);
+
 /* A visit is over; took: messages that were sent; why: NULL, or why none could be. */
 void vx_sender_visited(
     struct vx_sender *s, struct destination *d, unsigned took, const char *why);

@@ -162,7 +162,7 @@ static int resolve_in(struct vx_sender *s, struct sender_report *r, struct vx_vi
 
 	if (vx_own_srs_reverse(s->o.store, vx_sender_now(s), path, &back) == VX_OK)
 		path = vx_buf_slice(&back);
-	rc = vx_directory_resolve(v, path, s->o.delimiter, a, &to);
+	rc = vx_own_bounce_goes(v, path, s->o.delimiter, a, &path, &to);
 	if (rc == VX_OK && to.kind == VX_RESOLVED_LOCAL)
 		file_it(r, &to);
 	if (rc == VX_OK && to.kind == VX_RESOLVED_FOREIGN)

@@ -190,6 +190,10 @@ static void release(struct sender_settlement *x)
 		if (!x->op.results[i].finished)
 			vx_sender_due(s, d, x->op.results[i].due);
 	vx_sender_report_due(x->report, s, d);
+	/* it may have more recipients than go at a time, whom nobody saw while it was
+	 * under way */
+	if (x->outgoing->count == VX_SENDER_RECIPIENTS_MAX)
+		vx_sender_due(s, d, vx_sender_now(s));
 	if (x->outgoing->routes != s->routes)
 		s->look = true; /* it may be due for another destination now */
 	free_settlement(x);

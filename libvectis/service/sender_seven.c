@@ -74,6 +74,12 @@ static int read_piece(struct sender_seven *x, uint64_t at, size_t max, vx_slice 
 	return rc == VX_WAIT ? VX_ETEMP : rc;
 }
 
+/* Did we sign it?  What we forward has another field in front. */
+static bool is_ours(const struct sender_seven *x)
+{
+	return vx_own_sign_domain(x->o->prefix).len > 0;
+}
+
 /* The plan, and the header that a new signature is over. */
 static int plan(struct sender_seven *x)
 {
@@ -126,7 +132,7 @@ static void run_plan(struct vx_job *base)
 	struct sender_seven *x = (struct sender_seven *)base;
 
 	x->result = plan(x);
-	if (x->result == VX_OK && x->o->prefix.len > 0)
+	if (x->result == VX_OK && is_ours(x))
 		x->result = write_header(x);
 	vx_seven_rewind(x->plan);
 }
@@ -251,7 +257,7 @@ static void planned(struct vx_job *base)
 	struct sender_seven *x = (struct sender_seven *)base;
 	int rc = x->result;
 
-	if (rc == VX_OK && x->o->prefix.len > 0) {
+	if (rc == VX_OK && is_ours(x)) {
 		rc = sign(x);
 		if (rc != VX_OK)
 			finish(x, rc);

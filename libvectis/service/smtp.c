@@ -356,6 +356,42 @@ static struct smtp_reply room(struct vx_view *v, uint32_t account, uint64_t size
 	return (struct smtp_reply){ 250, "2.1.5", "ok" };
 }
 
+/*
+ * Those that an alias names have to have room, all of them; in a group those that have
+ * none are passed over, if others have.
+ */
+static struct smtp_reply rooms(struct vx_view *v, struct vx_resolved *r, uint64_t size)
+{
+	struct smtp_reply verdict = { 250, "2.1.5", "ok" }, full = verdict;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->count; i++) {
+		if (r->targets[i].account != 0)
+			verdict = room(v, r->targets[i].account, size);
+		if (verdict.code != 250 && !r->group)
+			return verdict;
+		if (verdict.code == 250)
+			r->targets[kept++] = r->targets[i];
+		else
+			full = verdict;
+	}
+	r->count = kept;
+	return kept == 0 ? full : (struct smtp_reply){ 250, "2.1.5", "ok" };
+}
+
+static struct smtp_reply may_post(
+    struct smtp_session *s, struct vx_view *v, vx_slice list)
+{
+	const char *why;
+	const int rc = vx_smtp_list_refuses(s, v, list, &why);
+
+	if (rc != VX_OK)
+		return (struct smtp_reply){ 451, "4.3.0", "the list cannot be read now" };
+	if (why != NULL)
+		return (struct smtp_reply){ 550, "5.7.1", why };
+	return (struct smtp_reply){ 250, "2.1.5", "ok" };
+}
+
 /* <postmaster> without a domain is ours (RFC 5321 4.5.1). */
 static vx_slice with_domain(
     struct smtp_session *s, vx_slice path, struct vx_view *v, struct vx_buf *buf)
@@ -438,9 +474,9 @@ static struct smtp_reply resolve(
 		verdict = judge(s, &r);
 	}
 	vx_buf_done(&buf);
-	for (size_t i = 0; verdict.code == 250 && i < r.count; i++)
-		if (r.targets[i].account != 0)
-			verdict = room(v, r.targets[i].account, s->txn->size);
+	if (verdict.code == 250)
+		verdict = r.list != 0 ? may_post(s, v, r.targets[0].address)
+				      : rooms(v, &r, s->txn->size);
 	if (verdict.code == 250)
 		vx_smtp_greylist(s, v, ev->path, &verdict);
 	return verdict.code == 250 ? add_recipient(s, ev, &r) : verdict;
@@ -469,8 +505,8 @@ static struct smtp_reply resolve_bounce(
 		back.path = vx_buf_slice(&path);
 		verdict = (struct smtp_reply){ 451, "4.3.0",
 			"the directory cannot be read now" };
-		if (vx_directory_resolve(v, back.path, s->service->o.delimiter,
-			&s->txn->arena, &r) == VX_OK)
+		if (vx_own_bounce_goes(v, back.path, s->service->o.delimiter,
+			&s->txn->arena, &back.path, &r) == VX_OK)
 			verdict =
 			    r.kind == VX_RESOLVED_FOREIGN || r.kind == VX_RESOLVED_LOCAL
 				? add_recipient(s, &back, &r)

@@ -37,21 +37,43 @@ static int rewrite(struct smtp_txn *t, vx_slice domain, vx_slice *out)
 	return rc;
 }
 
-static int find_group(struct smtp_txn *t, vx_slice domain, struct smtp_group **out)
+/* As it is compared with Delivered-To; what is no address stays as it is. */
+static int normalise(struct smtp_txn *t, vx_slice via, vx_slice *out)
+{
+	struct vx_buf address = { .max = VX_ADDRESS_MAX };
+	int rc;
+
+	if (vx_directory_normalise(via, &address) == VX_OK && !address.failed)
+		via = vx_buf_slice(&address);
+	rc = vx_arena_copy(&t->arena, via, out);
+	vx_buf_done(&address);
+	return rc;
+}
+
+/* Of one of our addresses; <postmaster> has none, and the host's is the next best. */
+static vx_slice domain_of(const struct smtp_txn *t, vx_slice address)
+{
+	const size_t at = vx_slice_rfind(address, '@');
+
+	return at < address.len ? vx_slice_from(address, at + 1)
+				: vx_slice_str(t->service->o.hostname);
+}
+
+static int find_group(struct smtp_txn *t, vx_slice via, struct smtp_group **out)
 {
 	struct smtp_group *g = t->groups;
 	int rc;
 
-	while (g != NULL && !vx_slice_eq_nocase(g->domain, domain))
+	while (g != NULL && !vx_slice_eq_nocase(g->via, via))
 		g = g->next;
 	if (g == NULL) {
 		g = vx_arena_alloc(&t->arena, sizeof(*g));
 		if (g == NULL)
 			return VX_ELIMIT;
 		*g = (struct smtp_group){ .reverse_path = vx_buf_slice(&t->sender) };
-		rc = vx_arena_copy(&t->arena, domain, &g->domain);
-		if (rc == VX_OK && domain.len > 0)
-			rc = rewrite(t, domain, &g->reverse_path);
+		rc = normalise(t, via, &g->via);
+		if (rc == VX_OK && via.len > 0)
+			rc = rewrite(t, domain_of(t, via), &g->reverse_path);
 		if (rc != VX_OK)
 			return rc;
 		g->next = t->groups;
@@ -79,28 +101,50 @@ static int reserve(struct smtp_txn *t, struct smtp_group *g)
 	return VX_OK;
 }
 
-int vx_smtp_queue_to(struct smtp_txn *t, vx_slice recipient, vx_slice domain,
-    const struct vx_smtp_params *params)
+/* One copy each. */
+static int add_to(struct smtp_txn *t, vx_slice via, const struct vx_queue_to *to)
 {
-	struct vx_queue_to to = { .notify = params->notify };
 	struct smtp_group *g;
-	int rc = vx_arena_copy(&t->arena, recipient, &to.forward_path);
+	int rc = find_group(t, via, &g);
 
-	if (rc == VX_OK)
-		rc = vx_arena_copy(&t->arena, params->orcpt, &to.orcpt);
-	if (rc == VX_OK)
-		rc = vx_own_destination(&t->arena, to.forward_path, &to.destination);
-	if (rc == VX_OK)
-		rc = find_group(t, domain, &g);
 	if (rc == VX_OK)
 		rc = reserve(t, g);
 	if (rc != VX_OK)
 		return rc;
 	for (size_t i = 0; i < g->count; i++)
-		if (vx_slice_eq(g->to[i].forward_path, to.forward_path))
-			return VX_OK; /* one copy each */
-	g->to[g->count++] = to;
+		if (vx_slice_eq(g->to[i].forward_path, to->forward_path))
+			return VX_OK;
+	g->to[g->count++] = *to;
 	return VX_OK;
+}
+
+static int describe(struct smtp_txn *t, vx_slice recipient,
+    const struct vx_smtp_params *params, struct vx_queue_to *to)
+{
+	int rc = vx_arena_copy(&t->arena, recipient, &to->forward_path);
+
+	to->notify = params->notify;
+	return rc == VX_OK ? vx_arena_copy(&t->arena, params->orcpt, &to->orcpt) : rc;
+}
+
+int vx_smtp_queue_to(struct smtp_txn *t, vx_slice recipient, vx_slice via,
+    const struct vx_smtp_params *params)
+{
+	struct vx_queue_to to = { 0 };
+	int rc = describe(t, recipient, params, &to);
+
+	if (rc == VX_OK)
+		rc = vx_own_destination(&t->arena, to.forward_path, &to.destination);
+	return rc == VX_OK ? add_to(t, via, &to) : rc;
+}
+
+int vx_smtp_queue_list(
+    struct smtp_txn *t, vx_slice address, const struct vx_smtp_params *params)
+{
+	struct vx_queue_to to = { .destination = VX_S(VX_QUEUE_LISTS) };
+	const int rc = describe(t, address, params, &to);
+
+	return rc == VX_OK ? add_to(t, vx_slice_of("", 0), &to) : rc;
 }
 
 size_t vx_smtp_queued(const struct smtp_txn *t)
@@ -164,6 +208,26 @@ static int find_domain(struct smtp_session *s, vx_slice path, vx_slice *out)
 	return rc;
 }
 
+/*
+ * What the sender sends himself has his signature; what we forward was signed by others,
+ * or by nobody, and tells through which address it came (RFC 9228).
+ */
+static int prefix_of(struct smtp_txn *t, const struct smtp_group *g, vx_slice *out)
+{
+	struct vx_buf field = { .max = VX_ADDRESS_MAX + 32 };
+	int rc;
+
+	*out = vx_slice_of("", 0);
+	if (g->via.len == 0)
+		*out = vx_buf_slice(&t->signature);
+	if (g->via.len == 0 || vx_slice_find(g->via, '@') == g->via.len)
+		return VX_OK;
+	vx_buf_printf(&field, "Delivered-To: %.*s\r\n", (int)g->via.len, g->via.ptr);
+	rc = field.failed ? VX_OK : vx_arena_copy(&t->arena, vx_buf_slice(&field), out);
+	vx_buf_done(&field);
+	return rc;
+}
+
 int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
 {
 	struct vx_queue_new *list;
@@ -180,8 +244,8 @@ int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
 	     g = g->next, i++) {
 		vx_slice domain = own;
 
-		if (g->domain.len > 0)
-			rc = normal(t, g->domain, &domain);
+		if (g->via.len > 0)
+			rc = normal(t, domain_of(t, g->via), &domain);
 		list[i] = (struct vx_queue_new){ .created = t->op.internal_date,
 			.due = t->op.internal_date,
 			.size = vx_blob_writer_size(t->writer),
@@ -190,11 +254,10 @@ int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
 			.reverse_path = g->reverse_path,
 			.envid = t->envid,
 			.domain = domain,
-			/* what we forward was signed by others, or by nobody */
-			.prefix = g->domain.len == 0 ? vx_buf_slice(&t->signature)
-						     : vx_slice_of("", 0),
 			.to = g->to,
 			.count = g->count };
+		if (rc == VX_OK)
+			rc = prefix_of(t, g, &list[i].prefix);
 		if (i == 0) /* the message's own id */
 			memcpy(list[i].token, t->id, VX_QUEUE_TOKEN_OCTETS);
 		else

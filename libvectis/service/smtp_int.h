@@ -14,6 +14,8 @@
 #include "vectis/smtp_service.h"
 
 #define VX_SMTP_TARGETS_MAX 10000 /* mailboxes of one message, after aliases */
+#define VX_SMTP_LISTS_MAX 20      /* that one message is for */
+#define VX_SMTP_AUTHORS_MAX 100   /* of what is for a list */
 
 struct vx_smtp_service {
 	struct vx_smtp_service_options o;
@@ -31,11 +33,16 @@ struct smtp_session;
 /* Recipients elsewhere of one reverse-path. */
 struct smtp_group {
 	vx_slice reverse_path;
-	vx_slice
-	    domain; /* of ours, that forwards; empty: the sender sends there himself */
+	vx_slice via; /* an address of ours, that forwards; empty: the sender sends */
 	struct vx_queue_to *to;
 	size_t count, cap;
 	struct smtp_group *next;
+};
+
+/* A list that the message is for. */
+struct smtp_list {
+	vx_slice address;
+	struct smtp_list *next;
 };
 
 /* A message on its way: it may outlive its session while its op is under way. */
@@ -54,6 +61,7 @@ struct smtp_txn {
 	size_t group_count;
 	struct vx_report_also also; /* when there are any, or it may be a report */
 	bool report;                /* it is for an address of reports */
+	struct smtp_list *lists;    /* in the arena */
 	struct vx_smtp_scan scan;
 	struct vx_buf header; /* own: until it is complete */
 	bool header_done;
@@ -63,8 +71,8 @@ struct smtp_txn {
 	struct smtp_notes notes; /* own: for the event */
 	struct smtp_reply refusal;
 	struct vx_event event; /* texts in the arena */
+	const char *objection; /* why it is refused, static; NULL: it is not */
 	/* of a user's message (smtp_submit.c) */
-	const char *objection;       /* why it is refused, static; NULL: it is not */
 	struct own_signing *signing; /* own */
 	struct vx_buf signature;     /* own: fields for those elsewhere */
 	bool ret_headers, ret_full;
@@ -132,14 +140,35 @@ int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_reso
  */
 
 /*
- * The message goes to another server as well: by its sender, or by domain, which is ours
- * and forwards it.  VX_EINVAL: recipient's domain is none; VX_ELIMIT.
+ * The message goes to another server as well: by its sender, or by the address via, which
+ * is ours and forwards it.  VX_EINVAL: recipient's domain is none; VX_ELIMIT.
  */
-int vx_smtp_queue_to(struct smtp_txn *t, vx_slice recipient, vx_slice domain,
+int vx_smtp_queue_to(struct smtp_txn *t, vx_slice recipient, vx_slice via,
     const struct vx_smtp_params *params);
+/* It goes to a list of ours, by way of the sender.  VX_OK, VX_ELIMIT. */
+int vx_smtp_queue_list(
+    struct smtp_txn *t, vx_slice address, const struct vx_smtp_params *params);
 /* t->also is made, for the op to queue the message, too.  VX_OK, VX_ELIMIT. */
 int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t);
 size_t vx_smtp_queued(const struct smtp_txn *t);
+
+/* --- lists (smtp_list.c)
+ * ---------------------------------------------------------------- */
+
+/* May the transaction's sender write to a list?  VX_OK: *why is NULL, or why not. */
+int vx_smtp_list_refuses(
+    struct smtp_session *s, struct vx_view *v, vx_slice address, const char **why);
+int vx_smtp_list_add(
+    struct smtp_txn *t, vx_slice address, const struct vx_smtp_params *params);
+/*
+ * The header of what lists and aliases of ours send on.  VX_OK, with an objection of the
+ * transaction when its author may not write to a list; VX_EEXIST: it goes round.
+ */
+int vx_smtp_list_header(struct smtp_session *s, vx_slice header);
+
+/* --- the message (smtp_txn.c)
+ * ----------------------------------------------------------- */
+
 /* The message begins: write the trace fields. */
 int vx_smtp_txn_begin(struct smtp_session *s);
 /* VX_OK or VX_WAIT. */

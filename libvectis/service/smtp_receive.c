@@ -166,6 +166,8 @@ static int end_header(struct smtp_session *s)
 	while (vx_field_next(&rest, &f))
 		vx_smtp_header_see(t, &f);
 	if (rc == VX_OK)
+		rc = vx_smtp_list_header(s, vx_buf_slice(&t->header));
+	if (rc == VX_OK)
 		rc = filter(s, &kept);
 	if (rc == VX_OK && t->groups != NULL)
 		vx_smtp_scan_add(&t->scan, vx_buf_slice(&kept));
@@ -234,6 +236,10 @@ int vx_smtp_receive_end(struct smtp_session *s)
 		return rc;
 	if (t->received > s->service->o.received_max)
 		return VX_EEXIST;
+	if (t->objection != NULL) {
+		t->refusal = (struct smtp_reply){ 550, "5.7.1", t->objection };
+		return VX_EPERM;
+	}
 	if (t->check == NULL)
 		return VX_OK;
 	vx_smtp_check_end(t->check);

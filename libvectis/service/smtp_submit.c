@@ -145,6 +145,8 @@ static int end_header(struct smtp_session *s)
 	vx_buf_done(&t->header);
 	if (rc == VX_OK)
 		t->objection = objection(&seen);
+	if (rc == VX_OK && t->objection == NULL)
+		rc = vx_smtp_list_header(s, vx_buf_slice(&out));
 	if (rc == VX_OK && t->objection == NULL && t->groups != NULL)
 		rc = vx_own_sign_begin(
 		    &t->service->keys, seen.domain, vx_buf_slice(&out), &t->signing);

@@ -112,21 +112,13 @@ static int reserve(struct smtp_txn *t, size_t more)
 	return VX_OK;
 }
 
-static void add_target(struct smtp_txn *t, uint32_t account)
+/* before: of this recipient there is each once. */
+static void add_target(struct smtp_txn *t, size_t before, uint32_t account)
 {
-	for (size_t i = 0; i < t->count; i++)
+	for (size_t i = 0; i < before; i++)
 		if (t->targets[i].account == account)
 			return; /* one copy each */
 	t->targets[t->count++] = (struct vx_delivery_target){ .account = account };
-}
-
-/* Of one of our addresses; <postmaster> has none, and the host's is the next best. */
-static vx_slice domain_of(const struct smtp_txn *t, vx_slice address)
-{
-	const size_t at = vx_slice_rfind(address, '@');
-
-	return at < address.len ? vx_slice_from(address, at + 1)
-				: vx_slice_str(t->service->o.hostname);
 }
 
 int vx_smtp_txn_note_recipient(struct smtp_txn *t, vx_slice recipient)
@@ -143,6 +135,7 @@ int vx_smtp_txn_note_recipient(struct smtp_txn *t, vx_slice recipient)
 int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to,
     const struct vx_smtp_params *params)
 {
+	const size_t before = t->count;
 	int rc = reserve(t, to->count);
 
 	if (rc == VX_OK)
@@ -151,14 +144,16 @@ int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_reso
 		return rc;
 	for (size_t i = 0; i < to->count && rc == VX_OK; i++)
 		if (to->targets[i].account == 0)
-			rc = vx_smtp_queue_to(
-			    t, to->targets[i].address, domain_of(t, recipient), params);
+			rc = to->list != 0
+				 ? vx_smtp_list_add(t, to->targets[i].address, params)
+				 : vx_smtp_queue_to(
+				       t, to->targets[i].address, recipient, params);
 	if (rc != VX_OK)
 		return rc;
 	t->recipients++;
 	for (size_t i = 0; i < to->count; i++)
 		if (to->targets[i].account != 0)
-			add_target(t, to->targets[i].account);
+			add_target(t, before, to->targets[i].account);
 	return VX_OK;
 }
 

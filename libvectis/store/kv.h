@@ -26,7 +26,7 @@ enum vx_tree {
 	VX_TREE_DEAD,   /* x: dead queue by time | blob */
 	VX_TREE_VOLUME, /* vs: live and dead octets per volume */
 	VX_TREE_RING,   /* g: the last changes by number */
-	VX_TREE_DIR,    /* directory: domains, accounts, aliases */
+	VX_TREE_DIR,    /* directory: domains, accounts, aliases, lists */
 	VX_TREE_QUEUE,  /* outbound queue */
 	VX_TREE_EVENT,  /* events by time, bounded */
 	VX_TREE_REPORT, /* aggregate reports: what they are made of, and what came */

@@ -35,3 +35,5 @@ TESTS += %D%/test_reports.py
 EXTRA_DIST += %D%/test_reports.py
 TESTS += %D%/test_relay.py
 EXTRA_DIST += %D%/test_relay.py
+TESTS += %D%/test_lists.py
+EXTRA_DIST += %D%/test_lists.py

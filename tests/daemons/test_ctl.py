@@ -364,8 +364,17 @@ class Domains(Case):
         self.good('alias', 'add', '--email', f'team-*@{DOMAIN}', f'bob@{DOMAIN}')
         self.assertEqual(self.json('alias', 'list')['aliases'], [
             {'address': f'info@{DOMAIN}',
-             'targets': [f'ann@{DOMAIN}', 'x@else.where', f'bob@{DOMAIN}']},
-            {'address': f'team-*@{DOMAIN}', 'targets': [f'bob@{DOMAIN}']}])
+             'targets': [f'ann@{DOMAIN}', 'x@else.where', f'bob@{DOMAIN}'], 'active': True},
+            {'address': f'team-*@{DOMAIN}', 'targets': [f'bob@{DOMAIN}'], 'active': True}])
+        self.good('alias', 'set', f'team-*@{DOMAIN}', '--active', 'off')
+        self.assertIn('(inactive)', self.good('alias', 'list'))
+        self.good('alias', 'set', f'team-*@{DOMAIN}', '--active', 'on', f'ann@{DOMAIN}')
+        self.assertEqual(self.json('alias', 'list')['aliases'][1],
+                         {'address': f'team-*@{DOMAIN}', 'targets': [f'ann@{DOMAIN}'],
+                          'active': True})
+        self.bad(USAGE, 'nothing to change', 'alias', 'set', f'team-*@{DOMAIN}')
+        self.bad(FAILED, 'no mailbox zoe@', 'alias', 'set', f'team-*@{DOMAIN}', f'zoe@{DOMAIN}')
+        self.bad(FAILED, 'there is no', 'alias', 'set', f'no@{DOMAIN}', '--active', 'on')
         self.assertIn(f'info@{DOMAIN} -> ann@{DOMAIN},x@else.where,bob@{DOMAIN}\n',
                       self.good('alias', 'list'))
         for code, pattern, args in (
@@ -383,6 +392,63 @@ class Domains(Case):
         self.good('alias', 'remove', f'INFO@{DOMAIN}')
         self.bad(FAILED, 'there is no', 'alias', 'remove', f'info@{DOMAIN}')
         self.assertEqual(len(self.json('alias', 'list')['aliases']), 1)
+
+
+    def test_lists(self):
+        self.add('ann')
+        self.add('bob')
+        self.good('list', 'add', f'News@{DOMAIN}', f'ann@{DOMAIN},x@else.where', '--title', 'All news',
+                  '--members-only', 'on')
+        self.assertEqual(self.json('list', 'show', f'news@{DOMAIN}'), {
+            'address': f'news@{DOMAIN}', 'title': 'All news', 'owner': '', 'active': True,
+            'members_only': True, 'members': [f'ann@{DOMAIN}', 'x@else.where']})
+        self.assertIn(f'news@{DOMAIN} 2 members, members only, All news\n', self.good('list', 'list'))
+        got = self.json('list', 'members', 'add', f'news@{DOMAIN}', f'ann@{DOMAIN}', f'bob@{DOMAIN}')
+        self.assertEqual(got['changed'], 1)
+        many = ''.join(f'm{i}@else.where\n' for i in range(9000))
+        self.assertEqual(self.box.run('list', 'members', 'add', f'news@{DOMAIN}', '--stdin',
+                                      input=many).returncode, GOOD)
+        self.assertEqual(self.json('list', 'list')['lists'][0]['members'], 9003)
+        self.assertEqual(self.box.run('list', 'members', 'remove', f'news@{DOMAIN}', '--stdin',
+                                      input=many).returncode, GOOD)
+        self.good('list', 'set', f'news@{DOMAIN}', '--owner', f'bob@{DOMAIN}', '--members-only', 'off',
+                  '--active', 'off')
+        shown = self.json('list', 'show', f'news@{DOMAIN}')
+        self.assertEqual((shown['owner'], shown['members_only'], shown['active']),
+                         (f'bob@{DOMAIN}', False, False))
+        self.assertIn(f'bounces go to bob@{DOMAIN}\n', self.good('list', 'show', f'news@{DOMAIN}'))
+        self.good('group', 'add', f'team@{DOMAIN}', f'bob@{DOMAIN}', '--title', 'Team')
+        self.good('group', 'members', 'add', f'team@{DOMAIN}', f'team@{DOMAIN}', f'ann@{DOMAIN}')
+        self.good('group', 'members', 'remove', f'team@{DOMAIN}', f'ann@{DOMAIN}')
+        self.assertEqual(self.json('group', 'list')['groups'], [
+            {'address': f'team@{DOMAIN}', 'title': 'Team', 'active': True, 'members': 2}])
+        self.good('group', 'set', f'team@{DOMAIN}', '--active', 'off')
+        self.assertIn('inactive', self.good('group', 'show', f'team@{DOMAIN}'))
+        for code, pattern, args in (
+                (FAILED, 'exists already', ('list', 'add', f'news@{DOMAIN}')),
+                (FAILED, 'exists already', ('group', 'add', f'ann@{DOMAIN}')),
+                (FAILED, 'not hosted here', ('list', 'add', 'a@b.test')),
+                (USAGE, 'no name for a list', ('list', 'add', f'a+b@{DOMAIN}')),
+                (USAGE, 'is on or off', ('list', 'add', f'q@{DOMAIN}', '--members-only', 'x')),
+                (USAGE, '--owner: x is no', ('list', 'add', f'q@{DOMAIN}', '--owner', 'x')),
+                (USAGE, '--title has at most', ('list', 'add', f'q@{DOMAIN}', '--title', 'x' * 201)),
+                (USAGE, 'nothing to change', ('list', 'set', f'news@{DOMAIN}')),
+                (FAILED, 'is a list: vectisctl list', ('group', 'show', f'news@{DOMAIN}')),
+                (FAILED, 'there is no group', ('group', 'show', f'no@{DOMAIN}')),
+                (USAGE, 'add --confirm', ('list', 'remove', f'news@{DOMAIN}')),
+                (USAGE, 'members add or', ('list', 'members', 'change', f'news@{DOMAIN}', 'a@b.c')),
+                (USAGE, 'which members', ('list', 'members', 'add', f'news@{DOMAIN}', ',')),
+                (FAILED, 'no mailbox zoe@', ('list', 'members', 'add', f'news@{DOMAIN}', f'zoe@{DOMAIN}')),
+                (FAILED, 'is no member', ('list', 'members', 'remove', f'news@{DOMAIN}', 'q@else.where')),
+                (FAILED, 'mailboxes and groups', ('group', 'members', 'add', f'team@{DOMAIN}', 'q@else.where')),
+                (USAGE, 'cannot be a member of a group',
+                 ('group', 'members', 'add', f'team@{DOMAIN}', f'news@{DOMAIN}')),
+                (USAGE, 'cannot be a member', ('list', 'members', 'add', f'news@{DOMAIN}', 'nonsense'))):
+            self.bad(code, pattern, *args)
+        self.bad(FAILED, 'and 2 lists and groups', 'domain', 'remove', DOMAIN, '--confirm')
+        self.good('list', 'remove', f'news@{DOMAIN}', '--confirm')
+        self.good('group', 'remove', f'team@{DOMAIN}', '--confirm')
+        self.assertEqual(self.json('list', 'list')['lists'], [])
 
 
 class Mailboxes(Case):

@@ -219,11 +219,13 @@ START_TEST(tags_and_the_catch_all)
 	vxt_assert_str(resolved("alice+@example.test"), "local:alice@example.test");
 	vxt_assert_str(resolved("+tag@example.test"), "local:bob@example.test");
 	vxt_assert_str(resolved("nobody+tag@example.test"), "local:bob@example.test");
-	/* mail for a disabled mailbox is not somebody else's */
+	/* mail for a disabled mailbox goes there, too (IN-04), and for a removed one */
 	vxt_assert_ok(
 	    change(VX_ACCOUNT_SET, "alice@example.test", "", VX_ACCOUNT_INACTIVE));
-	vxt_assert_str(resolved("alice@example.test"), "disabled");
-	vxt_assert_str(resolved("alice+tag@example.test"), "disabled");
+	vxt_assert_str(resolved("alice@example.test"), "local:bob@example.test");
+	vxt_assert_str(resolved("alice+tag@example.test"), "local:bob@example.test");
+	vxt_assert_ok(change(VX_ACCOUNT_REMOVE, "alice@example.test", "", 0));
+	vxt_assert_str(resolved("alice@example.test"), "local:bob@example.test");
 	close_store();
 }
 END_TEST
@@ -238,6 +240,302 @@ START_TEST(a_domain_can_be_switched_off)
 	vxt_assert_str(resolved("jo@xn--mller-kva.test"), "unknown"); /* another one */
 	vxt_assert_ok(change(VX_DOMAIN_SET, "example.test", "", 0));
 	vxt_assert_str(resolved("alice@example.test"), "local:alice@example.test");
+	close_store();
+}
+END_TEST
+
+/* An alias can be switched off, and lead elsewhere (MB-10). */
+START_TEST(aliases_change)
+{
+	struct vx_directory_op op;
+	struct vx_alias a;
+	struct vx_view *v;
+	const vx_slice to = VX_S("x@elsewhere.test");
+
+	set_up();
+	vxt_assert_ok(change(VX_ALIAS_ADD, "info@example.test", "alice@example.test", 0));
+	vxt_assert_ok(change(VX_ALIAS_SET, "info@example.test", "", 1));
+	vxt_assert_str(resolved("info@example.test"), "unknown");
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_directory_alias(v, VX_S("info@example.test"), &a));
+	ck_assert(a.disabled);
+	vx_view_end(v);
+	vx_directory_op_init(&op, VX_ALIAS_SET);
+	op.name = VX_S("info@example.test");
+	op.set = VX_SET_TARGETS | VX_SET_FLAGS;
+	op.targets = &to;
+	op.target_count = 1;
+	vxt_assert_ok(vx_store_run(store, &op.op));
+	vxt_assert_str(resolved("info@example.test"), "local:!x@elsewhere.test");
+	op.target_count = 0;
+	ck_assert_int_eq(vx_store_run(store, &op.op), VX_EINVAL);
+	ck_assert_int_eq(change(VX_ALIAS_SET, "no@example.test", "", 1), VX_ENOENT);
+	close_store();
+}
+END_TEST
+
+/* --- lists and groups -----------------------------------------------------------------
+ */
+
+static int members(enum vx_directory_verb verb, const char *name, const char *member)
+{
+	return change(verb, name, member, 0);
+}
+
+/* To whom a list or group leads, with blanks between. */
+static vx_slice expanded(const char *address)
+{
+	static struct vx_buf out = { .max = 4096 };
+	struct vx_arena arena = { .limit = 65536 };
+	struct vx_resolved r;
+	struct vx_list list;
+	struct vx_view *v;
+
+	vx_buf_reset(&out);
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_directory_list(v, vx_slice_str(address), &list));
+	vxt_assert_ok(vx_directory_expand(v, &list, &arena, &r));
+	vx_view_end(v);
+	for (size_t i = 0; i < r.count; i++)
+		vx_buf_printf(&out, "%s%s%.*s", i > 0 ? " " : "",
+		    r.targets[i].account == 0 ? "!" : "", (int)r.targets[i].address.len,
+		    r.targets[i].address.ptr);
+	vx_arena_done(&arena);
+	return vx_buf_slice(&out);
+}
+
+static int may_post(const char *list, const char *address)
+{
+	struct vx_list l;
+	struct vx_view *v;
+	int rc;
+
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_directory_list(v, vx_slice_str(list), &l));
+	rc = vx_directory_may_post(v, &l, vx_slice_str(address), '+');
+	vx_view_end(v);
+	return rc;
+}
+
+START_TEST(lists_have_members)
+{
+	set_up();
+	vxt_assert_ok(change(VX_ALIAS_ADD, "info@example.test", "bob@example.test", 0));
+	vxt_assert_ok(change(VX_LIST_ADD, "News@example.test", "alice@example.test", 0));
+	ck_assert_int_eq(change(VX_LIST_ADD, "news@example.test", "", 0), VX_EEXIST);
+	ck_assert_int_eq(change(VX_LIST_ADD, "bob@example.test", "", 0), VX_EEXIST);
+	ck_assert_int_eq(change(VX_LIST_ADD, "info@example.test", "", 0), VX_EEXIST);
+	ck_assert_int_eq(change(VX_LIST_ADD, "a+b@example.test", "", 0), VX_EINVAL);
+	ck_assert_int_eq(change(VX_LIST_ADD, "a@elsewhere.test", "", 0), VX_ENOENT);
+	ck_assert_int_eq(change(VX_ACCOUNT_ADD, "news@example.test", "", 0), VX_EEXIST);
+	ck_assert_int_eq(
+	    change(VX_ALIAS_ADD, "news@example.test", "bob@example.test", 0), VX_EEXIST);
+	vxt_assert_ok(
+	    members(VX_LIST_MEMBERS_ADD, "news@example.test", "INFO@example.test"));
+	vxt_assert_ok(
+	    members(VX_LIST_MEMBERS_ADD, "news@example.test", "X@elsewhere.test"));
+	vxt_assert_ok(
+	    members(VX_LIST_MEMBERS_ADD, "news@example.test", "bob@example.test"));
+	vxt_assert_ok(
+	    members(VX_LIST_MEMBERS_ADD, "news@example.test", "bob@example.test"));
+	ck_assert_int_eq(
+	    members(VX_LIST_MEMBERS_ADD, "news@example.test", "no@example.test"),
+	    VX_ENOENT);
+	ck_assert_int_eq(
+	    members(VX_LIST_MEMBERS_ADD, "news@example.test", "news@example.test"),
+	    VX_EINVAL);
+	ck_assert_int_eq(
+	    members(VX_LIST_MEMBERS_ADD, "news@example.test", "nonsense"), VX_EINVAL);
+	ck_assert_int_eq(
+	    members(VX_LIST_MEMBERS_ADD, "no@example.test", "bob@example.test"),
+	    VX_ENOENT);
+	/* bob twice, and once as an alias */
+	vxt_assert_str(expanded("news@example.test"),
+	    "!x@elsewhere.test alice@example.test bob@example.test");
+	vxt_assert_str(resolved("news@example.test"), "local:!news@example.test");
+	vxt_assert_str(resolved("news+tag@example.test"), "local:!news@example.test");
+	/* who is gone or disabled gets nothing */
+	vxt_assert_ok(change(VX_ALIAS_REMOVE, "info@example.test", "", 0));
+	vxt_assert_ok(
+	    members(VX_LIST_MEMBERS_REMOVE, "news@example.test", "BOB@example.test"));
+	ck_assert_int_eq(
+	    members(VX_LIST_MEMBERS_REMOVE, "news@example.test", "bob@example.test"),
+	    VX_ENOENT);
+	ck_assert_int_eq(
+	    members(VX_LIST_MEMBERS_REMOVE, "news@example.test", "info@example.test"),
+	    VX_ENOENT);
+	vxt_assert_ok(
+	    change(VX_ACCOUNT_SET, "alice@example.test", "", VX_ACCOUNT_INACTIVE));
+	vxt_assert_str(expanded("news@example.test"), "!x@elsewhere.test");
+	/* an account that comes again is no member */
+	vxt_assert_ok(change(VX_ACCOUNT_REMOVE, "alice@example.test", "", 0));
+	vxt_assert_ok(change(VX_ACCOUNT_ADD, "alice@example.test", "", 0));
+	vxt_assert_str(expanded("news@example.test"), "!x@elsewhere.test");
+	vxt_assert_ok(change(VX_LIST_SET, "news@example.test", "", VX_LIST_INACTIVE));
+	vxt_assert_str(resolved("news@example.test"), "unknown");
+	vxt_assert_ok(change(VX_ACCOUNT_REMOVE, "alice@example.test", "", 0));
+	vxt_assert_ok(change(VX_ACCOUNT_REMOVE, "bob@example.test", "", 0));
+	ck_assert_int_eq(change(VX_DOMAIN_REMOVE, "example.test", "", 0), VX_ENOTEMPTY);
+	vxt_assert_ok(change(VX_LIST_REMOVE, "news@example.test", "", 0));
+	ck_assert_int_eq(change(VX_LIST_REMOVE, "news@example.test", "", 0), VX_ENOENT);
+	vxt_assert_ok(change(VX_DOMAIN_REMOVE, "example.test", "", 0));
+	close_store();
+}
+END_TEST
+
+START_TEST(groups_go_round_once)
+{
+	struct vx_account alice;
+	struct vx_view *v;
+	char name[40], inner[40];
+
+	set_up();
+	vxt_assert_ok(
+	    change(VX_LIST_ADD, "one@example.test", "alice@example.test", VX_LIST_GROUP));
+	vxt_assert_ok(change(VX_LIST_ADD, "two@example.test", "bob@example.test",
+	    VX_LIST_GROUP | VX_LIST_MEMBERS_ONLY));
+	vxt_assert_ok(
+	    members(VX_LIST_MEMBERS_ADD, "one@example.test", "two@example.test"));
+	vxt_assert_ok(
+	    members(VX_LIST_MEMBERS_ADD, "two@example.test", "one@example.test"));
+	vxt_assert_ok(
+	    members(VX_LIST_MEMBERS_ADD, "two@example.test", "two@example.test"));
+	vxt_assert_str(
+	    resolved("one@example.test"), "local:alice@example.test bob@example.test");
+	vxt_assert_str(
+	    resolved("two@example.test"), "local:alice@example.test bob@example.test");
+	ck_assert_int_eq(
+	    members(VX_LIST_MEMBERS_ADD, "one@example.test", "x@elsewhere.test"),
+	    VX_ENOENT);
+	vxt_assert_ok(change(VX_LIST_ADD, "list@example.test", "one@example.test", 0));
+	ck_assert_int_eq(
+	    members(VX_LIST_MEMBERS_ADD, "one@example.test", "list@example.test"),
+	    VX_EINVAL);
+	vxt_assert_str(
+	    expanded("list@example.test"), "alice@example.test bob@example.test");
+	/* nobody may write as a group or a list */
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_directory_account(v, VX_S("alice@example.test"), &alice));
+	ck_assert(!vx_directory_may_send_as(v, &alice, VX_S("one@example.test"), '+'));
+	ck_assert(!vx_directory_may_send_as(v, &alice, VX_S("list@example.test"), '+'));
+	vx_view_end(v);
+	/* a group that is off leads nowhere, and one without anybody is unknown */
+	vxt_assert_ok(change(VX_LIST_SET, "two@example.test", "", VX_LIST_INACTIVE));
+	vxt_assert_str(resolved("one@example.test"), "local:alice@example.test");
+	vxt_assert_str(resolved("two@example.test"), "unknown");
+	vxt_assert_ok(change(VX_LIST_ADD, "empty@example.test", "", VX_LIST_GROUP));
+	vxt_assert_str(resolved("empty@example.test"), "unknown");
+	/* too many of them */
+	for (int i = 0; i <= VX_LIST_GROUPS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "g%d@example.test", i);
+		vxt_assert_ok(change(VX_LIST_ADD, name,
+		    i == 0 ? "bob@example.test" : inner, VX_LIST_GROUP));
+		memcpy(inner, name, sizeof(inner));
+	}
+	vxt_assert_str(resolved("g98@example.test"), "local:bob@example.test");
+	vxt_assert_str(resolved("g99@example.test"), "local:bob@example.test");
+	{
+		struct vx_arena arena = { .limit = 65536 };
+		struct vx_resolved r;
+
+		vxt_assert_ok(vx_view_begin(store, &v));
+		ck_assert_int_eq(
+		    vx_directory_resolve(v, VX_S("g100@example.test"), '+', &arena, &r),
+		    VX_ELIMIT);
+		vx_view_end(v);
+		vx_arena_done(&arena);
+	}
+	close_store();
+}
+END_TEST
+
+START_TEST(who_may_write_to_a_list)
+{
+	struct vx_arena arena = { .limit = 65536 };
+	struct vx_directory_op op;
+	struct vx_resolved r;
+	struct vx_list list;
+	struct vx_view *v;
+
+	set_up();
+	vxt_assert_ok(change(VX_ALIAS_ADD, "info@example.test", "bob@example.test", 0));
+	vxt_assert_ok(
+	    change(VX_LIST_ADD, "team@example.test", "bob@example.test", VX_LIST_GROUP));
+	vxt_assert_ok(change(
+	    VX_LIST_ADD, "news@example.test", "team@example.test", VX_LIST_MEMBERS_ONLY));
+	vxt_assert_ok(
+	    members(VX_LIST_MEMBERS_ADD, "news@example.test", "x@elsewhere.test"));
+	vxt_assert_ok(may_post("news@example.test", "Bob@Example.test"));
+	vxt_assert_ok(may_post("news@example.test", "bob+news@example.test"));
+	vxt_assert_ok(may_post("news@example.test", "info@example.test"));
+	vxt_assert_ok(may_post("news@example.test", "X@elsewhere.test"));
+	ck_assert_int_eq(may_post("news@example.test", "alice@example.test"), VX_EPERM);
+	ck_assert_int_eq(may_post("news@example.test", "y@elsewhere.test"), VX_EPERM);
+	ck_assert_int_eq(may_post("news@example.test", "news@example.test"), VX_EPERM);
+	ck_assert_int_eq(may_post("news@example.test", ""), VX_EPERM);
+	vx_directory_op_init(&op, VX_LIST_SET);
+	op.name = VX_S("news@example.test");
+	op.set = VX_SET_OWNER | VX_SET_DISPLAY_NAME;
+	op.owner = VX_S("Boss@elsewhere.test");
+	op.display_name = VX_S("News");
+	vxt_assert_ok(vx_store_run(store, &op.op));
+	vxt_assert_ok(may_post("news@example.test", "boss@elsewhere.test"));
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_directory_next_list(v, VX_S(""), &list));
+	vxt_assert_str(list.address, "news@example.test");
+	vxt_assert_str(list.title, "News");
+	ck_assert_int_eq((int)list.flags, VX_LIST_MEMBERS_ONLY);
+	vxt_assert_ok(vx_directory_list_owner(v, &list, '+', &arena, &r));
+	ck_assert_int_eq(r.kind, VX_RESOLVED_FOREIGN);
+	/* its bounces never go to a list again */
+	list.owner = VX_S("news@example.test");
+	vxt_assert_ok(vx_directory_list_owner(v, &list, '+', &arena, &r));
+	ck_assert_int_eq(r.kind, VX_RESOLVED_LOCAL);
+	vxt_assert_str(r.targets[0].address, "alice@example.test"); /* postmaster */
+	vx_view_end(v);
+	vx_arena_done(&arena);
+	close_store();
+}
+END_TEST
+
+START_TEST(a_list_has_a_limit)
+{
+	enum {
+		OCTETS = 32
+	};
+	static char text[VX_LIST_MEMBERS_MAX][OCTETS];
+	static vx_slice list[VX_LIST_MEMBERS_MAX + 1];
+	struct vx_arena arena = { .limit = 8 << 20 };
+	struct vx_directory_op op;
+	struct vx_resolved r;
+	struct vx_list l;
+	struct vx_view *v;
+
+	set_up();
+	vxt_assert_ok(change(VX_LIST_ADD, "news@example.test", "", 0));
+	for (size_t i = 0; i < VX_LIST_MEMBERS_MAX; i++) {
+		(void)snprintf(text[i], OCTETS, "m%zu@elsewhere.test", i);
+		list[i] = vx_slice_str(text[i]);
+	}
+	list[VX_LIST_MEMBERS_MAX] = VX_S("alice@example.test");
+	vx_directory_op_init(&op, VX_LIST_MEMBERS_ADD);
+	op.name = VX_S("news@example.test");
+	op.targets = list;
+	op.target_count = VX_LIST_MEMBERS_MAX + 1;
+	ck_assert_int_eq(vx_store_run(store, &op.op), VX_ELIMIT);
+	op.target_count = VX_LIST_MEMBERS_MAX;
+	vxt_assert_ok(vx_store_run(store, &op.op));
+	ck_assert_uint_eq(op.changed, VX_LIST_MEMBERS_MAX);
+	ck_assert_int_eq(
+	    members(VX_LIST_MEMBERS_ADD, "news@example.test", "alice@example.test"),
+	    VX_ELIMIT);
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_directory_list(v, VX_S("news@example.test"), &l));
+	vxt_assert_ok(vx_directory_expand(v, &l, &arena, &r));
+	ck_assert_uint_eq(r.count, VX_LIST_MEMBERS_MAX);
+	vx_view_end(v);
+	vx_arena_done(&arena);
+	vxt_assert_ok(change(VX_LIST_REMOVE, "news@example.test", "", 0));
 	close_store();
 }
 END_TEST
@@ -441,6 +739,8 @@ END_TEST
 VXT_SUITE(test_directory, "directory", resolution_follows_the_order,
     inactive_accounts_and_removal, names_are_checked, who_may_send_as_whom,
     domains_of_other_scripts, aliases_do_not_lead_to_aliases, tags_and_the_catch_all,
-    a_domain_can_be_switched_off, damaged_records_are_told, keys_take_turns,
-    keys_go_with_their_domain, networks_are_blocked_and_let_go)
+    a_domain_can_be_switched_off, aliases_change, lists_have_members,
+    groups_go_round_once, who_may_write_to_a_list, a_list_has_a_limit,
+    damaged_records_are_told, keys_take_turns, keys_go_with_their_domain,
+    networks_are_blocked_and_let_go)
 VXT_MAIN(test_directory)

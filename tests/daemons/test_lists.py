@@ -1,0 +1,215 @@
+"""Mailing lists and groups, with members here and on other servers."""
+import email
+import json
+import re
+import smtplib
+import time
+import unittest
+
+import harness
+from instance import DOMAIN, Instance
+from peers import MailServer, Names
+from test_sending import RETRY, wait_until
+
+LIST = f'news@{DOMAIN}'
+
+
+def text(subject, sender=f'alice@{DOMAIN}', to=LIST, extra='', body='Hello.\r\n'):
+    return (f'{extra}From: <{sender}>\r\nTo: {to}\r\nSubject: {subject}\r\n'
+            f'Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{subject}@example.net>\r\n'
+            f'\r\n{body}').encode()
+
+
+class Lists(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.names = Names()
+        probe = MailServer()
+        cls.port = probe.port
+        probe.stop()
+        cls.mail = Instance(settings=RETRY % cls.port + cls.names.settings(), pop3=False)
+        cls.mail.__enter__()
+        cls.there = MailServer('127.0.0.5', cls.port)
+        cls.there.replies['RCPT'] = lambda line: '550 5.1.1 no' if 'gone' in line else None
+        cls.names.add('there.test', 'MX', '10 mx.there.test')
+        cls.names.add('mx.there.test', 'A', '127.0.0.5')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.there.stop()
+        cls.mail.__exit__(None, None, None)
+
+    def setUp(self):
+        self.there.messages.clear()
+        self.mail.ctl('list', 'add', LIST, f'alice@{DOMAIN},bob@{DOMAIN}', 'x@there.test',
+                      '--title', 'All "the" news')
+
+    def tearDown(self):
+        self.mail.ctl('list', 'remove', LIST, '--confirm')
+
+    def found(self, name, subject):
+        """Messages with a subject in a mailbox."""
+        c = self.mail.imap(name)
+        c.select()
+        numbers = c.search(None, 'SUBJECT', subject)[1][0].split()
+        all_ = [email.message_from_bytes(c.fetch(n.decode(), '(BODY.PEEK[])')[1][0][1])
+                for n in numbers]
+        c.logout()
+        return all_
+
+    def there_with(self, subject):
+        return [m for m in self.there.messages if f'Subject: {subject}\r\n'.encode() in m[2]]
+
+    def test_a_user_writes_to_a_list_and_to_somebody(self):
+        with self.mail.submission('alice') as s:
+            s.sendmail(f'alice@{DOMAIN}', [LIST, 'y@there.test'], text('one', to=f'{LIST}, y@there.test'))
+        wait_until(lambda: len(self.there_with('one')) == 2)
+        wait_until(lambda: self.found('alice', 'one') and self.found('bob', 'one'))
+        copies = {m[1][0].split()[0]: m for m in self.there_with('one')}
+        self.assertNotIn(b'List-Id', copies['<y@there.test>'][2])
+        sender, _, octets, _ = copies['<x@there.test>']
+        self.assertRegex(sender, rf'^<SRS0=[^>]*={re.escape(DOMAIN)}=news@{re.escape(DOMAIN)}>')
+        m = email.message_from_bytes(octets)
+        self.assertEqual(m['List-Id'], f'"All \\"the\\" news" <news.{DOMAIN}>')
+        self.assertEqual(m['List-Post'], f'<mailto:{LIST}>')
+        self.assertEqual(m['Precedence'], 'list')
+        self.assertEqual(m['Delivered-To'], LIST)
+        self.assertIn(b'DKIM-Signature', octets)
+        self.assertNotIn(b'Return-Path', octets)
+        for name in ('alice', 'bob'):
+            got = self.found(name, 'one')
+            self.assertEqual(len(got), 1)
+            self.assertEqual(got[0]['List-Id'], m['List-Id'])
+            self.assertEqual(got[0]['Return-Path'], sender.split('>')[0] + '>')
+            self.assertEqual(got[0].get_payload(), 'Hello.\r\n')
+            self.assertIsNone(got[0]['DKIM-Signature'])
+
+    def test_who_is_named_gets_one_copy(self):
+        self.mail.ctl('alias', 'add', f'robert@{DOMAIN}', f'bob@{DOMAIN}')
+        self.addCleanup(self.mail.ctl, 'alias', 'remove', f'robert@{DOMAIN}')
+        everybody = f'{LIST}, Bob <robert@{DOMAIN}>\r\nCc: X@there.test'
+        with self.mail.smtp() as s:
+            s.sendmail('joe@there.test', [LIST, f'robert@{DOMAIN}'], text('two', 'joe@there.test', everybody))
+        wait_until(lambda: self.found('alice', 'two'))
+        time.sleep(0.5)
+        self.assertEqual(len(self.found('bob', 'two')), 1)
+        self.assertIsNone(self.found('bob', 'two')[0]['List-Id'])
+        self.assertFalse(self.there_with('two'))
+
+    def test_members_only(self):
+        self.mail.ctl('list', 'set', LIST, '--members-only', 'on')
+        with self.mail.smtp() as s:
+            s.ehlo()
+            s.mail('joe@there.test')
+            code, said = s.rcpt(LIST)
+            self.assertEqual((code, said[:5]), (550, b'5.7.1'))
+            s.rset()
+            with self.assertRaises(smtplib.SMTPDataError) as raised:  # From is another's
+                s.sendmail('x@there.test', [LIST], text('three', 'joe@there.test'))
+            self.assertEqual(raised.exception.smtp_code, 550)
+            self.assertIn(b'5.7.1', raised.exception.smtp_error)
+            with self.assertRaises(smtplib.SMTPDataError):  # and one without an author
+                s.sendmail('x@there.test', [LIST], b'Subject: three\r\n\r\nx\r\n')
+            s.sendmail('X@there.test', [LIST], text('four', 'x@There.test'))
+        wait_until(lambda: self.found('bob', 'four'))
+        self.assertFalse(self.found('bob', 'three'))
+        with self.mail.submission('bob') as s:
+            s.sendmail(f'bob+tag@{DOMAIN}', [LIST], text('five', f'bob@{DOMAIN}'))
+        wait_until(lambda: self.found('alice', 'five'))
+
+    def test_nothing_goes_round(self):
+        for extra in (f'List-Id: the news <news.{DOMAIN}>\r\n', f'Delivered-To: {LIST}\r\n',
+                      f'Delivered-To: <{LIST.upper()}>\r\n'):
+            with self.mail.smtp() as s, self.assertRaises(smtplib.SMTPDataError) as raised:
+                s.sendmail('joe@there.test', [LIST], text('six', 'joe@there.test', extra=extra))
+            self.assertEqual(raised.exception.smtp_code, 554)
+            self.assertIn(b'5.4.6', raised.exception.smtp_error)
+        self.mail.ctl('alias', 'add', f'away@{DOMAIN}', 'z@there.test')
+        self.addCleanup(self.mail.ctl, 'alias', 'remove', f'away@{DOMAIN}')
+        with self.mail.smtp() as s:
+            s.sendmail('joe@there.test', [f'away@{DOMAIN}'], text('seven', 'joe@there.test'))
+            wait_until(lambda: self.there_with('seven'))
+            octets = self.there_with('seven')[0][2]
+            self.assertTrue(octets.startswith(f'Delivered-To: away@{DOMAIN}\r\n'.encode()), octets[:80])
+            with self.assertRaises(smtplib.SMTPDataError) as raised:  # it comes back
+                s.sendmail('joe@there.test', [f'away@{DOMAIN}'], octets)
+            self.assertEqual(raised.exception.smtp_code, 554)
+            # a mailbox takes what another server delivered before
+            s.sendmail('joe@there.test', [f'bob@{DOMAIN}'],
+                       text('eight', 'joe@there.test', extra=f'Delivered-To: bob@{DOMAIN}\r\n'))
+        self.assertTrue(self.found('bob', 'eight'))
+
+    def test_bounces_go_to_the_owner(self):
+        self.mail.ctl('list', 'set', LIST, '--owner', f'bob@{DOMAIN}')
+        self.mail.ctl('list', 'members', 'add', LIST, 'gone@there.test')
+        with self.mail.smtp() as s:
+            s.sendmail('joe@there.test', [LIST], text('nine', 'joe@there.test'))
+        wait_until(lambda: self.there_with('nine'))
+
+        def reports():
+            return [m for m in self.found('bob', 'Undelivered') + self.found('bob', 'nine')
+                    if b'gone@there.test' in bytes(m) and m.get_content_type() == 'multipart/report']
+        wait_until(reports)
+        path = re.match(r'<([^>]*)>', self.there_with('nine')[0][0])[1]
+        with self.mail.smtp() as s:  # and one that another server makes
+            s.sendmail('', [path], text('bounced', 'mailer-daemon@there.test'))
+            s.ehlo()
+            s.mail('')
+            self.assertEqual(s.rcpt(LIST)[0], 550)
+            s.rset()
+            s.mail('joe@there.test')
+            self.assertEqual(s.rcpt(path)[0], 550)
+        wait_until(lambda: self.found('bob', 'bounced'))
+        self.assertFalse(self.found('alice', 'bounced'))
+        self.assertFalse(self.there_with('bounced'))
+
+    def test_groups(self):
+        self.mail.ctl('group', 'add', f'team@{DOMAIN}', f'alice@{DOMAIN}')
+        self.addCleanup(self.mail.ctl, 'group', 'remove', f'team@{DOMAIN}', '--confirm')
+        self.mail.ctl('group', 'add', f'all@{DOMAIN}', f'team@{DOMAIN}', f'bob@{DOMAIN}')
+        self.addCleanup(self.mail.ctl, 'group', 'remove', f'all@{DOMAIN}', '--confirm')
+        self.mail.ctl('group', 'members', 'add', f'team@{DOMAIN}', f'all@{DOMAIN}')
+        with self.mail.smtp() as s:
+            s.sendmail('joe@there.test', [f'all@{DOMAIN}', f'team@{DOMAIN}'],
+                       text('ten', 'joe@there.test', f'all@{DOMAIN}'))
+        for name in ('alice', 'bob'):
+            got = self.found(name, 'ten')
+            self.assertEqual(len(got), 1)
+            self.assertIsNone(got[0]['List-Id'])
+        with self.mail.submission('alice') as s:
+            self.assertEqual(s.mail(f'team@{DOMAIN}')[0], 553)
+
+    def test_a_large_message_and_many_members(self):
+        members = [f'm{i}@there.test' for i in range(500)]
+        for i in range(0, 500, 25):
+            self.mail.ctl('list', 'members', 'add', LIST, ','.join(members[i:i + 25]))
+        body = ('x' * 70 + '\r\n') * 20000
+        with self.mail.smtp() as s:
+            s.sendmail('joe@there.test', [LIST], text('eleven', 'joe@there.test', body='short\r\n'))
+            s.sendmail('joe@there.test', [LIST], text('twelve', 'joe@there.test', f'Bob <bob@{DOMAIN}>\r\nCc: '
+                                                      + ',\r\n '.join(members), body=body))
+
+        def got(subject):
+            return {p for m in self.there_with(subject) for p in m[1]}
+        wait_until(lambda: len(got('eleven')) == 501, 60)
+        wait_until(lambda: self.found('alice', 'twelve'), 60)
+        wait_until(lambda: got('twelve'), 60)
+        self.assertEqual({p.split()[0] for p in got('twelve')}, {'<x@there.test>'})
+        self.assertEqual(self.found('alice', 'twelve')[0].get_payload(), body)
+        self.assertFalse(self.found('bob', 'twelve'))
+        wait_until(lambda: not json.loads(self.mail.ctl('queue', 'list', '--json'))['messages'])
+
+    def test_a_list_that_goes_meanwhile_is_told(self):
+        self.mail.ctl('list', 'add', f'short@{DOMAIN}', f'bob@{DOMAIN}')
+        with self.mail.submission('alice') as s:
+            s.mail(f'alice@{DOMAIN}')
+            self.assertEqual(s.rcpt(f'short@{DOMAIN}')[0], 250)
+            self.mail.ctl('list', 'remove', f'short@{DOMAIN}', '--confirm')
+            self.assertEqual(s.data(text('thirteen', to=f'short@{DOMAIN}'))[0], 250)
+        wait_until(lambda: [m for m in self.found('alice', 'thirteen')
+                            if m.get_content_type() == 'multipart/report'])
+        self.assertFalse(self.found('bob', 'thirteen'))
+
+
+if __name__ == '__main__':
+    harness.main('__main__')
