@@ -56,6 +56,7 @@ vxinclude_HEADERS = \
 	include/vectis/search.h \
 	include/vectis/sevenbit.h \
 	include/vectis/sender.h \
+	include/vectis/sending.h \
 	include/vectis/service.h \
 	include/vectis/slice.h \
 	include/vectis/smtp_client.h \

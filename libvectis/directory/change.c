@@ -97,6 +97,8 @@ static int domain_remove(struct vx_directory_op *op, struct vx_kv_txn *txn,
 		rc = VX_ENOTEMPTY;
 	if (rc == VX_OK)
 		rc = vx_dir_forget_dkim(txn, name);
+	if (rc == VX_OK)
+		rc = vx_dir_forget_sending(txn, 0, name);
 	return rc == VX_OK ? vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(k)) : rc;
 }
 
@@ -158,6 +160,7 @@ static int account_set(
 	const struct vx_quota quota = { .limit_octets = op->quota_octets,
 		.limit_messages = op->quota_messages };
 	struct vx_dir_record r;
+	unsigned before;
 	int rc = vx_dir_read(txn, k, &r);
 
 	if (rc == VX_OK && (op->credential.len > VX_CREDENTIAL_MAX ||
@@ -168,6 +171,7 @@ static int account_set(
 		rc = VX_ECONFLICT;
 	if (rc != VX_OK)
 		return rc;
+	before = r.flags;
 	if ((op->set & VX_SET_FLAGS) != 0)
 		r.flags = op->flags;
 	if ((op->set & VX_SET_CREDENTIAL) != 0)
@@ -178,6 +182,10 @@ static int account_set(
 	rc = vx_dir_write(txn, k, &r);
 	if (rc == VX_OK && (op->set & VX_SET_QUOTA) != 0)
 		rc = vx_account_set_quota(txn, r.number, &quota);
+	if (rc == VX_OK && ((before ^ r.flags) & VX_ACCOUNT_NO_SENDING) != 0)
+		rc = vx_dir_sending_switched(txn, r.number,
+		    (r.flags & VX_ACCOUNT_NO_SENDING) != 0, VX_S("by the administrator"),
+		    (uint64_t)vx_clock_s());
 	return rc;
 }
 
@@ -192,6 +200,8 @@ static int account_remove(
 		return rc;
 	(void)vx_dir_key_id(&by_id, r.number);
 	rc = vx_account_remove(txn, r.number);
+	if (rc == VX_OK)
+		rc = vx_dir_forget_sending(txn, r.number, vx_slice_of("", 0));
 	if (rc == VX_OK)
 		rc = vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(&by_id));
 	if (rc == VX_OK)

@@ -11,6 +11,7 @@ enum vx_directory_kind {
 	VX_DIR_ALIAS = 'L',   /* + domain NUL local */
 	VX_DIR_ID = 'I',      /* + id: the login */
 	VX_DIR_DKIM = 'K',    /* + domain NUL selector */
+	VX_DIR_SENDING = 'S', /* + 'a' id, or 'd' domain: sending.c */
 	VX_DIR_BLOCK = 'B',   /* + network */
 	VX_DIR_LIST = 'M',    /* + domain NUL local */
 	VX_DIR_MEMBER = 'm',  /* + id of the list, address */
@@ -60,5 +61,11 @@ int vx_dir_may_add(struct vx_kv_txn *txn, vx_slice name, bool account);
 int vx_dir_owner_of(struct vx_kv_txn *txn, vx_slice name, enum vx_directory_kind *kind);
 /* All keys of a domain, which is normalised. */
 int vx_dir_forget_dkim(struct vx_kv_txn *txn, vx_slice domain);
+
+/* An account's sending was switched off, for a reason, or on (then it counts anew). */
+int vx_dir_sending_switched(struct vx_kv_txn *txn, uint32_t account, bool suspended,
+    vx_slice reason, uint64_t now_s);
+/* It goes, or the domain when account is 0. */
+int vx_dir_forget_sending(struct vx_kv_txn *txn, uint32_t account, vx_slice domain);
 
 #endif

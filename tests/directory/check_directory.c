@@ -743,4 +743,7 @@ VXT_SUITE(test_directory, "directory", resolution_follows_the_order,
     groups_go_round_once, who_may_write_to_a_list, a_list_has_a_limit,
     damaged_records_are_told, keys_take_turns, keys_go_with_their_domain,
     networks_are_blocked_and_let_go)
-VXT_MAIN(test_directory)
+
+Suite *test_sending(void);
+
+VXT_MAIN(test_directory, test_sending)
