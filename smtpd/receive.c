@@ -65,6 +65,9 @@ int smtpd_receive_start(struct vx_worker *w, void **service)
 		.auth = w->auth, .log = w->log, .loop = w->loop, .hostname = c->hostname,
 		.banner = c->smtp_banner, .message_octets_max = c->message_octets_max,
 		.recipients_max = c->smtp_recipients_max,
+		.submission_octets_max = c->sending_octets_max,
+		.mailbox_hour = (uint32_t)c->sending_mailbox_hour,
+		.domain_hour = (uint32_t)c->sending_domain_hour,
 		.received_max = c->smtp_received_max, .login_s = c->login_s,
 		.idle_s = c->smtp_idle_s, .rate_min = c->smtp_rate_min,
 		.delimiter = c->subaddress_delimiter[0] };

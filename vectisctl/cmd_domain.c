@@ -2,6 +2,7 @@
 #include "vectisctl/ctl.h"
 
 #include "vectis/address.h"
+#include "vectis/sending.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -242,6 +243,7 @@ static int domain_set(struct ctl *c)
 	vx_slice targets[VX_ALIAS_TARGETS_MAX];
 	struct vx_directory_op op;
 	struct vx_domain d = { 0 };
+	uint32_t limit = 0;
 	unsigned flags;
 	int rc = find_domain(c, vx_slice_str(c->args[0]), &d), status;
 
@@ -265,6 +267,8 @@ static int domain_set(struct ctl *c)
 	if (status == CTL_OK)
 		status = set_limit(c, &op);
 	op.flags = flags;
+	if (status == CTL_OK)
+		status = ctl_send_limit(c, &limit);
 	if (status == CTL_OK && catch_all != NULL) {
 		op.set |= VX_SET_TARGETS;
 		op.targets = targets;
@@ -272,6 +276,8 @@ static int domain_set(struct ctl *c)
 		if (status == CTL_OK)
 			status = ctl_check_targets(c, targets, op.target_count, false);
 	}
+	if (status == CTL_OK)
+		status = ctl_set_send_limit(c, 0, op.name, limit);
 	return status == CTL_OK ? ctl_submit(c, &op, "domain changed") : status;
 }
 
@@ -302,6 +308,7 @@ static int next_domain(
 {
 	struct vx_buf all = { .max =
 				  (size_t)VX_ALIAS_TARGETS_MAX * (VX_ADDRESS_MAX + 1) };
+	struct vx_sending sending = { 0 };
 	struct vx_domain d;
 	const int rc = vx_directory_next_domain(v, vx_slice_str(after), &d);
 	json_t *item;
@@ -327,6 +334,8 @@ static int next_domain(
 	    json_string((d.flags & VX_DOMAIN_DMARC_NONE) != 0     ? "none"
 			: (d.flags & VX_DOMAIN_DMARC_REJECT) != 0 ? "reject"
 								  : "quarantine"));
+	(void)vx_sending_domain(v, d.name, &sending);
+	ctl_sending(c, item, &sending);
 	(void)json_object_set_new(item, "catch_all", target_list(d.catch_all, &all));
 	(void)json_array_append_new(items, item);
 	ctl_say(c, "%s%s%s%s%s%.*s", after,
@@ -433,7 +442,8 @@ const struct ctl_command ctl_domain_commands[] = {
 	{ "domain", "set", domain_set, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN [--catch-all MAILBOX,...] [--active on|off] [--incoming on|off] "
 	    "[--any-sender on|off] [--max-mailboxes N] [--spf hard|soft] "
-	    "[--dmarc none|quarantine|reject] [--backup-mx none|cloudflare]",
+	    "[--dmarc none|quarantine|reject] [--backup-mx none|cloudflare] "
+	    "[--send-limit N|none|standard]",
 	    "change a domain" },
 	{ "domain", "remove", domain_remove, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN --confirm", "stop hosting a domain that is empty" },

@@ -2,6 +2,7 @@
 #include "vectisctl/ctl.h"
 
 #include "vectis/crypto.h"
+#include "vectis/sending.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -132,13 +133,14 @@ static int mailbox_set(struct ctl *c)
 	struct vx_directory_op op;
 	struct vx_account a;
 	const int rc = ctl_find_account(c, login_of(c), &a);
+	uint32_t limit = 0;
 	int status;
 
 	if (rc != VX_OK)
 		return no_mailbox(c, rc);
 	if (ctl_option(c, "--quota") == NULL && !ctl_flag(c, "--pop3") &&
 	    !ctl_flag(c, "--active") && !ctl_flag(c, "--sending") &&
-	    !ctl_flag(c, "--display-name"))
+	    !ctl_flag(c, "--display-name") && !ctl_flag(c, "--send-limit"))
 		return ctl_fail(c, CTL_USAGE,
 		    "nothing to change; vectisctl mailbox set --help lists the options");
 	vx_directory_op_init(&op, VX_ACCOUNT_SET);
@@ -160,6 +162,10 @@ static int mailbox_set(struct ctl *c)
 		status = check_display_name(c);
 	if (status == CTL_OK)
 		status = ctl_quota(c, &op.quota_octets);
+	if (status == CTL_OK)
+		status = ctl_send_limit(c, &limit);
+	if (status == CTL_OK)
+		status = ctl_set_send_limit(c, a.id, vx_slice_of("", 0), limit);
 	return status == CTL_OK ? ctl_submit(c, &op, "mailbox changed") : status;
 }
 
@@ -272,7 +278,8 @@ static int mailbox_remove(struct ctl *c)
 
 /* --- list ------------------------------------------------------------------------- */
 
-static json_t *item_of(const struct vx_account *a, const struct vx_quota *q)
+static json_t *item_of(struct ctl *c, const struct vx_account *a,
+    const struct vx_quota *q, const struct vx_sending *sending)
 {
 	json_t *item = json_object();
 
@@ -290,6 +297,7 @@ static json_t *item_of(const struct vx_account *a, const struct vx_quota *q)
 	    item, "messages", json_integer((json_int_t)q->used_messages));
 	(void)json_object_set_new(
 	    item, "quota_octets", json_integer((json_int_t)q->limit_octets));
+	ctl_sending(c, item, sending);
 	return item;
 }
 
@@ -302,12 +310,27 @@ static bool is_listed(const struct ctl *c, vx_slice login)
 		   vx_slice_str(domain));
 }
 
+static void say_suspended(const struct vx_sending *s, char out[280])
+{
+	const time_t t = (time_t)s->suspended;
+	char since[40] = "";
+	struct tm tm;
+
+	if (s->suspended != 0 && localtime_r(&t, &tm) != NULL)
+		(void)strftime(since, sizeof(since), " since %Y-%m-%d %H:%M", &tm);
+	(void)snprintf(out, 280, ", may not send%s%s%.*s", since,
+	    s->reason.len > 0 ? ": " : "",
+	    (int)(s->reason.len > 200 ? 200 : s->reason.len),
+	    s->reason.len > 0 ? s->reason.ptr : "");
+}
+
 static int next_mailbox(
     struct ctl *c, struct vx_view *v, json_t *items, char after[VX_ADDRESS_MAX + 1])
 {
+	struct vx_sending sending = { 0 };
 	struct vx_quota q = { 0 };
 	struct vx_account a;
-	char limit[40] = "no limit";
+	char limit[40] = "no limit", reason[280] = "";
 	const int rc = vx_directory_next_account(v, vx_slice_str(after), &a);
 
 	if (rc != VX_OK)
@@ -316,14 +339,16 @@ static int next_mailbox(
 	if (!is_listed(c, a.login))
 		return VX_OK;
 	(void)vx_quota_get(v, a.id, &q);
-	(void)json_array_append_new(items, item_of(&a, &q));
+	(void)vx_sending_account(v, a.id, &sending);
+	(void)json_array_append_new(items, item_of(c, &a, &q, &sending));
 	if (q.limit_octets != 0)
 		(void)snprintf(limit, sizeof(limit), "of %llu MB",
 		    (unsigned long long)(q.limit_octets >> 20));
+	if ((a.flags & VX_ACCOUNT_NO_SENDING) != 0)
+		say_suspended(&sending, reason);
 	ctl_say(c, "%-40s %8llu messages %10.1f MB %s%s%s%s", after,
 	    (unsigned long long)q.used_messages, (double)q.used_octets / 1048576.0, limit,
-	    (a.flags & VX_ACCOUNT_POP3) != 0 ? ", POP3" : "",
-	    (a.flags & VX_ACCOUNT_NO_SENDING) != 0 ? ", may not send" : "",
+	    (a.flags & VX_ACCOUNT_POP3) != 0 ? ", POP3" : "", reason,
 	    (a.flags & VX_ACCOUNT_INACTIVE) != 0 ? ", inactive" : "");
 	return VX_OK;
 }
@@ -404,7 +429,7 @@ const struct ctl_command ctl_mailbox_commands[] = {
 	    "make a mailbox; the password is asked for without echo" },
 	{ "mailbox", "set", mailbox_set, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "EMAIL [--quota MB] [--pop3 on|off] [--active on|off] [--sending on|off] "
-	    "[--display-name TEXT]",
+	    "[--send-limit N|none|standard] [--display-name TEXT]",
 	    "change a mailbox" },
 	{ "mailbox", "passwd", mailbox_passwd, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "EMAIL [--password-fd N | --hash-fd N | --generate]", "set a new password" },

@@ -73,6 +73,13 @@ const char *ctl_nearer(const char *word, const char *best, const char *candidate
 /* A yes or no for bit of *flags; inverse: "on" clears it. */
 int ctl_switch(
     struct ctl *c, const char *option, unsigned bit, bool inverse, unsigned *flags);
+/* --send-limit, if it is given: a number, "standard" or "none". */
+int ctl_send_limit(struct ctl *c, uint32_t *limit);
+/* Set it, of an account or (0) of a domain. */
+int ctl_set_send_limit(struct ctl *c, uint32_t account, vx_slice domain, uint32_t limit);
+/* What was sent in the last hour, the limit, and since when and why sending is suspended. */
+struct vx_sending;
+void ctl_sending(struct ctl *c, json_t *item, const struct vx_sending *s);
 /* --quota in octets, if it is given. */
 int ctl_quota(struct ctl *c, uint64_t *octets);
 /* Words that are separated by commas, from args[first] on or from text alone. */

@@ -1,8 +1,12 @@
 /* The command line: words and options. */
 #include "vectisctl/ctl.h"
 
+#include "vectis/address.h"
+#include "vectis/sending.h"
+
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* Each option of any command; which of them a command has, its usage says. */
 static const struct {
@@ -48,6 +52,7 @@ static const struct {
 	{ "--purge", false },
 	{ "--quota", true },
 	{ "--reason", true },
+	{ "--send-limit", true },
 	{ "--sending", true },
 	{ "--spf", true },
 	{ "--stdin", false },
@@ -210,6 +215,66 @@ int ctl_switch(
 	on = strcmp(value, "on") == 0;
 	*flags = on != inverse ? *flags | bit : *flags & ~bit;
 	return CTL_OK;
+}
+
+int ctl_send_limit(struct ctl *c, uint32_t *limit)
+{
+	const char *value = ctl_option(c, "--send-limit");
+	uint64_t n;
+
+	if (value == NULL)
+		return CTL_OK;
+	if (strcmp(value, "standard") == 0)
+		*limit = VX_SENDING_STANDARD;
+	else if (strcmp(value, "none") == 0)
+		*limit = VX_SENDING_NONE;
+	else if (vx_slice_number(vx_slice_str(value), VX_SENDING_LIMIT_MAX, &n) ==
+		     VX_OK &&
+		 n > 0)
+		*limit = (uint32_t)n;
+	else
+		return ctl_fail(c, CTL_USAGE,
+		    "--send-limit is a number of recipients from 1 to %d, none, or "
+		    "standard, not \"%s\"",
+		    VX_SENDING_LIMIT_MAX, value);
+	return CTL_OK;
+}
+
+int ctl_set_send_limit(struct ctl *c, uint32_t account, vx_slice domain, uint32_t limit)
+{
+	struct vx_buf name = { .max = 256 };
+	struct vx_sending_op op;
+	int rc = VX_OK;
+
+	if (ctl_option(c, "--send-limit") == NULL)
+		return CTL_OK;
+	vx_sending_op_init(&op, VX_SENDING_SET_LIMIT);
+	op.account = account;
+	op.limit = limit;
+	if (account == 0)
+		rc = vx_domain_normalise(domain, &name);
+	op.domain = vx_buf_slice(&name);
+	if (rc == VX_OK)
+		rc = vx_store_run(c->store, &op.op);
+	vx_buf_done(&name);
+	return rc == VX_OK ? CTL_OK
+			   : ctl_fail(c, CTL_FAILED, "the limit cannot be set: %s",
+				 vx_strerror(rc));
+}
+
+void ctl_sending(struct ctl *c, json_t *item, const struct vx_sending *s)
+{
+	const uint32_t sent = vx_sending_last_hour(s, (uint64_t)time(NULL));
+
+	(void)c;
+	(void)json_object_set_new(item, "sent_last_hour", json_integer(sent));
+	(void)json_object_set_new(item, "send_limit",
+	    s->limit == VX_SENDING_NONE       ? json_string("none")
+	    : s->limit == VX_SENDING_STANDARD ? json_string("standard")
+					      : json_integer(s->limit));
+	(void)json_object_set_new(
+	    item, "suspended_at", json_integer((json_int_t)s->suspended));
+	(void)json_object_set_new(item, "suspended_reason", ctl_text(s->reason));
 }
 
 int ctl_quota(struct ctl *c, uint64_t *octets)

@@ -4,6 +4,7 @@
 #include "service/own_srs.h"
 #include "service/smtp_greylist.h"
 #include "service/smtp_receive.h"
+#include "service/smtp_limit.h"
 #include "service/smtp_submit.h"
 #include "vectis/block.h"
 #include "vectis/crypto.h"
@@ -219,12 +220,14 @@ static void refuse_sender(
     struct smtp_session *s, vx_slice path, enum smtp_may may, struct vx_buf *out)
 {
 	const bool suspended = may == SMTP_SUSPENDED;
+	char reason[400];
 
 	vx_smtp_refused(s, path, vx_slice_of("", 0),
 	    suspended ? "sending is suspended" : "not the login's address", NULL);
 	if (suspended)
-		vx_smtp_server_answer(s->core, out, 550, "5.7.1",
-		    "sending is suspended for this mailbox: ask your administrator");
+		vx_smtp_limit_reason(s, reason, sizeof(reason));
+	if (suspended)
+		vx_smtp_server_answer(s->core, out, 550, "5.7.1", reason);
 	else
 		vx_smtp_server_answer(s->core, out, 553, "5.7.1",
 		    "this login may not send as that address");
@@ -547,7 +550,9 @@ static void rcpt(
 			    s->core, out, verdict.code, verdict.enhanced, verdict.text);
 			return;
 		}
-		verdict = look_up(s, ev);
+		verdict = vx_smtp_limit_recipient(s);
+		if (verdict.code == 0)
+			verdict = look_up(s, ev);
 	}
 	if (is_too_often(s, OWN_RATE_RECIPIENTS, s->service->o.recipients_minute))
 		verdict = (struct smtp_reply){ 450, "4.7.1",
@@ -803,7 +808,10 @@ int vx_smtp_session_new(struct vx_smtp_service *service, enum vx_smtp_role role,
 		.role = role,
 		.hostname = vx_slice_str(service->o.hostname),
 		.banner = vx_slice_str(service->o.banner),
-		.message_octets_max = service->o.message_octets_max,
+		.message_octets_max =
+		    role == VX_SMTP_SUBMISSION && service->o.submission_octets_max > 0
+			? service->o.submission_octets_max
+			: service->o.message_octets_max,
 		.recipients_max = service->o.recipients_max,
 		.tls = peer->implicit_tls };
 	int rc;

@@ -10,6 +10,7 @@
 #include "service/smtp_check.h"
 #include "vectis/arena.h"
 #include "vectis/queue.h"
+#include "vectis/sending.h"
 #include "vectis/smtp_client.h"
 #include "vectis/smtp_service.h"
 
@@ -73,6 +74,9 @@ struct smtp_txn {
 	struct vx_event event; /* texts in the arena */
 	const char *objection; /* why it is refused, static; NULL: it is not */
 	/* of a user's message (smtp_submit.c) */
+	bool counted;                /* against the limits of: */
+	struct vx_sending_count sending;
+	vx_slice login;              /* in the arena */
 	struct own_signing *signing; /* own */
 	struct vx_buf signature;     /* own: fields for those elsewhere */
 	bool ret_headers, ret_full;

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "service/own_queue.h"
 #include "service/quota_notice.h"
+#include "service/smtp_limit.h"
 #include "service/smtp_receive.h"
 #include "service/smtp_submit.h"
 #include "vectis/date.h"
@@ -260,6 +261,7 @@ static void delivered(struct vx_store_op *op)
 	struct smtp_session *s = t->session;
 
 	t->under_way = false;
+	vx_smtp_limit_end(t, op->result);
 	if (op->result == VX_OK)
 		tell_quotas(t);
 	if (s == NULL) {
@@ -339,7 +341,9 @@ static int also(
 	int rc = VX_OK;
 
 	*references = 0;
-	if (t->groups != NULL || t->report) {
+	if (t->counted)
+		rc = vx_sending_add(txn, &t->sending);
+	if (rc == VX_OK && (t->groups != NULL || t->report)) {
 		op->also_ctx = &t->also;
 		rc = vx_report_also(op, txn, blob, references);
 		op->also_ctx = t;
@@ -389,6 +393,8 @@ static int commit(struct smtp_session *s, struct smtp_txn *t)
 	t->also.intake = t->report;
 	t->also.only = t->count == 0;
 	t->also.now = t->op.internal_date;
+	if (rc == VX_OK)
+		rc = vx_smtp_limit_begin(s, t);
 	if (rc == VX_OK)
 		rc = tell(s, t);
 	t->op.also = also;

@@ -37,3 +37,5 @@ TESTS += %D%/test_relay.py
 EXTRA_DIST += %D%/test_relay.py
 TESTS += %D%/test_lists.py
 EXTRA_DIST += %D%/test_lists.py
+TESTS += %D%/test_limits.py
+EXTRA_DIST += %D%/test_limits.py

@@ -307,4 +307,4 @@ class Relays(Case):
 
 
 if __name__ == '__main__':
-    harness.main(__name__)
+    harness.main('__main__')
