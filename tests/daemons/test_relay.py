@@ -16,7 +16,7 @@ SETTINGS = """sending:
 USERS = {'joe@relay.test': 'Sesame-1 \u00fc'}
 
 
-def wait_until(what, seconds=20):
+def wait_until(what, seconds=60):
     end = time.monotonic() + seconds
     while not what():
         if time.monotonic() > end:
@@ -244,7 +244,7 @@ class Relays(Case):
         self.send('x@six.test')
         begin = time.monotonic()
         wait_until(lambda: good.messages and direct.messages)
-        self.assertLess(time.monotonic() - begin, 5)
+        self.assertLess(time.monotonic() - begin, 30)
         waiting = [r for m in self.queue() for r in m['to']]
         self.assertEqual({r['relay'] for r in waiting}, {'dead'})
         self.assertEqual({r['destination'] for r in waiting}, {'five.test'})
