@@ -23,6 +23,7 @@
 
 struct sender_claim { /* a message that is under way to a destination */
 	uint64_t message;
+	uint32_t waits; /* others of its recipients are due then; UINT32_MAX: none */
 	struct sender_outgoing *outgoing;
 	struct sender_claim *next, **link;  /* of the destination */
 	struct sender_claim *same, **slink; /* of the same list of the sender's */

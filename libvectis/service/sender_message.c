@@ -10,12 +10,26 @@
 /* --- claiming --------------------------------------------------------------------------
  */
 
-static bool is_claimed(const struct destination *d, uint64_t message)
+/* One of those that are under way themselves? */
+static bool is_taken(const struct sender_claim *c, uint32_t number)
 {
-	const struct sender_claim *c = d->claims;
+	const struct sender_outgoing *o = c->outgoing;
+	size_t i = 0;
 
-	while (c != NULL && c->message != message)
+	while (i < o->count && o->recipients[i].number != number)
+		i++;
+	return i < o->count;
+}
+
+/* A recipient of a message that is under way waits until it is not. */
+static bool is_claimed(const struct destination *d, const struct vx_queue_place *at)
+{
+	struct sender_claim *c = d->claims;
+
+	while (c != NULL && c->message != at->message)
 		c = c->next;
+	if (c != NULL && at->due < c->waits && !is_taken(c, at->number))
+		c->waits = at->due;
 	return c != NULL;
 }
 
@@ -31,6 +45,7 @@ static void claim(struct vx_sender *s, struct sender_outgoing *o, uint64_t messa
 
 	c->message = message;
 	c->outgoing = o;
+	c->waits = UINT32_MAX;
 	c->next = d->claims;
 	c->link = &d->claims;
 	if (c->next != NULL)
@@ -166,7 +181,7 @@ static int first_free(
 
 	do
 		rc = vx_queue_due(v, vx_slice_str(d->name), at);
-	while (rc == VX_OK && is_claimed(d, at->message));
+	while (rc == VX_OK && is_claimed(d, at));
 	return rc;
 }
 

@@ -189,6 +189,7 @@ static void release(struct sender_settlement *x)
 	for (size_t i = 0; i < x->op.count; i++)
 		if (!x->op.results[i].finished)
 			vx_sender_due(s, d, x->op.results[i].due);
+	vx_sender_due(s, d, x->outgoing->claim.waits);
 	vx_sender_report_due(x->report, s, d);
 	/* it may have more recipients than go at a time, whom nobody saw while it was
 	 * under way */
