@@ -21,6 +21,7 @@ fuzzers: $(fuzz_targets)
 include fuzz/base.mk
 include fuzz/acme.mk
 include fuzz/dns.mk
+include fuzz/http.mk
 include fuzz/cloudflare.mk
 include fuzz/mime.mk
 include fuzz/subject.mk

@@ -17,6 +17,7 @@ include tests/mime/local.mk
 include tests/dns/local.mk
 include tests/zone/local.mk
 include tests/cloudflare/local.mk
+include tests/http/local.mk
 include tests/sasl/local.mk
 include tests/tls/local.mk
 include tests/zip/local.mk
