@@ -41,10 +41,6 @@ int keeper_new(
 	k->config = config;
 	k->log = log;
 	(void)snprintf(k->dir, sizeof(k->dir), "%.4000s/certs", config->state_dir);
-	if (config->tls_provider == VX_TLS_LETSENCRYPT)
-		vx_log(log, VX_LOG_WARN,
-		    "certificates are not issued by ACME yet: import one",
-		    VX_KV_Z("do", "vectisctl cert import FULLCHAIN.PEM PRIVKEY.PEM"));
 	*out = k;
 	return VX_OK;
 }

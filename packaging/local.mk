@@ -13,11 +13,11 @@ EXTRA_DIST += %D%/build-deb %D%/debian %D%/systemd/daemon.service.in %D%/sysuser
 fill_in = sed -e 's,[@]sysconfdir@,$(sysconfdir),g' -e 's,[@]localstatedir@,$(localstatedir),g' \
 	-e 's,[@]runstatedir@,$(runstatedir),g' -e 's,[@]vxlibexecdir@,$(vxlibexecdir),g'
 make_unit = $(MKDIR_P) $(@D) && $(fill_in) -e "s,[@]daemon@,$$daemon,g" \
-	-e "s/[@]what@/Vectis: $$what/g" $(srcdir)/%D%/systemd/daemon.service.in >$@.tmp && \
+	-e "s,[@]own@,$$own,g" -e "s/[@]what@/Vectis: $$what/g" $(srcdir)/%D%/systemd/daemon.service.in >$@.tmp && \
 	mv $@.tmp $@
 
 %D%/systemd/vectis-acmed.service: %D%/systemd/daemon.service.in Makefile
-	$(AM_V_GEN)daemon=acmed; what='certificates'; $(make_unit)
+	$(AM_V_GEN)daemon=acmed; what='certificates'; own=' -$(localstatedir)/lib/vectis-acme'; $(make_unit)
 %D%/systemd/vectis-imapd.service: %D%/systemd/daemon.service.in Makefile
 	$(AM_V_GEN)daemon=imapd; what='mailboxes by IMAP'; $(make_unit)
 %D%/systemd/vectis-pop3d.service: %D%/systemd/daemon.service.in Makefile

@@ -1,5 +1,6 @@
 /* The parent: bind, drop root, keep workers running. */
 #include "runtime/worker.h"
+#include "vectis/acme_setup.h"
 #include "vectis/memory.h"
 
 #include <arpa/inet.h>
@@ -594,8 +595,12 @@ static int prepare_dir(const struct parent *p, const char *key, const char *path
 
 static int prepare_dirs(const struct parent *p)
 {
-	const int rc = prepare_dir(p, "state_dir", p->config->state_dir);
+	char account[VX_ACME_PATH_MAX];
+	int rc = prepare_dir(p, "state_dir", p->config->state_dir);
 
+	if (rc == VX_OK && p->def->keeps_account && vx_acme_is_wanted(p->config) &&
+	    vx_acme_path(p->config, NULL, account) == VX_OK)
+		rc = prepare_dir(p, "state_dir", account);
 	return rc == VX_OK ? prepare_dir(p, "run_dir", p->config->run_dir) : rc;
 }
 

@@ -55,6 +55,7 @@ struct vx_daemon {
 	bool has_all_mail;            /* it makes and drops the mailboxes All Mail */
 	unsigned workers;             /* 0: as many as the configuration says */
 	bool reads_certificate_files; /* the sandbox allows it the custom pair */
+	bool keeps_account;           /* ... and the folder of vectis/acme_setup.h */
 	bool connects;  /* it opens connections of its own: the sandbox allows them */
 	bool resolves;  /* it asks the DNS; it connects, too */
 	bool stateless; /* no certificates, and no file that it may write */

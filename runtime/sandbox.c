@@ -1,5 +1,7 @@
 #include "runtime/sandbox.h"
 
+#include "vectis/acme_setup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -110,6 +112,7 @@ static int enter_landlock(const struct vx_daemon *def, const struct vx_config *c
 		    NET_BIND_TCP | (def->connects || def->resolves ? 0 : NET_CONNECT_TCP),
 		.scoped = SCOPE_ALL };
 	const size_t size = abi >= 6 ? sizeof(r) : abi >= 4 ? 16 : 8;
+	char account[VX_ACME_PATH_MAX];
 	int fd, rc;
 
 	if (abi < 1) {
@@ -125,6 +128,9 @@ static int enter_landlock(const struct vx_daemon *def, const struct vx_config *c
 	rc = allow_paths(fd, def, c, known_fs(abi));
 	if (rc == VX_OK && def->connects && c->tls_authorities != NULL)
 		rc = allow(fd, c->tls_authorities, LANDLOCK_ACCESS_FS_READ_FILE);
+	if (rc == VX_OK && def->keeps_account &&
+	    vx_acme_path(c, NULL, account) == VX_OK)
+		rc = allow(fd, account, (FS_READ | FS_WRITE) & known_fs(abi));
 	if (rc == VX_OK && def->reads_certificate_files)
 		rc = allow_folder_of(fd, c->tls_cert_path);
 	if (rc == VX_OK && def->reads_certificate_files)

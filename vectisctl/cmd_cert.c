@@ -125,6 +125,7 @@ static int cert_status(struct ctl *c)
 		ctl_say(c,
 		    "no certificate is installed: a temporary self-signed one is served");
 	served(c, workers);
+	ctl_acme_status(c);
 	return CTL_OK;
 }
 

@@ -1,6 +1,7 @@
 /* setup: a configuration, the system user, the directories, the store, a domain. */
 #include "vectisctl/ctl.h"
 
+#include "vectis/acme_setup.h"
 #include "vectis/address.h"
 
 #include <errno.h>
@@ -182,6 +183,7 @@ static int own_dir(struct ctl *c, const char *path, const struct passwd *pw)
 static int make_dirs(struct ctl *c)
 {
 	const struct passwd *pw = NULL;
+	char account[VX_ACME_PATH_MAX];
 
 	if (geteuid() == 0 && c->config->user[0] != '\0') {
 		if (getpwnam(c->config->user) == NULL && make_user(c) != CTL_OK)
@@ -191,7 +193,10 @@ static int make_dirs(struct ctl *c)
 			return ctl_fail(
 			    c, CTL_FAILED, "there is no user %s", c->config->user);
 	}
+	if (vx_acme_path(c->config, NULL, account) != VX_OK)
+		return ctl_fail(c, CTL_FAILED, "the path of state_dir is too long");
 	if (own_dir(c, c->config->state_dir, pw) != CTL_OK ||
+	    own_dir(c, account, pw) != CTL_OK ||
 	    own_dir(c, c->config->run_dir, pw) != CTL_OK)
 		return CTL_FAILED;
 	return CTL_OK;

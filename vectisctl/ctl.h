@@ -55,6 +55,9 @@ extern const struct ctl_command ctl_setup_commands[], ctl_domain_commands[],
     ctl_config_commands[], ctl_cert_commands[], ctl_search_commands[],
     ctl_queue_commands[], ctl_reports_commands[], ctl_block_commands[], ctl_why_commands[], ctl_dkim_commands[], ctl_store_commands[], ctl_status_commands[];
 
+/* certificates from an authority */
+extern const struct ctl_command ctl_acme_commands[], ctl_tls_commands[];
+
 /* mail that leaves */
 extern const struct ctl_command ctl_relay_commands[];
 /* the DNS of domains */
@@ -171,6 +174,8 @@ int ctl_export(
     struct ctl *c, uint32_t account, const char *dir, bool mbox, uint64_t *messages);
 /* Check a pair as the operator has it, and install it for the daemons. */
 int ctl_import_cert(struct ctl *c, const char *chain_path, const char *key_path);
+/* cert status: what acmed will do. */
+void ctl_acme_status(struct ctl *c);
 /* What store stat prints. */
 int ctl_store_stat(struct ctl *c);
 

@@ -8,3 +8,4 @@ vectisctl_vectisctl_LDADD = libvx_fetch.la libvx_runtime.la libvectis.la $(JANSS
 vectisctl_vectisctl_SOURCES += %D%/cmd_relay.c %D%/dial.c %D%/dial.h
 vectisctl_vectisctl_SOURCES += %D%/cmd_dns.c %D%/dns.c %D%/dns.h
 vectisctl_vectisctl_SOURCES += %D%/cmd_list.c
+vectisctl_vectisctl_SOURCES += %D%/cmd_acme.c %D%/cmd_tls.c

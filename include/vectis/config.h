@@ -31,6 +31,11 @@ enum vx_tls_provider {
 	VX_TLS_SELF_SIGNED
 };
 
+enum vx_dns_challenge {
+	VX_DNS_CHALLENGE_NONE,
+	VX_DNS_CHALLENGE_CLOUDFLARE
+};
+
 /* Where a service listens: address (numeric) and port. */
 struct vx_listen {
 	char address[48];
@@ -57,6 +62,15 @@ struct vx_config {
 	uint64_t tls_minimum;  /* enum vx_tls_minimum */
 	const char *tls_cert_path, *tls_key_path;
 	const char *tls_authorities; /* a file; "": the system's */
+
+	const char *tls_email;                /* "": nothing is ordered */
+	struct vx_text_list tls_names;        /* beside hostname */
+	struct vx_text_list tls_certificates; /* "ID NAME NAME ..." */
+	uint64_t tls_key_type;                /* 0: ecdsa, 1: rsa */
+	uint64_t tls_dns_challenge;           /* enum vx_dns_challenge */
+	struct vx_text_list acme_directories;
+	const char *acme_profile, *acme_chain;
+	struct vx_listen_list http_listen;
 
 	struct vx_listen_list smtp_listen, submission_listen, submissions_listen,
 	    imaps_listen, pop3s_listen;

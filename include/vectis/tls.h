@@ -162,6 +162,10 @@ VX_API int vx_tls_client_new(
 VX_API int vx_tls_check_peer(
     struct vx_tls *t, const char *const *names, size_t count, struct vx_error *err);
 
+/* What the server's certificate says, believed or not.  VX_OK, VX_ETLS with err. */
+VX_API int vx_tls_peer(
+    struct vx_tls *t, struct vx_tls_cert_info *info, struct vx_error *err);
+
 struct vx_tls_dane { /* a TLSA record (RFC 6698 2.1) */
 	uint8_t usage, selector, matching;
 	vx_slice data;

@@ -409,17 +409,6 @@ void vx_acme_fail_text(
 /* --- what a person wants
  * ----------------------------------------------------------------------- */
 
-static void force(struct vx_acme *a, struct vx_acme_lineage *l, uint64_t number)
-{
-	l->forced = true;
-	l->number = number;
-	l->not_before = 0;
-	l->stopped = 0;
-	l->failures = l->throttled = 0;
-	for (size_t i = 0; i < a->account_count; i++)
-		a->accounts[i].not_before = 0;
-}
-
 static void tell_number(
     struct vx_acme *a, const struct vx_acme_lineage *l, uint64_t number, const char *text)
 {
@@ -430,6 +419,23 @@ static void tell_number(
 	(void)snprintf(e->id, sizeof(e->id), "%s", l->id);
 	e->kind = l->kind;
 	e->command = number;
+}
+
+static void force(struct vx_acme *a, struct vx_acme_lineage *l, uint64_t number)
+{
+	const bool running = a->task.l == l && a->task.type == VX_ACME_T_ISSUE;
+	uint64_t *const waits = running ? &a->task.number : &l->number;
+
+	if (*waits != 0)
+		tell_number(a, l, *waits, "another command is waited for");
+	/* what is under way is what is wanted */
+	*waits = number;
+	l->forced = !running;
+	l->not_before = 0;
+	l->stopped = 0;
+	l->failures = l->throttled = 0;
+	for (size_t i = 0; i < a->account_count; i++)
+		a->accounts[i].not_before = 0;
 }
 
 static int queue(struct vx_acme *a, const struct vx_acme_task *task)
@@ -454,7 +460,7 @@ static int do_cert(struct vx_acme *a, enum vx_acme_command command,
 				    .reason = reason,
 				    .number = number });
 	}
-	if (command == VX_ACME_RENEW || vx_acme_due(l) == 0)
+	if (command == VX_ACME_RENEW || vx_acme_due(l) <= a->now)
 		force(a, l, number);
 	else
 		tell_number(a, l, number, "it is there and not due");

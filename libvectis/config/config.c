@@ -80,6 +80,19 @@ static void describe(const struct vx_yaml_value *v, const struct vx_key *k, int 
 		    "\"%.60s\" is no blocklist, such as \"zen.spamhaus.org\" or "
 		    "\"bl.example 5 127.0.0.2-127.0.0.11\"",
 		    v->text.ptr);
+	else if (k->type == VX_KEY_NAMES)
+		(void)snprintf(text, size,
+		    "\"%.60s\" is no full host name in lower case, such as "
+		    "imap.your-domain.net or *.your-domain.net",
+		    v->text.ptr);
+	else if (k->type == VX_KEY_CERTIFICATES)
+		(void)snprintf(text, size,
+		    "\"%.60s\" is no word of your own (not \"mail\") with host names behind "
+		    "it, such as \"shop mail.shop.net\"",
+		    v->text.ptr);
+	else if (k->type == VX_KEY_URLS)
+		(void)snprintf(text, size,
+		    "\"%.60s\" is no address that begins with https://", v->text.ptr);
 	else if (v->kind != VX_YAML_SCALAR)
 		(void)snprintf(text, size, "%s is %s, not a list", path,
 		    k->type == VX_KEY_NUMBER ? "a number" : k->public.type);

@@ -1,6 +1,7 @@
 /* The table of keys, and their values. */
 #include "config/keys.h"
 
+#include "base/chars.h"
 #include "base/encode.h"
 #include "vectis/address.h"
 #include "vectis/dns.h"
@@ -50,6 +51,35 @@ static const struct vx_key keys[] = {
 	KEY("tls.minimum", "1.0, 1.1, 1.2 or 1.3", "1.2",
 	    "The oldest version of TLS that is spoken.", MAIL, VX_KEY_WORD,
 	    FIELD(tls_minimum), 0, 0, "1.0|1.1|1.2|1.3"),
+	KEY("tls.email", "text", "",
+	    "With provider letsencrypt: whom the authority writes to. Nothing is ordered "
+	    "without it.",
+	    "acmed", VX_KEY_EMAIL, FIELD(tls_email), 0, 0, NULL),
+	KEY("tls.names", "list of names", "[]",
+	    "More names for the certificate of hostname.", "acmed", VX_KEY_NAMES,
+	    FIELD(tls_names), 0, 0, NULL),
+	KEY("tls.certificates", "list of a word and names", "[]",
+	    "More certificates, each for clients that ask for one of its names.", "acmed",
+	    VX_KEY_CERTIFICATES, FIELD(tls_certificates), 0, 0, NULL),
+	KEY("tls.key_type", "ecdsa or rsa", "ecdsa",
+	    "The kind of the certificates' keys.", "acmed", VX_KEY_WORD,
+	    FIELD(tls_key_type), 0, 0, "ecdsa|rsa"),
+	KEY("tls.dns_challenge", "none or cloudflare", "none",
+	    "Prove names by records of the DNS, and not by port 80.", "acmed",
+	    VX_KEY_WORD, FIELD(tls_dns_challenge), 0, 0, "none|cloudflare"),
+	KEY("acme.directories", "list of URLs", "[]",
+	    "Authorities that issue certificates, the preferred one first; none: Let's "
+	    "Encrypt.",
+	    "acmed", VX_KEY_URLS, FIELD(acme_directories), 0, 0, NULL),
+	KEY("acme.profile", "text", "",
+	    "The profile that is ordered; empty: tlsserver where there is one.", "acmed",
+	    VX_KEY_TEXT, FIELD(acme_profile), 0, 0, NULL),
+	KEY("acme.chain", "text", "",
+	    "The root, by its common name, that a chain shall lead to; empty: any.",
+	    "acmed", VX_KEY_TEXT, FIELD(acme_chain), 0, 0, NULL),
+	KEY("http.listen", "list of address:port", "[\"0.0.0.0:80\", \"[::]:80\"]",
+	    "Where acmed proves names, and sends all else to https.", "acmed",
+	    VX_KEY_LISTEN, FIELD(http_listen), 0, 0, NULL),
 	KEY("tls.authorities", "text", "",
 	    "Authorities that certificates of other servers are checked with, PEM; "
 	    "empty: "
@@ -235,7 +265,9 @@ bool vx_key_is_list(const struct vx_key *k)
 {
 	return k->type == VX_KEY_LISTEN || k->type == VX_KEY_RESOLVERS ||
 	       k->type == VX_KEY_ZONES || k->type == VX_KEY_NETWORKS ||
-	       k->type == VX_KEY_BLOCKLISTS || k->type == VX_KEY_ADDRESSES;
+	       k->type == VX_KEY_BLOCKLISTS || k->type == VX_KEY_ADDRESSES ||
+	       k->type == VX_KEY_NAMES || k->type == VX_KEY_CERTIFICATES ||
+	       k->type == VX_KEY_URLS;
 }
 
 const struct vx_key *vx_key_at(size_t index)
@@ -382,19 +414,84 @@ static bool zone_ok(vx_slice text)
 	       resolver_ok(vx_slice_trim(text, " "));
 }
 
+/* A full name in lower case, perhaps with "*." before it. */
+static bool name_ok(vx_slice text)
+{
+	char name[VX_DNS_NAME_MAX + 1];
+	const vx_slice host =
+	    vx_slice_has_prefix(text, VX_S("*.")) ? vx_slice_from(text, 2) : text;
+
+	return vx_dns_name(host, name) == VX_OK && vx_dns_is_host(name) &&
+	       vx_slice_eq(vx_slice_str(name), host) &&
+	       vx_slice_find(host, '.') < host.len &&
+	       vx_slice_find(host, '_') == host.len;
+}
+
+/* "shop mail.shop.net imap.shop.net" */
+static bool certificate_ok(vx_slice text)
+{
+	vx_slice word;
+
+	if (!vx_slice_cut(&text, ' ', &word) || word.len > 40 ||
+	    vx_slice_eq(word, VX_S("mail")))
+		return false;
+	for (size_t i = 0; i < word.len; i++)
+		if (!vx_is(word.ptr[i], VX_C_ALPHA | VX_C_DIGIT) && word.ptr[i] != '-')
+			return false;
+	for (bool more = word.len > 0; more;) {
+		more = vx_slice_cut(&text, ' ', &word);
+		if (!name_ok(word))
+			return false;
+	}
+	return true;
+}
+
+static bool url_ok(vx_slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] <= ' ' || text.ptr[i] > '~' ||
+		    strchr("\"\\<>", text.ptr[i]) != NULL)
+			return false;
+	return vx_slice_has_prefix(text, VX_S("https://")) && text.len > 8 &&
+	       text.len <= 1000;
+}
+
+static bool email_ok(vx_slice text)
+{
+	const size_t at = vx_slice_rfind(text, '@');
+
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] <= ' ' || text.ptr[i] > '~' ||
+		    strchr("\"\\<>,?%", text.ptr[i]) != NULL)
+			return false;
+	return text.len == 0 || (at > 0 && at < text.len && text.len <= 254 &&
+				    name_ok(vx_slice_from(text, at + 1)));
+}
+
 static bool item_ok(enum vx_key_type type, vx_slice text)
 {
 	struct vx_network n;
 	struct vx_dnsbl l;
 	bool exact;
 
-	if (type == VX_KEY_RESOLVERS)
+	switch ((int)type) {
+	case VX_KEY_RESOLVERS:
 		return resolver_ok(text);
-	if (type == VX_KEY_NETWORKS)
+	case VX_KEY_NETWORKS:
 		return vx_network_parse(text, &n, &exact) == VX_OK && exact;
-	if (type == VX_KEY_ADDRESSES)
+	case VX_KEY_ADDRESSES:
 		return address_ok(text);
-	return type == VX_KEY_ZONES ? zone_ok(text) : vx_dnsbl_parse(text, &l) == VX_OK;
+	case VX_KEY_ZONES:
+		return zone_ok(text);
+	case VX_KEY_NAMES:
+		return name_ok(text);
+	case VX_KEY_CERTIFICATES:
+		return certificate_ok(text);
+	case VX_KEY_URLS:
+		return url_ok(text);
+	default:
+		return vx_dnsbl_parse(text, &l) == VX_OK;
+	}
 }
 
 static int set_text(const struct vx_key *k, vx_slice text, struct vx_text_list *out)
@@ -520,6 +617,9 @@ int vx_key_set(
 	case VX_KEY_NETWORKS:
 	case VX_KEY_BLOCKLISTS:
 	case VX_KEY_ADDRESSES:
+	case VX_KEY_NAMES:
+	case VX_KEY_CERTIFICATES:
+	case VX_KEY_URLS:
 		return set_text(k, text, field(c, k));
 	case VX_KEY_HOSTNAME:
 		return set_hostname(text, arena, field(c, k));
@@ -528,6 +628,9 @@ int vx_key_set(
 		break;
 	case VX_KEY_CHARACTER:
 		rc = delimiter_ok(text) ? VX_OK : VX_EINVAL;
+		break;
+	case VX_KEY_EMAIL:
+		rc = email_ok(text) ? VX_OK : VX_EINVAL;
 		break;
 	case VX_KEY_TEXT:
 		break;

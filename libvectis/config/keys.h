@@ -14,11 +14,15 @@ enum vx_key_type {
 	VX_KEY_LISTEN,
 	VX_KEY_HOSTNAME,
 	VX_KEY_CHARACTER,
-	VX_KEY_RESOLVERS, /* "192.0.2.1", "2001:db8::1@5300" */
-	VX_KEY_ZONES,     /* "zone 192.0.2.1@5300" */
-	VX_KEY_NETWORKS,  /* "192.0.2.0/24" */
-	VX_KEY_BLOCKLISTS, /* as of dnsbl.h */
-	VX_KEY_ADDRESSES, /* "192.0.2.1", "2001:db8::1" */
+	VX_KEY_RESOLVERS,    /* "192.0.2.1", "2001:db8::1@5300" */
+	VX_KEY_ZONES,        /* "zone 192.0.2.1@5300" */
+	VX_KEY_NETWORKS,     /* "192.0.2.0/24" */
+	VX_KEY_BLOCKLISTS,   /* as of dnsbl.h */
+	VX_KEY_ADDRESSES,    /* "192.0.2.1", "2001:db8::1" */
+	VX_KEY_NAMES,        /* "mail.shop.net", "*.shop.net" */
+	VX_KEY_CERTIFICATES, /* "shop mail.shop.net imap.shop.net" */
+	VX_KEY_URLS,
+	VX_KEY_EMAIL,
 };
 
 struct vx_key {

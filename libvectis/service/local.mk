@@ -1,5 +1,5 @@
 noinst_LTLIBRARIES += libvx_service.la
-libvx_service_la_SOURCES = %D%/fetch.c %D%/imap.c %D%/imap_access.c %D%/imap_acl.c %D%/imap_answer.c %D%/imap_append.c %D%/imap_catenate.c %D%/imap_change.c \
+libvx_service_la_SOURCES = %D%/acme_setup.c %D%/fetch.c %D%/imap.c %D%/imap_access.c %D%/imap_acl.c %D%/imap_answer.c %D%/imap_append.c %D%/imap_catenate.c %D%/imap_change.c \
 	%D%/imap_command.c %D%/imap_fetch.c %D%/imap_fetch.h %D%/imap_fetch_cmd.c \
 	%D%/imap_filter.c %D%/imap_filter.h \
 	%D%/imap_int.h %D%/imap_list.c %D%/imap_list.h %D%/imap_shared.c %D%/imap_login.c %D%/imap_mailbox.c %D%/imap_match.c %D%/imap_match.h %D%/imap_notify.c %D%/imap_notify.h %D%/imap_notify_table.c %D%/imap_notify_table.h %D%/imap_metadata.c %D%/imap_quota.c %D%/imap_search.c \

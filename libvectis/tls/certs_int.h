@@ -22,6 +22,9 @@ struct vx_tls_pair {
 int vx_tls_pair_check(const struct vx_tls_pair *p, struct vx_tls_cert_info *info,
     struct vx_buf *names, struct vx_error *err);
 
+/* What a certificate says. */
+void vx_tls_describe(gnutls_x509_crt_t crt, struct vx_tls_cert_info *info);
+
 /* --- sets (certs.c) ---------------------------------------------------------------- */
 
 /* One certificate, shared by the sets that have it. */

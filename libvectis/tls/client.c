@@ -185,6 +185,17 @@ static int verify(
 	return VX_ETLS;
 }
 
+int vx_tls_peer(struct vx_tls *t, struct vx_tls_cert_info *info, struct vx_error *err)
+{
+	struct chain c;
+	const int rc = read_chain(t, &c, err);
+
+	if (rc == VX_OK)
+		vx_tls_describe(c.certs[0], info);
+	free_chain(&c);
+	return rc;
+}
+
 int vx_tls_check_peer(
     struct vx_tls *t, const char *const *names, size_t count, struct vx_error *err)
 {

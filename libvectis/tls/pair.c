@@ -257,6 +257,15 @@ int vx_tls_pair_check(const struct vx_tls_pair *p, struct vx_tls_cert_info *info
 	return rc;
 }
 
+void vx_tls_describe(gnutls_x509_crt_t crt, struct vx_tls_cert_info *info)
+{
+	struct vx_buf names = { .max = VX_TLS_NAMES_OCTETS };
+
+	read_names(crt, &names);
+	read_info(crt, vx_buf_slice(&names), info);
+	vx_buf_done(&names);
+}
+
 int vx_tls_check_pair(vx_slice chain_pem, vx_slice key_pem, struct vx_tls_cert_info *info,
     struct vx_error *err)
 {

@@ -343,6 +343,33 @@ START_TEST(deactivate)
 }
 END_TEST
 
+/* Commands about what is under way, and one that takes another's place. */
+START_TEST(commands_meanwhile)
+{
+	struct world w;
+
+	world_init(&w);
+	w.ca[0].processing = 3;
+	world_cert(&w, "mail", VX_PKI_P256, one);
+	world_start(&w);
+	world_run(&w, w.now + 3);
+	ck_assert(world_status(&w, 0).running);
+	vxt_assert_ok(vx_acme_do(w.core, VX_ACME_ISSUE, "mail", 0, 1));
+	vxt_assert_ok(vx_acme_do(w.core, VX_ACME_RENEW, "mail", 0, 2));
+	world_run(&w, w.now + 60);
+	ck_assert_uint_eq(w.commands_ended, 2);
+	ck_assert_uint_eq(w.ended, 2);
+	ck_assert_int_eq(w.ended_result, VX_OK);
+	ck_assert_uint_eq(w.ca[0].order_count, 1);
+	vxt_assert_ok(vx_acme_do(w.core, VX_ACME_RENEW, "mail", 0, 3));
+	vxt_assert_ok(vx_acme_do(w.core, VX_ACME_RENEW, "mail", 0, 4));
+	world_run(&w, w.now + 60);
+	ck_assert_uint_eq(w.commands_ended, 4);
+	ck_assert_uint_eq(w.ca[0].order_count, 2);
+	world_done(&w);
+}
+END_TEST
+
 /* What waits is bounded, and each is ended once. */
 START_TEST(many_commands)
 {
@@ -364,4 +391,4 @@ END_TEST
 VXT_SUITE(test_issue, "issue", first_certificate, both_kinds, challenges,
     wildcard_names_the_way, authorizations_that_are_there, external_account, terms,
     profiles, chain_choice, slow_authority, commands, roll_over, deactivate,
-    many_commands)
+    commands_meanwhile, many_commands)

@@ -22,7 +22,7 @@ import time
 DOMAIN = 'example.test'
 PASSWORD = 'correct-horse-7'
 ACCOUNTS = ('alice', 'bob')
-PORTS = ('smtp', 'submission', 'submissions', 'imaps', 'pop3s')
+PORTS = ('smtp', 'submission', 'submissions', 'imaps', 'pop3s', 'http')
 DAEMONS = ('smtpd', 'imapd', 'pop3d', 'acmed')
 
 
@@ -113,6 +113,7 @@ class Instance:
         self.settings = settings
         self.keys = keys or {}  # more of a port's section: {'smtp': ('idle_seconds: 5',)}
         self.provider = provider
+        self.tls = ''  # more keys of that group
         self.pop3_on = pop3
         self.believes_own = believes_own  # the CA beside it, of other servers too
         self.daemon_names = daemons
@@ -142,7 +143,7 @@ run_dir: {self.folder}/run
 user: ""
 tls:
   provider: {self.provider}
-{authorities}auth:
+{authorities}{self.tls}auth:
   hash_cost: 1
 {listen}{settings}''')
 
@@ -155,7 +156,8 @@ tls:
 
     def set_up(self):
         self.write_config()
-        self.ca = CertificateAuthority(self.folder)
+        if not getattr(self, 'ca', None):
+            self.ca = CertificateAuthority(self.folder)
         self.ctl('setup', '--unattended')
         self.ctl('domain', 'add', DOMAIN)
         for name in self.accounts:

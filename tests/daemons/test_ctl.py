@@ -627,7 +627,7 @@ class Configuration(Case):
             self.bad(USAGE, pattern, 'config', 'set', *args)
         with open(self.box.config) as f:
             self.assertEqual(f.read(), before)
-        self.assertEqual(sorted(os.listdir(self.box.folder)), ['config.yaml', 'run', 'state'])
+        self.assertEqual(sorted(os.listdir(self.box.folder)), ['config.yaml', 'run', 'state', 'state-acme'])
 
     def test_a_link_stays_one(self):
         real = self.box.config + '.real'

@@ -1,0 +1,120 @@
+#include "acmed/desk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct {
+	const char *word;
+	enum vx_acme_command command;
+} verbs[] = { { "issue", VX_ACME_ISSUE }, { "renew", VX_ACME_RENEW },
+	{ "revoke", VX_ACME_REVOKE }, { "roll-over", VX_ACME_ROLL_OVER },
+	{ "deactivate", VX_ACME_DEACTIVATE } };
+
+static int make(const struct vx_config *config, const char *name, struct vx_error *err)
+{
+	char path[VX_ACME_PATH_MAX];
+
+	if (vx_acme_path(config, name, path) != VX_OK)
+		return vx_error_set(err, VX_ELIMIT, "the path of state_dir is too long");
+	if (mkdir(path, 0700) < 0 && access(path, W_OK | X_OK) < 0)
+		return vx_error_set(err, VX_EPERM,
+		    "%s cannot be made or written: run \"vectisctl setup\" as root",
+		    path);
+	return VX_OK;
+}
+
+int desk_open(const struct vx_config *config, struct vx_error *err)
+{
+	int rc = make(config, NULL, err);
+
+	if (rc == VX_OK)
+		rc = make(config, DESK_ASK, err);
+	return rc == VX_OK ? make(config, DESK_DONE, err) : rc;
+}
+
+void desk_done(
+    const struct vx_config *config, uint64_t number, int result, const char *text)
+{
+	char name[64], path[VX_ACME_PATH_MAX], aside[VX_ACME_PATH_MAX];
+	int fd;
+
+	(void)snprintf(name, sizeof(name), DESK_DONE "/%llu", (unsigned long long)number);
+	if (vx_acme_path(config, name, path) != VX_OK ||
+	    vx_acme_path(config, DESK_DONE "/.new", aside) != VX_OK)
+		return;
+	fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	(void)dprintf(fd, "%d %s\n", result == VX_OK ? 0 : 1, text);
+	(void)close(fd);
+	(void)rename(aside, path);
+}
+
+/* VERB ID REASON */
+static int obey(struct vx_acme *core, vx_slice line, uint64_t number)
+{
+	vx_slice verb, id;
+	char name[VX_ACME_ID_MAX + 1];
+	uint64_t reason;
+
+	line = vx_slice_trim(line, "\n");
+	if (!vx_slice_cut(&line, ' ', &verb) || !vx_slice_cut(&line, ' ', &id) ||
+	    id.len > VX_ACME_ID_MAX || vx_slice_number(line, 10, &reason) != VX_OK)
+		return VX_EINVAL;
+	memcpy(name, id.ptr, id.len);
+	name[id.len] = '\0';
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (vx_slice_eq(verb, vx_slice_str(verbs[i].word)))
+			return vx_acme_do(
+			    core, verbs[i].command, name, (unsigned)reason, number);
+	return VX_EINVAL;
+}
+
+static void take(
+    const struct vx_config *config, struct vx_acme *core, int dir, const char *name)
+{
+	char text[DESK_LINE_MAX];
+	uint64_t number;
+	ssize_t n;
+	int rc;
+	const int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	n = read(fd, text, sizeof(text));
+	(void)close(fd);
+	(void)unlinkat(dir, name, 0);
+	if (n <= 0 || vx_slice_number(vx_slice_str(name), INT64_MAX, &number) != VX_OK)
+		return;
+	rc = obey(core, vx_slice_of(text, (size_t)n), number);
+	if (rc != VX_OK)
+		desk_done(config, number, rc,
+		    rc == VX_ENOENT ? "acmed knows no such certificate or authority, or "
+				      "there is none yet"
+		    : rc == VX_ELIMIT ? "acmed has too much to do"
+				      : "acmed does not understand that");
+}
+
+bool desk_look(const struct vx_config *config, struct vx_acme *core)
+{
+	char path[VX_ACME_PATH_MAX];
+	const struct dirent *e;
+	unsigned seen = 0;
+	DIR *dir;
+
+	if (vx_acme_path(config, DESK_ASK, path) != VX_OK)
+		return false;
+	dir = opendir(path);
+	while (dir != NULL && seen < DESK_AT_ONCE && (e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.') {
+			take(config, core, dirfd(dir), e->d_name);
+			seen++;
+		}
+	if (dir != NULL)
+		(void)closedir(dir);
+	return seen > 0;
+}

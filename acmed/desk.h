@@ -1,0 +1,24 @@
+/*
+ * desk.h - what persons want of acmed, by files in its folder: vectisctl, who is the same
+ * user, puts "VERB ID REASON" into ask/NUMBER, and finds "0 text" or "1 text" in
+ * done/NUMBER when it is over.
+ */
+#ifndef VX_ACMED_DESK_H
+#define VX_ACMED_DESK_H
+
+#include "vectis/acme_setup.h"
+
+#define DESK_ASK "ask"
+#define DESK_DONE "done"
+#define DESK_LINE_MAX 200
+#define DESK_AT_ONCE 16 /* files that are looked at in one turn */
+
+/* Make the folders.  VX_OK, or err. */
+int desk_open(const struct vx_config *config, struct vx_error *err);
+/* Take what is there; true: the core has something to do. */
+bool desk_look(const struct vx_config *config, struct vx_acme *core);
+/* A command is over. */
+void desk_done(
+    const struct vx_config *config, uint64_t number, int result, const char *text);
+
+#endif

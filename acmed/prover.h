@@ -1,0 +1,30 @@
+/*
+ * prover.h - makes challenges answerable: files of port 80 for http-01, and says what can
+ * work for a name before anything is asked for.
+ */
+#ifndef VX_ACMED_PROVER_H
+#define VX_ACMED_PROVER_H
+
+#include "runtime/runtime.h"
+#include "vectis/acme.h"
+
+#define PROVER_TOKENS_MAX (2 * VX_ACME_NAMES_MAX)
+#define PROVER_LOOK_S 30 /* that the DNS has to answer */
+
+struct prover;
+/* done is called with the answer to what prover_do said VX_WAIT to. */
+typedef void prover_done_fn(void *ctx, const struct vx_acme_answer *answer);
+int prover_new(struct vx_worker *w, prover_done_fn *done, void *ctx, struct prover **out);
+void prover_free(struct prover *p);
+/*
+ * A step LOOK, PROVISION or REMOVE.  VX_OK: *answer says how it went, its text is good
+ * until the next call; VX_WAIT: done will be called.
+ */
+int prover_do(
+    struct prover *p, const struct vx_acme_step *step, struct vx_acme_answer *answer);
+/* Every second. */
+void prover_tick(struct prover *p);
+/* What the path of a token answers with; ptr NULL: there is none. */
+vx_slice prover_find(const struct prover *p, vx_slice token);
+
+#endif

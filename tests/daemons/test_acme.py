@@ -1,0 +1,303 @@
+"""Certificates from an authority: acmed with Pebble, whole, disturbed, and killed."""
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import unittest
+
+import harness
+from acme_peers import Pebble, Proxy, find_pebble
+from instance import DOMAIN, CertificateAuthority, Instance, run
+from peers import Names
+
+MAIL = 'mail.' + DOMAIN
+
+
+class Authority(unittest.TestCase):
+    """Each test has its own instance, name server and authority."""
+
+    def setUp(self):
+        if not find_pebble():
+            self.skipTest('no pebble: it is unpacked by ./dev check, when apt-get can have it')
+        self.names = Names({MAIL: {'A': ['127.0.0.1']}, 'ca.test': {'A': ['127.0.0.1']}})
+        self.closing = contextlib.ExitStack()
+        self.addCleanup(self.closing.close)
+
+    def prepare(self, nonces=30, reuse=0, proxy=False, tls='', settings='', daemons=None,
+                keys=None):
+        mail = Instance(provider='letsencrypt', daemons=daemons or ('imapd', 'acmed'))
+        os.makedirs(mail.folder, exist_ok=True)
+        ca = CertificateAuthority(mail.folder)
+        self.pebble = Pebble(ca, self.names.port, mail.ports['http'], nonces, reuse, keys)
+        self.closing.callback(self.pebble.stop)
+        self.proxy = None
+        port = self.pebble.port
+        if proxy:
+            self.proxy = Proxy(self.pebble)
+            self.closing.callback(self.proxy.stop)
+            port = self.proxy.port
+        mail.ca = ca
+        mail.tls = (f'  email: postmaster@{DOMAIN}\n  authorities: {ca.cert}\n' + tls)
+        mail.settings = (f'acme:\n  directories: ["{self.pebble.directory(port)}"]\n'
+                         + self.names.settings('test') + settings)
+        self.closing.enter_context(mail)
+        return mail
+
+    def served(self, mail, port='imaps'):
+        """The certificate that a listener shows, as DER."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with socket.create_connection(('127.0.0.1', mail.ports[port]), 10) as plain:
+            with context.wrap_socket(plain, server_hostname=MAIL) as tls:
+                return tls.getpeercert(True)
+
+    def text(self, der, *what):
+        done = subprocess.run(['openssl', 'x509', '-inform', 'DER', '-noout', *what],
+                              input=der, stdout=subprocess.PIPE, check=True)
+        return done.stdout.decode()
+
+    def issued(self, mail, port='imaps'):
+        return 'Pebble' in self.text(self.served(mail, port), '-issuer')
+
+    def wait(self, what, seconds=60):
+        until = time.monotonic() + seconds
+        while not what():
+            if time.monotonic() > until:
+                self.fail('it did not come:\n' + self.mail.log('acmed') + self.pebble.said())
+            time.sleep(0.1)
+
+
+class Issues(Authority):
+    def test_first_certificate_and_its_renewal(self):
+        self.mail = mail = self.prepare(daemons=('smtpd', 'imapd', 'pop3d', 'acmed'))
+        self.wait(lambda: all(self.issued(mail, p) for p in ('imaps', 'pop3s', 'submissions')))
+        # what Pebble vouches for is believed by whoever believes Pebble
+        context = ssl.create_default_context(cafile=self.pebble.root())
+        with socket.create_connection(('127.0.0.1', mail.ports['imaps']), 10) as plain:
+            tls = context.wrap_socket(plain, server_hostname=MAIL)
+            tls.recv(1000)
+            first = self.served(mail)
+            key = self.text(first, '-pubkey')
+            # a connection that is open stays so (TLS-13), and the key is the same (TLS-26)
+            self.assertIn('not due', mail.ctl('cert', 'renew'))
+            self.assertIn('done', mail.ctl('cert', 'renew', '--force'))
+            # it is done when all serve it
+            self.assertNotEqual(self.served(mail), first)
+            self.assertEqual(self.text(self.served(mail), '-pubkey'), key)
+            tls.sendall(b'a noop\r\n')
+            self.assertIn(b'a OK', tls.recv(1000))
+            tls.close()
+        self.assertEqual(len(glob.glob(mail.state + '/certs/mail@*')), 2)
+        self.look_at_tools(mail)
+
+    def look_at_tools(self, mail):
+        status = json.loads(mail.ctl('--json', 'cert', 'status'))
+        (plan,) = status['acme']
+        self.assertEqual((plan['name'], plan['failures'], plan['stopped']), ('mail', 0, False))
+        self.assertGreater(plan['due'], time.time() + 86400)
+        self.assertIn('/my-account/', plan['account'])
+        self.assertEqual({w['serial'] for w in status['workers']},
+                         {status['certificates'][0]['serial']})
+        (key,) = json.loads(mail.ctl('--json', 'cert', 'keys'))['keys']
+        spki = subprocess.run(
+            ['openssl', 'pkey', '-pubin', '-outform', 'DER'], stdout=subprocess.PIPE, check=True,
+            input=self.text(self.served(mail), '-pubkey').encode()).stdout
+        self.assertEqual(key['sha256'], hashlib.sha256(spki).hexdigest())
+        lines = json.loads(mail.ctl('--json', 'logs', 'acme'))['lines']
+        self.assertTrue(any('is served' in line for line in lines), lines)
+        self.assertEqual(len(json.loads(mail.ctl('--json', 'logs', 'acme', '--tail', '1'))
+                             ['lines']), 1)
+        # who believes Pebble believes what is served, on each port
+        config = mail.config + '.believes'
+        with open(mail.config) as f:
+            text = f.read().replace(f'authorities: {mail.ca.cert}',
+                                    f'authorities: {self.pebble.root()}')
+        with open(config, 'w') as f:
+            f.write(text)
+        ctl = os.path.join(mail.build, 'vectisctl', 'vectisctl')
+        seen = json.loads(run(ctl, '-c', config, '--json', 'tls', 'test'))['listeners']
+        self.assertEqual([x['listener'] for x in seen],
+                         ['smtp', 'submission', 'submissions', 'imaps', 'pop3s'])
+        for x in seen:
+            self.assertTrue(x['verified'], x)
+            self.assertEqual(x['version'], 'TLS1.3')
+        done = subprocess.run([ctl, '-c', mail.config, 'tls', 'test'], stdout=subprocess.PIPE,
+                              check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b'not believed', done.stdout)
+        # revoked, and another one is there for another key
+        self.assertIn('revoked', mail.ctl('cert', 'revoke', '--reason', 'key-compromise',
+                                          '--confirm'))
+        self.wait(lambda: json.loads(mail.ctl('--json', 'cert', 'keys'))['keys'][0]['sha256']
+                  != key['sha256'])
+        self.assertIn('done', mail.ctl('cert', 'roll-over', plan['authority']))
+        self.assertIn('done', mail.ctl('cert', 'renew', '--force'))
+
+    def test_names_and_sni(self):
+        for name in ('imap.' + DOMAIN, 'shop.test', 'mail.shop.test'):
+            self.names.add(name, 'A', '127.0.0.1')
+        self.mail = mail = self.prepare(
+            reuse=100, tls=f'  names: [imap.{DOMAIN}]\n  key_type: rsa\n'
+                           '  certificates: ["shop mail.shop.test shop.test"]\n')
+
+        def names(asked):
+            context = ssl.create_default_context(cafile=self.pebble.root())
+            with socket.create_connection(('127.0.0.1', mail.ports['imaps']), 10) as plain:
+                with contextlib.suppress(ssl.SSLError):
+                    with context.wrap_socket(plain, server_hostname=asked) as tls:
+                        return {n for _, n in tls.getpeercert()['subjectAltName']}
+            return set()
+        self.wait(lambda: names('mail.shop.test'))
+        self.assertEqual(names(MAIL), {MAIL, 'imap.' + DOMAIN})
+        self.assertEqual(names('shop.test'), {'mail.shop.test', 'shop.test'})
+        self.assertIn('rsaEncryption', self.text(self.served(mail), '-text'))
+
+    def test_port_80(self):
+        self.mail = mail = self.prepare()
+        self.wait(lambda: self.issued(mail))
+
+        def ask(text):
+            with socket.create_connection(('127.0.0.1', mail.ports['http']), 10) as s:
+                s.sendall(text)
+                s.shutdown(socket.SHUT_WR)
+                return b''.join(iter(lambda: s.recv(4096), b''))
+        got = ask(b'GET /a?b HTTP/1.1\r\nHost: x.test\r\nConnection: close\r\n\r\n')
+        self.assertTrue(got.startswith(b'HTTP/1.1 301 '), got)
+        self.assertIn(b'\r\nLocation: https://x.test/a?b\r\n', got)
+        for path in (b'', b'x', b'../state.json', b'%2e%2e'):
+            got = ask(b'GET /.well-known/acme-challenge/' + path
+                      + b' HTTP/1.0\r\n\r\n')
+            self.assertTrue(got.startswith(b'HTTP/1.1 404 '), got)
+        for bad in (b'GET / HTTP/1.1\n\n', b'GET / HTTP/1.1\r\n\r\n',
+                    b'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'):
+            self.assertTrue(ask(bad).startswith(b'HTTP/1.1 400 '))
+        # curl finds its way, too
+        head = run('curl', '-sI', f'http://127.0.0.1:{mail.ports["http"]}/')
+        self.assertIn('Location: https://127.0.0.1/', head)
+
+    def test_secrets_stay(self):
+        self.mail = mail = self.prepare()
+        self.wait(lambda: self.issued(mail))
+        path = mail.state + '-acme/state.json'
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        self.assertEqual(os.stat(mail.state + '-acme').st_mode & 0o777, 0o700)
+        with open(path) as f:
+            self.assertIn('PRIVATE KEY', f.read())
+        self.assertNotIn('PRIVATE KEY', mail.log('acmed'))
+        # nothing of it is in what all daemons may read
+        account = run('grep', '-o', 'https://ca.test[^"]*/my-account/[^"]*', path).split()[0]
+        found = subprocess.run(['grep', '-rlF', account, mail.state], stdout=subprocess.PIPE,
+                               check=False).stdout
+        self.assertEqual(found, b'')
+
+    def test_names_that_do_not_point_here(self):
+        del self.names.records[MAIL]
+        self.mail = mail = self.prepare()
+        self.wait(lambda: 'it has no address' in mail.log('acmed'))
+        # what cannot work is not asked for
+        self.assertNotIn('POST /order-plz', self.pebble.said())
+
+
+class Disturbed(Authority):
+    def later(self, status, fields, body, where):
+        said = []
+
+        def before(n, method, path):
+            if where in path and not said:
+                said.append(n)
+                return status, fields, body
+            return None
+        return before
+
+    def test_what_goes_by(self):
+        """Answers that make acmed come again soon, at every place of an order."""
+        soon = time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime(time.time() + 3))
+        limited = b'{"type":"urn:ietf:params:acme:error:rateLimited","detail":"later"}'
+        for status, fields, body, where in (
+                (503, [('Retry-After', '1')], b'<html>busy</html>', 'nonce'),
+                (503, [('Retry-After', soon)], b'', 'order-plz'),
+                (429, [('Retry-After', '2'), ('Content-Type', 'application/problem+json')],
+                 limited, 'order-plz'),
+                (503, [('Retry-After', '1')], b'', 'authZ'),
+                (429, [('Retry-After', '1')], limited, 'chalZ'),
+                (503, [('Retry-After', '1')], b'', 'finalize-order'),
+                (503, [('Retry-After', '1')], b'', 'certZ')):
+            with self.subTest(status=status, where=where):
+                self.mail = mail = self.prepare(proxy=True, nonces=0)
+                self.proxy.before = self.later(status, fields, body, where)
+                self.wait(lambda: self.issued(mail), 60)
+                self.assertLessEqual(self.proxy.paths.count('/order-plz'), 2)
+                self.closing.close()
+
+    def test_what_is_no_answer(self):
+        """Cut, truncated, and of the wrong kind: acmed says so and waits."""
+        for before in (lambda n, m, p: 'cut' if 'order-plz' in p else None,
+                       lambda n, m, p: (200, [], b'{"status":') if 'order-plz' in p else None,
+                       lambda n, m, p: (502, [], b'<html>') if p == '/dir' else None):
+            self.mail = mail = self.prepare(proxy=True, nonces=0)
+            self.proxy.before = before
+            self.wait(lambda: ' text=' in mail.log('acmed'), 60)
+            time.sleep(2)
+            self.assertLess(self.proxy.count, 30)
+            self.assertFalse(self.issued(mail))
+            self.closing.close()
+
+    def test_paused(self):
+        self.mail = mail = self.prepare(proxy=True, nonces=0)
+        self.proxy.before = lambda n, method, path: (429, [], (
+            b'{"type":"urn:ietf:params:acme:error:rateLimited","detail":'
+            b'"visit https://ca.test/sfe/v1/unpause?jwt=abc"}')) \
+            if 'order-plz' in path else None
+        self.wait(lambda: 'unpause?jwt=abc' in mail.log('acmed'))
+        time.sleep(3)
+        self.assertEqual(self.proxy.paths.count('/order-plz'), 1)
+
+
+class Killed(Authority):
+    def test_at_every_step(self):
+        """acmed dies at each request, before or after the authority has seen it."""
+        number = 1
+        while True:
+            self.mail = mail = self.prepare(proxy=True, nonces=0)
+            killed = []
+
+            def kill(n, *_, number=number, mail=mail, killed=killed):
+                if n == number and not killed:
+                    killed.append(n)
+                    mail.kill('acmed')
+                    mail.start('acmed')
+                    return 'cut'
+                return None
+            if number % 2:
+                self.proxy.before = kill
+            else:
+                self.proxy.after = kill
+            # the authority looked while nobody was there: that order is lost, and acmed
+            # waits a minute, as it should; who is in a hurry says so
+            hurried = []
+
+            def there(mail=mail, hurried=hurried):
+                if not hurried and 'connection refused' in mail.log('acmed'):
+                    hurried.append(mail.ctl('cert', 'renew', '--force'))
+                return self.issued(mail)
+            self.wait(there)
+            paths = self.proxy.paths
+            self.assertLessEqual(paths.count('/order-plz'), 2 + len(hurried))
+            self.assertLessEqual(self.pebble.said().count('created account'), 1)
+            self.closing.close()
+            if not killed:
+                break
+            number += 1
+        self.assertGreater(number, 8)
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    harness.main(__name__)
