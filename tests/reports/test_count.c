@@ -362,6 +362,61 @@ START_TEST(a_repair_keeps_what_was_counted)
 }
 END_TEST
 
+/* The name of the reports' tree in the file becomes another one: as if it were older. */
+static void forget_tree(const struct fixture *f)
+{
+	struct vx_buf text;
+	char path[600];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/state.mdb", f->dir);
+	text = vxt_read(path);
+	file = fopen(path, "r+b");
+	ck_assert_ptr_nonnull(file);
+	for (size_t i = 0; i + 6 <= text.len; i++)
+		if (memcmp(text.ptr + i, "report", 6) == 0) {
+			ck_assert_int_eq(fseek(file, (long)i + 3, SEEK_SET), 0);
+			ck_assert_int_eq(fputc('0', file), '0');
+		}
+	ck_assert_int_eq(fclose(file), 0);
+	vx_buf_done(&text);
+}
+
+START_TEST(an_older_state_has_none)
+{
+	struct vx_store_options o = { .struct_size = sizeof(o), .read_only = true };
+	struct vx_report_batch *b;
+	struct vx_report_day d;
+	struct vx_error err;
+	struct fixture f;
+	struct vx_view *v;
+	struct seen s;
+	uint64_t count;
+
+	fixture_open(&f);
+	b = new_batch(&f);
+	vxt_assert_ok(note(b, NOON, "b.example", "::1", wants));
+	vx_report_batch_free(b);
+	vx_store_close(f.store);
+	forget_tree(&f);
+	o.dir = f.dir;
+	ck_assert_msg(vx_store_open(&o, &f.store, &err) == VX_OK, "%s", err.text);
+	vxt_assert_ok(vx_view_begin(f.store, &v));
+	ck_assert_int_eq(vx_report_day_next(v, NULL, &d), VX_ENOENT);
+	vxt_assert_ok(vx_report_waiting(v, &count));
+	ck_assert_uint_eq(count, 0);
+	vx_view_end(v);
+	vx_store_close(f.store);
+	fixture_reopen(&f); /* who writes makes it */
+	b = new_batch(&f);
+	vxt_assert_ok(note(b, NOON, "a.example", "::1", wants));
+	vx_report_batch_free(b);
+	ck_assert(look(&f, DAY, VX_REPORT_DMARC, "a.example", &s));
+	ck_assert(!look(&f, DAY, VX_REPORT_DMARC, "b.example", &s));
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(reports_are_known_by_their_header)
 {
 	static const struct {
@@ -389,4 +444,5 @@ END_TEST
 VXT_SUITE(test_count, "count", rows_are_added_up_over_batches,
     who_wants_none_is_not_counted, the_last_record_counts, sessions_are_counted_by_policy,
     a_batch_has_an_end, a_domain_has_an_end, a_day_has_an_end,
-    a_repair_keeps_what_was_counted, reports_are_known_by_their_header)
+    a_repair_keeps_what_was_counted, an_older_state_has_none,
+    reports_are_known_by_their_header)
