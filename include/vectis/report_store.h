@@ -175,14 +175,16 @@ VX_API void vx_report_sweep_op_init(struct vx_report_sweep_op *op);
 /* Why what came is not counted. */
 enum vx_report_bad {
 	VX_REPORT_GOOD,
-	VX_REPORT_BAD_EMPTY,   /* there is no report in it */
-	VX_REPORT_BAD_PACKED,  /* it cannot be unpacked */
-	VX_REPORT_BAD_LARGE,   /* it is too large, unpacked or not */
-	VX_REPORT_BAD_SYNTAX,  /* it is not well-formed, or says too little */
-	VX_REPORT_BAD_FOREIGN, /* it is not about a domain of this server */
-	VX_REPORT_BAD_TIME,    /* it is too old, or of the future */
-	VX_REPORT_BAD_AGAIN,   /* it came before */
-	VX_REPORT_BAD_FULL,    /* too many of its domain and day, or wait to be read */
+	VX_REPORT_BAD_EMPTY,    /* there is no report in it */
+	VX_REPORT_BAD_PACKED,   /* it cannot be unpacked */
+	VX_REPORT_BAD_LARGE,    /* it is too large, unpacked or not */
+	VX_REPORT_BAD_SYNTAX,   /* it is not well-formed, or says too little */
+	VX_REPORT_BAD_FOREIGN,  /* it is not about a domain of this server */
+	VX_REPORT_BAD_TIME,     /* it is too old, or of the future */
+	VX_REPORT_BAD_UNSIGNED, /* of TLS, without a signature of its sender (RFC 8460 3)
+				 */
+	VX_REPORT_BAD_AGAIN,    /* it came before */
+	VX_REPORT_BAD_FULL,     /* too many of its domain and day, or wait to be read */
 	VX_REPORT_BADS
 };
 /* "there is no report in it"; never NULL.  Static. */

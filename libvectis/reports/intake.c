@@ -6,6 +6,7 @@
 #include "store/box.h"
 
 enum {
+	INTAKE_OCTETS = VX_VALUE_HEADER + 9,
 	SUM_OCTETS = VX_VALUE_HEADER + 32,
 	BAD_OCTETS = VX_VALUE_HEADER + 16
 };
@@ -20,8 +21,28 @@ static void intake_key(struct vx_key *k, uint64_t id)
 	vx_key_add_u64(k, id);
 }
 
+static int intake_parse(vx_slice key, vx_slice value, struct vx_report_intake *out)
+{
+	vx_slice signers;
+	uint64_t blob;
+	int rc = vx_report_blob(key, value, &blob);
+
+	if (rc == VX_OK && (key.len != 9 || value.len < INTAKE_OCTETS))
+		rc = VX_ECORRUPT;
+	if (rc != VX_OK)
+		return rc;
+	signers =
+	    vx_slice_head(vx_slice_from(value, INTAKE_OCTETS), VX_REPORT_SIGNERS_MAX);
+	out->id = vx_get_be64(key.ptr + 1);
+	out->blob = blob;
+	out->checked = value.ptr[INTAKE_OCTETS - 1] != 0;
+	memcpy(out->signers, signers.ptr, signers.len);
+	out->signers[signers.len] = '\0';
+	return VX_OK;
+}
+
 /* The first note, or the last one before the next kind of entry. */
-static int end_of_list(struct vx_kv_txn *txn, bool last, uint64_t *id, uint64_t *blob)
+static int end_of_list(struct vx_kv_txn *txn, bool last, struct vx_report_intake *out)
 {
 	const char from = VX_REPORT_INTAKE, behind = VX_REPORT_INTAKE + 1;
 	struct vx_kv_cursor *c;
@@ -37,30 +58,26 @@ static int end_of_list(struct vx_kv_txn *txn, bool last, uint64_t *id, uint64_t 
 	else
 		rc = vx_kv_last(c, &key, &value);
 	if (rc == VX_OK)
-		rc = vx_report_blob(key, value, blob);
-	if (rc == VX_OK && key.len != 9)
-		rc = VX_ECORRUPT;
-	if (rc == VX_OK)
-		*id = vx_get_be64(key.ptr + 1);
+		rc = intake_parse(key, value, out);
 	vx_kv_cursor_close(c);
 	return rc;
 }
 
-int vx_report_intake_next(struct vx_view *v, uint64_t *id, uint64_t *blob)
+int vx_report_intake_next(struct vx_view *v, struct vx_report_intake *out)
 {
-	return end_of_list(vx_view_txn(v), false, id, blob);
+	return end_of_list(vx_view_txn(v), false, out);
 }
 
 /* They are read in their order: from the first to the last is how many there are. */
 static int count_waiting(struct vx_kv_txn *txn, uint64_t *count)
 {
-	uint64_t first, last, blob;
-	int rc = end_of_list(txn, false, &first, &blob);
+	struct vx_report_intake first, last;
+	int rc = end_of_list(txn, false, &first);
 
 	if (rc == VX_OK)
-		rc = end_of_list(txn, true, &last, &blob);
+		rc = end_of_list(txn, true, &last);
 	if (rc == VX_OK)
-		*count = last - first + 1;
+		*count = last.id - first.id + 1;
 	else if (rc == VX_ENOENT)
 		*count = 0;
 	return rc == VX_ENOENT ? VX_OK : rc;
@@ -83,10 +100,11 @@ static int put(struct vx_kv_txn *txn, const struct vx_key *k, struct vx_buf *val
 	return rc;
 }
 
-static int put_intake(struct vx_kv_txn *txn, uint64_t blob)
+static int put_intake(
+    struct vx_kv_txn *txn, uint64_t blob, const struct vx_report_also *a)
 {
-	struct vx_buf value = { .max = 64 };
-	char fixed[VX_VALUE_HEADER + 8] = { 0 };
+	struct vx_buf value = { .max = 2 * VX_REPORT_SIGNERS_MAX };
+	char fixed[INTAKE_OCTETS] = { 0 };
 	struct vx_key k;
 	uint64_t id;
 	int rc = vx_meta_next(txn, "reports", &id);
@@ -95,7 +113,9 @@ static int put_intake(struct vx_kv_txn *txn, uint64_t blob)
 		return rc;
 	intake_key(&k, id);
 	vx_put_le64(fixed + VX_VALUE_HEADER, blob);
+	fixed[INTAKE_OCTETS - 1] = (char)a->checked;
 	vx_buf_add(&value, vx_slice_of(fixed, sizeof(fixed)));
+	vx_buf_add(&value, vx_slice_head(a->signers, VX_REPORT_SIGNERS_MAX));
 	rc = put(txn, &k, &value);
 	if (rc == VX_OK)
 		vx_kv_note_change(txn, VX_WATCH_QUEUE, VX_REPORT_WATCH, id);
@@ -113,6 +133,7 @@ static const char *const bad_texts[VX_REPORT_BADS] = {
 	[VX_REPORT_BAD_SYNTAX] = "it is not well-formed",
 	[VX_REPORT_BAD_FOREIGN] = "it is not about a domain of this server",
 	[VX_REPORT_BAD_TIME] = "it is too old, or of the future",
+	[VX_REPORT_BAD_UNSIGNED] = "it has no valid signature of its sender",
 	[VX_REPORT_BAD_AGAIN] = "it came before",
 	[VX_REPORT_BAD_FULL] = "there are too many",
 };
@@ -197,7 +218,7 @@ int vx_report_also(
 		return rc;
 	if (full)
 		return count_bad(txn, VX_REPORT_BAD_FULL, a->now, vx_slice_of("", 0));
-	rc = put_intake(txn, blob);
+	rc = put_intake(txn, blob, a);
 	if (rc == VX_OK)
 		(*references)++;
 	return rc;

@@ -25,14 +25,25 @@ struct vx_report_also {
 	 * counted as one that was not read.
 	 */
 	bool only;
+	/* Its signatures were looked into; the domains of those that pass, blanks
+	 * between. */
+	bool checked;
+	vx_slice signers;
 	uint64_t now;
 	const struct vx_report_settle_op *settle; /* NULL: none; as its op would, first */
 };
 int vx_report_also(
     struct vx_deliver_op *op, struct vx_kv_txn *txn, uint64_t blob, uint32_t *references);
 
+#define VX_REPORT_SIGNERS_MAX 1024 /* octets; those that do not fit are left out */
+
+struct vx_report_intake {
+	uint64_t id, blob;
+	bool checked;
+	char signers[VX_REPORT_SIGNERS_MAX + 1];
+};
 /* The first message that waits; VX_ENOENT. */
-int vx_report_intake_next(struct vx_view *v, uint64_t *id, uint64_t *blob);
+int vx_report_intake_next(struct vx_view *v, struct vx_report_intake *out);
 
 /* --- reading ---------------------------------------------------------------------------
  */
@@ -67,12 +78,12 @@ struct vx_report_found { /* all in the arena */
 int vx_report_read_mail(vx_slice message, uint64_t now, struct vx_arena *arena,
     struct vx_report_found found[VX_REPORT_MESSAGE_REPORTS_MAX], size_t *count);
 /*
- * The same of a stored message; what is not about a domain of this server is bad, too.
- * Blocks: for a job.  VX_OK, VX_ENOMEM, VX_EIO.
+ * The same of a stored message; what is not about a domain of this server, or has to be
+ * signed and is not, is bad, too.  Blocks: for a job.  VX_OK, VX_ENOMEM, VX_EIO.
  */
-int vx_report_read_blob(struct vx_store *store, uint64_t blob, uint64_t now,
-    struct vx_arena *arena, struct vx_report_found found[VX_REPORT_MESSAGE_REPORTS_MAX],
-    size_t *count);
+int vx_report_read_blob(struct vx_store *store, const struct vx_report_intake *intake,
+    uint64_t now, struct vx_arena *arena,
+    struct vx_report_found found[VX_REPORT_MESSAGE_REPORTS_MAX], size_t *count);
 
 /* --- the end ---------------------------------------------------------------------------
  */

@@ -396,6 +396,38 @@ static int is_ours(struct vx_view *v, vx_slice domain, bool *ours)
 	return rc == VX_ENOENT ? VX_OK : rc;
 }
 
+/* Of the domain of its contact, of one above or below it. */
+static bool is_signed(const struct vx_report_intake *intake, vx_slice contact)
+{
+	const vx_slice domain = vx_slice_from(contact, vx_slice_rfind(contact, '@') + 1);
+	vx_slice rest = vx_slice_str(intake->signers), signer;
+	struct vx_buf name = { .max = VX_DNS_NAME_MAX };
+	bool found = false;
+
+	if (vx_domain_normalise(domain, &name) == VX_OK)
+		while (!found && rest.len > 0) {
+			(void)vx_slice_cut(&rest, ' ', &signer);
+			found = signer.len > 0 &&
+				(vx_dns_is_below(signer, vx_buf_slice(&name)) ||
+				    vx_dns_is_below(vx_buf_slice(&name), signer));
+		}
+	vx_buf_done(&name);
+	return found;
+}
+
+/* Without one it has to be ignored; those of DMARC are only counted (RFC 8460 3). */
+static void check_signed(
+    const struct vx_report_intake *intake, struct vx_report_found *found, size_t count)
+{
+	for (size_t i = 0; i < count && intake->checked; i++)
+		if (found[i].bad == VX_REPORT_GOOD && found[i].kind == VX_REPORT_TLS &&
+		    !is_signed(intake, found[i].contact)) {
+			found[i].bad = VX_REPORT_BAD_UNSIGNED;
+			(void)snprintf(found[i].detail, sizeof(found[i].detail), "%.*s",
+			    VX_REPORT_NOTED_TEXT_MAX, intake->signers);
+		}
+}
+
 static int check_ours(struct vx_store *store, struct vx_report_found *found, size_t count)
 {
 	struct vx_view *v;
@@ -418,12 +450,12 @@ static int check_ours(struct vx_store *store, struct vx_report_found *found, siz
 	return rc;
 }
 
-int vx_report_read_blob(struct vx_store *store, uint64_t blob, uint64_t now,
-    struct vx_arena *arena, struct vx_report_found found[VX_REPORT_MESSAGE_REPORTS_MAX],
-    size_t *count)
+int vx_report_read_blob(struct vx_store *store, const struct vx_report_intake *intake,
+    uint64_t now, struct vx_arena *arena,
+    struct vx_report_found found[VX_REPORT_MESSAGE_REPORTS_MAX], size_t *count)
 {
 	struct vx_buf message = { .max = VX_REPORT_MESSAGE_MAX };
-	int rc = read_all(store, blob, &message);
+	int rc = read_all(store, intake->blob, &message);
 
 	if (rc == VX_ELIMIT || rc == VX_ECORRUPT || rc == VX_ENOENT) {
 		found[0] = (struct vx_report_found){
@@ -437,5 +469,7 @@ int vx_report_read_blob(struct vx_store *store, uint64_t blob, uint64_t now,
 		rc =
 		    vx_report_read_mail(vx_buf_slice(&message), now, arena, found, count);
 	vx_buf_done(&message);
+	if (rc == VX_OK)
+		check_signed(intake, found, *count);
 	return rc == VX_OK ? check_ours(store, found, *count) : rc;
 }

@@ -12,7 +12,8 @@ struct report_reading {
 	struct vx_report_sender *sender; /* NULL: it is gone */
 	struct vx_store *store;
 	struct vx_arena arena;
-	uint64_t id, blob, now;
+	struct vx_report_intake intake;
+	uint64_t now;
 	int result;
 	struct vx_report_found found[VX_REPORT_MESSAGE_REPORTS_MAX];
 	size_t count;
@@ -65,7 +66,7 @@ static void run(struct vx_job *job)
 	struct report_reading *x = (struct report_reading *)job;
 
 	x->result = vx_report_read_blob(
-	    x->store, x->blob, x->now, &x->arena, x->found, &x->count);
+	    x->store, &x->intake, x->now, &x->arena, x->found, &x->count);
 }
 
 static void was_read(struct vx_job *job)
@@ -74,7 +75,7 @@ static void was_read(struct vx_job *job)
 	int rc = x->result;
 
 	vx_report_receive_op_init(&x->op);
-	x->op.id = x->id;
+	x->op.id = x->intake.id;
 	x->op.now = x->now;
 	x->op.found = x->found;
 	x->op.count = x->count;
@@ -85,13 +86,13 @@ static void was_read(struct vx_job *job)
 		end(x, rc);
 }
 
-static int find_first(struct vx_report_sender *s, uint64_t *id, uint64_t *blob)
+static int find_first(struct vx_report_sender *s, struct vx_report_intake *out)
 {
 	struct vx_view *v;
 	int rc = vx_view_begin(s->o.store, &v);
 
 	if (rc == VX_OK) {
-		rc = vx_report_intake_next(v, id, blob);
+		rc = vx_report_intake_next(v, out);
 		vx_view_end(v);
 	}
 	return rc;
@@ -101,10 +102,9 @@ void vx_report_read_next(struct vx_report_sender *s)
 {
 	const int64_t now = vx_report_sender_now(s);
 	struct report_reading *x;
-	uint64_t id, blob;
+	struct vx_report_intake intake;
 
-	if (s->reading != NULL || now < s->read_again ||
-	    find_first(s, &id, &blob) != VX_OK)
+	if (s->reading != NULL || now < s->read_again || find_first(s, &intake) != VX_OK)
 		return;
 	x = vx_alloc(sizeof(*x));
 	if (x == NULL)
@@ -112,8 +112,7 @@ void vx_report_read_next(struct vx_report_sender *s)
 	vx_arena_init(&x->arena, MEMORY_MAX);
 	x->sender = s;
 	x->store = s->o.store;
-	x->id = id;
-	x->blob = blob;
+	x->intake = intake;
 	x->now = now < 0 ? 0 : (uint64_t)now;
 	x->job = (struct vx_job){ .run = run, .done = was_read };
 	s->reading = x;

@@ -1,6 +1,7 @@
 #include "service/smtp_check.h"
 
 #include "base/mem.h"
+#include "vectis/address.h"
 #include "vectis/arc.h"
 #include "vectis/auth_results.h"
 #include "vectis/dkim.h"
@@ -481,6 +482,24 @@ int vx_smtp_check_write(const struct smtp_check *c, const struct smtp_peer *peer
 	rc = vx_auth_results_write(&all, vx_slice_of("", 0), utf8, out);
 	vx_free(w);
 	return rc;
+}
+
+void vx_smtp_check_signers(const struct smtp_check *c, struct vx_buf *out)
+{
+	for (size_t i = 0; i < vx_dkim_verifier_count(c->dkim); i++) {
+		const struct vx_dkim_result *r = vx_dkim_verifier_result(c->dkim, i);
+		const size_t before = out->len;
+
+		if (r->verdict != VX_VERDICT_PASS ||
+		    vx_domain_normalise(r->domain, out) != VX_OK)
+			continue;
+		vx_buf_add_char(out, ' ');
+		if (out->failed) {
+			vx_buf_truncate(out, before);
+			out->failed = false;
+			return;
+		}
+	}
 }
 
 /* --- for others ----------------------------------------------------------------------

@@ -44,6 +44,8 @@ const struct vx_dmarc_authors *vx_smtp_check_authors(const struct smtp_check *c)
 /* Append Authentication-Results.  VX_OK, or what vx_auth_results_write says. */
 int vx_smtp_check_write(const struct smtp_check *c, const struct smtp_peer *peer,
     bool utf8, struct vx_buf *out);
+/* Append the domains of the signatures that pass, each with a blank behind it. */
+void vx_smtp_check_signers(const struct smtp_check *c, struct vx_buf *out);
 /* For the owners of the author domains, who want to know. */
 void vx_smtp_check_report(const struct smtp_check *c, struct vx_report_batch *batch,
     int64_t now_s, enum smtp_fate fate);

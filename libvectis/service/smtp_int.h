@@ -63,6 +63,7 @@ struct smtp_txn {
 	struct vx_report_also also; /* when there are any, or it may be a report */
 	bool report;                /* it is for an address of reports */
 	struct smtp_list *lists;    /* in the arena */
+	struct vx_buf signers;      /* own: whose signatures it has, then */
 	struct vx_smtp_scan scan;
 	struct vx_buf header; /* own: until it is complete */
 	bool header_done;

@@ -49,6 +49,7 @@ int vx_smtp_txn_new(
 	vx_smtp_notes_init(&t->notes);
 	vx_buf_init(&t->header, (size_t)2 * VX_DKIM_HEADER_OCTETS_MAX);
 	vx_buf_init(&t->signature, VX_QUEUE_PREFIX_MAX);
+	vx_buf_init(&t->signers, VX_REPORT_SIGNERS_MAX);
 	vx_buf_init(&t->recipient_list, VX_EVENT_LIST_MAX);
 	vx_buf_add(&t->sender, ev->path);
 	t->utf8 = ev->params.utf8;
@@ -76,6 +77,7 @@ static void destroy(struct smtp_txn *t)
 	vx_smtp_check_free(t->check);
 	vx_buf_done(&t->header);
 	vx_buf_done(&t->signature);
+	vx_buf_done(&t->signers);
 	vx_own_signing_free(t->signing);
 	vx_arena_done(&t->arena);
 	vx_free(t->targets);
@@ -390,6 +392,11 @@ static int commit(struct smtp_session *s, struct smtp_txn *t)
 	t->op.overfill = t->count > 1;
 	t->op.op.done = delivered;
 	rc = vx_smtp_queue(s, t);
+	if (t->report && t->check != NULL) {
+		vx_smtp_check_signers(t->check, &t->signers);
+		t->also.checked = true;
+		t->also.signers = vx_buf_slice(&t->signers);
+	}
 	t->also.intake = t->report;
 	t->also.only = t->count == 0;
 	t->also.now = t->op.internal_date;

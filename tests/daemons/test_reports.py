@@ -393,6 +393,12 @@ class Sending(unittest.TestCase):
         self.assertEqual([s['source_ip'] for s in shown['sources']], ['127.0.21.9'])
         self.assertEqual(shown['reports'][0]['organization'], 'Example & Sons')
 
+    def test_a_report_about_tls_is_signed(self):
+        text = mail(tls('unsigned', 1, 0), 'application/tlsrpt+json', f'tlsrpt@{DOMAIN}')
+        self.deliver('big.test', text.encode(), to=f'tlsrpt@{DOMAIN}')
+        wait_until(lambda: [b for b in json.loads(self.mail.ctl('reports', 'list', '--json'))['bad']
+                            if b['reason'] == 'it has no valid signature of its sender'])
+
     def test_today_is_not_over(self):
         self.names.add('_dmarc.day.test', 'TXT', 'v=DMARC1; p=none; rua=mailto:r@day.test')
         self.deliver('day.test')

@@ -242,11 +242,14 @@ END_TEST
  */
 
 /* Accept a message as a report, in a mailbox too if account is not 0. */
-static int deliver(struct fixture *f, vx_slice text, uint32_t account)
+static int deliver_signed(
+    struct fixture *f, vx_slice text, uint32_t account, const char *signers)
 {
-	struct vx_report_also also = {
-		.intake = true, .only = account == 0, .now = NOON
-	};
+	struct vx_report_also also = { .intake = true,
+		.only = account == 0,
+		.checked = signers != NULL,
+		.signers = vx_slice_str(signers == NULL ? "" : signers),
+		.now = NOON };
 	struct vx_delivery_target t = { .account = account };
 	struct vx_blob_writer *w;
 	struct vx_deliver_op op;
@@ -263,6 +266,11 @@ static int deliver(struct fixture *f, vx_slice text, uint32_t account)
 	rc = vx_store_run(f->store, &op.op);
 	vx_blob_writer_free(w);
 	return rc;
+}
+
+static int deliver(struct fixture *f, vx_slice text, uint32_t account)
+{
+	return deliver_signed(f, text, account, NULL);
 }
 
 static uint64_t waiting(struct fixture *f)
@@ -282,15 +290,15 @@ static enum vx_report_bad receive(struct fixture *f)
 	struct vx_report_receive_op op;
 	struct vx_view *v;
 	struct read r = { .arena = { .limit = 4 << 20 } };
-	uint64_t id, blob;
+	struct vx_report_intake intake;
 
 	vxt_assert_ok(vx_view_begin(f->store, &v));
-	vxt_assert_ok(vx_report_intake_next(v, &id, &blob));
+	vxt_assert_ok(vx_report_intake_next(v, &intake));
 	vx_view_end(v);
 	vxt_assert_ok(
-	    vx_report_read_blob(f->store, blob, NOON, &r.arena, r.found, &r.count));
+	    vx_report_read_blob(f->store, &intake, NOON, &r.arena, r.found, &r.count));
 	vx_report_receive_op_init(&op);
-	op.id = id;
+	op.id = intake.id;
 	op.now = NOON;
 	op.found = r.found;
 	op.count = r.count;
@@ -421,6 +429,46 @@ START_TEST(others_are_not_for_us)
 }
 END_TEST
 
+/* Of TLS they have to be; what was not looked into is believed. */
+START_TEST(reports_about_tls_are_signed)
+{
+	static const struct {
+		const char *signers;
+		enum vx_report_bad bad;
+	} cases[] = {
+		{ NULL, VX_REPORT_GOOD },
+		{ "", VX_REPORT_BAD_UNSIGNED },
+		{ "other.example ", VX_REPORT_BAD_UNSIGNED },
+		{ "xbig.example ig.example ", VX_REPORT_BAD_UNSIGNED },
+		{ "big.example ", VX_REPORT_GOOD },
+		{ "other.example mail.big.example ", VX_REPORT_GOOD },
+	};
+	struct fixture f;
+
+	fixture_open(&f);
+	add_domain(&f, "ours.example");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vx_buf text = { .max = 1 << 16 };
+
+		vx_buf_printf(&text,
+		    "Content-Type: application/tlsrpt+json\r\n\r\n"
+		    "{\"organization-name\":\"Big\",\"date-range\":{\"start-datetime\":"
+		    "\"2024-10-04T00:00:00Z\",\"end-datetime\":\"2024-10-04T23:59:59Z\"},"
+		    "\"contact-info\":\"a@Big.example\",\"report-id\":\"%zu\","
+		    "\"policies\":"
+		    "[{\"policy\":{\"policy-type\":\"sts\",\"policy-domain\":"
+		    "\"ours.example\"},\"summary\":{\"total-successful-session-count\":5,"
+		    "\"total-failure-session-count\":0}}]}\r\n",
+		    i);
+		vxt_assert_ok(
+		    deliver_signed(&f, vx_buf_slice(&text), 0, cases[i].signers));
+		ck_assert_msg(receive(&f) == cases[i].bad, "%zu", i);
+		vx_buf_done(&text);
+	}
+	fixture_close(&f);
+}
+END_TEST
+
 static void quiet(void *ctx, const char *text)
 {
 	(void)ctx;
@@ -470,4 +518,4 @@ END_TEST
 VXT_SUITE(test_intake, "intake", reports_come_in_many_ways, the_whole_message_may_be_one,
     bombs_are_too_large, deep_and_broken_ones_are_refused, rows_are_added_up_to_a_limit,
     a_message_has_so_many, what_came_is_read_once, others_are_not_for_us,
-    what_waits_is_kept, not_too_many_wait)
+    reports_about_tls_are_signed, what_waits_is_kept, not_too_many_wait)
