@@ -2,6 +2,7 @@
 
 Suite *test_client(void);
 Suite *test_data(void);
+Suite *test_inject(void);
 Suite *test_pair(void);
 Suite *test_stuff(void);
 Suite *test_path(void);
@@ -10,4 +11,4 @@ Suite *test_server(void);
 Suite *test_limits(void);
 
 VXT_MAIN(test_client, test_data, test_stuff, test_pair, test_path, test_route,
-    test_server, test_limits)
+    test_server, test_limits, test_inject)
