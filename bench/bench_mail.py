@@ -1,10 +1,11 @@
 """Whole daemons under load: each row beside a limit of the machine in the same run.
 
 usage: bench_mail.py BUILD-DIRECTORY [quick] [ROWS...]
-Rows: name, value, unit, ratio to the limit named after it.  ROWS: memory deliver visible
+Rows: name, value, unit, ratio to the limit named after it.  ROWS: memory deliver checked visible
 append store login fetch search large
 fairness send start; all when none is named.
 """
+import base64
 import contextlib
 import os
 import re
@@ -24,7 +25,7 @@ WANTED = set(sys.argv[2:]) - {'quick'}
 os.environ['top_builddir'] = BUILD
 sys.path.insert(0, os.path.join(HERE, '..', 'tests', 'daemons'))
 from instance import DOMAIN, Instance, free_ports, message  # noqa: E402
-from peers import Names  # noqa: E402
+from peers import Names, dkim_sign  # noqa: E402
 from test_imap import Raw  # noqa: E402
 
 USERS = 100 if QUICK else 1000
@@ -81,6 +82,11 @@ def children(pid):
         return [int(p) for p in f.read().split()]
 
 
+def name_of(pid):
+    with open(f'/proc/{pid}/comm') as f:
+        return f.read().strip()
+
+
 def pids_of(mail, name=None):
     parents = [mail.processes[name]] if name else mail.processes.values()
     return [pid for p in parents for pid in [p.pid, *children(p.pid)]]
@@ -115,7 +121,7 @@ def pss_mb(mail, name=None):
 def flood(name, limit, *args, mail):
     before = cpu_s(mail)
     rate, _, _, p99, _ = map(float, load(*args).split())
-    total = int(args[4] if args[0] == 'smtp' else args[3])
+    total = int(args[4] if args[0] in ('smtp', 'starttls', 'file') else args[3])
     row(name, rate, '1/s', limit)
     row(f'  {name} p99', p99, 'ms')
     row(f'  {name} cpu each', (cpu_s(mail) - before) / total * 1e6, 'us')
@@ -165,7 +171,39 @@ def deliver(mail):
                       sessions, per, n // 5 if sessions == 1 else n, 10000, boxes, mail=mail)
     flood('deliver 35 KB mix s20 m20 b50', 'fdatasync', 'smtp', port, 20, 20, n, 0, 50,
           mail=mail)
+    flood('deliver 1 MB s20 m20 b50', 'memcpy', 'smtp', port, 20, 20, n // 10, 1000000, 50,
+          mail=mail)
+    flood('deliver STARTTLS s20 m1 b50', 'handshakes', 'starttls', port, 20, 1, n // 2, 10000, 50,
+          mail=mail)
     row('system at full load', full_load(mail, 'smtp', port, 64, 20, n * 4, 0, 50), 'MB')
+
+
+def checked(mail):
+    """Mail of a stranger: SPF, DKIM (RSA of 2048 bits) and DMARC, with answers at hand."""
+    n, folder = 500 if QUICK else 10000, mail.folder
+    key = os.path.join(folder, 'stranger.key')
+    subprocess.run(['openssl', 'genrsa', '-out', key, '2048'], check=True, stderr=subprocess.DEVNULL)
+    public = subprocess.run(['openssl', 'rsa', '-in', key, '-pubout', '-outform', 'DER'], check=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    mail.names.add('stranger.test', 'TXT', 'v=spf1 ip4:127.0.7.0/24 -all')
+    mail.names.add('_dmarc.stranger.test', 'TXT', 'v=DMARC1; p=reject')
+    mail.names.add('s._domainkey.stranger.test', 'TXT',
+                   'v=DKIM1; k=rsa; p=' + base64.b64encode(public).decode())
+    mail.names.add('1.7.0.127.in-addr.arpa', 'PTR', 'mail.stranger.test')
+    mail.names.add('mail.stranger.test', 'A', '127.0.7.1')
+    body = ('All work and no play makes Jack a dull boy.\r\n' * 220)
+    text = message('checked', body, sender='a@stranger.test')
+    path = os.path.join(folder, 'signed')
+    with open(path, 'wb') as f:
+        f.write(dkim_sign(text, 'stranger.test', 's', key))
+    flood('deliver checked 10 KB s20 m20 b50', 'fdatasync', 'file', mail.ports['smtp'], 20, 20, n,
+          len(text), 50, path, 'a@stranger.test', '127.0.7.1', mail=mail)
+    with mail.imap('u0') as m:
+        m.select()
+        _, found = m.search(None, 'SUBJECT', 'checked')
+        octets = m.fetch(found[0].split()[-1], '(BODY.PEEK[HEADER])')[1][0][1]
+    if any(word not in octets for word in (b'spf=pass', b'dkim=pass', b'dmarc=pass', b'iprev=pass')):
+        raise SystemExit(octets.decode())
 
 
 def visible(mail):
@@ -346,7 +384,7 @@ def send(mail):
             mail.names.add(f'd{domains}-{i}.test', 'A', '127.0.0.1')
             mail.ctl('alias', 'add', f'out{domains}x{i}@{DOMAIN}', f'x@d{domains}-{i}.test')
         # aliases lead elsewhere; the sender waits until all is queued
-        sender = children(mail.processes['smtpd'].pid)[-1]
+        sender = next(pid for pid in children(mail.processes['smtpd'].pid) if name_of(pid) == 'sender')
         os.kill(sender, signal.SIGSTOP)
         load('smtp', mail.ports['smtp'], 20, 20, goal, 10000, domains, f'out{domains}x')
         with subprocess.Popen([LOAD, 'sink', str(mail.sink_port), str(goal)],
@@ -382,14 +420,16 @@ def main():
     settings = ('limits:\n  connections: 4000\n  connections_per_address: 4000\n'
                 'quota:\n  default_mb: 0\n')
     names, sink = Names(), free_ports(1)[0]
-    settings += names.settings() + f'sending:\n  port: {sink}\n'
+    settings += names.settings('test', '127.in-addr.arpa') + f'sending:\n  port: {sink}\n'
+    settings += ('smtp:\n  blocklists: []\n  connections_per_minute: 0\n'
+                 '  messages_per_minute: 0\n  recipients_per_minute: 0\n')
     begin = time.monotonic()
     with Instance(accounts=[f'u{i}' for i in range(USERS)], settings=settings,
                   pop3=False) as mail:
         mail.names, mail.sink_port = names, sink
         print(f'{USERS} accounts made in {time.monotonic() - begin:.1f} s')
         measure_limits(mail)
-        for part in (memory, deliver, visible, append, store, login, fetch, search, large,
+        for part in (memory, deliver, checked, visible, append, store, login, fetch, search, large,
                      fairness, send, start):
             if not WANTED or part.__name__ in WANTED:
                 part(mail)

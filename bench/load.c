@@ -3,7 +3,9 @@
  *
  *   load limits CHAIN KEY                          memcpy, TLS records, handshakes
  *   load smtp PORT SESSIONS PER-CONNECTION TOTAL SIZE MAILBOXES [NAME]
- *   load append PORT CONNECTIONS TOTAL SIZE        by IMAP, into users 0, 1, ...
+ *   load starttls ... as smtp                      the same behind STARTTLS
+ *   load file ... as smtp, then FILE SENDER CLIENT one message from a file, from an
+ * address load append PORT CONNECTIONS TOTAL SIZE        by IMAP, into users 0, 1, ...
  *   load store PORT CONNECTIONS TOTAL              one flag at a time
  *   load login PORT CONNECTIONS TOTAL              LOGIN, SELECT, LOGOUT
  *   load time PORT USER COMMAND...                 each command: seconds and octets
@@ -73,10 +75,13 @@ static void start_tls(struct client *c)
 		fail(gnutls_strerror(rc));
 }
 
+static in_addr_t from; /* our own address; 0: any */
+
 static struct client *dial(unsigned port, bool tls)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port) };
+	const struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = from };
 	struct client *c = calloc(1, sizeof(*c));
 	const int on = 1;
 
@@ -84,7 +89,9 @@ static struct client *dial(unsigned port, bool tls)
 		fail("memory");
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	c->fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+	if (c->fd < 0 ||
+	    (from != 0 && bind(c->fd, (const struct sockaddr *)&own, sizeof(own)) < 0) ||
+	    connect(c->fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		fail("connect");
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (tls)
@@ -178,7 +185,11 @@ static const struct kind {
 
 struct job {
 	unsigned port, threads, per_connection, total, size, mailboxes;
-	const char *name; /* of the mailboxes, before their number */
+	const char *name;   /* of the mailboxes, before their number */
+	const char *sender; /* reverse-path */
+	char *file;         /* own: the one message, with its last dot missing; or NULL */
+	size_t file_len;
+	bool starttls;
 	atomic_uint next;
 	struct body bodies[KINDS]; /* of a fixed size: only the first */
 	double *took;              /* of each, in seconds */
@@ -340,17 +351,17 @@ static void expect(struct client *c, char digit, unsigned count)
 
 static void one_message(struct job *j, struct client *c, unsigned number, char **buf)
 {
-	const size_t len = make_message(j, number, buf);
+	const size_t len = j->file != NULL ? j->file_len : make_message(j, number, buf);
 	char text[300];
 	double begin;
 	const int n = snprintf(text, sizeof(text),
-	    "MAIL FROM:<someone@example.net>\r\nRCPT TO:<%s%u@" DOMAIN ">\r\nDATA\r\n",
-	    j->name, number % j->mailboxes);
+	    "MAIL FROM:<%s>\r\nRCPT TO:<%s%u@" DOMAIN ">\r\nDATA\r\n", j->sender, j->name,
+	    number % j->mailboxes);
 
 	say(c, text, (size_t)n);
 	expect(c, '2', 2);
 	expect(c, '3', 1);
-	say(c, *buf, len);
+	say(c, j->file != NULL ? j->file : *buf, len);
 	begin = now();
 	say(c, ".\r\n", 3);
 	expect(c, '2', 1);
@@ -367,6 +378,29 @@ static struct client *greet(unsigned port)
 	return c;
 }
 
+static struct client *greet_tls(unsigned port)
+{
+	struct client *c = greet(port);
+
+	say(c, "STARTTLS\r\n", 10);
+	expect(c, '2', 1);
+	start_tls(c);
+	say(c, "EHLO bench.example.net\r\n", 24);
+	expect(c, '2', 1);
+	return c;
+}
+
+static void read_file(struct job *j, const char *path)
+{
+	FILE *f = fopen(path, "rb");
+
+	j->file = malloc(1 << 20);
+	if (f == NULL || j->file == NULL)
+		fail(path);
+	j->file_len = fread(j->file, 1, 1 << 20, f);
+	(void)fclose(f);
+}
+
 static void run_smtp(struct job *j, unsigned thread)
 {
 	struct client *c = NULL;
@@ -376,7 +410,7 @@ static void run_smtp(struct job *j, unsigned thread)
 	(void)thread;
 	while ((number = atomic_fetch_add(&j->next, 1)) < j->total) {
 		if (c == NULL)
-			c = greet(j->port);
+			c = j->starttls ? greet_tls(j->port) : greet(j->port);
 		one_message(j, c, number, &buf);
 		if (++sent % j->per_connection == 0) {
 			hang_up(c);
@@ -859,8 +893,16 @@ int main(int argc, char **argv)
 	j.threads = argc > 3 ? number(argv[3]) : 1;
 	if (strcmp(mode, "limits") == 0 && argc == 4) {
 		limits(argv[2], argv[3]);
-	} else if (strcmp(mode, "smtp") == 0 && (argc == 8 || argc == 9)) {
+	} else if (((strcmp(mode, "smtp") == 0 || strcmp(mode, "starttls") == 0) &&
+		       (argc == 8 || argc == 9)) ||
+		   (strcmp(mode, "file") == 0 && argc == 11)) {
 		j.name = argc == 9 ? argv[8] : "u";
+		j.sender = argc == 11 ? argv[9] : "someone@example.net";
+		j.starttls = strcmp(mode, "starttls") == 0;
+		if (argc == 11) {
+			read_file(&j, argv[8]);
+			from = inet_addr(argv[10]);
+		}
 		j.per_connection = number(argv[4]);
 		j.total = number(argv[5]);
 		j.size = number(argv[6]);
@@ -898,6 +940,7 @@ int main(int argc, char **argv)
 		for (size_t i = 0; i < KINDS; i++)
 			free(j.bodies[i].text);
 		free(j.took);
+		free(j.file);
 	}
 	gnutls_certificate_free_credentials(credentials);
 	return 0;

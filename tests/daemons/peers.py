@@ -299,18 +299,39 @@ def relaxed(field):
     return name.strip().lower() + b':' + value + b'\r\n'
 
 
-def dkim_pass(message, index, public_key):
-    """Is signature number index (relaxed/relaxed) that of the message?  By openssl, RSA."""
-    head, body = message.split(b'\r\n\r\n', 1)
-    fields = re.findall(rb'[^\r\n][^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*', head + b'\r\n')
-    signature = [f for f in fields if f.lower().startswith(b'dkim-signature:')][index]
-    tags = dict(t.strip().split(b'=', 1) for t in relaxed(signature)[15:].strip().split(b';')
-                if b'=' in t)
+def relaxed_hash(body):
     lines = [re.sub(rb'[ \t]+', b' ', x).rstrip(b' ') for x in body.split(b'\r\n')]
     while lines and not lines[-1]:
         lines.pop()
-    hashed = hashlib.sha256(b''.join(x + b'\r\n' for x in lines)).digest()
-    if base64.b64decode(tags[b'bh'].replace(b' ', b'')) != hashed:
+    return hashlib.sha256(b''.join(x + b'\r\n' for x in lines)).digest()
+
+
+def fields_of(head):
+    return re.findall(rb'[^\r\n][^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*', head + b'\r\n')
+
+
+def dkim_sign(message, domain, selector, key):
+    """The message with a signature (relaxed/relaxed) by an RSA key, a file, in front."""
+    head, body = message.split(b'\r\n\r\n', 1)
+    fields = fields_of(head)
+    names = [f.split(b':', 1)[0].decode() for f in fields]
+    signature = (f'DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d={domain};\r\n'
+                 f' s={selector}; h={":".join(names)};\r\n bh='
+                 + base64.b64encode(relaxed_hash(body)).decode() + ';\r\n b=').encode()
+    text = b''.join(map(relaxed, fields)) + relaxed(signature + b'\r\n').rstrip(b'\r\n')
+    made = subprocess.run(['openssl', 'dgst', '-sha256', '-sign', key], input=text, check=True,
+                          stdout=subprocess.PIPE).stdout
+    return signature + base64.b64encode(made) + b'\r\n' + message
+
+
+def dkim_pass(message, index, public_key):
+    """Is signature number index (relaxed/relaxed) that of the message?  By openssl, RSA."""
+    head, body = message.split(b'\r\n\r\n', 1)
+    fields = fields_of(head)
+    signature = [f for f in fields if f.lower().startswith(b'dkim-signature:')][index]
+    tags = dict(t.strip().split(b'=', 1) for t in relaxed(signature)[15:].strip().split(b';')
+                if b'=' in t)
+    if base64.b64decode(tags[b'bh'].replace(b' ', b'')) != relaxed_hash(body):
         return False
     left, text = list(fields), b''
     for name in tags[b'h'].replace(b' ', b'').split(b':'):
