@@ -540,7 +540,7 @@ static void rcpt(
 
 	if (!vx_smtp_receive_ready(s)) {
 		s->rcpt_waits = true;
-		s->rcpt = *ev;
+		s->txn->rcpt = *ev;
 		return;
 	}
 	if (s->txn != NULL) {
@@ -580,7 +580,7 @@ static void give_answer(struct smtp_session *s, struct vx_buf *out)
 					       : "try again later");
 	else if (answer == ANSWER_RCPT) {
 		s->rcpt_waits = false;
-		rcpt(s, &s->rcpt, out);
+		rcpt(s, &s->txn->rcpt, out);
 	} else if (answer == ANSWER_CHECKED)
 		vx_smtp_answer_checked(s, out);
 	else if (answer == ANSWER_END)
@@ -768,7 +768,7 @@ static void free_session(struct vx_session *base)
 		s->auth->session = NULL;
 	vx_smtp_txn_free(s->txn);
 	vx_smtp_peer_check_free(s->peer_check);
-	vx_smtp_notes_done(&s->found.notes);
+	vx_smtp_peer_free(s->found);
 	vx_smtp_server_free(s->core);
 	vx_free(s);
 }

@@ -70,7 +70,8 @@ struct smtp_txn {
 	/* of a message from another server (smtp_receive.c) */
 	struct smtp_check *check; /* own; NULL: it is not looked into */
 	bool spf_known, noted, sender_ours;
-	struct smtp_notes notes; /* own: for the event */
+	struct vx_smtp_event rcpt; /* that waits; valid until it is answered */
+	struct smtp_notes notes;   /* own: for the event */
 	struct smtp_reply refusal;
 	struct vx_event event; /* texts in the arena */
 	const char *objection; /* why it is refused, static; NULL: it is not */
@@ -117,12 +118,11 @@ struct smtp_session {
 	bool trusted;                       /* its mail is not looked into */
 	bool hasty;                         /* it came too often: it is sent away */
 	struct smtp_peer_check *peer_check; /* own; NULL: not under way */
-	bool peer_found;
-	struct smtp_peer found;    /* own: what was found out of the client */
-	bool rcpt_waits;           /* for that, and for SPF: */
-	struct vx_smtp_event rcpt; /* valid until it is answered */
-	bool content_waits;        /* the disk is behind */
-	enum smtp_answer answer;   /* came while the session was not driven */
+	struct smtp_peer
+	    *found;         /* own: what was found out of the client; NULL: nothing yet */
+	bool rcpt_waits;    /* for that, and for SPF */
+	bool content_waits; /* the disk is behind */
+	enum smtp_answer answer; /* came while the session was not driven */
 	int end_result;
 	/* How fast the client is: */
 	uint64_t begun_ms; /* it was asked for a command, or began a message */

@@ -152,7 +152,7 @@ void vx_smtp_lists_tick(struct smtp_lists *l)
  */
 
 struct smtp_peer_check {
-	struct smtp_peer found;
+	struct smtp_peer *found; /* own */
 	struct vx_reverse reverse;
 	struct own_inquiry asking;
 	const struct smtp_lists *lists;
@@ -213,10 +213,10 @@ static void one_done(void *ctx, int rc)
 	(void)rc;
 	if (--c->open > 0)
 		return;
-	note_name(&c->found, &c->reverse);
+	note_name(c->found, &c->reverse);
 	for (size_t i = 0, n = 0; i < c->lists->count; i++)
 		if (c->list[n].core.list == &c->lists->lists[i])
-			note_list(&c->found, &c->list[n++].core, c->address);
+			note_list(c->found, &c->list[n++].core, c->address);
 	c->done(c->ctx);
 }
 
@@ -245,8 +245,13 @@ int vx_smtp_peer_check_new(const struct vx_smtp_service_options *o,
 
 	if (c == NULL)
 		return VX_ENOMEM;
-	vx_smtp_notes_init(&c->found.notes);
 	c->lists = lists;
+	c->found = vx_alloc(sizeof(*c->found));
+	if (c->found == NULL) {
+		vx_free(c);
+		return VX_ENOMEM;
+	}
+	vx_smtp_notes_init(&c->found->notes);
 	c->done = done;
 	c->ctx = ctx;
 	(void)snprintf(c->address, sizeof(c->address), "%s", address);
@@ -270,10 +275,19 @@ int vx_smtp_peer_check_new(const struct vx_smtp_service_options *o,
 	return VX_OK;
 }
 
-void vx_smtp_peer_check_take(struct smtp_peer_check *c, struct smtp_peer *out)
+struct smtp_peer *vx_smtp_peer_check_take(struct smtp_peer_check *c)
 {
-	*out = c->found;
-	vx_smtp_notes_init(&c->found.notes);
+	struct smtp_peer *p = c->found;
+
+	c->found = NULL;
+	return p;
+}
+
+void vx_smtp_peer_free(struct smtp_peer *p)
+{
+	if (p != NULL)
+		vx_smtp_notes_done(&p->notes);
+	vx_free(p);
 }
 
 void vx_smtp_peer_check_free(struct smtp_peer_check *c)
@@ -283,6 +297,6 @@ void vx_smtp_peer_check_free(struct smtp_peer_check *c)
 	vx_own_inquiry_stop(&c->asking);
 	for (size_t i = 0; i < c->lists->count; i++)
 		vx_own_inquiry_stop(&c->list[i].asking);
-	vx_smtp_notes_done(&c->found.notes);
+	vx_smtp_peer_free(c->found);
 	vx_free(c);
 }

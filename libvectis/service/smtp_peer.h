@@ -42,7 +42,8 @@ int vx_smtp_peer_check_new(const struct vx_smtp_service_options *o,
     const struct smtp_lists *lists, const char *address, void (*done)(void *ctx),
     void *ctx, struct smtp_peer_check **out);
 /* After done: what was found, which is the caller's from now on. */
-void vx_smtp_peer_check_take(struct smtp_peer_check *c, struct smtp_peer *out);
+struct smtp_peer *vx_smtp_peer_check_take(struct smtp_peer_check *c);
+void vx_smtp_peer_free(struct smtp_peer *p);
 void vx_smtp_peer_check_free(struct smtp_peer_check *c);
 
 #endif

@@ -21,8 +21,7 @@ static void peer_known(void *ctx)
 {
 	struct smtp_session *s = ctx;
 
-	s->peer_found = true;
-	vx_smtp_peer_check_take(s->peer_check, &s->found);
+	s->found = vx_smtp_peer_check_take(s->peer_check);
 	known(s);
 }
 
@@ -72,7 +71,7 @@ int vx_smtp_receive_begin(struct smtp_session *s, struct smtp_txn *t)
 	if (rc != VX_OK)
 		return rc;
 	t->sender_ours = is_our_domain(s, domain_of(vx_buf_slice(&t->sender)));
-	if (s->peer_check == NULL && !s->peer_found)
+	if (s->peer_check == NULL && s->found == NULL)
 		rc = vx_smtp_peer_check_new(&s->service->o, s->service->lists,
 		    s->peer.address, peer_known, s, &s->peer_check);
 	if (rc == VX_OK)
@@ -83,7 +82,7 @@ int vx_smtp_receive_begin(struct smtp_session *s, struct smtp_txn *t)
 bool vx_smtp_receive_ready(const struct smtp_session *s)
 {
 	return s->txn == NULL || s->txn->check == NULL ||
-	       (s->peer_found && s->txn->spf_known);
+	       (s->found != NULL && s->txn->spf_known);
 }
 
 /* What is known of client and sender, once for each transaction. */
@@ -100,7 +99,7 @@ static void note_sender(struct smtp_session *s, struct smtp_txn *t)
 	t->noted = true;
 	vx_smtp_peer_check_free(s->peer_check);
 	s->peer_check = NULL;
-	vx_smtp_notes_add(&t->notes, &s->found.notes);
+	vx_smtp_notes_add(&t->notes, &s->found->notes);
 	vx_smtp_policy_helo(&t->notes, helo, is_us, s->peer.address);
 	vx_smtp_check_note_spf(t->check, &t->notes);
 	vx_smtp_policy_spf(&t->notes, vx_smtp_check_spf(t->check, &is_explicit));
@@ -308,7 +307,7 @@ int vx_smtp_receive_front(struct smtp_session *s, vx_slice trace)
 
 	vx_buf_add(&front, trace);
 	if (t->check != NULL)
-		rc = vx_smtp_check_write(t->check, &s->found, t->utf8, &front);
+		rc = vx_smtp_check_write(t->check, s->found, t->utf8, &front);
 	if (rc == VX_OK)
 		rc = front.failed ? VX_ELIMIT
 				  : vx_blob_writer_front(t->writer, vx_buf_slice(&front));
