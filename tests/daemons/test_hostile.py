@@ -1,5 +1,6 @@
 """Clients that mean harm, or are merely broken, harm nobody else."""
 import os
+import re
 import resource
 import socket
 import ssl
@@ -223,6 +224,118 @@ class Dribble(unittest.TestCase):
             c = mail.imap()
             self.assertEqual(c.select()[1], [b'1'])
             c.logout()
+
+
+class Split(unittest.TestCase):
+    """A sample of what tests/service/test_smuggling.c does, against sockets and TLS."""
+
+    ENVELOPE = ('EHLO c.example.net\r\nMAIL FROM:<x@example.net>\r\n'
+                f'RCPT TO:<alice@{DOMAIN}>\r\n').encode()
+    EVIL = ('MAIL FROM:<evil@example.net>\r\n' f'RCPT TO:<bob@{DOMAIN}>\r\n'
+            'DATA\r\nSubject: evil\r\n\r\nevil\r\n.\r\n').encode()
+    DATA = b'DATA\r\nSubject: cut\r\n\r\ntext\r\n..dot\r\n.\r\n'
+    CHUNKS = b'BDAT 16\r\nSubject: cut\r\n\r\nBDAT 6\r\ntext\r\nBDAT 6 LAST\r\n.dot\r\n'
+
+    @classmethod
+    def setUpClass(cls):
+        cls.mail = Instance(daemons=('smtpd', 'imapd'), pop3=False)
+        cls.mail.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.mail.__exit__(None, None, None)
+
+    def connect(self, tls):
+        s = socket.create_connection(('127.0.0.1', self.mail.ports['smtp']), 20)
+        s.recv(1000)
+        if tls:
+            s.sendall(b'EHLO c.example.net\r\nSTARTTLS\r\n')
+            said = b''
+            while b'\n220 ' not in said:
+                said += s.recv(1000)
+            s = ssl._create_unverified_context().wrap_socket(s)
+        return s
+
+    def count(self, name):
+        c = self.mail.imap(name)
+        found = int(c.select()[1][0])
+        c.logout()
+        return found
+
+    def wait_for_answers(self, s, count):
+        said = b''
+        while len(re.findall(rb'^\d{3} ', said, re.M)) < count:
+            more = s.recv(4096)
+            if not more:
+                break
+            said += more
+        return said
+
+    def cut(self, octets, at, tls, how):
+        s = self.connect(tls)
+        s.sendall(self.ENVELOPE)
+        self.wait_for_answers(s, 3)
+        s.sendall(octets[:at])
+        if how == 'reset':
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+        elif how == 'half':
+            s.shutdown(socket.SHUT_WR)
+            s.settimeout(20)
+            try:
+                while s.recv(1000):
+                    pass
+            except OSError:
+                pass
+        s.close()
+
+    def test_no_part_of_a_message_is_filed(self):
+        before = self.count('alice')
+        for octets in (self.DATA, self.CHUNKS):
+            for at in list(range(4, len(octets), 7)) + [len(octets) - 1]:
+                for tls in (False, True):
+                    for how in ('reset', 'close', 'half'):
+                        self.cut(octets, at, tls, how)
+        self.mail.deliver(message('behind'))
+        self.assertEqual(self.count('alice'), before + 1)
+
+    def test_no_sequence_splits_a_message(self):
+        before, whole = self.count('alice'), 0
+        ends = (b'\r', b'\n', b'\r\n', b'\0', b'.', b'x')
+        for sequence in [a + b'.' + c for a in ends for c in ends] + [
+                a + b + b'.' + c for a in ends[:4] for b in ends[:4] for c in ends[:3]]:
+            s = self.connect(False)
+            body = b'Subject: s\r\n\r\nx' + sequence + self.EVIL
+            s.sendall(self.ENVELOPE + b'DATA\r\n' + body + b'QUIT\r\n')
+            said = self.wait_for_answers(s, 99)
+            s.close()
+            # what is before an end that is one is a message; what is behind it, too
+            if b'\r\n.\r\n' not in body[:-len(self.EVIL)]:
+                whole += b'\n250 2.0.0 filed' in said
+                self.assertEqual(b'\n250 2.0.0 filed' in said,
+                                 not re.search(rb'\r(?!\n)|(?<!\r)\n', body), sequence)
+            else:
+                whole += b'\n250 2.0.0 filed' in said
+        self.assertEqual(self.count('alice'), before + whole)
+        c = self.mail.imap('bob')
+        c.select()
+        self.assertEqual(c.search(None, 'NOT', 'SUBJECT', 'evil')[1], [b''])
+        c.logout()
+
+    def test_octets_behind_starttls_are_lost(self):
+        for behind in (b'MAIL FROM:<evil@example.net>\r\n', b'NOOP\r\n', b'x'):
+            s = socket.create_connection(('127.0.0.1', self.mail.ports['smtp']), 20)
+            s.recv(1000)
+            s.sendall(b'EHLO c.example.net\r\nSTARTTLS\r\n' + behind)
+            said = b''
+            while b'\n220 ' not in said:
+                said += s.recv(1000)
+            try:
+                with ssl._create_unverified_context().wrap_socket(s) as t:
+                    t.sendall(b'RCPT TO:<alice@%s>\r\nNOOP\r\n' % DOMAIN.encode())
+                    said = t.recv(1000)
+                    self.assertTrue(said.startswith(b'503 '), said)
+            except (ssl.SSLError, OSError):
+                pass  # it hung up, which is as good
 
 
 class Mistakes(unittest.TestCase):
