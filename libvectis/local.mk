@@ -34,6 +34,7 @@ vxinclude_HEADERS = \
 	include/vectis/fetch.h \
 	include/vectis/event.h \
 	include/vectis/greylist.h \
+	include/vectis/footer.h \
 	include/vectis/header.h \
 	include/vectis/http_server.h \
 	include/vectis/imap_service.h \

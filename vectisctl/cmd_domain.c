@@ -215,8 +215,7 @@ static int choose(struct ctl *c, const char *option, const char *const *words,
 				     : ", ",
 		    words[i]);
 	}
-	return ctl_fail(
-	    c, CTL_USAGE, "%s is %s, not \"%s\"", option, all, value);
+	return ctl_fail(c, CTL_USAGE, "%s is %s, not \"%s\"", option, all, value);
 }
 
 /* What its DNS has to say (features 15). */
@@ -235,6 +234,55 @@ static int set_dns(struct ctl *c, unsigned *flags)
 		status = choose(c, "--spf", spf, spf_bits, 2, flags);
 	return status == CTL_OK ? choose(c, "--dmarc", dmarc, dmarc_bits, 3, flags)
 				: status;
+}
+
+/* A file, or standard input: root has become another user, who may not read all. */
+static int read_form(struct ctl *c, const char *option, struct vx_buf *out)
+{
+	const char *path = ctl_option(c, option);
+
+	vx_buf_init(out, VX_FOOTER_OCTETS_MAX + 1);
+	if (path == NULL)
+		return CTL_OK;
+	return ctl_read_file(c, strcmp(path, "-") == 0 ? "/dev/stdin" : path, out);
+}
+
+static int set_signature(struct ctl *c)
+{
+	struct vx_buf text = { 0 }, html = { 0 };
+	struct vx_footer f;
+	struct vx_directory_op op;
+	const bool none = ctl_flag(c, "--no-signature");
+	int status, rc;
+
+	if (none && (ctl_flag(c, "--signature") || ctl_flag(c, "--signature-html")))
+		return ctl_fail(c, CTL_USAGE, "--signature and --no-signature: which?");
+	if (!none && !ctl_flag(c, "--signature"))
+		return ctl_flag(c, "--signature-html")
+			   ? ctl_fail(c, CTL_USAGE,
+				 "--signature-html is beside --signature, for mail that "
+				 "has both forms")
+			   : CTL_OK;
+	status = read_form(c, "--signature", &text);
+	if (status == CTL_OK)
+		status = read_form(c, "--signature-html", &html);
+	f = (struct vx_footer){ vx_buf_slice(&text), vx_buf_slice(&html) };
+	vx_directory_op_init(&op, VX_DOMAIN_FOOTER);
+	op.name = vx_slice_str(c->args[0]);
+	op.footer = none ? NULL : &f;
+	rc = status != CTL_OK || none ? VX_OK : vx_footer_check(&f);
+	if (rc == VX_ELIMIT)
+		status = ctl_fail(c, CTL_USAGE,
+		    "a signature has at most %d octets, and %d in a line",
+		    VX_FOOTER_OCTETS_MAX, VX_FOOTER_LINE_MAX);
+	else if (rc != VX_OK)
+		status = ctl_fail(c, CTL_USAGE,
+		    "a signature is text in UTF-8 without control characters");
+	if (status == CTL_OK)
+		status = ctl_submit(c, &op, none ? "signature removed" : "signature set");
+	vx_buf_done(&text);
+	vx_buf_done(&html);
+	return status;
 }
 
 static int domain_set(struct ctl *c)
@@ -278,6 +326,8 @@ static int domain_set(struct ctl *c)
 	}
 	if (status == CTL_OK)
 		status = ctl_set_send_limit(c, 0, op.name, limit);
+	if (status == CTL_OK)
+		status = set_signature(c);
 	return status == CTL_OK ? ctl_submit(c, &op, "domain changed") : status;
 }
 
@@ -309,6 +359,7 @@ static int next_domain(
 	struct vx_buf all = { .max =
 				  (size_t)VX_ALIAS_TARGETS_MAX * (VX_ADDRESS_MAX + 1) };
 	struct vx_sending sending = { 0 };
+	struct vx_footer f;
 	struct vx_domain d;
 	const int rc = vx_directory_next_domain(v, vx_slice_str(after), &d);
 	json_t *item;
@@ -337,8 +388,12 @@ static int next_domain(
 	(void)vx_sending_domain(v, d.name, &sending);
 	ctl_sending(c, item, &sending);
 	(void)json_object_set_new(item, "catch_all", target_list(d.catch_all, &all));
+	if (vx_directory_footer(v, d.name, &f) != VX_OK)
+		f = (struct vx_footer){ vx_slice_of("", 0), vx_slice_of("", 0) };
+	(void)json_object_set_new(item, "signature", ctl_text(f.text));
+	(void)json_object_set_new(item, "signature_html", ctl_text(f.html));
 	(void)json_array_append_new(items, item);
-	ctl_say(c, "%s%s%s%s%s%.*s", after,
+	ctl_say(c, "%s%s%s%s%s%s%.*s", after, f.text.len > 0 ? " (signature)" : "",
 	    (d.flags & VX_DOMAIN_INACTIVE) != 0 ? " (inactive)" : "",
 	    (d.flags & VX_DOMAIN_NO_INCOMING) != 0 ? " (no incoming mail)" : "",
 	    (d.flags & VX_DOMAIN_ANY_SENDER) != 0 ? " (users send as anybody)" : "",
@@ -443,7 +498,8 @@ const struct ctl_command ctl_domain_commands[] = {
 	    "DOMAIN [--catch-all MAILBOX,...] [--active on|off] [--incoming on|off] "
 	    "[--any-sender on|off] [--max-mailboxes N] [--spf hard|soft] "
 	    "[--dmarc none|quarantine|reject] [--backup-mx none|cloudflare] "
-	    "[--send-limit N|none|standard]",
+	    "[--send-limit N|none|standard] "
+	    "[--signature FILE] [--signature-html FILE] [--no-signature]",
 	    "change a domain" },
 	{ "domain", "remove", domain_remove, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN --confirm", "stop hosting a domain that is empty" },

@@ -8,6 +8,7 @@
 #ifndef VECTIS_DIRECTORY_H
 #define VECTIS_DIRECTORY_H
 
+#include "vectis/footer.h"
 #include "vectis/store.h"
 
 VX_BEGIN_DECLS
@@ -95,6 +96,8 @@ VX_API int vx_directory_account(
 VX_API int vx_directory_account_by_id(
     struct vx_view *v, uint32_t id, struct vx_account *out);
 VX_API int vx_directory_alias(struct vx_view *v, vx_slice address, struct vx_alias *out);
+/* What is put below what its users write to others (footer.h); VX_ENOENT: nothing. */
+VX_API int vx_directory_footer(struct vx_view *v, vx_slice domain, struct vx_footer *out);
 /* The first that sorts after `after` (empty: the first); VX_ENOENT at the end. */
 VX_API int vx_directory_next_domain(
     struct vx_view *v, vx_slice after, struct vx_domain *out);
@@ -172,6 +175,7 @@ VX_API bool vx_directory_may_send_as(struct vx_view *v, const struct vx_account 
 enum vx_directory_verb {
 	VX_DOMAIN_ADD,     /* name; VX_EEXIST */
 	VX_DOMAIN_SET,     /* flags, max_accounts, targets (catch-all) */
+	VX_DOMAIN_FOOTER,  /* name, footer; VX_EINVAL, VX_ELIMIT.  NULL: there is none */
 	VX_DOMAIN_REMOVE,  /* VX_ENOTEMPTY: accounts or aliases are left (MB-24) */
 	VX_ACCOUNT_ADD,    /* name, flags, credential, display_name, quota; VX_EEXIST */
 	VX_ACCOUNT_SET,    /* the fields named in `set` */
@@ -206,6 +210,7 @@ struct vx_directory_op {
 	uint32_t max_accounts;
 	vx_slice credential, display_name;
 	vx_slice owner; /* an address, or empty */
+	const struct vx_footer *footer;
 	/* VX_ACCOUNT_SET: only when the credential is this, else VX_ECONFLICT; NULL: any
 	 */
 	vx_slice expected_credential;

@@ -81,6 +81,41 @@ static int domain_set(
 	return rc;
 }
 
+static int domain_footer(struct vx_directory_op *op, struct vx_kv_txn *txn, vx_slice name)
+{
+	struct vx_dir_record r = { .created = (uint64_t)vx_clock_s(),
+		.strings = { name } };
+	struct vx_dir_record domain;
+	struct vx_dir_key k;
+	int rc = vx_dir_key(&k, VX_DIR_DOMAIN, name);
+
+	if (rc == VX_OK)
+		rc = vx_dir_read(txn, &k, &domain);
+	if (rc == VX_OK)
+		rc = vx_dir_key(&k, VX_DIR_FOOTER, name);
+	if (rc == VX_OK && op->footer == NULL) {
+		rc = vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(&k));
+		return rc == VX_ENOENT ? VX_OK : rc;
+	}
+	if (rc == VX_OK)
+		rc = vx_footer_check(op->footer);
+	if (rc != VX_OK)
+		return rc;
+	r.strings[1] = op->footer->text;
+	r.strings[2] = op->footer->html;
+	return vx_dir_write(txn, &k, &r);
+}
+
+static int forget_footer(struct vx_kv_txn *txn, vx_slice name)
+{
+	struct vx_dir_key k;
+	int rc = vx_dir_key(&k, VX_DIR_FOOTER, name);
+
+	if (rc == VX_OK)
+		rc = vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(&k));
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
 static int domain_remove(struct vx_directory_op *op, struct vx_kv_txn *txn,
     const struct vx_dir_key *k, vx_slice name)
 {
@@ -99,6 +134,8 @@ static int domain_remove(struct vx_directory_op *op, struct vx_kv_txn *txn,
 		rc = vx_dir_forget_dkim(txn, name);
 	if (rc == VX_OK)
 		rc = vx_dir_forget_sending(txn, 0, name);
+	if (rc == VX_OK)
+		rc = forget_footer(txn, name);
 	return rc == VX_OK ? vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(k)) : rc;
 }
 
@@ -259,6 +296,7 @@ static int dispatch(struct vx_directory_op *op, struct vx_kv_txn *txn, vx_slice 
 	static const enum vx_directory_kind kinds[] = {
 		[VX_DOMAIN_ADD] = VX_DIR_DOMAIN,
 		[VX_DOMAIN_SET] = VX_DIR_DOMAIN,
+		[VX_DOMAIN_FOOTER] = VX_DIR_DOMAIN,
 		[VX_DOMAIN_REMOVE] = VX_DIR_DOMAIN,
 		[VX_ACCOUNT_ADD] = VX_DIR_ACCOUNT,
 		[VX_ACCOUNT_SET] = VX_DIR_ACCOUNT,
@@ -282,6 +320,8 @@ static int dispatch(struct vx_directory_op *op, struct vx_kv_txn *txn, vx_slice 
 		return domain_add(op, txn, &k, name);
 	case VX_DOMAIN_SET:
 		return domain_set(op, txn, &k);
+	case VX_DOMAIN_FOOTER:
+		return domain_footer(op, txn, name);
 	case VX_DOMAIN_REMOVE:
 		return domain_remove(op, txn, &k, name);
 	case VX_ACCOUNT_ADD:
@@ -313,7 +353,7 @@ static int apply(struct vx_store_op *base, struct vx_kv_txn *txn)
 	int rc;
 
 	if (op->verb == VX_DOMAIN_ADD || op->verb == VX_DOMAIN_SET ||
-	    op->verb == VX_DOMAIN_REMOVE)
+	    op->verb == VX_DOMAIN_REMOVE || op->verb == VX_DOMAIN_FOOTER)
 		rc = vx_domain_normalise(op->name, &name);
 	else
 		rc = vx_directory_normalise(op->name, &name);

@@ -74,6 +74,20 @@ int vx_directory_domain(struct vx_view *v, vx_slice name, struct vx_domain *out)
 	return rc;
 }
 
+int vx_directory_footer(struct vx_view *v, vx_slice domain, struct vx_footer *out)
+{
+	struct vx_buf key = { .max = 256 };
+	struct vx_dir_record r;
+	int rc = vx_domain_normalise(domain, &key);
+
+	if (rc == VX_OK)
+		rc = find(v, VX_DIR_FOOTER, vx_buf_slice(&key), &r);
+	if (rc == VX_OK)
+		*out = (struct vx_footer){ r.strings[1], r.strings[2] };
+	vx_buf_done(&key);
+	return rc;
+}
+
 int vx_directory_account(struct vx_view *v, vx_slice login, struct vx_account *out)
 {
 	struct vx_dir_record r;

@@ -13,6 +13,7 @@ enum vx_directory_kind {
 	VX_DIR_DKIM = 'K',    /* + domain NUL selector */
 	VX_DIR_SENDING = 'S', /* + 'a' id, or 'd' domain: sending.c */
 	VX_DIR_BLOCK = 'B',   /* + network */
+	VX_DIR_FOOTER = 'F',  /* + name of a domain */
 	VX_DIR_LIST = 'M',    /* + domain NUL local */
 	VX_DIR_MEMBER = 'm',  /* + id of the list, address */
 };

@@ -17,3 +17,4 @@ libvx_mime_la_SOURCES = \
 	%D%/text.c %D%/transfer.c %D%/transfer.h %D%/xtext.c
 libvx_mime_la_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS)
 libvx_mime_la_LIBADD = $(IDN2_LIBS) $(UNISTRING_LIBS)
+libvx_mime_la_SOURCES += %D%/footer.c

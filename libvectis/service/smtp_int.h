@@ -80,7 +80,11 @@ struct smtp_txn {
 	struct vx_sending_count sending;
 	vx_slice login;              /* in the arena */
 	struct own_signing *signing; /* own */
-	struct vx_buf signature;     /* own: fields for those elsewhere */
+	struct vx_buf held;          /* own: until its footer is in it */
+	bool holds, leaves;      /* leaves: it is for another domain than its sender's */
+	vx_slice author_domain;  /* in the arena */
+	struct vx_footer footer; /* in the arena */
+	struct vx_buf signature; /* own: fields for those elsewhere */
 	bool ret_headers, ret_full;
 	vx_slice envid;               /* in the arena */
 	uint64_t size;                /* as MAIL said; 0: it did not */

@@ -133,6 +133,84 @@ static const char *objection(const struct seen *seen)
 	return NULL;
 }
 
+static int add_header(struct smtp_txn *t, vx_slice header)
+{
+	int rc = VX_OK;
+
+	if (t->objection == NULL && t->groups != NULL)
+		rc = vx_own_sign_begin(
+		    &t->service->keys, t->author_domain, header, &t->signing);
+	if (rc == VX_OK && t->groups != NULL)
+		vx_smtp_scan_add(&t->scan, header);
+	return rc == VX_OK ? vx_blob_writer_add(t->writer, header) : rc;
+}
+
+static int add_octets(struct smtp_txn *t, vx_slice octets)
+{
+	int rc = vx_own_sign_body(t->signing, octets);
+
+	if (t->groups != NULL)
+		vx_smtp_scan_add(&t->scan, octets);
+	return rc == VX_OK ? vx_blob_writer_add(t->writer, octets) : rc;
+}
+
+/* --- the domain's footer (OUT-14) ----------------------------------------------------
+ */
+
+/* What leaves the domain is held until it has its footer, where there is one. */
+static int find_footer(struct smtp_txn *t)
+{
+	struct vx_footer f;
+	struct vx_view *v;
+	int rc;
+
+	if (!t->leaves)
+		return VX_OK;
+	rc = vx_view_begin(t->service->o.store, &v);
+	if (rc != VX_OK)
+		return rc;
+	rc = vx_directory_footer(v, t->author_domain, &f);
+	t->holds = rc == VX_OK;
+	if (rc == VX_OK)
+		rc = vx_arena_copy(&t->arena, f.text, &t->footer.text);
+	if (rc == VX_OK)
+		rc = vx_arena_copy(&t->arena, f.html, &t->footer.html);
+	vx_view_end(v);
+	vx_buf_init(&t->held, VX_FOOTER_HELD_MAX + 2 * (size_t)VX_DKIM_HEADER_OCTETS_MAX +
+				  VX_SMTP_CONTENT_MAX);
+	return rc == VX_ENOENT || rc == VX_EINVAL ? VX_OK : rc;
+}
+
+/* Let go what is held, with the footer or, where it has no place, without. */
+static int release(struct smtp_txn *t, bool whole)
+{
+	const vx_slice held = vx_buf_slice(&t->held);
+	struct vx_buf out = { .max = 8 * VX_FOOTER_HELD_MAX };
+	int rc = vx_footer_add(held, whole, &t->footer, &out), waits;
+	const vx_slice message = rc == VX_OK ? vx_buf_slice(&out) : held;
+	size_t end = vx_slice_find_slice(message, VX_S("\r\n\r\n")) + 4;
+
+	t->holds = false;
+	vx_log(t->service->o.log, VX_LOG_INFO,
+	    rc == VX_OK ? "footer added" : "footer not added", VX_KV_Z("id", t->id));
+	if (vx_slice_has_prefix(message, VX_S("\r\n")))
+		end = 2;
+	rc = waits = add_header(t, vx_slice_head(message, end));
+	if (rc >= VX_OK && end < message.len)
+		rc = add_octets(t, vx_slice_from(message, end));
+	vx_buf_done(&out);
+	vx_buf_done(&t->held);
+	return rc == VX_OK ? waits : rc;
+}
+
+static int hold(struct smtp_txn *t, vx_slice octets)
+{
+	vx_buf_add(&t->held, octets);
+	if (t->held.failed)
+		return VX_ENOMEM;
+	return t->held.len > VX_FOOTER_HELD_MAX ? release(t, false) : VX_OK;
+}
+
 /* The header is whole: look at it, and let it go on. */
 static int end_header(struct smtp_session *s)
 {
@@ -147,24 +225,19 @@ static int end_header(struct smtp_session *s)
 		t->objection = objection(&seen);
 	if (rc == VX_OK && t->objection == NULL)
 		rc = vx_smtp_list_header(s, vx_buf_slice(&out));
-	if (rc == VX_OK && t->objection == NULL && t->groups != NULL)
-		rc = vx_own_sign_begin(
-		    &t->service->keys, seen.domain, vx_buf_slice(&out), &t->signing);
-	if (rc == VX_OK && t->groups != NULL)
-		vx_smtp_scan_add(&t->scan, vx_buf_slice(&out));
+	t->author_domain = seen.domain;
+	if (rc == VX_OK && t->objection == NULL)
+		rc = find_footer(t);
 	if (rc == VX_OK)
-		rc = vx_blob_writer_add(t->writer, vx_buf_slice(&out));
+		rc = t->holds ? hold(t, vx_buf_slice(&out))
+			      : add_header(t, vx_buf_slice(&out));
 	vx_buf_done(&out);
 	return rc;
 }
 
 static int add_body(struct smtp_txn *t, vx_slice octets)
 {
-	int rc = vx_own_sign_body(t->signing, octets);
-
-	if (t->groups != NULL)
-		vx_smtp_scan_add(&t->scan, octets);
-	return rc == VX_OK ? vx_blob_writer_add(t->writer, octets) : rc;
+	return t->holds ? hold(t, octets) : add_octets(t, octets);
 }
 
 static int take(struct smtp_session *s, vx_slice octets)
@@ -211,6 +284,10 @@ int vx_smtp_submit_end(struct smtp_session *s)
 	}
 	if (t->failed == VX_OK && rc == VX_OK && !t->header_done) {
 		rc = end_header(s);
+		rc = rc == VX_WAIT ? VX_OK : rc;
+	}
+	if (t->failed == VX_OK && rc == VX_OK && t->holds) {
+		rc = release(t, true);
 		rc = rc == VX_WAIT ? VX_OK : rc;
 	}
 	return t->failed != VX_OK ? t->failed : rc;

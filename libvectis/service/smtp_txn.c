@@ -78,6 +78,7 @@ static void destroy(struct smtp_txn *t)
 	vx_buf_done(&t->header);
 	vx_buf_done(&t->signature);
 	vx_buf_done(&t->signers);
+	vx_buf_done(&t->held);
 	vx_own_signing_free(t->signing);
 	vx_arena_done(&t->arena);
 	vx_free(t->targets);
@@ -124,6 +125,16 @@ static void add_target(struct smtp_txn *t, size_t before, uint32_t account)
 	t->targets[t->count++] = (struct vx_delivery_target){ .account = account };
 }
 
+/* Of the reverse-path's domain? */
+static bool is_of_domain(const struct smtp_txn *t, vx_slice recipient)
+{
+	const vx_slice path = vx_buf_slice(&t->sender);
+
+	return vx_slice_eq_nocase(
+	    vx_slice_from(recipient, vx_slice_rfind(recipient, '@') + 1),
+	    vx_slice_from(path, vx_slice_rfind(path, '@') + 1));
+}
+
 int vx_smtp_txn_note_recipient(struct smtp_txn *t, vx_slice recipient)
 {
 	if (t->recipient_list.len + recipient.len < VX_EVENT_LIST_MAX) {
@@ -131,6 +142,7 @@ int vx_smtp_txn_note_recipient(struct smtp_txn *t, vx_slice recipient)
 			vx_buf_add_char(&t->recipient_list, ' ');
 		vx_buf_add(&t->recipient_list, recipient);
 	}
+	t->leaves = t->leaves || !is_of_domain(t, recipient);
 	return t->recipients > 0 ? VX_OK
 				 : vx_arena_copy(&t->arena, recipient, &t->recipient);
 }

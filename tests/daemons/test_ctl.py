@@ -323,7 +323,8 @@ class Domains(Case):
         self.assertEqual(d, {'name': DOMAIN, 'active': True, 'incoming': False,
                              'any_sender': False, 'max_mailboxes': 2, 'backup_mx': 'none',
                              'spf': 'hard', 'dmarc': 'quarantine',
-                             'catch_all': [f'ann@{DOMAIN}', f'bob@{DOMAIN}']})
+                             'catch_all': [f'ann@{DOMAIN}', f'bob@{DOMAIN}'],
+                             'signature': '', 'signature_html': ''})
         self.assertIn(f'(no incoming mail) catch-all ann@{DOMAIN},bob@', self.good('domain', 'list'))
         self.bad(FAILED, 'as many mailboxes as it may', 'mailbox', 'add', f'cy@{DOMAIN}',
                  '--generate')
@@ -340,6 +341,18 @@ class Domains(Case):
                  'yes')
         self.bad(USAGE, '--max-mailboxes is a number', 'domain', 'set', DOMAIN,
                  '--max-mailboxes', '-1')
+        self.assertEqual(self.box.run('domain', 'set', DOMAIN, '--signature', '-',
+                                      input='Foot\n').returncode, GOOD)
+        self.assertEqual(self.json('domain', 'list')['domains'][0]['signature'], 'Foot\n')
+        self.assertIn('(signature)', self.good('domain', 'list'))
+        self.good('domain', 'set', DOMAIN, '--no-signature')
+        self.assertEqual(self.json('domain', 'list')['domains'][0]['signature'], '')
+        for octets in ('', 'x' * 901, 'bad\x01'):
+            result = self.box.run('domain', 'set', DOMAIN, '--signature', '-', input=octets)
+            self.assertEqual(result.returncode, USAGE, result.stderr)
+            self.assertIn('a signature', result.stderr)
+        self.bad(USAGE, 'which', 'domain', 'set', DOMAIN, '--signature', '-', '--no-signature')
+        self.bad(USAGE, 'is beside', 'domain', 'set', DOMAIN, '--signature-html', '-')
         self.bad(USAGE, 'nothing to change', 'domain', 'set', DOMAIN)
         self.bad(FAILED, 'there is no other.test', 'domain', 'set', 'other.test', '--active', 'on')
 

@@ -1,4 +1,5 @@
 """Mailing lists and groups, with members here and on other servers."""
+import base64
 import email
 import json
 import re
@@ -8,7 +9,7 @@ import unittest
 
 import harness
 from instance import DOMAIN, Instance
-from peers import MailServer, Names
+from peers import MailServer, Names, dkim_pass
 from test_sending import RETRY, wait_until
 
 LIST = f'news@{DOMAIN}'
@@ -18,6 +19,15 @@ def text(subject, sender=f'alice@{DOMAIN}', to=LIST, extra='', body='Hello.\r\n'
     return (f'{extra}From: <{sender}>\r\nTo: {to}\r\nSubject: {subject}\r\n'
             f'Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{subject}@example.net>\r\n'
             f'\r\n{body}').encode()
+
+
+def signed_well(mail, octets):
+    """Is the RSA signature of a message good?"""
+    keys = json.loads(mail.ctl('domain', 'dkim', DOMAIN, '--json'))['dkim']
+    rsa = [i for i, x in enumerate(re.findall(rb'a=([^;]+);', octets)) if x == b'rsa-sha256'][0]
+    selector = re.findall(rb's=([^;]+);', octets)[rsa].decode()
+    record = [k for k in keys if k['selector'] == selector][0]['value']
+    return dkim_pass(octets, rsa, base64.b64decode(record.split('p=')[1]))
 
 
 class Lists(unittest.TestCase):
@@ -162,6 +172,40 @@ class Lists(unittest.TestCase):
         wait_until(lambda: self.found('bob', 'bounced'))
         self.assertFalse(self.found('alice', 'bounced'))
         self.assertFalse(self.there_with('bounced'))
+
+    def test_the_signature_of_a_domain(self):
+        path = self.mail.folder + '/signature'
+        with open(path, 'w') as f:
+            f.write('Firma Gro\u00df\n')
+        self.mail.ctl('domain', 'set', DOMAIN, '--signature', path)
+        self.addCleanup(self.mail.ctl, 'domain', 'set', DOMAIN, '--no-signature')
+        with self.mail.submission('alice') as s:
+            s.sendmail(f'alice@{DOMAIN}', [f'bob@{DOMAIN}'], text('inside', to=f'bob@{DOMAIN}'))
+            s.sendmail(f'alice@{DOMAIN}', ['y@there.test'], text('outside', to='y@there.test'))
+            big = (b'Subject: big\r\nFrom: alice@' + DOMAIN.encode() + b'\r\nMIME-Version: 1.0\r\n'
+                   b'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello.\r\n--b\r\n'
+                   b'Content-Type: application/x\r\n\r\n' + (b'x' * 70 + b'\r\n') * 20000 + b'--b--\r\n')
+            s.sendmail(f'alice@{DOMAIN}', ['y@there.test'], big)
+            s.sendmail(f'alice@{DOMAIN}', ['y@there.test'],
+                       text('large', body=('x' * 70 + '\r\n') * 20000))
+            s.sendmail(f'alice@{DOMAIN}', ['y@there.test'], text('sealed', body='-----BEGIN PGP MESSAGE-----\r\n'))
+        wait_until(lambda: all(self.there_with(w) for w in ('outside', 'big', 'large', 'sealed')), 60)
+        self.assertEqual(self.found('bob', 'inside')[0].get_payload(), 'Hello.\r\n')
+        octets = self.there_with('outside')[0][2]
+        self.assertEqual(email.message_from_bytes(octets).get_payload(decode=True).decode(),
+                         'Hello.\r\n\r\nFirma Gro\u00df\r\n')
+        self.assertEqual(octets.count(b'Subject:'), 1)
+        self.assertTrue(signed_well(self.mail, octets))
+        octets = self.there_with('big')[0][2]
+        parts = email.message_from_bytes(octets).get_payload()
+        self.assertIn('Firma', parts[0].get_payload(decode=True).decode())
+        self.assertEqual(len(parts[1].get_payload()), 72 * 20000 - 2)
+        self.assertTrue(signed_well(self.mail, octets))
+        self.assertTrue(signed_well(self.mail, self.there_with('large')[0][2]))
+        for subject in ('large', 'sealed'):
+            self.assertNotIn(b'Firma', self.there_with(subject)[0][2])
+        listed = json.loads(self.mail.ctl('domain', 'list', '--json'))['domains'][0]
+        self.assertEqual(listed['signature'], 'Firma Gro\u00df\n')
 
     def test_groups(self):
         self.mail.ctl('group', 'add', f'team@{DOMAIN}', f'alice@{DOMAIN}')

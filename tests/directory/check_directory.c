@@ -274,6 +274,34 @@ START_TEST(aliases_change)
 }
 END_TEST
 
+START_TEST(domains_have_footers)
+{
+	const struct vx_footer f = { VX_S("Foot"), VX_S("<p>Foot") };
+	struct vx_directory_op op;
+	struct vx_footer got;
+	struct vx_view *v;
+
+	set_up();
+	vx_directory_op_init(&op, VX_DOMAIN_FOOTER);
+	op.name = VX_S("EXAMPLE.test");
+	op.footer = &f;
+	vxt_assert_ok(vx_store_run(store, &op.op));
+	vxt_assert_ok(vx_view_begin(store, &v));
+	vxt_assert_ok(vx_directory_footer(v, VX_S("example.test"), &got));
+	vxt_assert_str(got.text, "Foot");
+	vxt_assert_str(got.html, "<p>Foot");
+	ck_assert_int_eq(
+	    vx_directory_footer(v, VX_S("m\xc3\xbcller.test"), &got), VX_ENOENT);
+	vx_view_end(v);
+	op.footer = NULL;
+	vxt_assert_ok(vx_store_run(store, &op.op));
+	vxt_assert_ok(vx_store_run(store, &op.op));
+	op.name = VX_S("elsewhere.test");
+	ck_assert_int_eq(vx_store_run(store, &op.op), VX_ENOENT);
+	close_store();
+}
+END_TEST
+
 /* --- lists and groups -----------------------------------------------------------------
  */
 
@@ -739,8 +767,8 @@ END_TEST
 VXT_SUITE(test_directory, "directory", resolution_follows_the_order,
     inactive_accounts_and_removal, names_are_checked, who_may_send_as_whom,
     domains_of_other_scripts, aliases_do_not_lead_to_aliases, tags_and_the_catch_all,
-    a_domain_can_be_switched_off, aliases_change, lists_have_members,
-    groups_go_round_once, who_may_write_to_a_list, a_list_has_a_limit,
+    a_domain_can_be_switched_off, aliases_change, domains_have_footers,
+    lists_have_members, groups_go_round_once, who_may_write_to_a_list, a_list_has_a_limit,
     damaged_records_are_told, keys_take_turns, keys_go_with_their_domain,
     networks_are_blocked_and_let_go)
 

@@ -8,3 +8,4 @@ check_mime_CPPFLAGS = $(test_cppflags)
 check_mime_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 check_mime_LDADD = libvxt.la libvx_mime.la libvx_base.la $(CHECK_LIBS)
 EXTRA_DIST += tests/data
+check_mime_SOURCES += %D%/test_footer.c
