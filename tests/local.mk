@@ -23,6 +23,7 @@ include tests/tls/local.mk
 include tests/zip/local.mk
 include tests/smtp/local.mk
 include tests/mailauth/local.mk
+include tests/diagnose/local.mk
 include tests/imap/local.mk
 include tests/acme/local.mk
 include tests/pop3/local.mk

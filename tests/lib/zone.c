@@ -99,7 +99,7 @@ void vxt_zone_add(
 		add_address(out, type == VX_DNS_A ? AF_INET : AF_INET6, text);
 	else if (type == VX_DNS_MX)
 		add_mx(out, text);
-	else if (type == VX_DNS_TXT)
+	else if (type == VX_DNS_TXT || (int)type == 99) /* SPF */
 		add_strings(out, vx_slice_str(text));
 	else if (type == VX_DNS_TLSA)
 		add_tlsa(out, text);

@@ -1,0 +1,133 @@
+/*
+ * diagnose.h - what is wrong with a domain's mail: a table of checks over facts, without
+ * I/O (features 2.2, DX-...).
+ *
+ * The caller says what it knows; what the DNS has to say is asked for:
+ *
+ *	vx_diag_new(&facts, &d);
+ *	while ((n = vx_diag_ask(d, questions, max)) > 0)
+ *		for each: vx_diag_answer(d, &question, &answer);
+ *	vx_diag_run(d);
+ *	vx_diag_finding(d, 0), 1, ... until NULL
+ *
+ * A fault is named once: a check whose outcome follows from another one's says so and is
+ * not counted.  Rows that are about things which this server does not have are left out.
+ */
+#ifndef VECTIS_DIAGNOSE_H
+#define VECTIS_DIAGNOSE_H
+
+#include "vectis/cloudflare.h"
+#include "vectis/dnsbl.h"
+#include "vectis/zone.h"
+
+VX_BEGIN_DECLS
+
+#define VX_DIAG_QUESTIONS_MAX 400 /* of a diagnosis; the rest counts as not answered */
+#define VX_DIAG_SEEN_MAX 500
+#define VX_DIAG_FIX_MAX 1500
+#define VX_DIAG_PORTS_MAX 16
+#define VX_DIAG_LISTS_MAX 16
+#define VX_DIAG_HOSTS_MAX 10 /* MX that are looked at */
+
+enum vx_diag_verdict {
+	VX_DIAG_PASS,
+	VX_DIAG_INFO,
+	VX_DIAG_WARN,
+	VX_DIAG_FAIL,
+	VX_DIAG_NA /* does not apply, or cannot be told: seen says why */
+};
+/* "pass".  Static. */
+VX_API const char *vx_diag_verdict_name(enum vx_diag_verdict v);
+
+/* What was tried and may not have been. */
+enum vx_diag_reached {
+	VX_DIAG_UNTRIED,
+	VX_DIAG_REACHED,
+	VX_DIAG_REFUSED,
+	VX_DIAG_SILENT
+};
+
+struct vx_diag_key {
+	const char *selector, *record; /* "v=DKIM1; k=rsa; p=..." */
+	bool signs;
+	int64_t from, until; /* seconds since 1970; until 0: no end is set */
+};
+struct vx_diag_port {
+	const char *name; /* "imaps" */
+	uint16_t port;
+	enum vx_diag_reached reached;
+};
+
+/* All of it is borrowed until vx_diag_free. */
+struct vx_diag_facts {
+	size_t struct_size;
+	int64_t now; /* seconds since 1970 */
+	const char *domain, *hostname;
+	const char *const *addresses; /* of this server: it sends from them, too */
+	size_t address_count;
+	const struct vx_diag_key *keys;
+	size_t key_count;
+	bool backup;            /* Email Routing is declared as backup */
+	bool dmarc_none;        /* p=none is declared */
+	const char *relay_host; /* all mail leaves by it; NULL: none */
+	/* Is it the address of a mailbox or an alias here?  NULL: not known. */
+	bool (*mailbox)(void *ctx, vx_slice address);
+	void *mailbox_ctx;
+	const struct vx_dnsbl *lists;
+	size_t list_count;
+	/* certificates */
+	bool certificate;         /* there is one that is not temporary */
+	const char *cert_problem; /* it cannot be used: why; "" */
+	const char *cert_names;   /* separated by blanks */
+	int64_t cert_end;
+	const char *cert_digest; /* SHA-256 of its key as hex; "" */
+	bool cert_custom;        /* nobody renews it */
+	const char *cert_stale;  /* workers that serve another one; "" */
+	const char
+	    *cert_distrust; /* why clients do not believe it; "": they do, or untried */
+	const char *acme_problem;    /* what the last attempt failed by; "" */
+	bool http_01;                /* it is asked for by HTTP-01 */
+	bool old_tls;                /* TLS before 1.2 is allowed */
+	enum vx_diag_reached http80; /* port 80 at an address of ours */
+	/* Cloudflare */
+	bool has_token;
+	const struct vx_cf_result *token;     /* what checking it came to */
+	const struct vx_cf_state *cloudflare; /* NULL: not known */
+	const struct vx_zone *zone;           /* its records; NULL: not known */
+	bool order_runs;                      /* a challenge may be under way */
+	const char *secrets_problem;          /* "" */
+	/* reachability */
+	const struct vx_diag_port *ports;
+	size_t port_count;
+	enum vx_diag_reached out25;
+};
+
+struct vx_diag;
+/* VX_OK; VX_EINVAL: domain, host name or an address is none; VX_ENOMEM. */
+VX_API int vx_diag_new(const struct vx_diag_facts *f, struct vx_diag **out);
+VX_API void vx_diag_free(struct vx_diag *d);
+/* Up to max questions that have no answer yet; 0: all is known. */
+VX_API size_t vx_diag_ask(struct vx_diag *d, struct vx_dns_question *out, size_t max);
+/* Copied.  VX_OK, VX_ENOMEM. */
+VX_API int vx_diag_answer(
+    struct vx_diag *d, const struct vx_dns_question *q, const struct vx_dns_answer *a);
+
+struct vx_diag_finding {
+	const char *id, *name,
+	    *title; /* "DX-DN-01", "dns.mx"; static, like why and wait */
+	enum vx_diag_verdict verdict;
+	char seen[VX_DIAG_SEEN_MAX + 1];
+	const char *why; /* it breaks mail */
+	char fix[VX_DIAG_FIX_MAX + 1];
+	const char *wait; /* how long until the fix is seen */
+};
+VX_API void vx_diag_run(struct vx_diag *d);
+VX_API const struct vx_diag_finding *vx_diag_finding(
+    const struct vx_diag *d, size_t index);
+
+/* Is it an address of Cloudflare's proxies? */
+VX_API bool vx_diag_is_cloudflare(const char *address);
+
+VX_END_DECLS
+
+#endif

@@ -1,0 +1,716 @@
+/* One zone per fault: that fault is named, and no other; good ones give no alarm. */
+#include "lib/vxt.h"
+#include "lib/zone.h"
+#include "vectis/diagnose.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NOW 1795888800
+#define DAY 86400
+#define RSA "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A"
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define PTR6 "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
+
+static const char good[] =
+    "example.net MX 10 mail.example.net\n"
+    "example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 -all\n"
+    "example.net NS ns1.example.org\n"
+    "mail.example.net A 192.0.2.1\n"
+    "mail.example.net AAAA 2001:db8::1\n"
+    "1.2.0.192.in-addr.arpa PTR mail.example.net\n" PTR6 " PTR mail.example.net\n"
+    "202611._domainkey.example.net TXT " RSA "\n"
+    "_dmarc.example.net TXT v=DMARC1; p=quarantine; rua=mailto:dmarc@example.net; fo=1\n"
+    "2.0.0.127.list.example A 127.0.0.2\n";
+
+static const struct {
+	const char *word;
+	enum vx_dns_type type;
+} types[] = { { "A", VX_DNS_A }, { "AAAA", VX_DNS_AAAA }, { "MX", VX_DNS_MX },
+	{ "TXT", VX_DNS_TXT }, { "NS", VX_DNS_NS }, { "PTR", VX_DNS_PTR },
+	{ "TLSA", VX_DNS_TLSA }, { "SPF", (enum vx_dns_type)99 } };
+
+static void add_line(struct vxt_zone *z, vx_slice line)
+{
+	char name[300], word[8], content[600];
+	vx_slice head;
+
+	(void)vx_slice_cut(&line, ' ', &head);
+	(void)snprintf(name, sizeof(name), "%.*s", (int)head.len, head.ptr);
+	(void)vx_slice_cut(&line, ' ', &head);
+	(void)snprintf(word, sizeof(word), "%.*s", (int)head.len, head.ptr);
+	(void)snprintf(content, sizeof(content), "%.*s", (int)line.len, line.ptr);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(types[i].word, word) == 0) {
+			vxt_zone_add(z, name, types[i].type, content);
+			return;
+		}
+	ck_abort_msg("no type %s", word);
+}
+
+/* Is it one of the lines that begin as one of drop (separated by '|')? */
+static bool dropped(vx_slice line, const char *drop)
+{
+	vx_slice rest = vx_slice_str(drop), each;
+
+	while (rest.len > 0) {
+		(void)vx_slice_cut(&rest, '|', &each);
+		if (vx_slice_has_prefix(line, each))
+			return true;
+	}
+	return false;
+}
+
+static void fill(struct vxt_zone *z, const char *text, const char *drop)
+{
+	vx_slice rest = vx_slice_str(text), line;
+
+	while (rest.len > 0) {
+		(void)vx_slice_cut(&rest, '\n', &line);
+		if (line.len > 0 && !dropped(line, drop))
+			add_line(z, line);
+	}
+}
+
+/* --- facts ----------------------------------------------------------------------------
+ */
+
+static bool has_mailbox(void *ctx, vx_slice address)
+{
+	return vx_slice_eq(address, vx_slice_str(ctx));
+}
+
+static char rua[] = "dmarc@example.net";
+static const char *const addresses[] = { "192.0.2.1", "2001:db8::1" };
+static struct vx_diag_key keys[2];
+static struct vx_diag_port ports[2];
+static struct vx_dnsbl lists[1];
+static struct vx_cf_result token;
+static struct vx_cf_state state;
+static struct vx_zone records;
+
+static void reset(struct vx_diag_facts *f)
+{
+	keys[0] = (struct vx_diag_key){ "202611", RSA, true, NOW - 10 * DAY, 0 };
+	keys[1] = (struct vx_diag_key){ "202605", "v=DKIM1; k=rsa; p=OLD", false,
+		NOW - 200 * DAY, NOW - 3 * DAY };
+	ports[0] = (struct vx_diag_port){ "smtp", 25, VX_DIAG_REACHED };
+	ports[1] = (struct vx_diag_port){ "imaps", 993, VX_DIAG_REACHED };
+	vxt_assert_ok(vx_dnsbl_parse(VX_S("list.example"), &lists[0]));
+	token = (struct vx_cf_result){ .outcome = VX_CF_GOOD };
+	state =
+	    (struct vx_cf_state){ .routing = VX_CF_ROUTING_OFF, .flatten_known = true };
+	*f = (struct vx_diag_facts){ .struct_size = sizeof(*f),
+		.now = NOW,
+		.domain = "example.net",
+		.hostname = "mail.example.net",
+		.addresses = addresses,
+		.address_count = 2,
+		.keys = keys,
+		.key_count = 1,
+		.mailbox = has_mailbox,
+		.mailbox_ctx = rua,
+		.lists = lists,
+		.list_count = 1,
+		.certificate = true,
+		.cert_problem = "",
+		.cert_names = "example.org mail.example.net",
+		.cert_end = NOW + 60 * DAY,
+		.cert_digest = HASH,
+		.cert_stale = "",
+		.cert_distrust = "",
+		.acme_problem = "",
+		.secrets_problem = "",
+		.ports = ports,
+		.port_count = 2,
+		.out25 = VX_DIAG_REACHED };
+}
+
+static void with_cloudflare(struct vx_diag_facts *f)
+{
+	f->has_token = true;
+	f->token = &token;
+	f->cloudflare = &state;
+	f->zone = &records;
+}
+
+static void backup(struct vx_diag_facts *f)
+{
+	f->backup = true;
+}
+static void relay(struct vx_diag_facts *f)
+{
+	f->relay_host = "smtp.relay.example";
+}
+static void two_keys(struct vx_diag_facts *f)
+{
+	f->key_count = 2;
+}
+static void flattened(struct vx_diag_facts *f)
+{
+	with_cloudflare(f);
+	state.flatten_all = true;
+}
+static void bad_token(struct vx_diag_facts *f)
+{
+	with_cloudflare(f);
+	token = (struct vx_cf_result){ .outcome = VX_CF_FORBIDDEN, .text = "lacks it" };
+}
+static void loose_secrets(struct vx_diag_facts *f)
+{
+	f->secrets_problem = "secrets.yaml can be read by others";
+}
+static void no_report_mailbox(struct vx_diag_facts *f)
+{
+	static char other[] = "postmaster@example.net";
+
+	f->mailbox_ctx = other;
+}
+static void temporary(struct vx_diag_facts *f)
+{
+	f->certificate = false;
+	f->cert_digest = "";
+	f->acme_problem = "no such host";
+}
+static void unreadable(struct vx_diag_facts *f)
+{
+	f->certificate = false;
+	f->cert_problem = "the key is not that of the certificate";
+}
+static void expired(struct vx_diag_facts *f)
+{
+	f->cert_end = NOW - DAY;
+}
+static void soon(struct vx_diag_facts *f)
+{
+	f->cert_end = NOW + 6 * DAY;
+}
+static void failing(struct vx_diag_facts *f)
+{
+	f->cert_end = NOW + 20 * DAY;
+	f->acme_problem = "rate limited";
+}
+static void custom(struct vx_diag_facts *f)
+{
+	f->cert_custom = true;
+	f->cert_end = NOW + 20 * DAY;
+}
+static void custom_expired(struct vx_diag_facts *f)
+{
+	f->cert_custom = true;
+	f->cert_end = NOW - DAY;
+}
+static void wrong_name(struct vx_diag_facts *f)
+{
+	f->cert_names = "example.org *.mail.example.net";
+}
+static void wildcard(struct vx_diag_facts *f)
+{
+	f->cert_names = "*.example.net";
+}
+static void distrusted(struct vx_diag_facts *f)
+{
+	f->cert_distrust = "no issuer is known";
+}
+static void stale(struct vx_diag_facts *f)
+{
+	f->cert_stale = "imapd.7 serves 0a";
+}
+static void old_tls(struct vx_diag_facts *f)
+{
+	f->old_tls = true;
+}
+static void port80(struct vx_diag_facts *f)
+{
+	f->http_01 = true;
+	f->http80 = VX_DIAG_SILENT;
+}
+static void no_out25(struct vx_diag_facts *f)
+{
+	f->out25 = VX_DIAG_SILENT;
+}
+static void no_imap(struct vx_diag_facts *f)
+{
+	(void)f;
+	ports[1].reached = VX_DIAG_REFUSED;
+}
+static void monitoring(struct vx_diag_facts *f)
+{
+	f->dmarc_none = true;
+}
+static void only4(struct vx_diag_facts *f)
+{
+	f->address_count = 1;
+}
+static void record(const char *name, const char *type, const char *content, bool proxied)
+{
+	const struct vx_zone_record r = { .name = name,
+		.type = type,
+		.content = content,
+		.comment = "",
+		.id = "x",
+		.proxied = proxied };
+
+	vxt_assert_ok(vx_zone_add(&records, &r));
+}
+static void same_address(struct vx_diag_facts *f)
+{
+	with_cloudflare(f);
+	record("www.example.net", "A", "192.0.2.1", true);
+}
+static void old_challenge(struct vx_diag_facts *f)
+{
+	with_cloudflare(f);
+	record("_acme-challenge.mail.example.net", "TXT", "x", false);
+}
+static void challenge_under_way(struct vx_diag_facts *f)
+{
+	old_challenge(f);
+	f->order_runs = true;
+}
+
+/* --- rows -----------------------------------------------------------------------------
+ */
+
+#define SPF_LINE "example.net TXT v=spf1"
+#define ROUTES                                                                           \
+	"example.net MX 51 route1.mx.cloudflare.net\nexample.net MX 52 "                 \
+	"route2.mx.cloudflare.net\n"
+#define BACKUP_SPF                                                                       \
+	"example.net TXT v=spf1 mx include:_spf.mx.cloudflare.net ip6:2001:db8::1 "      \
+	"-all\n"                                                                         \
+	"_spf.mx.cloudflare.net TXT v=spf1 ip4:104.30.0.0/20 ~all\n"
+#define ELEVEN                                                                           \
+	"v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 a:h1.example a:h2.example a:h3.example "   \
+	"a:h4.example a:h5.example a:h6.example a:h7.example a:h8.example a:h9.example " \
+	"a:h10.example a:h11.example -all"
+#define HOSTS                                                                            \
+	"h1.example A 192.0.2.9\nh2.example A 192.0.2.9\nh3.example A 192.0.2.9\n"       \
+	"h4.example A 192.0.2.9\nh5.example A 192.0.2.9\nh6.example A 192.0.2.9\n"       \
+	"h7.example A 192.0.2.9\nh8.example A 192.0.2.9\nh9.example A 192.0.2.9\n"       \
+	"h10.example A 192.0.2.9\nh11.example A 192.0.2.9\n"
+
+enum {
+	UNSIGNED,
+	SIGNED
+};
+
+static const struct {
+	const char *name;
+	enum vx_diag_verdict verdict;
+	const char *drop, *add;
+	void (*tweak)(struct vx_diag_facts *f);
+	int is_signed;
+	const char *fix; /* part of what is to be done */
+} rows[] = {
+	{ "cf.proxied", VX_DIAG_FAIL, "mail.example.net A",
+	    "mail.example.net A 104.16.7.7\nmail.example.net AAAA 2606:4700::6810:707\n",
+	    NULL, UNSIGNED, "DNS only" },
+	{ "cf.email_routing", VX_DIAG_FAIL, "", ROUTES, NULL, UNSIGNED, "--backup-mx" },
+	{ "cf.email_routing", VX_DIAG_FAIL, "example.net MX", ROUTES, NULL, UNSIGNED,
+	    "example.net MX 10 mail.example.net" },
+	{ "cf.backup_mx", VX_DIAG_FAIL, "example.net MX|" SPF_LINE,
+	    "example.net MX 60 mail.example.net\n" ROUTES BACKUP_SPF, backup, UNSIGNED,
+	    "below 51" },
+	{ "cf.backup_mx", VX_DIAG_FAIL, "example.net MX|" SPF_LINE,
+	    "example.net MX 51 mail.example.net\n" ROUTES BACKUP_SPF, backup, UNSIGNED,
+	    "below 51" },
+	{ "cf.backup_mx", VX_DIAG_WARN, "", "", backup, UNSIGNED,
+	    "switch Email Routing on" },
+	{ "cf.backup_mx", VX_DIAG_INFO, SPF_LINE, ROUTES BACKUP_SPF, backup, UNSIGNED,
+	    "" },
+	{ "cf.backup_spf", VX_DIAG_WARN, "", ROUTES, backup, UNSIGNED,
+	    "include:_spf.mx.cloudflare.net -all" },
+	{ "cf.stale_include", VX_DIAG_WARN, SPF_LINE, BACKUP_SPF, NULL, UNSIGNED,
+	    "take" },
+	{ "cf.backup_subdomain", VX_DIAG_WARN, "example.net NS|" SPF_LINE,
+	    "net NS a.example\n" ROUTES BACKUP_SPF, backup, UNSIGNED, "subdomain" },
+	{ "cf.dc_record", VX_DIAG_WARN, "example.net MX",
+	    "example.net MX 10 dc-0a1b2c3d.example.net\ndc-0a1b2c3d.example.net A "
+	    "192.0.2.1\n",
+	    NULL, UNSIGNED, "example.net MX 10 mail.example.net" },
+	{ "cf.dc_record", VX_DIAG_WARN, "example.net MX",
+	    "example.net MX 10 _dc-mx.0a1b2c3d.example.net\n_dc-mx.0a1b2c3d.example.net "
+	    "A "
+	    "192.0.2.1\n",
+	    NULL, UNSIGNED, "mail.example.net A 192.0.2.1" },
+	{ "cf.cname_flatten", VX_DIAG_WARN, "", "", flattened, UNSIGNED, "root" },
+	{ "cf.origin_exposed", VX_DIAG_INFO, "", "", same_address, UNSIGNED,
+	    "addresses" },
+	{ "cf.token", VX_DIAG_FAIL, "", "", bad_token, UNSIGNED, "Zone > DNS > Edit" },
+	{ "conf.secrets_mode", VX_DIAG_WARN, "", "", loose_secrets, UNSIGNED,
+	    "chmod 600" },
+	{ "acme.leftover", VX_DIAG_WARN, "", "_acme-challenge.mail.example.net TXT x\n",
+	    NULL, UNSIGNED, "take the TXT" },
+	{ "acme.leftover", VX_DIAG_WARN, "", "", old_challenge, UNSIGNED,
+	    "take the TXT" },
+	{ "dns.provider", VX_DIAG_INFO, "example.net NS",
+	    "example.net NS a.ns.cloudflare.com\n", NULL, UNSIGNED,
+	    "vectisctl dns apply" },
+	{ "dns.mx", VX_DIAG_FAIL, "example.net MX", "", NULL, UNSIGNED,
+	    "example.net MX 10 mail.example.net" },
+	{ "dns.mx", VX_DIAG_FAIL, "example.net MX",
+	    "example.net MX 10 old.example.net\nold.example.net A 192.0.2.1\n", NULL,
+	    UNSIGNED, "example.net MX 10 mail.example.net" },
+	{ "dns.host", VX_DIAG_FAIL, "mail.example.net A ",
+	    "mail.example.net A 192.0.2.99\n", NULL, UNSIGNED,
+	    "mail.example.net A 192.0.2.1" },
+	{ "dns.host", VX_DIAG_FAIL, "", "mail.example.net A 192.0.2.99\n", NULL, UNSIGNED,
+	    "no other" },
+	{ "dns.host", VX_DIAG_FAIL, "mail.example.net", "", NULL, UNSIGNED,
+	    "mail.example.net AAAA 2001:db8::1" },
+	{ "dns.ptr", VX_DIAG_FAIL, "1.2.0.192", "", NULL, UNSIGNED, "192.0.2.1" },
+	{ "dns.ptr", VX_DIAG_FAIL, "1.2.0.192",
+	    "1.2.0.192.in-addr.arpa PTR vps1.provider.example\n", NULL, UNSIGNED,
+	    "mail.example.net" },
+	{ "dns.ptr6", VX_DIAG_FAIL, PTR6, "", NULL, UNSIGNED, "AAAA" },
+	{ "spf.multiple", VX_DIAG_FAIL, "",
+	    "example.net TXT v=spf1 include:x.example ~all\n", NULL, UNSIGNED,
+	    "include:x.example -all" },
+	{ "spf.missing_ip", VX_DIAG_FAIL, SPF_LINE, "", NULL, UNSIGNED,
+	    "v=spf1 mx a ip4:192.0.2.1" },
+	{ "spf.missing_ip", VX_DIAG_FAIL, SPF_LINE,
+	    "example.net TXT v=spf1 ip4:198.51.100.1 -all\n", NULL, UNSIGNED,
+	    "ip4:198.51.100.1 ip4:192.0.2.1 ip6:2001:db8::1 -all" },
+	{ "spf.missing_ip", VX_DIAG_FAIL, SPF_LINE,
+	    "example.net TXT v=spf1 ip4:192.0.2.1 -all\n", NULL, UNSIGNED,
+	    "ip6:2001:db8::1" },
+	{ "spf.lookups", VX_DIAG_FAIL, SPF_LINE, "example.net TXT " ELEVEN "\n" HOSTS,
+	    NULL, UNSIGNED, "replace include:" },
+	{ "spf.no_all", VX_DIAG_WARN, SPF_LINE,
+	    "example.net TXT v=spf1 ip4:192.0.2.1 ip6:2001:db8::1\n", NULL, UNSIGNED,
+	    "-all" },
+	{ "spf.no_all", VX_DIAG_WARN, SPF_LINE,
+	    "example.net TXT v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 ?all\n", NULL, UNSIGNED,
+	    "-all" },
+	{ "spf.softfail", VX_DIAG_WARN, SPF_LINE, "example.net TXT v=spf1 mx ~all\n",
+	    NULL, UNSIGNED, "--spf hard" },
+	{ "spf.rrtype99", VX_DIAG_FAIL, SPF_LINE, "example.net SPF v=spf1 mx -all\n",
+	    NULL, UNSIGNED, "TXT \"v=spf1" },
+	{ "spf.relay", VX_DIAG_WARN, "", "", relay, UNSIGNED, "include:" },
+	{ "dkim.absent", VX_DIAG_FAIL, "202611", "", NULL, UNSIGNED, RSA },
+	{ "dkim.mismatch", VX_DIAG_FAIL, "202611",
+	    "202611._domainkey.example.net TXT v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0\n",
+	    NULL, UNSIGNED, RSA },
+	{ "dkim.mismatch", VX_DIAG_FAIL, "202611",
+	    "202611._domainkey.example.net TXT v=DKIM1; k=rsa; p=XXXX\n", NULL, UNSIGNED,
+	    RSA },
+	{ "dkim.selector", VX_DIAG_FAIL, "202611",
+	    "202605._domainkey.example.net TXT v=DKIM1; k=rsa; p=OLD\n", two_keys,
+	    UNSIGNED, "202611._domainkey.example.net TXT" },
+	{ "dkim.rotation", VX_DIAG_INFO, "",
+	    "202605._domainkey.example.net TXT v=DKIM1; k=rsa; p=OLD\n", two_keys,
+	    UNSIGNED, "" },
+	{ "dmarc.policy", VX_DIAG_FAIL, "_dmarc", "", NULL, UNSIGNED,
+	    "_dmarc.example.net TXT" },
+	{ "dmarc.policy", VX_DIAG_FAIL, "", "_dmarc.example.net TXT v=DMARC1; p=reject\n",
+	    NULL, UNSIGNED, "no other" },
+	{ "dmarc.policy", VX_DIAG_WARN, "_dmarc",
+	    "_dmarc.example.net TXT v=DMARC1; p=none\n", NULL, UNSIGNED, "p=quarantine" },
+	{ "dmarc.policy", VX_DIAG_INFO, "_dmarc",
+	    "_dmarc.example.net TXT v=DMARC1; p=none\n", monitoring, UNSIGNED, "" },
+	{ "dmarc.align", VX_DIAG_INFO, SPF_LINE,
+	    "example.net TXT v=spf1 include:r.example -all\nr.example TXT v=spf1 "
+	    "ip4:198.51.100.0/24 -all\n",
+	    relay, UNSIGNED, "envelope" },
+	{ "dmarc.rua", VX_DIAG_WARN, "", "", no_report_mailbox, UNSIGNED,
+	    "alias add dmarc@example.net" },
+	{ "dane.tlsa", VX_DIAG_FAIL, "",
+	    "_25._tcp.mail.example.net TLSA 3 1 1 " HASH "\n", NULL, UNSIGNED,
+	    "sign the zone" },
+	{ "dane.tlsa", VX_DIAG_FAIL, "", "_25._tcp.mail.example.net TLSA 3 1 1 abcd\n",
+	    NULL, SIGNED, "TLSA 3 1 1 " HASH },
+	{ "dane.tlsa", VX_DIAG_INFO, "", "", NULL, SIGNED, "TLSA 3 1 1 " HASH },
+	{ "spf.alt_mx", VX_DIAG_WARN, SPF_LINE,
+	    "example.net TXT v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all\nexample.net MX "
+	    "20 "
+	    "backup.example.org\nbackup.example.org A 198.51.100.7\n",
+	    NULL, UNSIGNED, "ip4:198.51.100.7" },
+	{ "rbl.listed", VX_DIAG_FAIL, "", "1.2.0.192.list.example A 127.0.0.4\n", NULL,
+	    UNSIGNED, "list.example" },
+	{ "rbl.refused", VX_DIAG_WARN, "2.0.0.127",
+	    "2.0.0.127.list.example A 127.255.255.254\n1.2.0.192.list.example A "
+	    "127.255.255.254\n",
+	    NULL, UNSIGNED, "public resolver" },
+	{ "rbl.dead", VX_DIAG_WARN, "2.0.0.127", "", NULL, UNSIGNED,
+	    "take list.example out" },
+	{ "rbl.dead", VX_DIAG_WARN, "",
+	    "1.0.0.127.list.example A 127.0.0.2\n1.2.0.192.list.example A 127.0.0.2\n",
+	    NULL, UNSIGNED, "take list.example out" },
+	{ "tls.absent", VX_DIAG_FAIL, "", "", temporary, UNSIGNED, "cert import" },
+	{ "tls.key", VX_DIAG_FAIL, "", "", unreadable, UNSIGNED, "cert import" },
+	{ "tls.expiry", VX_DIAG_FAIL, "", "", expired, UNSIGNED, "cert status" },
+	{ "tls.expiry", VX_DIAG_FAIL, "", "", soon, UNSIGNED, "cert status" },
+	{ "tls.expiry", VX_DIAG_FAIL, "", "", custom_expired, UNSIGNED, "cert import" },
+	{ "tls.expiry", VX_DIAG_WARN, "", "", failing, UNSIGNED, "cert status" },
+	{ "tls.custom_expiry", VX_DIAG_WARN, "", "", custom, UNSIGNED, "cert import" },
+	{ "tls.name", VX_DIAG_FAIL, "", "", wrong_name, UNSIGNED, "mail.example.net" },
+	{ "tls.chain", VX_DIAG_FAIL, "", "", distrusted, UNSIGNED, "issuers" },
+	{ "tls.stale", VX_DIAG_FAIL, "", "", stale, UNSIGNED, "restart" },
+	{ "tls.legacy", VX_DIAG_WARN, "", "", old_tls, UNSIGNED, "tls.minimum 1.2" },
+	{ "acme.http80", VX_DIAG_FAIL, "", "", port80, UNSIGNED, "port 80" },
+	{ "net.out25", VX_DIAG_FAIL, "", "", no_out25, UNSIGNED, "relay" },
+	{ "net.in25", VX_DIAG_FAIL, "", "", no_imap, UNSIGNED, "imaps" },
+};
+
+/* Set-ups in which nothing is wrong. */
+static const struct {
+	const char *drop, *add;
+	void (*tweak)(struct vx_diag_facts *f);
+	int is_signed;
+} fine[] = {
+	{ "", "", NULL, UNSIGNED },
+	{ "", "_25._tcp.mail.example.net TLSA 3 1 1 " HASH "\n", NULL, SIGNED },
+	{ "mail.example.net AAAA|" PTR6 "|" SPF_LINE, "example.net TXT v=spf1 mx -all\n",
+	    only4, UNSIGNED },
+	{ SPF_LINE, ROUTES BACKUP_SPF, backup, UNSIGNED },
+	{ "1.2.0.192|" PTR6 "|" SPF_LINE,
+	    "example.net TXT v=spf1 include:r.example -all\nr.example TXT v=spf1 "
+	    "ip4:198.51.100.0/24 -all\n",
+	    relay, UNSIGNED },
+	{ SPF_LINE,
+	    "example.net TXT v=spf1 redirect=_spf.example.org\n_spf.example.org TXT "
+	    "v=spf1 "
+	    "ip4:192.0.2.0/24 ip6:2001:db8::/32 -all\nexample.net TXT google-site=x\n",
+	    NULL, UNSIGNED },
+	{ "", "", with_cloudflare, UNSIGNED },
+	{ "", "", wildcard, UNSIGNED },
+	{ "", "example.net MX 20 backup.example.net\nbackup.example.net A 192.0.2.1\n",
+	    NULL, UNSIGNED },
+	{ "_dmarc", "_dmarc.example.net TXT v=DMARC1; p=reject; sp=none\n", NULL,
+	    UNSIGNED },
+	{ "", "", challenge_under_way, UNSIGNED },
+	{ "202611",
+	    "202611._domainkey.example.net TXT k=rsa; v=DKIM1;p= MIIBIjANBgkqhki "
+	    "G9w0BAQEFAAOCAQ8A \n",
+	    NULL, UNSIGNED },
+	{ "example.net NS",
+	    "example.net NS ada.ns.cloudflare.com\n_acme-challenge.mail."
+	    "example.net TXT of-cloudflare\n",
+	    NULL, UNSIGNED },
+	{ "", "www.example.net A 198.51.100.1\n", two_keys, UNSIGNED },
+};
+
+/* Ask until all is known, and run. */
+static struct vx_diag *diagnose(const struct vx_diag_facts *f, struct vxt_zone *z)
+{
+	struct vx_dns_question q[50];
+	struct vx_diag *d;
+	unsigned turns = 0;
+	size_t n;
+
+	vxt_assert_ok(vx_diag_new(f, &d));
+	while ((n = vx_diag_ask(d, q, 50)) > 0) {
+		ck_assert_uint_lt(turns++, 20);
+		for (size_t i = 0; i < n; i++) {
+			const struct vx_dns_answer a = vxt_zone_answer(z, &q[i]);
+
+			vxt_assert_ok(vx_diag_answer(d, &q[i], &a));
+		}
+	}
+	vx_diag_run(d);
+	return d;
+}
+
+/* All that is WARN or FAIL as "name verdict; ". */
+static void alarms(const struct vx_diag *d, struct vx_buf *out)
+{
+	const struct vx_diag_finding *f;
+
+	for (size_t i = 0; (f = vx_diag_finding(d, i)) != NULL; i++)
+		if (f->verdict == VX_DIAG_WARN || f->verdict == VX_DIAG_FAIL)
+			vx_buf_printf(
+			    out, "%s %s; ", f->name, vx_diag_verdict_name(f->verdict));
+}
+
+static const struct vx_diag_finding *find(const struct vx_diag *d, const char *name)
+{
+	const struct vx_diag_finding *f;
+
+	for (size_t i = 0; (f = vx_diag_finding(d, i)) != NULL; i++)
+		if (strcmp(f->name, name) == 0)
+			return f;
+	ck_abort_msg("there is no check %s", name);
+	return NULL;
+}
+
+static struct vx_diag *set_up(struct vxt_zone *z, const char *drop, const char *add,
+    void (*tweak)(struct vx_diag_facts *f), int is_signed)
+{
+	struct vx_diag_facts f;
+
+	vxt_zone_init(z);
+	vx_zone_init(&records);
+	z->secure = is_signed == SIGNED;
+	fill(z, good, drop);
+	fill(z, add, "");
+	reset(&f);
+	if (tweak != NULL)
+		tweak(&f);
+	return diagnose(&f, z);
+}
+
+static void tear_down(struct vxt_zone *z, struct vx_diag *d)
+{
+	vx_diag_free(d);
+	vxt_zone_done(z);
+	vx_zone_done(&records);
+}
+
+START_TEST(each_fault_is_named_and_no_other)
+{
+	static struct vxt_zone z;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct vx_diag *d = set_up(
+		    &z, rows[i].drop, rows[i].add, rows[i].tweak, rows[i].is_signed);
+		const struct vx_diag_finding *f = find(d, rows[i].name);
+		struct vx_buf got = { .max = 1000 }, want = { .max = 1000 };
+
+		if (rows[i].verdict == VX_DIAG_WARN || rows[i].verdict == VX_DIAG_FAIL)
+			vx_buf_printf(&want, "%s %s; ", rows[i].name,
+			    vx_diag_verdict_name(rows[i].verdict));
+		alarms(d, &got);
+		ck_assert_msg(vx_slice_eq(vx_buf_slice(&got), vx_buf_slice(&want)),
+		    "row %zu, %s: %.*s", i, rows[i].name, (int)got.len,
+		    got.len > 0 ? got.ptr : "");
+		ck_assert_msg(f->verdict == rows[i].verdict, "row %zu, %s: %s (%s)", i,
+		    rows[i].name, vx_diag_verdict_name(f->verdict), f->seen);
+		ck_assert_msg(strstr(f->fix, rows[i].fix) != NULL, "row %zu, %s: %s", i,
+		    rows[i].name, f->fix);
+		ck_assert_msg(f->seen[0] != '\0' && f->wait[0] != '\0', "row %zu", i);
+		vx_buf_done(&got);
+		vx_buf_done(&want);
+		tear_down(&z, d);
+	}
+}
+END_TEST
+
+START_TEST(good_ones_give_no_alarm)
+{
+	static struct vxt_zone z;
+
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		struct vx_diag *d = set_up(
+		    &z, fine[i].drop, fine[i].add, fine[i].tweak, fine[i].is_signed);
+		struct vx_buf got = { .max = 1000 };
+
+		alarms(d, &got);
+		ck_assert_msg(got.len == 0, "set-up %zu: %.*s", i, (int)got.len,
+		    got.len > 0 ? got.ptr : "");
+		vx_buf_done(&got);
+		tear_down(&z, d);
+	}
+}
+END_TEST
+
+/* Each check of the table that can raise an alarm is proved by a row above. */
+START_TEST(every_check_has_a_row)
+{
+	static const char *const quiet[] = { "cf.spectrum", "dns.ttl", "acme.a_record",
+		"acme.proxy", "dns.dnssec" };
+	static struct vxt_zone z;
+	struct vx_diag *d = set_up(&z, "", "", NULL, UNSIGNED);
+	const struct vx_diag_finding *f;
+
+	for (size_t i = 0; (f = vx_diag_finding(d, i)) != NULL; i++) {
+		bool has = false;
+
+		for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++)
+			has = has || strcmp(rows[k].name, f->name) == 0;
+		for (size_t k = 0; k < sizeof(quiet) / sizeof(quiet[0]); k++)
+			has = has || strcmp(quiet[k], f->name) == 0;
+		ck_assert_msg(has, "%s has no row", f->name);
+	}
+	tear_down(&z, d);
+}
+END_TEST
+
+/* Names whose owner is silent, or says what is not signed, are one fault, not twenty. */
+START_TEST(a_dead_zone_is_one_fault)
+{
+	static const enum vx_dns_status statuses[] = { VX_DNS_FAILED, VX_DNS_BOGUS };
+	static const char *const names[] = { "example.net", "mail.example.net",
+		"202611._domainkey.example.net", "_dmarc.example.net",
+		"_25._tcp.mail.example.net", "_acme-challenge.mail.example.net" };
+
+	for (size_t i = 0; i < 2; i++) {
+		static struct vxt_zone z;
+		struct vx_buf got = { .max = 1000 };
+		struct vx_diag_facts f;
+		struct vx_diag *d;
+
+		vxt_zone_init(&z);
+		vx_zone_init(&records);
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+			vxt_zone_fail(&z, names[k], statuses[i]);
+		fill(&z, good, "example.net|mail.|202611|_dmarc");
+		reset(&f);
+		d = diagnose(&f, &z);
+		alarms(d, &got);
+		vxt_assert_str(vx_buf_slice(&got), "dns.dnssec fail; ");
+		ck_assert_ptr_nonnull(strstr(find(d, "dns.dnssec")->fix, "registrar"));
+		vx_buf_done(&got);
+		tear_down(&z, d);
+	}
+}
+END_TEST
+
+START_TEST(facts_are_checked)
+{
+	static const char *const words[] = { "not an address" };
+	struct vx_diag_facts f[4];
+	struct vx_diag *d;
+
+	for (size_t i = 0; i < 4; i++)
+		reset(&f[i]);
+	f[0].domain = "a..b";
+	f[1].hostname = "";
+	f[2].addresses = words;
+	f[2].address_count = 1;
+	f[3].list_count = VX_DIAG_LISTS_MAX + 1;
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(vx_diag_new(&f[i], &d), VX_EINVAL);
+}
+END_TEST
+
+/* What others say is shown, and bounded. */
+START_TEST(strangers_text_is_clean)
+{
+	static struct vxt_zone z;
+	struct vx_diag *d;
+	const struct vx_diag_finding *f;
+	char add[700];
+
+	(void)snprintf(add, sizeof(add), "example.net TXT v=spf1 \x1b[31m%0500d\n", 7);
+	d = set_up(&z, SPF_LINE, add, NULL, UNSIGNED);
+	for (size_t i = 0; (f = vx_diag_finding(d, i)) != NULL; i++) {
+		for (const char *c = f->seen; *c != '\0'; c++)
+			ck_assert(*c >= ' ' && *c < 0x7f);
+		for (const char *c = f->fix; *c != '\0'; c++)
+			ck_assert(*c >= ' ' && *c < 0x7f);
+	}
+	tear_down(&z, d);
+}
+END_TEST
+
+START_TEST(edges)
+{
+	static const struct {
+		const char *address;
+		bool is;
+	} edge[] = { { "104.16.0.0", true }, { "104.27.255.255", true },
+		{ "104.15.255.255", false }, { "104.28.0.0", false },
+		{ "172.64.0.1", true }, { "172.80.0.1", false }, { "2606:4700::1", true },
+		{ "2a06:98c7::1", true }, { "2a06:98c8::1", false },
+		{ "192.0.2.1", false }, { "x", false } };
+
+	for (size_t i = 0; i < sizeof(edge) / sizeof(edge[0]); i++)
+		ck_assert_msg(vx_diag_is_cloudflare(edge[i].address) == edge[i].is, "%s",
+		    edge[i].address);
+}
+END_TEST
+
+VXT_SUITE(test_rows, "rows", each_fault_is_named_and_no_other, good_ones_give_no_alarm,
+    every_check_has_a_row, a_dead_zone_is_one_fault, facts_are_checked,
+    strangers_text_is_clean, edges)
