@@ -101,6 +101,12 @@ static int find_dkim(struct ctl *c, struct ctl_dns *d)
 		    ctl_dkim_record(k.pem, &text) == VX_OK) {
 			each->selector = vx_arena_dup(&d->arena, k.selector);
 			each->record = vx_arena_dup(&d->arena, vx_buf_slice(&text));
+			d->keys[d->dkim_count] =
+			    (struct vx_diag_key){ .selector = each->selector,
+				    .record = each->record,
+				    .signs = vx_dkim_key_signs(&k, now),
+				    .from = (int64_t)k.from,
+				    .until = (int64_t)k.until };
 			d->dkim_count += each->selector != NULL && each->record != NULL;
 		}
 		vx_buf_done(&text);
@@ -157,6 +163,11 @@ static int read_token(struct ctl *c, struct ctl_dns *d)
 	rc = vx_secrets_load(path, &secrets, &err);
 	if (rc == VX_ENOENT)
 		return CTL_OK;
+	if (rc == VX_EPERM && d->tolerant) {
+		(void)snprintf(
+		    d->secrets_problem, sizeof(d->secrets_problem), "%s", err.text);
+		return CTL_OK;
+	}
 	if (rc != VX_OK)
 		return ctl_fail(c, CTL_USAGE, "%s", err.text);
 	o.token = vx_slice_str(secrets->cloudflare_api_token);
@@ -285,7 +296,7 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 /* --- Cloudflare -----------------------------------------------------------------------
  */
 
-static uint64_t now_ms(void)
+uint64_t ctl_dns_now_ms(void)
 {
 	struct timespec t;
 
@@ -295,7 +306,7 @@ static uint64_t now_ms(void)
 
 static void pause_until(uint64_t at_ms)
 {
-	const uint64_t now = now_ms(), ms = at_ms > now ? at_ms - now : 0;
+	const uint64_t now = ctl_dns_now_ms(), ms = at_ms > now ? at_ms - now : 0;
 	const struct timespec t = { .tv_sec = (time_t)(ms / 1000),
 		.tv_nsec = (long)(ms % 1000) * 1000000 };
 
@@ -310,6 +321,16 @@ int ctl_dns_fetch(struct ctl_dns *d, struct vx_once_request *r, uint64_t ms_max)
 	struct vx_once_work w = { .requests = r, .request_count = 1, .ms_max = ms_max };
 
 	return vx_once_do(d->once, &w);
+}
+
+/* What a request may take. */
+static uint64_t patience(const struct ctl_dns *d)
+{
+	const uint64_t now = ctl_dns_now_ms();
+
+	if (d->deadline_ms == 0)
+		return VX_CF_REQUEST_MS;
+	return d->deadline_ms > now ? d->deadline_ms - now : 1;
 }
 
 /* One request of the client's. */
@@ -327,7 +348,7 @@ static void converse(struct ctl_dns *d, const struct vx_cf_request *request)
 		.body = { .max = VX_CF_ANSWER_MAX } };
 	struct vx_cf_answer a = { .status = 0 };
 
-	if (ctl_dns_fetch(d, &r, VX_CF_REQUEST_MS) != VX_OK)
+	if (ctl_dns_fetch(d, &r, patience(d)) != VX_OK)
 		r.result = VX_FETCH_FAILED;
 	a.text = r.text;
 	if (r.result == VX_FETCH_ANSWERED) {
@@ -335,24 +356,34 @@ static void converse(struct ctl_dns *d, const struct vx_cf_request *request)
 		a.body = vx_buf_slice(&r.body);
 		a.retry_after = vx_slice_str(r.retry_after);
 	}
-	(void)vx_cf_answer(d->cf, now_ms(), &a);
+	(void)vx_cf_answer(d->cf, ctl_dns_now_ms(), &a);
 	vx_buf_done(&r.body);
+}
+
+void ctl_dns_try(struct ctl_dns *d, int begun)
+{
+	struct vx_cf_request request;
+	uint64_t at = 0;
+	int rc;
+
+	while (begun == VX_OK &&
+	       (rc = vx_cf_next(d->cf, ctl_dns_now_ms(), &request, &at)) != VX_DONE)
+		if (d->deadline_ms != 0 &&
+		    (rc == VX_WAIT ? at : ctl_dns_now_ms()) >= d->deadline_ms)
+			vx_cf_stop(d->cf, "it took too long");
+		else if (rc == VX_WAIT)
+			pause_until(at);
+		else
+			converse(d, &request);
 }
 
 int ctl_dns_run(struct ctl *c, struct ctl_dns *d, int begun)
 {
-	struct vx_cf_request request;
 	const struct vx_cf_result *r;
-	uint64_t at = 0;
-	int rc;
 
 	if (begun != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "%s", vx_strerror(begun));
-	while ((rc = vx_cf_next(d->cf, now_ms(), &request, &at)) != VX_DONE)
-		if (rc == VX_WAIT)
-			pause_until(at);
-		else
-			converse(d, &request);
+	ctl_dns_try(d, begun);
 	r = vx_cf_result(d->cf);
 	if (r->outcome == VX_CF_GOOD)
 		return CTL_OK;

@@ -6,6 +6,7 @@
 
 #include "runtime/once.h"
 #include "vectis/cloudflare.h"
+#include "vectis/diagnose.h"
 #include "vectis/dkim_keys.h"
 #include "vectis/tls.h"
 
@@ -19,6 +20,7 @@ struct ctl_dns {
 	const char *addresses[VX_ZONE_ADDRESSES_MAX];
 	size_t address_count;
 	struct vx_zone_dkim dkim[VX_DKIM_DOMAIN_KEYS_MAX];
+	struct vx_diag_key keys[VX_DKIM_DOMAIN_KEYS_MAX]; /* the same, with their times */
 	size_t dkim_count;
 	const char *tlsa[VX_ZONE_KEYS_MAX];
 	size_t tlsa_count;
@@ -26,6 +28,10 @@ struct ctl_dns {
 	struct vx_zone_plan *plan; /* own; NULL: not yet */
 	struct vx_zone_diff *diff; /* own; NULL */
 	bool secure;               /* the server's zone is signed */
+	/* for a diagnosis, which goes on where others stop */
+	bool tolerant;
+	char secrets_problem[VX_ERROR_TEXT_MAX];
+	uint64_t deadline_ms; /* of ctl_dns_now_ms; 0: none */
 };
 
 /*
@@ -38,6 +44,9 @@ void ctl_dns_close(struct ctl_dns *d);
 int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone);
 /* Run the task that was begun to its end: CTL_OK, or what went wrong is reported. */
 int ctl_dns_run(struct ctl *c, struct ctl_dns *d, int begun);
+/* The same, silently; its result is vx_cf_result. */
+void ctl_dns_try(struct ctl_dns *d, int begun);
+uint64_t ctl_dns_now_ms(void);
 /* One HTTPS request; VX_OK, or our own failure. */
 int ctl_dns_fetch(struct ctl_dns *d, struct vx_once_request *r, uint64_t ms_max);
 

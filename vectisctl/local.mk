@@ -6,6 +6,6 @@ vectisctl_vectisctl_SOURCES = %D%/cmd_block.c %D%/cmd_cert.c %D%/cmd_config.c %D
 vectisctl_vectisctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 vectisctl_vectisctl_LDADD = libvx_fetch.la libvx_runtime.la libvectis.la $(JANSSON_LIBS)
 vectisctl_vectisctl_SOURCES += %D%/cmd_relay.c %D%/dial.c %D%/dial.h
-vectisctl_vectisctl_SOURCES += %D%/cmd_dns.c %D%/dns.c %D%/dns.h
 vectisctl_vectisctl_SOURCES += %D%/cmd_list.c
 vectisctl_vectisctl_SOURCES += %D%/cmd_acme.c %D%/cmd_tls.c
+vectisctl_vectisctl_SOURCES += %D%/cmd_check.c %D%/cmd_dns.c %D%/dns.c %D%/dns.h

@@ -147,6 +147,10 @@ static enum vx_diag_verdict spf_missing_ip(struct vx_diag *d, struct vx_diag_fin
 	}
 	if (v == VX_DIAG_FAIL)
 		fix_spf(d, f);
+	else if (v == VX_DIAG_WARN)
+		vx_diag_fix(f,
+		    "look again later; if it stays, take out the name that has "
+		    "no answer");
 	return v;
 }
 

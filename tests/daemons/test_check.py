@@ -1,0 +1,160 @@
+"""vectisctl domain check: what dns apply sets up is right, and what is broken is named."""
+import contextlib
+import os
+import socket
+import time
+import unittest
+
+import harness
+from cloudflare import EDIT
+from peers import TYPES
+from test_ctl import FAILED, GOOD
+from test_dns import DOMAIN, HOST, Case
+
+FAR = 'gmail-smtp-in.l.google.com'
+
+
+class Check(Case):
+    def setUp(self):
+        super().setUp()
+        self.door = self.listen()
+        with open(self.box.config) as f:
+            text = f.read()
+        port = int(text.split('listen: ["127.0.0.1:')[1].split('"')[0])
+        self.services = self.listen(port)
+        zones = ', '.join(f'"{z} 127.0.0.1@{self.names.port}"' for z in (
+            'test', 'google.com', 'cloudflare.net', '2.0.192.in-addr.arpa', '8.b.d.0.1.0.0.2.ip6.arpa',
+            'list.example'))
+        text = '\n'.join(f'  zones: [{zones}]' if line.startswith('  zones:') else line
+                         for line in text.split('\n'))
+        self.box.write(text.replace(
+            'smtp:\n', 'smtp:\n  blocklists: ["list.example"]\n', 1) +
+            f'sending:\n  port: {self.door.getsockname()[1]}\n')
+        chain, key = self.ca.issue('mail', hosts=(HOST,))
+        self.good('cert', 'import', chain, key)
+        self.good('mailbox', 'add', 'ann@' + DOMAIN, '--generate')
+        self.good('alias', 'add', 'dmarc@' + DOMAIN, 'ann@' + DOMAIN)
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.publish()
+
+    def listen(self, port=0):
+        s = socket.create_server(('127.0.0.1', port))
+        self.addCleanup(s.close)
+        return s
+
+    def publish(self):
+        """What Cloudflare's name servers say, and others' besides."""
+        self.names.records = {name: {k: v for k, v in kinds.items() if k in TYPES}
+                              for name, kinds in self.zone.answers().items()}
+        self.names.records.setdefault(DOMAIN, {})['NS'] = ['ada.ns.cloudflare.com']
+        self.names.records[FAR] = {'A': ['127.0.0.1']}
+        for n in (1, 2, 3):
+            self.names.records[f'route{n}.mx.cloudflare.net'] = {'A': ['203.0.113.9']}
+        self.names.records['2.0.0.127.list.example'] = {'A': ['127.0.0.2']}
+        self.names.records['1.2.0.192.in-addr.arpa'] = {'PTR': [HOST]}
+        v6 = '.'.join(reversed('20010db8000000000000000000000001')) + '.ip6.arpa'
+        self.names.records[v6] = {'PTR': [HOST]}
+
+    def alarms(self, code):
+        began = time.monotonic()
+        found = self.json('domain', 'check', DOMAIN, code=code)
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertEqual(sum(found['counts'].values()), len(found['checks']))
+        for c in found['checks']:
+            self.assertTrue(c['seen'], c)
+            if c['verdict'] in ('warn', 'fail'):
+                self.assertTrue(c['why'] and c['fix'] and c['wait'], c)
+        return {c['name']: c for c in found['checks'] if c['verdict'] in ('warn', 'fail')}
+
+    def test_what_is_applied_is_right(self):
+        # a certificate of thirty days' life, which nobody renews
+        self.assertEqual(set(self.alarms(GOOD)) - {'tls.custom_expiry'}, set())
+        text = self.good('domain', 'check', DOMAIN)
+        self.assertIn('pass  mail for the domain comes here (DX-DN-01 dns.mx): 10 ' + HOST,
+                      text)
+        self.assertIn('info  who serves the zone', text)
+        self.assertNotIn('n/a', text)
+        self.assertIn('n/a ', self.good('domain', 'check', DOMAIN, '--all'))
+
+    def only(self, name, verdict='fail', code=FAILED):
+        self.publish()
+        alarms = self.alarms(code)
+        alarms.pop('tls.custom_expiry', None)
+        self.assertEqual({n: c['verdict'] for n, c in alarms.items()}, {name: verdict})
+        return alarms[name]
+
+    def test_the_orange_cloud(self):
+        for r in self.zone.records:
+            r['proxied'] = r['name'] == HOST and r['type'] in ('A', 'AAAA')
+        self.publish()
+        alarms = self.alarms(FAILED)
+        self.assertEqual({n for n in alarms if alarms[n]['verdict'] == 'fail'},
+                         {'cf.proxied'})
+        self.assertIn('_dc-mx.', alarms['cf.dc_record']['seen'])
+
+    def test_email_routing(self):
+        self.zone.set_routing(True)
+        self.assertIn('Email Routing', self.only('cf.email_routing')['seen'])
+
+    def test_a_key_is_cut(self):
+        for r in self.zone.records:
+            if '_domainkey' in r['name'] and len(r['content']) > 300:
+                r['content'] = r['content'][:200] + '"'
+        found = self.only('dkim.mismatch')
+        self.assertRegex(found['seen'], 'has 1[0-9]+ characters, ours 392')
+        for value in self.dkim().values():
+            if len(value) > 300:
+                self.assertIn(value, found['fix'])
+
+    def test_flattened(self):
+        self.zone.flatten_all = True
+        self.only('cf.cname_flatten', 'warn', GOOD)
+
+    def test_the_token(self):
+        self.set_token(self.cloud.token([DOMAIN], EDIT - {'dns:edit'}))
+        self.assertIn('Zone > DNS > Edit', self.only('cf.token')['seen'])
+
+    def test_the_mode_of_secrets(self):
+        os.chmod(os.path.join(self.box.folder, 'secrets.yaml'), 0o644)
+        self.assertIn('chmod 600', self.only('conf.secrets_mode', 'warn', GOOD)['fix'])
+
+    def test_ports(self):
+        self.services.close()
+        self.assertIn('nothing listens', self.only('net.in25')['seen'])
+        self.services = self.listen(self.services_port())
+
+    def services_port(self):
+        with open(self.box.config) as f:
+            return int(f.read().split('listen: ["127.0.0.1:')[1].split('"')[0])
+
+    def test_no_way_out(self):
+        self.door.close()
+        self.assertIn('relay', self.only('net.out25')['fix'])
+
+    def test_a_list(self):
+        self.publish()
+        self.names.records['1.2.0.192.list.example'] = {'A': ['127.0.0.4']}
+        self.assertIn('rbl.listed', self.alarms(FAILED))
+
+    def test_the_certificate_is_for_another(self):
+        chain, key = self.ca.issue('other', hosts=('other.test',))
+        self.good('cert', 'import', chain, key)
+        self.assertIn('other.test', self.only('tls.name')['seen'])
+
+    def test_nobody_answers(self):
+        """Name servers that are silent, and a Cloudflare that takes for ever."""
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        silent.bind(('127.0.0.1', 0))
+        with open(self.box.config) as f:
+            text = f.read()
+        self.box.write(text.replace(f'@{self.names.port}', f'@{silent.getsockname()[1]}'))
+        self.cloud.delay = 30
+        with contextlib.suppress(OSError):
+            alarms = self.alarms(FAILED)
+        self.assertIn('dns.dnssec', alarms)
+        self.assertNotIn('dns.mx', alarms)
+
+
+if __name__ == '__main__':
+    harness.main(__name__)

@@ -1,0 +1,369 @@
+/* domain check: what is wrong with a domain's mail, and what to do about it (CL-01). */
+#include "vectisctl/dns.h"
+
+#include "vectis/relay.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* The whole is over in less than 10 seconds, whoever does not answer. */
+#define CLOUDFLARE_MS 3500
+#define ALL_MS 9000
+#define ROUND_MS 3000
+#define QUESTIONS 150 /* of a round */
+#define ROUNDS_MAX 20
+/* A server that takes mail from anybody, and whose port 25 tells whether ours may leave.
+ */
+#define FAR_HOST "gmail-smtp-in.l.google.com"
+#define SPARE_PORTS 3 /* connections beside those to our own ports */
+
+struct checking {
+	struct ctl *c;
+	struct ctl_dns d;
+	struct vx_diag_facts f;
+	struct vx_diag_port ports[VX_DIAG_PORTS_MAX];
+	struct vx_dnsbl lists[VX_DIAG_LISTS_MAX];
+	struct vx_cf_result token;
+	struct vx_cf_state state;
+	struct vx_certs_entry cert;
+	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1];
+	uint64_t end_ms;
+};
+
+static uint64_t left(const struct checking *k)
+{
+	const uint64_t now = ctl_dns_now_ms();
+
+	return k->end_ms > now ? k->end_ms - now : 1;
+}
+
+/* --- what the store knows -------------------------------------------------------------
+ */
+
+static bool has_mailbox(void *ctx, vx_slice address)
+{
+	struct checking *k = ctx;
+	struct vx_resolved found;
+	struct vx_arena arena;
+	struct vx_view *v = NULL;
+	bool has = false;
+
+	vx_arena_init(&arena, 65536);
+	if (vx_view_begin(k->c->store, &v) == VX_OK) {
+		has =
+		    vx_directory_resolve(v, address,
+			k->c->config->subaddress_delimiter[0], &arena, &found) == VX_OK &&
+		    found.kind == VX_RESOLVED_LOCAL;
+		vx_view_end(v);
+	}
+	vx_arena_done(&arena);
+	return has;
+}
+
+/* The relay that mail of the domain to anybody leaves by. */
+static void find_relay(struct checking *k)
+{
+	char name[VX_RELAY_NAME_MAX + 1];
+	struct vx_view *v = NULL;
+	struct vx_relay r;
+
+	if (vx_view_begin(k->c->store, &v) != VX_OK)
+		return;
+	if (vx_relay_route(v, vx_slice_str(k->d.domain), VX_S("destination.invalid"),
+		VX_S("mx.destination.invalid"), name) == VX_OK &&
+	    vx_relay_get(v, vx_slice_str(name), &r) == VX_OK) {
+		(void)snprintf(
+		    k->relay, sizeof(k->relay), "%.*s", (int)r.host.len, r.host.ptr);
+		k->f.relay_host = k->relay;
+	}
+	vx_view_end(v);
+}
+
+/* --- certificates ---------------------------------------------------------------------
+ */
+
+static void find_stale(struct checking *k)
+{
+	struct ctl_worker workers[CTL_WORKERS_MAX];
+	const size_t n = ctl_workers(k->c, workers);
+
+	for (size_t i = 0; i < n; i++)
+		if (strstr(workers[i].serial, k->cert.info.serial) == NULL &&
+		    strlen(k->stale) + 200 < sizeof(k->stale))
+			(void)snprintf(k->stale + strlen(k->stale), 200,
+			    "%s.%d serves %.100s; ", workers[i].daemon, workers[i].pid,
+			    workers[i].serial);
+}
+
+static void find_certificate(struct checking *k)
+{
+	const struct vx_config *c = k->c->config;
+	struct vx_error err = { 0 };
+	char dir[PATH_MAX];
+
+	k->f.cert_stale = k->stale;
+	k->f.cert_custom = c->tls_provider == VX_TLS_CUSTOM;
+	k->f.http_01 = c->tls_provider == VX_TLS_LETSENCRYPT && k->d.cf == NULL &&
+		       k->d.secrets_problem[0] == '\0';
+	k->f.old_tls = c->tls_minimum < VX_TLS_MINIMUM_1_2;
+	ctl_state_path(k->c, "certs", dir);
+	if (vx_certs_entry(dir, 0, &k->cert, &err) != VX_OK)
+		return;
+	k->f.cert_problem = k->cert.problem.text;
+	k->f.certificate = k->cert.problem.text[0] == '\0';
+	k->f.cert_custom = k->f.cert_custom || strcmp(k->cert.provider, "custom") == 0;
+	k->f.cert_names = k->cert.info.names;
+	k->f.cert_end = k->cert.info.not_after;
+	k->f.cert_digest = k->cert.info.key_digest;
+	if (k->f.certificate)
+		find_stale(k);
+}
+
+/* --- Cloudflare -----------------------------------------------------------------------
+ */
+
+static void ask_cloudflare(struct checking *k)
+{
+	struct ctl_dns *d = &k->d;
+
+	k->f.secrets_problem = d->secrets_problem;
+	k->f.has_token = d->cf != NULL;
+	if (d->cf == NULL)
+		return;
+	d->deadline_ms = ctl_dns_now_ms() + CLOUDFLARE_MS;
+	ctl_dns_try(d, vx_cf_check(d->cf, d->domain));
+	k->token = *vx_cf_result(d->cf);
+	k->f.token = &k->token;
+	if (k->token.outcome != VX_CF_GOOD && k->token.outcome != VX_CF_FORBIDDEN)
+		return;
+	ctl_dns_try(d, vx_cf_ask_state(d->cf, d->domain));
+	k->state = *vx_cf_state(d->cf);
+	if (vx_cf_result(d->cf)->outcome == VX_CF_GOOD)
+		k->f.cloudflare = &k->state;
+	ctl_dns_try(d, vx_cf_load(d->cf, d->domain));
+	if (vx_cf_result(d->cf)->outcome == VX_CF_GOOD)
+		k->f.zone = vx_cf_records(d->cf);
+}
+
+/* --- connections ----------------------------------------------------------------------
+ */
+
+/* Where a service listens, as it is reached from here. */
+static void add_port(struct checking *k, struct vx_once_connection *out, const char *name,
+    const struct vx_listen_list *list)
+{
+	struct vx_diag_port *p = &k->ports[k->f.port_count];
+	struct vx_once_connection *o = &out[k->f.port_count];
+	const char *address;
+
+	if (list->count == 0)
+		return;
+	address = list->items[0].address;
+	*p = (struct vx_diag_port){ .name = name, .port = list->items[0].port };
+	*o = (struct vx_once_connection){ .port = p->port };
+	(void)snprintf(o->address, sizeof(o->address), "%.45s",
+	    strcmp(address, "0.0.0.0") == 0 ? "127.0.0.1"
+	    : strcmp(address, "::") == 0    ? "::1"
+					    : address);
+	k->f.port_count++;
+}
+
+static enum vx_diag_reached reached(const struct vx_once_connection *o)
+{
+	return o->open ? VX_DIAG_REACHED : o->late ? VX_DIAG_SILENT : VX_DIAG_REFUSED;
+}
+
+/* An address of the far host; false: it has none that we know. */
+static bool far_address(struct checking *k, char out[VX_DNS_ADDRESS_MAX + 1])
+{
+	struct vx_once_question q = { .late = false };
+	struct vx_once_work w = {
+		.questions = &q, .question_count = 1, .ms_max = ROUND_MS
+	};
+	bool found = false;
+
+	if (vx_dns_ask(VX_DNS_A, "", VX_S(FAR_HOST), &q.question) != VX_OK ||
+	    vx_once_do(k->d.once, &w) != VX_OK)
+		return false;
+	if (q.answer != NULL && q.answer->count > 0)
+		found = vx_dns_read_address(q.answer->rdata[0], out) == VX_OK;
+	vx_dns_answer_free(q.answer);
+	return found;
+}
+
+static void connect_all(struct checking *k)
+{
+	struct vx_once_connection all[VX_DIAG_PORTS_MAX + SPARE_PORTS] = { 0 };
+	const struct vx_config *c = k->c->config;
+	struct vx_once_connection *far = NULL, *web = NULL;
+	struct vx_once_work w = { .connections = all };
+
+	add_port(k, all, "smtp", &c->smtp_listen);
+	add_port(k, all, "submission", &c->submission_listen);
+	add_port(k, all, "submissions", &c->submissions_listen);
+	add_port(k, all, "imaps", &c->imaps_listen);
+	add_port(k, all, "pop3s", &c->pop3s_listen);
+	w.connection_count = k->f.port_count;
+	if (k->f.http_01) {
+		web = &all[w.connection_count++];
+		web->port = 80;
+		(void)snprintf(
+		    web->address, sizeof(web->address), "%s", k->d.addresses[0]);
+	}
+	if (k->f.relay_host == NULL && far_address(k, all[w.connection_count].address)) {
+		far = &all[w.connection_count++];
+		far->port = (uint16_t)c->sending_port;
+	}
+	w.ms_max = left(k) < ROUND_MS ? left(k) : ROUND_MS;
+	if (vx_once_do(k->d.once, &w) != VX_OK)
+		return;
+	for (size_t i = 0; i < k->f.port_count; i++)
+		k->ports[i].reached = reached(&all[i]);
+	k->f.http80 = web != NULL ? reached(web) : VX_DIAG_UNTRIED;
+	k->f.out25 = far != NULL ? reached(far) : VX_DIAG_UNTRIED;
+}
+
+/* --- the DNS --------------------------------------------------------------------------
+ */
+
+/* All questions of a round side by side; the next round asks what follows from them. */
+static bool ask_round(struct checking *k, struct vx_diag *d)
+{
+	static struct vx_dns_question asked[QUESTIONS];
+	static struct vx_once_question questions[QUESTIONS];
+	struct vx_once_work w = { .questions = questions };
+
+	w.question_count = vx_diag_ask(d, asked, QUESTIONS);
+	w.ms_max = left(k) < ROUND_MS ? left(k) : ROUND_MS;
+	for (size_t i = 0; i < w.question_count; i++)
+		questions[i] = (struct vx_once_question){ .question = asked[i] };
+	if (w.question_count == 0 || vx_once_do(k->d.once, &w) != VX_OK)
+		return false;
+	for (size_t i = 0; i < w.question_count; i++) {
+		if (questions[i].answer != NULL)
+			(void)vx_diag_answer(d, &asked[i], questions[i].answer);
+		vx_dns_answer_free(questions[i].answer);
+	}
+	return true;
+}
+
+/* --- saying ---------------------------------------------------------------------------
+ */
+
+static void say(struct checking *k, const struct vx_diag_finding *f, json_t *list)
+{
+	json_t *j = json_object();
+
+	(void)json_object_set_new(j, "id", json_string(f->id));
+	(void)json_object_set_new(j, "name", json_string(f->name));
+	(void)json_object_set_new(j, "title", json_string(f->title));
+	(void)json_object_set_new(
+	    j, "verdict", json_string(vx_diag_verdict_name(f->verdict)));
+	(void)json_object_set_new(j, "seen", ctl_text(vx_slice_str(f->seen)));
+	(void)json_object_set_new(j, "why", json_string(f->why));
+	(void)json_object_set_new(j, "fix", ctl_text(vx_slice_str(f->fix)));
+	(void)json_object_set_new(j, "wait", json_string(f->wait));
+	(void)json_array_append_new(list, j);
+	if (f->verdict == VX_DIAG_NA && !ctl_flag(k->c, "--all"))
+		return;
+	ctl_say(k->c, "%-4s  %s (%s %s): %s", vx_diag_verdict_name(f->verdict), f->title,
+	    f->id, f->name, f->seen);
+	if (f->verdict != VX_DIAG_WARN && f->verdict != VX_DIAG_FAIL)
+		return;
+	if (f->why[0] != '\0')
+		ctl_say(k->c, "      why:  %s", f->why);
+	ctl_say(k->c, "      do:   %s", f->fix);
+	ctl_say(k->c, "      wait: %s", f->wait);
+}
+
+static int say_all(struct checking *k, const struct vx_diag *d)
+{
+	size_t counts[VX_DIAG_NA + 1] = { 0 };
+	const struct vx_diag_finding *f;
+	json_t *list = json_array(), *sums = json_object();
+
+	for (size_t i = 0; (f = vx_diag_finding(d, i)) != NULL; i++) {
+		counts[f->verdict]++;
+		say(k, f, list);
+	}
+	for (int v = 0; v <= VX_DIAG_NA; v++)
+		(void)json_object_set_new(sums,
+		    vx_diag_verdict_name((enum vx_diag_verdict)v),
+		    json_integer((json_int_t)counts[v]));
+	(void)json_object_set_new(k->c->result, "checks", list);
+	(void)json_object_set_new(k->c->result, "counts", sums);
+	ctl_say(k->c, "%s: %zu pass, %zu warn, %zu fail", k->d.domain,
+	    counts[VX_DIAG_PASS] + counts[VX_DIAG_INFO], counts[VX_DIAG_WARN],
+	    counts[VX_DIAG_FAIL]);
+	return counts[VX_DIAG_FAIL] > 0 ? CTL_FAILED : CTL_OK;
+}
+
+/* --- the command ----------------------------------------------------------------------
+ */
+
+static void gather(struct checking *k)
+{
+	const struct vx_text_list *lists = &k->c->config->smtp_blocklists;
+
+	k->f.struct_size = sizeof(k->f);
+	k->f.now = (int64_t)time(NULL);
+	k->f.domain = k->d.domain;
+	k->f.hostname = k->c->config->hostname;
+	k->f.addresses = k->d.addresses;
+	k->f.address_count = k->d.address_count;
+	k->f.keys = k->d.keys;
+	k->f.key_count = k->d.dkim_count;
+	k->f.backup = (k->d.flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0;
+	k->f.dmarc_none = (k->d.flags & VX_DOMAIN_DMARC_NONE) != 0;
+	k->f.mailbox = has_mailbox;
+	k->f.mailbox_ctx = k;
+	k->f.ports = k->ports;
+	k->f.lists = k->lists;
+	for (size_t i = 0; i < lists->count && k->f.list_count < VX_DIAG_LISTS_MAX; i++)
+		k->f.list_count += vx_dnsbl_parse(vx_slice_str(lists->items[i]),
+				       &k->lists[k->f.list_count]) == VX_OK;
+	find_relay(k);
+	find_certificate(k);
+	ask_cloudflare(k);
+	connect_all(k);
+}
+
+static int diagnose(struct checking *k)
+{
+	struct vx_diag *d = NULL;
+	int rc, status;
+
+	gather(k);
+	rc = vx_diag_new(&k->f, &d);
+	if (rc != VX_OK)
+		return ctl_fail(k->c, CTL_FAILED, "%s", vx_strerror(rc));
+	for (int i = 0; i < ROUNDS_MAX && ctl_dns_now_ms() < k->end_ms; i++)
+		if (!ask_round(k, d))
+			break;
+	vx_diag_run(d);
+	status = say_all(k, d);
+	vx_diag_free(d);
+	return status;
+}
+
+static int domain_check(struct ctl *c)
+{
+	static struct checking k;
+	int status;
+
+	k.c = c;
+	k.d.tolerant = true;
+	k.end_ms = ctl_dns_now_ms() + ALL_MS;
+	status = ctl_dns_open(c, &k.d);
+	if (status == CTL_OK)
+		status = diagnose(&k);
+	ctl_dns_close(&k.d);
+	return status;
+}
+
+const struct ctl_command ctl_check_commands[] = {
+	{ "domain", "check", domain_check, NEEDS_CONFIG | TAKES_NAME, 1, 1,
+	    "DOMAIN [--all]", "find out what is wrong with its mail, and what to do" },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
+};
