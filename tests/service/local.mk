@@ -2,7 +2,7 @@
 service_test_libs = libvxt.la $(libvectis_la_LIBADD)
 check_PROGRAMS += check_smtp_service
 TESTS += check_smtp_service
-check_smtp_service_SOURCES = %D%/check_smtp_service.c %D%/test_claim.c %D%/test_deadlines.c %D%/test_policy.c %D%/test_smuggling.c %D%/test_tls_results.c %D%/transcript.c %D%/transcript.h \
+check_smtp_service_SOURCES = %D%/check_smtp_service.c %D%/test_claim.c %D%/test_deadlines.c %D%/test_inquiry.c %D%/test_policy.c %D%/test_smuggling.c %D%/test_tls_results.c %D%/transcript.c %D%/transcript.h \
 	%D%/world.c %D%/world.h
 check_smtp_service_CPPFLAGS = $(test_cppflags)
 check_smtp_service_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
