@@ -3,8 +3,8 @@
 #include "base/mem.h"
 #include "service/own_srs.h"
 #include "service/smtp_greylist.h"
-#include "service/smtp_receive.h"
 #include "service/smtp_limit.h"
+#include "service/smtp_receive.h"
 #include "service/smtp_submit.h"
 #include "vectis/block.h"
 #include "vectis/crypto.h"
@@ -551,12 +551,14 @@ static void rcpt(
 			return;
 		}
 		verdict = vx_smtp_limit_recipient(s);
+		if (is_too_often(s, OWN_RATE_RECIPIENTS, s->service->o.recipients_minute))
+			verdict = (struct smtp_reply){
+				450, "4.7.1",
+				"too many recipients from your network: try again later"
+			};
 		if (verdict.code == 0)
 			verdict = look_up(s, ev);
 	}
-	if (is_too_often(s, OWN_RATE_RECIPIENTS, s->service->o.recipients_minute))
-		verdict = (struct smtp_reply){ 450, "4.7.1",
-			"too many recipients from your network: try again later" };
 	if (verdict.code != 250)
 		vx_smtp_refused(s, sender_of(s), ev->path, verdict.text,
 		    s->txn == NULL ? NULL : &s->txn->notes);

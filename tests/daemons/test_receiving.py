@@ -325,6 +325,16 @@ class Receiving(unittest.TestCase):
         other = self.client('mail.calm.test')
         self.deliver(other, 'a@calm.test', subject='found-eleven-x')
 
+    def test_a_recipient_too_many_gets_nothing(self):
+        s = self.client('mail.wide.test')
+        s.mail('a@wide.test')
+        codes = [s.rcpt(f'alice+{i}@{DOMAIN}')[0] for i in range(120)]
+        self.assertIn(450, codes)
+        code, answer = s.data(message('to-many', 'x\r\n', sender='a@wide.test'))
+        self.assertEqual(code, 250)
+        event = self.why(answer.decode().split()[-1])
+        self.assertEqual(len(event['recipients'].split()), codes.count(250))
+
     def test_connections_of_a_network_are_limited(self):
         type(self).count += 1
         address = f'127.0.9.{self.count}'
