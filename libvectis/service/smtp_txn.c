@@ -287,6 +287,43 @@ static void delivered(struct vx_store_op *op)
 	s->base.host->wake(s->base.host);
 }
 
+static struct smtp_reply reply_to(int rc)
+{
+	switch (rc) {
+	case VX_EQUOTA:
+		return (struct smtp_reply){ 452, "4.2.2", "the mailbox is full" };
+	case VX_ENOSPC:
+		return (
+		    struct smtp_reply){ 452, "4.3.1", "no space left: try again later" };
+	case VX_ELIMIT:
+		return (struct smtp_reply){ 552, "5.3.4", "the header is too long" };
+	case VX_EEXIST: /* it was here before */
+		return (struct smtp_reply){ 554, "5.4.6", "too many hops: a mail loop" };
+	default:
+		return (struct smtp_reply){ 451, "4.3.0", "try again later" };
+	}
+}
+
+void vx_smtp_answer_failure(struct smtp_session *s, struct vx_buf *out, int rc)
+{
+	const struct smtp_reply r = reply_to(rc);
+
+	vx_smtp_server_answer(s->core, out, r.code, r.enhanced, r.text);
+}
+
+/* It is not taken: why was found out, or rc says it. */
+static void refuse(struct smtp_session *s, struct vx_buf *out, int rc)
+{
+	const struct smtp_txn *t = s->txn;
+	const struct smtp_reply r =
+	    rc == VX_EPERM && t != NULL ? t->refusal : reply_to(rc);
+
+	if (t != NULL)
+		vx_smtp_refused(
+		    s, vx_buf_slice(&t->sender), t->recipient, r.text, &t->notes);
+	vx_smtp_server_answer(s->core, out, r.code, r.enhanced, r.text);
+}
+
 static void answer(struct smtp_session *s, struct vx_buf *out, int rc)
 {
 	char text[64] = "filed as ";
@@ -303,43 +340,14 @@ static void answer(struct smtp_session *s, struct vx_buf *out, int rc)
 	    VX_KV_U("queued", t == NULL ? 0 : vx_smtp_queued(t)),
 	    VX_KV_U("size",
 		t == NULL || t->writer == NULL ? 0 : vx_blob_writer_size(t->writer)));
-	if (rc == VX_EPERM && t != NULL) {
-		vx_smtp_refused(s, vx_buf_slice(&t->sender), t->recipient,
-		    t->refusal.text, &t->notes);
-		vx_smtp_server_answer(
-		    s->core, out, t->refusal.code, t->refusal.enhanced, t->refusal.text);
-	} else if (rc != VX_OK) {
-		vx_smtp_answer_failure(s, out, rc);
+	if (rc != VX_OK) {
+		refuse(s, out, rc);
 	} else {
 		memcpy(text + 9, t->id, sizeof(t->id));
 		vx_smtp_server_answer(s->core, out, 250, "2.0.0", text);
 	}
 	vx_smtp_txn_free(t);
 	s->txn = NULL;
-}
-
-void vx_smtp_answer_failure(struct smtp_session *s, struct vx_buf *out, int rc)
-{
-	switch (rc) {
-	case VX_EQUOTA:
-		vx_smtp_server_answer(s->core, out, 452, "4.2.2", "the mailbox is full");
-		break;
-	case VX_ENOSPC:
-		vx_smtp_server_answer(
-		    s->core, out, 452, "4.3.1", "no space left: try again later");
-		break;
-	case VX_ELIMIT:
-		vx_smtp_server_answer(
-		    s->core, out, 552, "5.3.4", "the header is too long");
-		break;
-	case VX_EEXIST: /* it was here before */
-		vx_smtp_server_answer(
-		    s->core, out, 554, "5.4.6", "too many hops: a mail loop");
-		break;
-	default:
-		vx_smtp_server_answer(s->core, out, 451, "4.3.0", "try again later");
-		break;
-	}
 }
 
 void vx_smtp_answer_end(struct smtp_session *s, struct vx_buf *out)
