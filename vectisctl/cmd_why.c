@@ -21,6 +21,8 @@ static const struct {
 	{ "dkim", "a signature (DKIM)" },
 	{ "arc", "what forwarders say (ARC)" },
 	{ "dmarc", "is the author proved (DMARC)" },
+	{ "tls", "TLS with it" },
+	{ "relay", "by our relay" },
 	{ "policy", "decision" },
 	{ "checks", "checks" },
 };

@@ -54,6 +54,7 @@ static const struct {
 	{ "--purge", false },
 	{ "--quota", true },
 	{ "--reason", true },
+	{ "--seconds", true },
 	{ "--send-limit", true },
 	{ "--sending", true },
 	{ "--signature", true },

@@ -94,6 +94,7 @@ struct sender_outgoing {
 	} * outcomes;
 	size_t count;
 	char host[VX_DNS_NAME_MAX + 1];
+	char way[160]; /* TLS and the relay, as lines of an event */
 	struct vx_blob_reader *reader; /* own */
 	vx_slice prefix;               /* in the arena: goes in front */
 	uint64_t skip; /* octets of the Return-Path that was written when it was filed */

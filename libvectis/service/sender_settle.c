@@ -96,6 +96,7 @@ static const struct vx_event *tell(struct vx_sender *s, struct sender_outgoing *
 	e->texts[VX_EVENT_SENDER] = o->info.reverse_path;
 	e->texts[VX_EVENT_RECIPIENTS] = o->recipients[i].forward_path;
 	e->texts[VX_EVENT_HOST] = vx_slice_str(o->host);
+	e->texts[VX_EVENT_CHECKS] = vx_slice_str(o->way);
 	e->texts[VX_EVENT_REASON] = o->outcomes[i].reply;
 	return e;
 }

@@ -39,6 +39,8 @@ struct sender_link {
 	bool ready;                       /* it was of use */
 	uint64_t idle_ms; /* since when it has nothing to send; 0: it has */
 	struct sender_link *next_idle, **prev_idle;
+	const char *checked; /* how its certificate was; static */
+	char tls_version[16];
 	bool tls, refused; /* refused: its certificate is not the right one */
 };
 
@@ -374,6 +376,21 @@ static bool may_send_more(const struct sender_link *l)
 	       (l->relay == NULL || l->relays == s->relays);
 }
 
+/* How it goes, for whoever asks later. */
+static void note_way(struct sender_link *l)
+{
+	const struct destination *d = l->visit->destination;
+	struct sender_outgoing *o = l->outgoing;
+
+	(void)snprintf(o->way, sizeof(o->way), "tls\t%s\t%s%s%.*s%s",
+	    l->tls ? l->tls_version : "none",
+	    !l->tls              ? ""
+	    : l->checked == NULL ? "its certificate is not looked at"
+				 : l->checked,
+	    vx_sender_is_relay(d) ? "\nrelay\t" : "", VX_RELAY_NAME_MAX,
+	    vx_sender_is_relay(d) ? d->name + 1 : "", vx_sender_is_relay(d) ? "\t" : "");
+}
+
 /* The next message; when there is none it waits for one. */
 static void next_message(struct sender_link *l)
 {
@@ -387,6 +404,7 @@ static void next_message(struct sender_link *l)
 	       vx_sender_claim(s, d, vx_sender_now(s), &l->outgoing, &d->due) == VX_OK) {
 		int rc = vx_sender_prepare(s, l->outgoing);
 
+		note_way(l);
 		if (rc == VX_OK)
 			rc = vx_smtp_client_send(l->client, &l->outgoing->message);
 		if (rc == VX_OK) {
@@ -614,6 +632,7 @@ static bool is_right_server(struct sender_link *l, struct vx_tls *tls)
 
 	if (l->relay != NULL && l->relay->tls != VX_RELAY_OFFERED) {
 		/* before anything is said to it that it could use, such as a password */
+		l->checked = "its certificate is right";
 		if (vx_tls_check_peer(tls, names, 1, &err) == VX_OK)
 			return true;
 		set_reason(l->visit, "4.7.5", err.text);
@@ -621,6 +640,7 @@ static bool is_right_server(struct sender_link *l, struct vx_tls *tls)
 	}
 	if (h->dane != VX_ROUTE_DANE_RECORDS)
 		return true;
+	l->checked = "its certificate is right, by DANE";
 	for (size_t i = 0; i < h->tlsa_count; i++)
 		records[i] = (struct vx_tls_dane){ h->tlsa[i].usage, h->tlsa[i].selector,
 			h->tlsa[i].matching, h->tlsa[i].data };
@@ -635,6 +655,8 @@ static void tls_ready(struct vx_session *base, const struct vx_session_tls *tls)
 	struct sender_link *l = link_of(base);
 
 	l->tls = true;
+	(void)snprintf(l->tls_version, sizeof(l->tls_version), "%.*s",
+	    (int)tls->version.len, tls->version.len > 0 ? tls->version.ptr : "");
 	if (l->visit != NULL && !is_right_server(l, tls->connection))
 		l->refused = true;
 	else

@@ -272,6 +272,38 @@ class Relays(Case):
         self.assertIn('FAIL  MAIL', text.stdout)
         self.assertIn('verify the whole domain', text.stdout)
 
+    def test_a_test_message_is_followed(self):
+        self.peer('testing.test', '127.0.40.9')
+        done = self.run_ctl('test', 'send', 'x@testing.test', '--json')
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        hops = {h['hop']: h for h in json.loads(done.stdout)['hops']}
+        self.assertEqual(list(hops), ['queued', 'signed', 'routed', 'TLS', 'sent'])
+        self.assertRegex(hops['signed']['text'], r'selectors \d{6}, \d{6}e')
+        self.assertIn('testing.test', hops['routed']['text'])
+        self.assertIn('250 2.0.0 taken', hops['sent']['text'])
+        sender, to, octets, _ = self.peers[0].messages[0]
+        self.assertIn(f'postmaster@{DOMAIN}', sender)
+        self.assertRegex(octets, rb'^DKIM-Signature: [^\0]*From: <postmaster@')
+        self.assertNotIn(b'Return-Path', octets)
+        relay = self.host('r10.test', '127.0.40.1', users=USERS)
+        self.relay('r10', 'r10.test', relay, '--domain', DOMAIN)
+        done = self.run_ctl('test', 'send', 'x@testing.test', '--from', f'alice@{DOMAIN}')
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn('to the relay r10', done.stdout)
+        self.assertIn('its certificate is right', done.stdout)
+        relay.replies['RCPT'] = '550 5.7.1 not you'
+        done = self.run_ctl('test', 'send', 'x@testing.test')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('550 5.7.1 not you', done.stdout)
+        relay.replies['RCPT'] = '450 4.2.0 later'
+        done = self.run_ctl('test', 'send', 'x@testing.test', '--seconds', '2')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('deferred', done.stdout)
+        for words in (('nobody',), (f'alice@{DOMAIN}',), ('x@testing.test', '--seconds', 'x')):
+            self.assertEqual(self.run_ctl('test', 'send', *words).returncode, 2, words)
+        self.assertEqual(self.run_ctl('test', 'send', 'x@testing.test', '--from',
+                                      'x@not-ours.test').returncode, 1)
+
     def test_words(self):
         for words in (('add', 'x'), ('add', 'X', 'h.test'), ('add', 'x', 'h.test:0'),
                       ('add', 'x', 'h..test'), ('add', 'x', '[h]'),
