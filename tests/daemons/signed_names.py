@@ -14,6 +14,7 @@ import base64
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -144,10 +145,22 @@ class SignedNames:
         anchor = run(self.keymgr, '-c', self.path('sign.conf'), self.top, 'ds')
         self.write(''.join(x.replace(' DS ', ' IN DS ') + '\n' for x in anchor.splitlines()
                            if ' 13 2 ' in x), 'anchor')
+        self.serve()
+        return self
+
+    def serve(self):
         with open(self.path('log'), 'ab') as log:
             self.process = subprocess.Popen([self.knotd, '-c', self.path('serve.conf')],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        return self
+        end = time.monotonic() + 20
+        while True:  # its port is nobody else's from now on
+            try:
+                socket.create_connection(('127.0.0.1', self.port), 5).close()
+                return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError('knotd does not answer:\n' + self.log()) from None
+                time.sleep(0.02)
 
     def change(self, zone, records, state='good'):
         """Other records; served from now on."""
@@ -156,9 +169,7 @@ class SignedNames:
         self.make_all()
         self.process.terminate()
         self.process.wait()
-        with open(self.path('log'), 'ab') as log:
-            self.process = subprocess.Popen([self.knotd, '-c', self.path('serve.conf')],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.serve()
 
     def settings(self, *more):
         """For the configuration; more: other zones, as 'zone address@port'."""

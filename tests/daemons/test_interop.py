@@ -220,6 +220,18 @@ class Interop:
                              if self.peer.decodes_envid else ENVID)
             self.assertIn('first', recipient['Original-Recipient'])
 
+    def test_success_ends_where_a_server_has_no_dsn(self):
+        subject = self.subject('no-dsn')
+        World.sink.extensions.remove('DSN')
+        self.addCleanup(World.sink.extensions.append, 'DSN')
+        self.send(text(subject, sender=f'bob@{DOMAIN}'), 'x', mail=DSN_MAIL, rcpt=DSN_RCPT,
+                  sender='bob')
+        found = wait_until(lambda: self.at_sink(subject))[0]
+        self.assertNotIn('NOTIFY', found[1][0])
+        message, recipient = self.about(wait_until(lambda: self.reports('bob', subject))[0])
+        self.assertEqual(recipient['Action'], self.peer.success)
+        self.assertIn(self.domain, message['Reporting-MTA'])
+
     def test_nobody_here_is_reported_by_the_peer(self):
         subject = self.subject('unknown')
         self.hand_over(text(subject, sender='s@sink.test'), f'nobody-at-all@{DOMAIN}')
