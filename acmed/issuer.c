@@ -285,7 +285,7 @@ int issuer_new(struct vx_worker *w, struct issuer **out, struct vx_error *err)
 	vx_random(&seed, sizeof(seed));
 	rc = desk_open(w->config, err);
 	if (rc == VX_OK)
-		rc = vx_acme_open(w->config, seed, &i->core, err);
+		rc = vx_acme_open(w->config, w->secrets, seed, &i->core, err);
 	if (rc == VX_OK && prover_new(w, on_proved, i, &i->prover) != VX_OK)
 		rc = vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
 	if (rc != VX_OK) {

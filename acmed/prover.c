@@ -1,5 +1,7 @@
 #include "acmed/prover.h"
 
+#include "acmed/records.h"
+
 #include "vectis/dns.h"
 #include "vectis/memory.h"
 
@@ -20,6 +22,7 @@ struct prover {
 	struct vx_worker *worker;
 	prover_done_fn *done;
 	void *ctx;
+	struct records *records; /* own; NULL: no records can be set */
 	struct vx_lookup lookup;
 	bool asking;
 	int64_t ask_until;
@@ -37,6 +40,29 @@ struct prover {
 	size_t token_count;
 };
 
+static void on_recorded(void *ctx, int result, const char *text)
+{
+	struct prover *const p = ctx;
+	const struct vx_acme_answer answer = { .result = result, .text = text };
+
+	p->done(p->ctx, &answer);
+}
+
+/* Without a token nothing can be proven, and all else goes on. */
+static int open_records(struct prover *p)
+{
+	const int rc = records_new(p->worker, on_recorded, p, &p->records);
+
+	if (rc == VX_ENOENT || rc == VX_EINVAL)
+		vx_log(p->worker->log, VX_LOG_ERROR, "no records can be set",
+		    VX_KV_Z("reason", rc == VX_ENOENT
+					  ? "there is no token"
+					  : "the token is not fit for a header"),
+		    VX_KV_Z("do", "set cloudflare.api_token in secrets.yaml beside the "
+				  "configuration, and restart acmed"));
+	return rc == VX_ENOMEM ? rc : VX_OK;
+}
+
 int prover_new(struct vx_worker *w, prover_done_fn *done, void *ctx, struct prover **out)
 {
 	struct prover *const p = vx_memory_alloc(sizeof(*p));
@@ -46,6 +72,11 @@ int prover_new(struct vx_worker *w, prover_done_fn *done, void *ctx, struct prov
 	p->worker = w;
 	p->done = done;
 	p->ctx = ctx;
+	if (w->config->tls_dns_challenge != VX_DNS_CHALLENGE_NONE &&
+	    open_records(p) != VX_OK) {
+		prover_free(p);
+		return VX_ENOMEM;
+	}
 	*out = p;
 	return VX_OK;
 }
@@ -56,6 +87,7 @@ void prover_free(struct prover *p)
 		return;
 	if (p->asking)
 		p->worker->loop->forget(p->worker->loop, &p->lookup);
+	records_free(p->records);
 	vx_memory_free(p);
 }
 
@@ -87,18 +119,28 @@ static const char *obstacle(struct prover *p)
 	return p->text;
 }
 
+/* Records of the DNS need no address, and no port of ours (TLS-04). */
 static void conclude(struct prover *p)
 {
 	const struct vx_config *const c = p->worker->config;
+	const bool by_records = c->tls_dns_challenge != VX_DNS_CHALLENGE_NONE;
 	struct vx_acme_answer answer = { .result = VX_OK };
 
-	answer.text = obstacle(p);
-	if (answer.text == NULL && c->http_listen.count > 0)
-		answer.challenges |= VX_ACME_HTTP_01;
-	else if (answer.text == NULL)
-		answer.text =
-		    "http.listen is empty and tls.dns_challenge is none: there is "
-		    "no way to prove it";
+	if (by_records && p->worst != VX_DNS_BOGUS) {
+		if (p->records != NULL)
+			answer.challenges |= VX_ACME_DNS_01;
+		else
+			answer.text = "tls.dns_challenge is cloudflare, and there is no "
+				      "cloudflare.api_token in secrets.yaml";
+	} else {
+		answer.text = obstacle(p);
+		if (answer.text == NULL && c->http_listen.count > 0)
+			answer.challenges |= VX_ACME_HTTP_01;
+		else if (answer.text == NULL)
+			answer.text =
+			    "http.listen is empty and tls.dns_challenge is none: "
+			    "there is no way to prove it";
+	}
 	if (p->persists && p->worst != VX_DNS_BOGUS)
 		answer.challenges |= VX_ACME_DNS_PERSIST_01;
 	finish(p, &answer);
@@ -188,6 +230,8 @@ void prover_tick(struct prover *p)
 	const struct vx_acme_answer late = { .result = VX_ETIMEOUT,
 		.text = "the DNS does not answer" };
 
+	if (p->records != NULL)
+		records_tick(p->records);
 	if (p->question == ASK_NOTHING || p->name[0] == '\0' ||
 	    (p->asking && loop->now_s(loop) <= p->ask_until))
 		return;
@@ -233,12 +277,32 @@ vx_slice prover_find(const struct prover *p, vx_slice token)
 				  : vx_slice_of(NULL, 0);
 }
 
+static int record(
+    struct prover *p, const struct vx_acme_step *step, struct vx_acme_answer *answer)
+{
+	char name[VX_DNS_NAME_MAX + 32];
+	int rc = VX_EUNSUP;
+
+	(void)snprintf(name, sizeof(name), "_acme-challenge.%s", step->name);
+	if (p->records != NULL)
+		rc = step->type == VX_ACME_PROVISION
+			 ? records_set(p->records, name, step->content)
+			 : records_remove(p->records, name, step->content);
+	if (rc == VX_OK)
+		return VX_WAIT;
+	answer->result = rc;
+	answer->text = p->records == NULL ? "there is no token for its records" : NULL;
+	return VX_OK;
+}
+
 int prover_do(
     struct prover *p, const struct vx_acme_step *step, struct vx_acme_answer *answer)
 {
 	*answer = (struct vx_acme_answer){ .result = VX_OK };
 	if (step->type == VX_ACME_LOOK)
 		return look(p, step);
+	if (step->challenge == VX_ACME_DNS_01)
+		return record(p, step, answer);
 	if (step->challenge != VX_ACME_HTTP_01) {
 		answer->result = step->type == VX_ACME_REMOVE ? VX_OK : VX_EUNSUP;
 	} else if (step->type == VX_ACME_PROVISION) {

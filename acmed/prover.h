@@ -1,6 +1,6 @@
 /*
- * prover.h - makes challenges answerable: files of port 80 for http-01, and says what can
- * work for a name before anything is asked for.
+ * prover.h - makes challenges answerable: by port 80 for http-01, by records.h for
+ * dns-01; and says what can work for a name before anything is asked for.
  */
 #ifndef VX_ACMED_PROVER_H
 #define VX_ACMED_PROVER_H

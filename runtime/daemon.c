@@ -37,7 +37,8 @@ enum {
 struct parent {
 	const struct vx_daemon *def;
 	const char *config_path;
-	struct vx_config *config; /* own */
+	struct vx_config *config;   /* own */
+	struct vx_secrets *secrets; /* own; NULL: none */
 	struct vx_log log;
 	int fds[FDS_MAX];
 	size_t kinds[FDS_MAX];
@@ -88,6 +89,25 @@ static int load(struct parent *p)
 	}
 	if (rc == VX_OK)
 		p->log.level = (enum vx_log_level)p->config->log_level;
+	return rc;
+}
+
+/* secrets.yaml is beside the configuration, and may be root's: it is read as root. */
+static int load_secrets(struct parent *p)
+{
+	const char *const slash = strrchr(p->config_path, '/');
+	struct vx_error err;
+	char path[4096];
+	int rc;
+
+	if (!p->def->keeps_account)
+		return VX_OK;
+	(void)snprintf(path, sizeof(path), "%.*ssecrets.yaml",
+	    slash == NULL ? 0 : (int)(slash - p->config_path) + 1, p->config_path);
+	rc = vx_secrets_load(path, &p->secrets, &err);
+	if (rc == VX_OK || rc == VX_ENOENT)
+		return VX_OK;
+	say(p, err.text);
 	return rc;
 }
 
@@ -356,6 +376,7 @@ static void start_worker(struct parent *p, size_t i)
 		.beat_fd = p->beats[1],
 		.number = (unsigned char)i,
 		.beside = beside,
+		.secrets = def->keeps_account ? p->secrets : NULL,
 		.fetch_fd = def->fetches        ? p->fetch_fds[0]
 			    : def->serves_fetch ? p->fetch_fds[1]
 						: -1 };
@@ -367,6 +388,8 @@ static void start_worker(struct parent *p, size_t i)
 			(void)prctl(PR_SET_NAME, def->name);
 		(void)sigprocmask(SIG_SETMASK, &p->before, NULL);
 		close_others(p, &start);
+		if (!def->keeps_account)
+			vx_secrets_free(p->secrets);
 		_exit(vx_worker_run(def, p->config, &p->log, &start));
 	}
 	p->workers[i].pid = pid > 0 ? pid : 0;
@@ -713,7 +736,11 @@ int vx_daemon_main(int argc, char **argv, const struct vx_daemon *def)
 	}
 	if (load(&p) != VX_OK)
 		return 2;
-	status = test ? 0 : run(&p);
+	if (load_secrets(&p) != VX_OK)
+		status = 2;
+	else
+		status = test ? 0 : run(&p);
+	vx_secrets_free(p.secrets);
 	vx_config_free(p.config);
 	return status;
 }

@@ -28,6 +28,7 @@
 /* What a worker has; services keep a pointer to it. */
 struct vx_worker {
 	const struct vx_config *config;
+	const struct vx_secrets *secrets; /* NULL: none, or not for this daemon */
 	const struct vx_log *log;
 	struct vx_store *store; /* NULL for a daemon without one */
 	struct vx_auth *auth;
@@ -55,7 +56,8 @@ struct vx_daemon {
 	bool has_all_mail;            /* it makes and drops the mailboxes All Mail */
 	unsigned workers;             /* 0: as many as the configuration says */
 	bool reads_certificate_files; /* the sandbox allows it the custom pair */
-	bool keeps_account;           /* ... and the folder of vectis/acme_setup.h */
+	/* the sandbox allows it the folder of vectis/acme_setup.h; it gets the secrets */
+	bool keeps_account;
 	bool connects;  /* it opens connections of its own: the sandbox allows them */
 	bool resolves;  /* it asks the DNS; it connects, too */
 	bool stateless; /* no certificates, and no file that it may write */

@@ -408,6 +408,7 @@ int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
 	s->worker = (struct vx_worker){ .config = c, .log = log, .loop = &s->host };
 	s->host = (struct vx_loop){ .submit = submit, .now_s = now_s, .now_ms = now_ms };
 	s->beside = start->beside;
+	s->worker.secrets = start->secrets;
 	s->parent = start->parent;
 	s->beat_fd = start->beat_fd;
 	s->number = start->number;

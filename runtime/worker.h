@@ -91,6 +91,7 @@ struct vx_worker_start {
 	unsigned char number; /* of the worker */
 	bool beside;          /* it is a process beside the workers */
 	int fetch_fd;         /* its end of the pair for requests; -1: it has none */
+	const struct vx_secrets *secrets; /* NULL: none, or not for it */
 };
 
 /* The worker: runs until it is told to stop. */

@@ -344,7 +344,7 @@ void ctl_acme_status(struct ctl *c)
 	(void)json_object_set_new(c->result, "acme", list);
 	if (!vx_acme_is_wanted(c->config))
 		return;
-	if (vx_acme_open(c->config, 0, &core, &err) != VX_OK) {
+	if (vx_acme_open(c->config, NULL, 0, &core, &err) != VX_OK) {
 		ctl_warn(c, "%s", err.text);
 		return;
 	}

@@ -149,6 +149,8 @@ VX_API void vx_config_error_write(const struct vx_error *e, struct vx_buf *out);
 /* What nobody else may know (features SE-04).  Strings are never NULL; "": not given. */
 struct vx_secrets {
 	const char *cloudflare_api_token;
+	/* of an external account (RFC 8555 7.3.4); the key in base64url */
+	const char *acme_eab_kid, *acme_eab_key;
 };
 /*
  * Read a file that only its owner can.  VX_OK; VX_ENOENT: there is none; VX_EPERM: others

@@ -25,7 +25,7 @@ static void new_account(struct vx_acme *a)
 		(void)json_object_set_new(o, "termsOfServiceAgreed", json_true());
 	if (a->contact != NULL)
 		(void)json_object_set_new(o, "contact", json_pack("[s]", a->contact));
-	if (c->eab_kid != NULL) {
+	if (c->eab_kid != NULL && c->directory.external_account) {
 		if (vx_acme_bind(c->eab_kid, c->eab_key, c->directory.new_account, c->key,
 			&binding) != VX_OK) {
 			json_decref(o);

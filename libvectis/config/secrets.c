@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#define SECRETS 1
+#define SECRETS 3
 #define FILE_MAX ((size_t)64 * 1024)
 
 struct owned {
@@ -20,6 +20,8 @@ static const struct {
 	size_t offset;
 } keys[SECRETS] = {
 	{ "cloudflare.api_token", offsetof(struct vx_secrets, cloudflare_api_token) },
+	{ "acme.eab_kid", offsetof(struct vx_secrets, acme_eab_kid) },
+	{ "acme.eab_key", offsetof(struct vx_secrets, acme_eab_key) },
 };
 
 static void *field(struct owned *o, size_t i)

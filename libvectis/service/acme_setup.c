@@ -142,6 +142,23 @@ static int make_wish(struct wish *w, const struct vx_config *c)
 	return rc;
 }
 
+/* For whichever authority wants one: who has two of them is not known yet. */
+static int add_external(
+    struct wish *w, const struct vx_secrets *secrets, struct vx_error *err)
+{
+	if (secrets == NULL ||
+	    (secrets->acme_eab_kid[0] == '\0' && secrets->acme_eab_key[0] == '\0'))
+		return VX_OK;
+	if (secrets->acme_eab_kid[0] == '\0' || secrets->acme_eab_key[0] == '\0')
+		return vx_error_set(err, VX_EINVAL,
+		    "secrets.yaml has to have both acme.eab_kid and acme.eab_key");
+	for (size_t i = 0; i < w->authority_count; i++) {
+		w->authorities[i].eab_kid = secrets->acme_eab_kid;
+		w->authorities[i].eab_key = secrets->acme_eab_key;
+	}
+	return VX_OK;
+}
+
 static int open_state(const struct vx_config *c, const struct wish *w, uint64_t seed,
     struct vx_acme **out, struct vx_error *err)
 {
@@ -168,8 +185,8 @@ static int open_state(const struct vx_config *c, const struct wish *w, uint64_t 
 	return rc;
 }
 
-int vx_acme_open(
-    const struct vx_config *c, uint64_t seed, struct vx_acme **out, struct vx_error *err)
+int vx_acme_open(const struct vx_config *c, const struct vx_secrets *secrets,
+    uint64_t seed, struct vx_acme **out, struct vx_error *err)
 {
 	struct wish *w;
 	int rc;
@@ -183,6 +200,8 @@ int vx_acme_open(
 	if (w == NULL)
 		return vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
 	rc = make_wish(w, c);
+	if (rc == VX_OK)
+		rc = add_external(w, secrets, err);
 	if (rc == VX_ELIMIT)
 		rc = vx_error_set(err, rc,
 		    "there are at most %d acme.directories, and a certificate has at "

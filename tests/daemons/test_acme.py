@@ -4,15 +4,18 @@ import glob
 import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 import unittest
 
 import harness
 from acme_peers import Pebble, Proxy, find_pebble
+from cloudflare import EDIT, Cloudflare
 from instance import DOMAIN, CertificateAuthority, Instance, run
 from peers import Names
 
@@ -30,7 +33,7 @@ class Authority(unittest.TestCase):
         self.addCleanup(self.closing.close)
 
     def prepare(self, nonces=30, reuse=0, proxy=False, tls='', settings='', daemons=None,
-                keys=None):
+                keys=None, secrets=lambda mail: None):
         mail = Instance(provider='letsencrypt', daemons=daemons or ('imapd', 'acmed'))
         os.makedirs(mail.folder, exist_ok=True)
         ca = CertificateAuthority(mail.folder)
@@ -46,6 +49,7 @@ class Authority(unittest.TestCase):
         mail.tls = (f'  email: postmaster@{DOMAIN}\n  authorities: {ca.cert}\n' + tls)
         mail.settings = (f'acme:\n  directories: ["{self.pebble.directory(port)}"]\n'
                          + self.names.settings('test') + settings)
+        secrets(mail)
         self.closing.enter_context(mail)
         return mail
 
@@ -203,6 +207,74 @@ class Issues(Authority):
         self.wait(lambda: 'it has no address' in mail.log('acmed'))
         # what cannot work is not asked for
         self.assertNotIn('POST /order-plz', self.pebble.said())
+
+
+class Records(Authority):
+    """Names that are proven by records at Cloudflare, here one of our own."""
+
+    def prepare_records(self, token, mode=0o600):
+        folder = tempfile.mkdtemp(prefix='vectis-')
+        self.addCleanup(shutil.rmtree, folder)
+        ca = CertificateAuthority(folder)
+        self.cloud = cloud = Cloudflare(ca.issue('api', hosts=('localhost',)))
+        self.addCleanup(cloud.stop)
+        self.zone = cloud.zone(DOMAIN)
+        base, answer = dict(self.names.records), self.names.answer
+
+        def merged(query):
+            self.names.records = {**base, **self.zone.answers()}
+            return answer(query)
+        self.names.answer = merged
+
+        def write(mail):
+            path = os.path.join(mail.folder, 'secrets.yaml')
+            with open(path, 'w') as f:
+                f.write(f'cloudflare:\n  api_token: "{token(cloud)}"\n')
+            os.chmod(path, mode)
+            # both are believed: Pebble's own certificate and the API's
+            with open(ca.cert) as one, open(mail.ca.cert, 'a') as both:
+                both.write(one.read())
+        return self.prepare(
+            secrets=write, settings=f'cloudflare:\n  api: {cloud.base}\n',
+            tls=f'  dns_challenge: cloudflare\n  names: ["*.{DOMAIN}", {DOMAIN}]\n')
+
+    def test_wildcard_and_its_base(self):
+        """Two values at one name; no port 80, and no address (TLS-03 to TLS-05)."""
+        del self.names.records[MAIL]
+        self.mail = mail = self.prepare_records(lambda cloud: cloud.token([DOMAIN]))
+        self.wait(lambda: self.issued(mail), 90)
+        text = self.text(self.served(mail), '-ext', 'subjectAltName')
+        for name in (MAIL, f'*.{DOMAIN}', DOMAIN):
+            self.assertIn('DNS:' + name, text)
+        self.wait(lambda: not self.zone.records)
+        self.assertNotIn('challenge answered', mail.log('acmed'))
+
+    def test_token_that_may_not(self):
+        self.mail = mail = self.prepare_records(
+            lambda cloud: cloud.token([DOMAIN], EDIT - {'dns:edit'}))
+        self.wait(lambda: 'text="' in mail.log('acmed').replace('text="account', ''))
+        self.assertFalse(self.zone.records)
+        token = list(self.cloud.tokens)[0]
+        self.assertNotIn(token, mail.log('acmed'))
+        self.assertNotIn(token, mail.ctl('logs', 'acme'))
+
+    def test_secrets_that_others_can_read(self):
+        with contextlib.suppress(RuntimeError):
+            self.mail = mail = self.prepare_records(lambda cloud: cloud.token([DOMAIN]),
+                                                    mode=0o644)
+            self.wait(lambda: 'chmod 600' in mail.log('acmed'))
+            self.assertEqual(mail.processes['acmed'].wait(10), 2)
+
+    def test_external_account(self):
+        key = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W'
+
+        def write(mail):
+            path = os.path.join(mail.folder, 'secrets.yaml')
+            with open(path, 'w') as f:
+                f.write('acme:\n  eab_kid: kid-1\n  eab_key: "' + key + '"\n')
+            os.chmod(path, 0o600)
+        self.mail = mail = self.prepare(keys={'kid-1': key}, secrets=write)
+        self.wait(lambda: self.issued(mail))
 
 
 class Disturbed(Authority):
