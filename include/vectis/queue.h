@@ -23,8 +23,16 @@ VX_BEGIN_DECLS
 #define VX_QUEUE_REPLY_MAX 1000 /* octets kept of what a server said last */
 #define VX_QUEUE_RECIPIENTS_MAX 10000
 #define VX_QUEUE_PREFIX_MAX 16384
-/* What is for lists of ours: a destination that no server has, and no relay takes. */
+/*
+ * Destinations that no server has, and no relay takes: what is for lists of ours; and
+ * recipients that have their mail, of which the sender is to be told: in a mailbox, or
+ * those that an address stands for.
+ */
 #define VX_QUEUE_LISTS "lists.invalid"
+#define VX_QUEUE_DELIVERED "delivered.invalid"
+#define VX_QUEUE_EXPANDED "expanded.invalid"
+/* Is it one of them? */
+VX_API bool vx_queue_is_inner(vx_slice destination);
 #define VX_QUEUE_HOLD_MAX 40 /* octets of "until;" and a date */
 
 enum vx_queue_flag {

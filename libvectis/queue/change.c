@@ -280,7 +280,7 @@ static int reroute(struct vx_kv_txn *txn, struct vx_queue_admin_op *op, vx_slice
 	int rc;
 
 	*changed = false;
-	if (vx_slice_eq(r->destination, VX_S(VX_QUEUE_LISTS)) ||
+	if (vx_queue_is_inner(r->destination) ||
 	    vx_queue_destination_of(r->forward_path, &by_itself) != VX_OK)
 		return VX_OK;
 	rc = vx_queue_slot(txn, domain, vx_slot_slice(&by_itself), op->mx, &slot);

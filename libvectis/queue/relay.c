@@ -305,13 +305,20 @@ static bool has_rules(struct vx_kv_txn *txn, char kind)
 	return found;
 }
 
+bool vx_queue_is_inner(vx_slice destination)
+{
+	return vx_slice_eq(destination, VX_S(VX_QUEUE_LISTS)) ||
+	       vx_slice_eq(destination, VX_S(VX_QUEUE_DELIVERED)) ||
+	       vx_slice_eq(destination, VX_S(VX_QUEUE_EXPANDED));
+}
+
 static int find(struct vx_kv_txn *txn, vx_slice domain, vx_slice destination, vx_slice mx,
     vx_slice *name)
 {
 	const bool literal = is_literal(destination);
 	int rc;
 
-	if (vx_slice_eq(destination, VX_S(VX_QUEUE_LISTS)) || !has_rules(txn, '\0'))
+	if (vx_queue_is_inner(destination) || !has_rules(txn, '\0'))
 		return VX_ENOENT;
 	rc = look(txn, RULE_EXACT, destination, domain, name);
 	if (rc == VX_ENOENT && !literal)

@@ -53,6 +53,30 @@ static void drop(struct vx_sender *s, struct destination *d)
 	vx_free(d);
 }
 
+/* Those that have their mail: the sender of each is told (RFC 3461 5.2), no more. */
+static int tell(struct vx_sender *s, struct destination *d)
+{
+	const uint32_t now = vx_sender_now(s);
+	struct sender_outgoing *o;
+
+	d->due = UINT32_MAX; /* until a claim finds more */
+	for (int i = 0; i < VX_SENDER_BULK_MAX; i++) {
+		if (vx_sender_claim(s, d, now, &o, &d->due) != VX_OK)
+			return VX_OK;
+		vx_sender_note_all(o, VX_SMTP_DELIVERED, "2.0.0", vx_slice_of("", 0));
+		vx_sender_settle(s, o);
+	}
+	return VX_EBUSY; /* more of them in the next turn */
+}
+
+static int begin(struct vx_sender *s, struct destination *d)
+{
+	if (!vx_queue_is_inner(vx_slice_str(d->name)))
+		return vx_sender_visit(s, d);
+	return strcmp(d->name, VX_QUEUE_LISTS) == 0 ? vx_sender_list_visit(s, d)
+						    : tell(s, d);
+}
+
 /* As many visits as it may have now; each finds out by itself whether there is work. */
 static void visit(struct vx_sender *s, struct destination *d, uint32_t now)
 {
@@ -60,9 +84,7 @@ static void visit(struct vx_sender *s, struct destination *d, uint32_t now)
 		;
 	while (!s->stopping && !d->routing && d->due <= now && d->closed_until <= now &&
 	       d->visits < d->limit && s->visits < s->o.connections)
-		if ((strcmp(d->name, VX_QUEUE_LISTS) == 0
-			    ? vx_sender_list_visit
-			    : vx_sender_visit)(s, d) != VX_OK)
+		if (begin(s, d) != VX_OK)
 			return;
 }
 

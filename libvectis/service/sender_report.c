@@ -42,6 +42,10 @@ static enum vx_dsn_action as_dsn(enum sender_action action)
 	switch (action) {
 	case SENDER_RELAYED:
 		return VX_DSN_RELAYED;
+	case SENDER_DELIVERED:
+		return VX_DSN_DELIVERED;
+	case SENDER_EXPANDED:
+		return VX_DSN_EXPANDED;
 	case SENDER_FAILED:
 		return VX_DSN_FAILED;
 	case SENDER_DELAYED:

@@ -11,6 +11,8 @@
 enum sender_action {
 	SENDER_SILENT,
 	SENDER_RELAYED, /* to a server that does not tell by itself */
+	SENDER_DELIVERED,
+	SENDER_EXPANDED,
 	SENDER_FAILED,
 	SENDER_DELAYED
 };

@@ -112,6 +112,16 @@ static void log_result(struct vx_sender *s, const struct sender_outgoing *o, siz
 	    VX_KV_Z("status", x->status), VX_KV_S("reply", x->reply));
 }
 
+/* Where it went: of what stayed here the sender of a message is told by itself. */
+static enum sender_action success(const struct sender_outgoing *o)
+{
+	const char *name = o->destination->name;
+
+	return strcmp(name, VX_QUEUE_DELIVERED) == 0  ? SENDER_DELIVERED
+	       : strcmp(name, VX_QUEUE_EXPANDED) == 0 ? SENDER_EXPANDED
+						      : SENDER_RELAYED;
+}
+
 /* One recipient: what the queue is told, and whether its sender is. */
 static enum sender_action decide(
     struct vx_sender *s, struct sender_outgoing *o, size_t i, struct vx_queue_result *r)
@@ -130,7 +140,7 @@ static enum sender_action decide(
 	r->finished = x->outcome == VX_SMTP_DELIVERED ||
 		      x->outcome == VX_SMTP_PERMANENT || is_expired(s, o);
 	if (x->outcome == VX_SMTP_DELIVERED)
-		return x->dsn ? SENDER_SILENT : SENDER_RELAYED;
+		return x->dsn ? SENDER_SILENT : success(o);
 	if (r->finished)
 		return SENDER_FAILED;
 	if (x->outcome == VX_SMTP_NEXT) {
@@ -152,9 +162,12 @@ static int decide_all(struct vx_sender *s, struct sender_settlement *x)
 		struct vx_queue_result r;
 		const enum sender_action action = decide(s, o, i, &r);
 
-		log_result(s, o, i, &r);
+		/* what stayed here was noted when it was taken */
+		if (action != SENDER_DELIVERED && action != SENDER_EXPANDED)
+			log_result(s, o, i, &r);
 		/* one that goes on to the next host is under way still */
-		if (o->outcomes[i].outcome != VX_SMTP_NEXT || r.finished)
+		if ((o->outcomes[i].outcome != VX_SMTP_NEXT || r.finished) &&
+		    action != SENDER_DELIVERED && action != SENDER_EXPANDED)
 			r.event = tell(s, o, i, &r);
 		if (!vx_sender_report_wanted(o, i, action)) {
 			list[x->op.count++] = r;

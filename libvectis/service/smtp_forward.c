@@ -112,7 +112,8 @@ static int add_to(struct smtp_txn *t, vx_slice via, const struct vx_queue_to *to
 	if (rc != VX_OK)
 		return rc;
 	for (size_t i = 0; i < g->count; i++)
-		if (vx_slice_eq(g->to[i].forward_path, to->forward_path))
+		if (vx_slice_eq(g->to[i].forward_path, to->forward_path) &&
+		    vx_slice_eq(g->to[i].destination, to->destination))
 			return VX_OK;
 	g->to[g->count++] = *to;
 	return VX_OK;
@@ -144,6 +145,17 @@ int vx_smtp_queue_list(
 	struct vx_queue_to to = { .destination = VX_S(VX_QUEUE_LISTS) };
 	const int rc = describe(t, address, params, &to);
 
+	return rc == VX_OK ? add_to(t, vx_slice_of("", 0), &to) : rc;
+}
+
+int vx_smtp_queue_told(struct smtp_txn *t, vx_slice address, bool expanded,
+    const struct vx_smtp_params *params)
+{
+	struct vx_queue_to to = { .destination = expanded ? VX_S(VX_QUEUE_EXPANDED)
+							  : VX_S(VX_QUEUE_DELIVERED) };
+	const int rc = describe(t, address, params, &to);
+
+	to.notify = VX_SMTP_NOTIFY_SUCCESS;
 	return rc == VX_OK ? add_to(t, vx_slice_of("", 0), &to) : rc;
 }
 

@@ -157,6 +157,9 @@ int vx_smtp_queue_to(struct smtp_txn *t, vx_slice recipient, vx_slice via,
 /* It goes to a list of ours, by way of the sender.  VX_OK, VX_ELIMIT. */
 int vx_smtp_queue_list(
     struct smtp_txn *t, vx_slice address, const struct vx_smtp_params *params);
+/* The sender wished to know that it is delivered, or expanded.  VX_OK, VX_ELIMIT. */
+int vx_smtp_queue_told(struct smtp_txn *t, vx_slice address, bool expanded,
+    const struct vx_smtp_params *params);
 /* t->also is made, for the op to queue the message, too.  VX_OK, VX_ELIMIT. */
 int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t);
 size_t vx_smtp_queued(const struct smtp_txn *t);

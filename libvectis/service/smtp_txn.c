@@ -147,22 +147,55 @@ int vx_smtp_txn_note_recipient(struct smtp_txn *t, vx_slice recipient)
 				 : vx_arena_copy(&t->arena, recipient, &t->recipient);
 }
 
-int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to,
-    const struct vx_smtp_params *params)
+/*
+ * Who asked to be told of success is told here of what is delivered here, to a mailbox or
+ * to a list, and that an address stood for several; of those nobody tells again.  One
+ * that stands for one address elsewhere hands the wish on (RFC 3461 5.2.7).
+ */
+static int note_success(struct smtp_txn *t, vx_slice recipient,
+    const struct vx_resolved *to, struct vx_smtp_params *params)
 {
-	const size_t before = t->count;
-	int rc = reserve(t, to->count);
+	const bool expanded = to->group || to->count > 1;
 
-	if (rc == VX_OK)
-		rc = vx_smtp_txn_note_recipient(t, recipient);
-	if (rc != VX_OK)
-		return rc;
+	if ((params->notify & VX_SMTP_NOTIFY_SUCCESS) == 0 ||
+	    (!expanded && to->list == 0 && to->targets[0].account == 0))
+		return VX_OK;
+	if (t->sender.len > 0 &&
+	    vx_smtp_queue_told(t, recipient, expanded, params) != VX_OK)
+		return VX_ELIMIT;
+	params->notify &= ~(unsigned)VX_SMTP_NOTIFY_SUCCESS;
+	if (params->notify == 0)
+		params->notify = VX_SMTP_NOTIFY_NEVER;
+	return VX_OK;
+}
+
+static int add_elsewhere(struct smtp_txn *t, vx_slice recipient,
+    const struct vx_resolved *to, const struct vx_smtp_params *params)
+{
+	int rc = VX_OK;
+
 	for (size_t i = 0; i < to->count && rc == VX_OK; i++)
 		if (to->targets[i].account == 0)
 			rc = to->list != 0
 				 ? vx_smtp_list_add(t, to->targets[i].address, params)
 				 : vx_smtp_queue_to(
 				       t, to->targets[i].address, recipient, params);
+	return rc;
+}
+
+int vx_smtp_txn_add(struct smtp_txn *t, vx_slice recipient, const struct vx_resolved *to,
+    const struct vx_smtp_params *params)
+{
+	struct vx_smtp_params left = *params;
+	const size_t before = t->count;
+	int rc = reserve(t, to->count);
+
+	if (rc == VX_OK)
+		rc = vx_smtp_txn_note_recipient(t, recipient);
+	if (rc == VX_OK)
+		rc = note_success(t, recipient, to, &left);
+	if (rc == VX_OK)
+		rc = add_elsewhere(t, recipient, to, &left);
 	if (rc != VX_OK)
 		return rc;
 	t->recipients++;

@@ -173,6 +173,58 @@ class Lists(unittest.TestCase):
         self.assertFalse(self.found('alice', 'bounced'))
         self.assertFalse(self.there_with('bounced'))
 
+    def reports(self, name, subject):
+        """{recipient: action} of the reports about a message, in a mailbox."""
+        told = {}
+        for m in self.found(name, subject):
+            if m.get_content_type() == 'multipart/report':
+                for block in m.get_payload()[1].get_payload()[1:]:
+                    told.setdefault(block['Final-Recipient'].split(';')[1].strip(), []).append(block['Action'])
+        return told
+
+    def test_success_is_told_once(self):
+        self.mail.ctl('alias', 'add', f'two@{DOMAIN}', f'bob@{DOMAIN}', 'a@there.test')
+        self.addCleanup(self.mail.ctl, 'alias', 'remove', f'two@{DOMAIN}')
+        self.mail.ctl('alias', 'add', f'one@{DOMAIN}', f'bob@{DOMAIN}')
+        self.addCleanup(self.mail.ctl, 'alias', 'remove', f'one@{DOMAIN}')
+        self.mail.ctl('alias', 'add', f'far@{DOMAIN}', 'b@there.test')
+        self.addCleanup(self.mail.ctl, 'alias', 'remove', f'far@{DOMAIN}')
+        self.mail.ctl('group', 'add', f'team@{DOMAIN}', f'bob@{DOMAIN}')
+        self.addCleanup(self.mail.ctl, 'group', 'remove', f'team@{DOMAIN}', '--confirm')
+        to = [f'{n}@{DOMAIN}' for n in ('bob', 'two', 'one', 'far', 'team', 'news')]
+        with self.mail.submission('alice') as s:
+            s.sendmail(f'alice@{DOMAIN}', to, text('success', to=f'bob@{DOMAIN}'),
+                       ['RET=HDRS', 'ENVID=QQ314'], ['NOTIFY=SUCCESS,FAILURE', 'ORCPT=rfc822;x@y.test'])
+            s.sendmail(f'alice@{DOMAIN}', to, text('quiet', to=f'bob@{DOMAIN}'), [], ['NOTIFY=FAILURE'])
+            s.sendmail(f'alice@{DOMAIN}', to, text('default', to=f'bob@{DOMAIN}'))
+        with self.mail.smtp() as s:  # to another server, and to nobody
+            s.sendmail('joe@there.test', [f'bob@{DOMAIN}'], text('outer', 'joe@there.test'), [], ['NOTIFY=SUCCESS'])
+            s.sendmail('', [f'bob@{DOMAIN}'], text('nobody', 'joe@there.test'), [], ['NOTIFY=SUCCESS'])
+        wait_until(lambda: len(self.reports('alice', 'success')) == 5)
+        self.assertEqual(self.reports('alice', 'success'), {
+            f'bob@{DOMAIN}': ['delivered'], f'one@{DOMAIN}': ['delivered'], f'two@{DOMAIN}': ['expanded'],
+            f'team@{DOMAIN}': ['expanded'], LIST: ['delivered']})
+        report = [m for m in self.found('alice', 'success') if m.get_content_type() == 'multipart/report'][0]
+        status = report.get_payload()[1].get_payload()
+        self.assertEqual(status[0]['Original-Envelope-Id'], 'QQ314')
+        self.assertEqual(status[1]['Original-Recipient'], 'rfc822; x@y.test')
+        self.assertTrue(status[1]['Status'].startswith('2.'))
+        self.assertEqual(report['Return-Path'], '<>')
+        wait_until(lambda: [m for m in self.there.messages if b'multipart/report' in m[2] and b'outer' in m[2]])
+        outer = [m for m in self.there.messages if b'multipart/report' in m[2]]
+        self.assertEqual(len(outer), 1)
+        self.assertTrue(outer[0][0].startswith('<>'))
+        self.assertEqual(outer[0][1][0].split()[0], '<joe@there.test>')
+        self.assertIn(b'DKIM-Signature', outer[0][2])
+        wait_until(lambda: self.there_with('success') and self.there_with('quiet'))
+        lines = [line for line in self.there.lines if line.startswith('RCPT TO:<')]
+        self.assertIn('RCPT TO:<b@there.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x@y.test', lines)
+        self.assertIn('RCPT TO:<a@there.test> NOTIFY=FAILURE ORCPT=rfc822;x@y.test', lines)
+        time.sleep(0.5)
+        for subject in ('quiet', 'default', 'nobody'):
+            self.assertFalse(self.reports('alice', subject) or self.reports('bob', subject))
+        wait_until(lambda: not json.loads(self.mail.ctl('queue', 'list', '--json'))['messages'])
+
     def test_the_signature_of_a_domain(self):
         path = self.mail.folder + '/signature'
         with open(path, 'w') as f:
