@@ -4,8 +4,8 @@ The packages exclude each other, so they are unpacked (./dev check does it), not
 Each runs in a mount and a process namespace: there it finds the users and folders that
 its package would have made, and all of it is gone when its first process is killed.
 
-A peer hands mail for its own domain to a sink and mail for ours to us.  gone@ its domain
-is refused.
+A peer hands mail for its own domain to a sink, for plain. below it to another, which has no
+DSN, and mail for ours to us.  gone@ its domain is refused.
 """
 import contextlib
 import glob
@@ -39,13 +39,14 @@ def package(name):
 
 
 class Peer:
-    """What is common.  sink, ours: (address, port)."""
+    """What is common.  sink, plain, ours: (address, port); both sinks have one port."""
     tls_works = True  # as a server
     success = 'relayed'  # what it reports of mail to a server without DSN
 
-    def __init__(self, address, port, sink, ours, ca):
+    def __init__(self, address, port, sink, plain, ours, ca):
         self.package = package(self.package_name)
-        self.address, self.port, self.sink, self.ours = address, port, sink, ours
+        self.address, self.port, self.ours = address, port, ours
+        self.sink, self.plain = sink, plain
         self.domain = self.name + '.test'
         self.ca = ca
         self.chain, self.key = ca.issue(self.name, hosts=(f'mx1.{self.domain}',))
@@ -151,6 +152,7 @@ smtpd_recipient_restrictions =
     check_recipient_access inline:{{ {{gone@{self.domain} = 550 5.1.1 nobody here}} }},
     permit_mynetworks, reject
 transport_maps = inline:{{ {{{self.domain} = smtp:[{self.sink[0]}]:{self.sink[1]}}},
+    {{plain.{self.domain} = smtp:[{self.plain[0]}]:{self.plain[1]}}},
     {{{DOMAIN} = smtp:[{self.ours[0]}]:{self.ours[1]}}} }}
 default_transport = smtp:[{self.sink[0]}]:{self.sink[1]}
 smtpd_tls_cert_file = {self.chain}
@@ -256,6 +258,12 @@ ours:
   transport = to_us
   route_list = * {self.ours[0]} byname
   self = send
+plain:
+  driver = manualroute
+  domains = plain.{self.domain}
+  transport = to_sink
+  route_list = * {self.plain[0]} byname
+  self = send
 others:
   driver = manualroute
   transport = to_sink
@@ -303,6 +311,8 @@ pki "peer" key "{self.key}"
 listen on {self.address} port {self.port} tls pki "peer" hostname "mx1.{self.domain}"
 action "ours" relay host "smtp+tls://{self.ours[0]}:{self.ours[1]}" tls no-verify helo "mx1.{self.domain}"
 action "others" relay host "smtp://{self.sink[0]}:{self.sink[1]}" helo "mx1.{self.domain}"
+action "plain" relay host "smtp://{self.plain[0]}:{self.plain[1]}" helo "mx1.{self.domain}"
+match from any for domain "plain.{self.domain}" action "plain"
 match from any for domain "{self.domain}" rcpt-to "gone@{self.domain}" reject
 match from any for domain "{DOMAIN}" action "ours"
 match from any for any action "others"
