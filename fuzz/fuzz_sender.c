@@ -38,6 +38,7 @@ struct peer {
 	struct vx_session *session; /* own */
 	struct vx_buf in, out;      /* said to the sender, and by it */
 	bool opened, greeted, awake;
+	bool mute;    /* it says nothing more */
 	bool unheard; /* a message was taken, and the sender did not hear it yet */
 	enum {
 		AT_COMMAND,
@@ -207,12 +208,14 @@ static void read_report(vx_slice text)
 	}
 }
 
-/* 2, 4 or 5; 0: nothing is said at all. */
-static unsigned mood(void)
+/* 2, 4 or 5; 0: nothing is said at all, from now on. */
+static unsigned mood(struct peer *p)
 {
 	static const unsigned char moods[] = { 2, 2, 2, 2, 2, 4, 5, 0 };
+	const unsigned kind = p->mute ? 0 : moods[octet() % sizeof(moods)];
 
-	return moods[octet() % sizeof(moods)];
+	p->mute = kind == 0;
+	return kind;
 }
 
 static void reply(struct peer *p, unsigned kind, const char *good)
@@ -232,7 +235,7 @@ static void note_refused(struct peer *p, unsigned kind)
 
 static void end_of_message(struct peer *p)
 {
-	const unsigned kind = mood();
+	const unsigned kind = mood(p);
 
 	reply(p, kind, "250 2.0.0 taken\r\n");
 	note_refused(p, kind);
@@ -254,6 +257,8 @@ static void hear_ehlo(struct peer *p)
 		"SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES", "STARTTLS" };
 	const unsigned offers = calm ? 0x27 : octet();
 
+	if (p->mute)
+		return;
 	vx_buf_add_str(&p->in, "250-peer\r\n");
 	for (unsigned i = 0; i < 8; i++)
 		if ((offers >> i & 1) != 0 && (i < 7 || !p->tls))
@@ -264,7 +269,7 @@ static void hear_ehlo(struct peer *p)
 static void hear_rcpt(struct peer *p, vx_slice line)
 {
 	const size_t open = vx_slice_find(line, '<') + 1, shut = vx_slice_find(line, '>');
-	const unsigned kind = mood();
+	const unsigned kind = mood(p);
 	unsigned message, number;
 
 	must(open < shut && shut < line.len);
@@ -283,7 +288,7 @@ static void hear_rcpt(struct peer *p, vx_slice line)
 
 static void hear_mail(struct peer *p, vx_slice line)
 {
-	const unsigned kind = mood();
+	const unsigned kind = mood(p);
 
 	p->null_sender = vx_slice_has_prefix(line, VX_S("MAIL FROM:<>"));
 	p->count = p->taken = 0;
@@ -295,7 +300,7 @@ static void hear_mail(struct peer *p, vx_slice line)
 
 static void hear_data(struct peer *p)
 {
-	const unsigned kind = p->taken > 0 ? mood() : 5;
+	const unsigned kind = p->mute ? 0 : p->taken > 0 ? mood(p) : 5;
 
 	reply(p, kind, "354 go on\r\n");
 	if (p->taken > 0)
@@ -329,11 +334,11 @@ static void hear(struct peer *p, vx_slice line)
 	else if (vx_slice_has_prefix(line, VX_S("BDAT ")))
 		hear_bdat(p, line);
 	else if (vx_slice_eq(line, VX_S("STARTTLS")))
-		reply(p, mood(), "220 2.0.0 go\r\n");
+		reply(p, mood(p), "220 2.0.0 go\r\n");
 	else if (vx_slice_has_prefix(line, VX_S("HELO ")) ||
 		 vx_slice_eq(line, VX_S("RSET")) || vx_slice_eq(line, VX_S("QUIT")) ||
 		 vx_slice_has_prefix(line, VX_S("EHLO ")))
-		reply(p, mood(), "250 2.0.0 ok\r\n");
+		reply(p, mood(p), "250 2.0.0 ok\r\n");
 	else
 		abort(); /* the sender says nothing else */
 }
@@ -363,13 +368,13 @@ static bool hear_chunk(struct peer *p)
 	if (p->chunk > 0)
 		return false;
 	if (p->taken == 0) {
-		reply(p, 5, "");
+		reply(p, p->mute ? 0 : 5, "");
 		p->at = AT_COMMAND;
 		vx_buf_reset(&p->content);
 	} else if (p->last) {
 		end_of_message(p);
 	} else {
-		const unsigned kind = mood();
+		const unsigned kind = mood(p);
 
 		reply(p, kind, "250 2.0.0 chunk\r\n");
 		note_refused(p, kind);
@@ -398,7 +403,7 @@ static bool hear_line(struct peer *p)
 static void listen_to(struct peer *p)
 {
 	if (!p->greeted)
-		reply(p, mood(), "220 peer\r\n");
+		reply(p, mood(p), "220 peer\r\n");
 	p->greeted = true;
 	for (bool more = true; more;)
 		more = p->at == AT_COMMAND ? hear_line(p)
