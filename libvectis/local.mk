@@ -17,6 +17,7 @@ vxinclude_HEADERS = \
 	include/vectis/auth.h \
 	include/vectis/auth_results.h \
 	include/vectis/block.h \
+	include/vectis/bounce.h \
 	include/vectis/buf.h \
 	include/vectis/cloudflare.h \
 	include/vectis/config.h \

@@ -59,7 +59,8 @@ extern const struct ctl_command ctl_setup_commands[], ctl_domain_commands[],
 extern const struct ctl_command ctl_acme_commands[], ctl_tls_commands[];
 
 /* mail that leaves */
-extern const struct ctl_command ctl_relay_commands[], ctl_test_commands[];
+extern const struct ctl_command ctl_relay_commands[], ctl_test_commands[],
+    ctl_bounce_commands[];
 /* the DNS of domains */
 extern const struct ctl_command ctl_dns_commands[], ctl_check_commands[];
 

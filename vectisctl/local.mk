@@ -11,3 +11,4 @@ vectisctl_vectisctl_SOURCES += %D%/cmd_dns.c %D%/dns.c %D%/dns.h
 vectisctl_vectisctl_SOURCES += %D%/cmd_list.c
 vectisctl_vectisctl_SOURCES += %D%/cmd_acme.c %D%/cmd_tls.c
 vectisctl_vectisctl_SOURCES += %D%/cmd_check.c
+vectisctl_vectisctl_SOURCES += %D%/cmd_bounce.c

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static const struct ctl_command *const tables[] = { ctl_setup_commands,
-	ctl_relay_commands, ctl_test_commands,
+	ctl_relay_commands, ctl_test_commands, ctl_bounce_commands,
 	ctl_dns_commands,
 	ctl_check_commands,
 	ctl_domain_commands, ctl_dkim_commands, ctl_mailbox_commands, ctl_alias_commands,

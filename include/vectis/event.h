@@ -25,6 +25,7 @@ enum vx_event_type {
 	VX_EVENT_BOUNCED,  /* another server refused it for good */
 	VX_EVENT_EXPIRED,  /* it took too long */
 	VX_EVENT_REMOVED,  /* by the operator */
+	VX_EVENT_RETURNED, /* another server took it, and reported later that it failed */
 	VX_EVENT_TYPES
 };
 /* "accepted"; "?" of another number. */

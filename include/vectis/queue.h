@@ -10,6 +10,7 @@
 #ifndef VECTIS_QUEUE_H
 #define VECTIS_QUEUE_H
 
+#include "vectis/bounce.h"
 #include "vectis/dns.h"
 #include "vectis/event.h"
 #include "vectis/store.h"
@@ -113,6 +114,9 @@ struct vx_queue_result {
 	vx_slice host, reply; /* of an attempt that failed */
 	const struct vx_event
 	    *event;   /* what is told of it, unless it is missing; or NULL */
+	bool counted;             /* finished, and counted of the message's domain: */
+	enum vx_bounce_kind kind; /* bounce.h */
+	uint64_t now_s;
 	bool missing; /* out: it was not in the queue (any more) */
 };
 

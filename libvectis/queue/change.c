@@ -169,6 +169,20 @@ static int put_off(
 	return rc == VX_OK && !held ? vx_queue_place_put(txn, id, r) : rc;
 }
 
+/* Of the domain that sent it; what has none is not counted. */
+static int count_result(
+    struct vx_kv_txn *txn, struct owned *o, const struct vx_queue_result *x)
+{
+	struct vx_queue_message m;
+	int rc = vx_queue_message_read(txn, x->message, &m);
+
+	if (rc == VX_OK)
+		rc = own_message(o, &m);
+	if (rc != VX_OK || m.domain.len == 0)
+		return rc == VX_ENOENT ? VX_OK : rc;
+	return vx_bounce_count(txn, m.domain, x->now_s, x->kind);
+}
+
 static int apply_result(struct vx_kv_txn *txn, struct owned *o, struct vx_queue_result *x)
 {
 	struct vx_queue_recipient r;
@@ -180,6 +194,10 @@ static int apply_result(struct vx_kv_txn *txn, struct owned *o, struct vx_queue_
 	rc = own_recipient(o, &r);
 	if (rc == VX_OK && x->event != NULL)
 		rc = vx_event_write(txn, x->event);
+	if (rc != VX_OK)
+		return rc;
+	if (x->finished && x->counted)
+		rc = count_result(txn, o, x);
 	if (rc != VX_OK)
 		return rc;
 	if (x->finished)

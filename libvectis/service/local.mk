@@ -13,3 +13,4 @@ libvx_service_la_SOURCES += %D%/own_reports.c %D%/own_reports.h %D%/report_int.h
 libvx_service_la_SOURCES += %D%/sender_relay.c
 libvx_service_la_SOURCES += %D%/sender_list.c %D%/smtp_list.c
 libvx_service_la_SOURCES += %D%/smtp_limit.c %D%/smtp_limit.h
+libvx_service_la_SOURCES += %D%/own_bounce.c %D%/own_bounce.h

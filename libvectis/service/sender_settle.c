@@ -151,6 +151,20 @@ static enum sender_action decide(
 	return is_late(s, o, q) ? SENDER_DELAYED : SENDER_SILENT;
 }
 
+/* How much of a domain's mail comes to its recipients; reports do not count. */
+static void count(struct vx_sender *s, const struct sender_outgoing *o, size_t i,
+    struct vx_queue_result *r)
+{
+	const struct sender_outcome *x = &o->outcomes[i];
+
+	r->counted = r->finished && (o->info.flags & VX_QUEUE_REPORT) == 0;
+	r->now_s = vx_sender_now(s);
+	r->kind = x->outcome == VX_SMTP_DELIVERED ? VX_BOUNCE_SENT
+		  : x->outcome == VX_SMTP_PERMANENT && vx_bounce_is_hard(x->status)
+		      ? VX_BOUNCE_HARD
+		      : VX_BOUNCE_SOFT;
+}
+
 /* The results in the outgoing's arena: first those of which nobody is told. */
 static int decide_all(struct vx_sender *s, struct sender_settlement *x)
 {
@@ -169,6 +183,7 @@ static int decide_all(struct vx_sender *s, struct sender_settlement *x)
 		if ((o->outcomes[i].outcome != VX_SMTP_NEXT || r.finished) &&
 		    action != SENDER_DELIVERED && action != SENDER_EXPANDED)
 			r.event = tell(s, o, i, &r);
+		count(s, o, i, &r);
 		if (!vx_sender_report_wanted(o, i, action)) {
 			list[x->op.count++] = r;
 			continue;

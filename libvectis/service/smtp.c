@@ -506,6 +506,7 @@ static struct smtp_reply resolve_bounce(
 					   s->base.host->loop->now_s(s->base.host->loop),
 					   ev->path, &path) == VX_OK) {
 		back.path = vx_buf_slice(&path);
+		s->txn->rewritten = true;
 		verdict = (struct smtp_reply){ 451, "4.3.0",
 			"the directory cannot be read now" };
 		if (vx_own_bounce_goes(v, back.path, s->service->o.delimiter,

@@ -4,6 +4,7 @@
 
 #include "reports/intake.h"
 #include "service/own_events.h"
+#include "service/own_bounce.h"
 #include "service/own_rates.h"
 #include "service/own_reports.h"
 #include "service/own_sign.h"
@@ -76,6 +77,9 @@ struct smtp_txn {
 	struct vx_event event; /* texts in the arena */
 	const char *objection; /* why it is refused, static; NULL: it is not */
 	/* of a user's message (smtp_submit.c) */
+	struct vx_buf returned;   /* own: the beginning of what may be a report */
+	bool rewritten;           /* it came to a path that we rewrote */
+	struct own_bounce bounce; /* in the arena */
 	bool counted;                /* against the limits of: */
 	struct vx_sending_count sending;
 	vx_slice login;              /* in the arena */

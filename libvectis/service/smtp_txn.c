@@ -51,6 +51,7 @@ int vx_smtp_txn_new(
 	vx_buf_init(&t->signature, VX_QUEUE_PREFIX_MAX);
 	vx_buf_init(&t->signers, VX_REPORT_SIGNERS_MAX);
 	vx_buf_init(&t->recipient_list, VX_EVENT_LIST_MAX);
+	vx_buf_init(&t->returned, OWN_BOUNCE_OCTETS_MAX);
 	vx_buf_add(&t->sender, ev->path);
 	t->utf8 = ev->params.utf8;
 	t->size = ev->params.size;
@@ -73,6 +74,7 @@ static void destroy(struct smtp_txn *t)
 	vx_blob_writer_free(t->writer);
 	vx_buf_done(&t->sender);
 	vx_buf_done(&t->recipient_list);
+	vx_buf_done(&t->returned);
 	vx_smtp_notes_done(&t->notes);
 	vx_smtp_check_free(t->check);
 	vx_buf_done(&t->header);
@@ -277,8 +279,11 @@ int vx_smtp_txn_begin(struct smtp_session *s)
 
 int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets)
 {
-	const struct smtp_txn *t = s->txn;
+	struct smtp_txn *t = s->txn;
 
+	if (t != NULL && t->sender.len == 0 && s->role == VX_SMTP_MX)
+		vx_buf_add(&t->returned,
+		    vx_slice_head(octets, OWN_BOUNCE_OCTETS_MAX - t->returned.len));
 	if (t == NULL || t->failed != VX_OK || t->writer == NULL)
 		return VX_OK; /* the verdict comes at the end */
 	return s->role == VX_SMTP_SUBMISSION ? vx_smtp_submit_content(s, octets)
@@ -398,6 +403,8 @@ static int also(
 	*references = 0;
 	if (t->counted)
 		rc = vx_sending_add(txn, &t->sending);
+	if (rc == VX_OK)
+		rc = vx_own_bounce_write(txn, &t->bounce);
 	if (rc == VX_OK && (t->groups != NULL || t->report)) {
 		op->also_ctx = &t->also;
 		rc = vx_report_also(op, txn, blob, references);
@@ -453,6 +460,8 @@ static int commit(struct smtp_session *s, struct smtp_txn *t)
 	t->also.intake = t->report;
 	t->also.only = t->count == 0;
 	t->also.now = t->op.internal_date;
+	vx_own_bounce_read(vx_buf_slice(&t->returned), t->recipient, t->rewritten,
+	    s->service->o.hostname, t->op.internal_date, &t->arena, &t->bounce);
 	if (rc == VX_OK)
 		rc = vx_smtp_limit_begin(s, t);
 	if (rc == VX_OK)

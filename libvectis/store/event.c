@@ -24,7 +24,8 @@ const char *vx_event_name(unsigned type)
 		[VX_EVENT_DEFERRED] = "deferred",
 		[VX_EVENT_BOUNCED] = "bounced",
 		[VX_EVENT_EXPIRED] = "expired",
-		[VX_EVENT_REMOVED] = "removed" };
+		[VX_EVENT_REMOVED] = "removed",
+		[VX_EVENT_RETURNED] = "returned" };
 
 	return type < VX_EVENT_TYPES ? names[type] : "?";
 }

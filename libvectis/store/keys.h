@@ -129,6 +129,7 @@ enum vx_queue_kind {
 	VX_QUEUE_RECIPIENT = 'R',
 	VX_QUEUE_PREFIX = 'P',
 	VX_QUEUE_PLACE = 'T',
+	VX_QUEUE_BOUNCES = 'B', /* rest: domain NUL day u32 */
 	VX_QUEUE_RELAY = 'Y', /* rest: name */
 	VX_QUEUE_RULE = 'U'   /* rest: its kind, pattern NUL domain */
 };

@@ -1,5 +1,6 @@
 """Relays: by domain and destination, with a login under TLS, whatever they do."""
 import json
+import re
 import subprocess
 import time
 import unittest
@@ -130,8 +131,8 @@ class Relays(Case):
         self.send('x@one.test')
         wait_until(lambda: relay.messages)
         secure = self.host('r3.test', '127.0.32.2')  # its certificate is looked at
-        self.relay('r3b', 'r3.test', secure, '--to', 'three.test', user=None)
-        self.send('x@three.test')
+        self.relay('r3b', 'r3.test', secure, '--to', 'third.test', user=None)
+        self.send('x@third.test')
         wait_until(lambda: secure.messages)
         self.assertTrue(secure.messages[0][3])
 
@@ -271,6 +272,45 @@ class Relays(Case):
         text = self.try_it('r9', '--to', 'x@one.test')
         self.assertIn('FAIL  MAIL', text.stdout)
         self.assertIn('verify the whole domain', text.stdout)
+
+    def bounces(self):
+        listed = json.loads(self.mail.ctl('bounce', 'list', '--json'))['domains']
+        return next((d for d in listed if d['domain'] == 'three.test'), None)
+
+    def test_what_does_not_arrive_is_counted(self):
+        self.mail.ctl('domain', 'add', 'three.test')
+        self.mail.ctl_with_password('mailbox', 'add', 'dan@three.test')
+        peer = self.peer('bounce.test', '127.0.41.9', replies={
+            'RCPT': lambda line: '550 5.1.1 who?' if 'nobody' in line else
+            '550 5.2.2 full' if 'full' in line else None})
+        self.send('a@bounce.test', 'nobody@bounce.test', 'full@bounce.test',
+                  sender='dan@three.test', subject='counted')
+        wait_until(lambda: self.bounces() and self.bounces()['recipients'] == 3)
+        self.assertEqual((self.bounces()['hard'], self.bounces()['soft']), (1, 1))
+        self.assertTrue(self.bounces()['high'])
+        octets = peer.messages[0][2].decode()
+        header = octets.split('\r\n\r\n')[0]
+        token = re.search(r'by mail\.example\.test with \S+ id ([0-9a-f]{16})', header)[1]
+        report = ('From: <mailer-daemon@bounce.test>\r\nTo: <dan@three.test>\r\n'
+                  'Subject: failed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; '
+                  'report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nSorry.\r\n'
+                  '--b\r\nContent-Type: message/delivery-status\r\n\r\n'
+                  'Reporting-MTA: dns; mx.bounce.test\r\n\r\n'
+                  'Final-Recipient: rfc822; a@bounce.test\r\nAction: failed\r\n'
+                  'Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 gone\r\n\r\n'
+                  '--b\r\nContent-Type: text/rfc822-headers\r\n\r\n%s\r\n--b--\r\n')
+        with self.mail.smtp() as s:
+            s.sendmail('', ['dan@three.test'], report % header)
+            # one that knows nothing of ours counts for nothing
+            s.sendmail('', ['dan@three.test'], report % 'Subject: forged')
+            # and nobody reports with an address of his own
+            s.sendmail('x@bounce.test', ['dan@three.test'], report % header)
+        self.assertEqual((self.bounces()['hard'], self.bounces()['returned']), (2, 1))
+        why = self.mail.ctl('why', token)
+        self.assertIn('returned', why)
+        self.assertIn('550 gone', why)
+        self.assertIn('three.test', self.mail.ctl('bounce', 'list', '--days', '1'))
+        self.assertEqual(self.run_ctl('bounce', 'list', '--days', '0').returncode, 2)
 
     def test_a_test_message_is_followed(self):
         self.peer('testing.test', '127.0.40.9')
