@@ -132,6 +132,12 @@ static void add_record(
 	ctl_say(c, "  %s %s %s", name, type, value);
 }
 
+/* Somebody reads it, whether reports have an address of their own or not. */
+static const char *address_of(const char *local)
+{
+	return local[0] == '\0' ? "postmaster" : local;
+}
+
 /* What has to be in DNS for mail to come and to be believed (CL-08). */
 static void dns_records(struct ctl *c, const char *domain)
 {
@@ -145,8 +151,16 @@ static void dns_records(struct ctl *c, const char *domain)
 	add_record(c, list, name, "TXT", "\"v=spf1 mx -all\"");
 	(void)snprintf(name, sizeof(name), "_dmarc.%s.", domain);
 	(void)snprintf(value, sizeof(value),
-	    "\"v=DMARC1; p=quarantine; rua=mailto:dmarc@%s; fo=1\"", domain);
+	    "\"v=DMARC1; p=quarantine; rua=mailto:%.64s@%s; fo=1\"",
+	    address_of(c->config->reports_dmarc_address), domain);
 	add_record(c, list, name, "TXT", value);
+	if (c->config->reports_receive) {
+		(void)snprintf(name, sizeof(name), "_smtp._tls.%s.", domain);
+		(void)snprintf(value, sizeof(value),
+		    "\"v=TLSRPTv1; rua=mailto:%.64s@%s\"",
+		    address_of(c->config->reports_tls_address), domain);
+		add_record(c, list, name, "TXT", value);
+	}
 	(void)json_object_set_new(c->result, "records", list);
 }
 

@@ -303,10 +303,13 @@ class Domains(Case):
         said = self.good('domain', 'add', 'BÜCHER.test')
         self.assertIn('domain added: xn--bcher-kva.test', said)
         for record in (r'xn--bcher-kva.test. MX 10 mail.example.test.', 'v=spf1 mx -all',
-                       '_dmarc.xn--bcher-kva.test. TXT "v=DMARC1; p=quarantine'):
+                       '_dmarc.xn--bcher-kva.test. TXT "v=DMARC1; p=quarantine; '
+                       'rua=mailto:dmarc@xn--bcher-kva.test; fo=1"',
+                       '_smtp._tls.xn--bcher-kva.test. TXT "v=TLSRPTv1; '
+                       'rua=mailto:tlsrpt@xn--bcher-kva.test"'):
             self.assertIn(record, said)
         records = self.json('domain', 'add', '--name', 'three.test')['records']
-        self.assertEqual([r['type'] for r in records], ['MX', 'TXT', 'TXT'])
+        self.assertEqual([r['type'] for r in records], ['MX', 'TXT', 'TXT', 'TXT'])
         self.assertEqual([d['name'] for d in self.json('domain', 'list')['domains']],
                          [DOMAIN, 'three.test', 'xn--bcher-kva.test'])
         self.assertEqual(len(self.good('domain', 'list').splitlines()), 3)
