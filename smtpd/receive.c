@@ -66,6 +66,7 @@ int smtpd_receive_start(struct vx_worker *w, void **service)
 		.banner = c->smtp_banner, .message_octets_max = c->message_octets_max,
 		.recipients_max = c->smtp_recipients_max,
 		.submission_octets_max = c->sending_octets_max,
+		.hold_max_s = c->sending_hold_days * 86400,
 		.mailbox_hour = (uint32_t)c->sending_mailbox_hour,
 		.domain_hour = (uint32_t)c->sending_domain_hour,
 		.received_max = c->smtp_received_max, .login_s = c->login_s,

@@ -29,9 +29,10 @@ static vx_slice sender_of(const struct vx_queue_message *m)
 static const char *state_of(
     const struct vx_queue_message *m, const struct vx_queue_recipient *r)
 {
-	return (m->flags & VX_QUEUE_HELD) != 0 ? "held"
-	       : r->attempts > 0               ? "deferred"
-					       : "waiting";
+	return (m->flags & VX_QUEUE_HELD) != 0     ? "held"
+	       : r->attempts > 0                   ? "deferred"
+	       : m->release > (uint64_t)time(NULL) ? "scheduled"
+						   : "waiting";
 }
 
 static bool is_relayed(const struct vx_queue_recipient *r)
@@ -72,6 +73,7 @@ static json_t *message_json(const struct vx_queue_message *m)
 	(void)json_object_set_new(j, "sender", ctl_text(m->reverse_path));
 	(void)json_object_set_new(j, "size", json_integer((json_int_t)m->size));
 	(void)json_object_set_new(j, "created", json_integer((json_int_t)m->created));
+	(void)json_object_set_new(j, "release", json_integer((json_int_t)m->release));
 	(void)json_object_set_new(
 	    j, "held", json_boolean((m->flags & VX_QUEUE_HELD) != 0));
 	(void)json_object_set_new(
@@ -91,6 +93,8 @@ static void say_recipient(const struct ctl *c, const struct vx_queue_message *m,
 	ctl_say(c, "  %-8s %.*s%s%.*s", state_of(m, r), (int)r->forward_path.len,
 	    r->forward_path.ptr, relay.len > 0 ? " by relay " : "", (int)relay.len,
 	    relay.ptr);
+	if (strcmp(state_of(m, r), "scheduled") == 0)
+		ctl_say(c, "           its sender wants it to be sent at %s", due);
 	if (r->attempts > 0)
 		ctl_say(c, "           tried %u times, next %s: %.*s%s%.*s%s",
 		    r->attempts, due, (int)r->reply.len, r->reply.ptr,

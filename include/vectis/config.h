@@ -98,6 +98,7 @@ struct vx_config {
 
 	uint64_t sending_port, sending_connections, sending_connections_each,
 	    sending_messages_each;
+	uint64_t sending_hold_days;
 	uint64_t sending_octets_max; /* of a message of a user; 0: as of all */
 	uint64_t sending_mailbox_hour, sending_domain_hour; /* recipients; 0: any */
 	uint64_t sending_retry_s, sending_retry_max_s, sending_warn_hours,

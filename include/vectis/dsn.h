@@ -96,6 +96,8 @@ struct vx_dsn_report {
 	int64_t now, arrival; /* seconds since 1970; arrival 0: not said */
 	int zone;             /* minutes east of UTC */
 	vx_slice envid;       /* xtext as it came; empty: not said */
+	/* RFC 4865 5.1.2, "for;600" or "until;2026-12-24T08:00:00Z"; empty: not said */
+	vx_slice hold;
 	const struct vx_dsn_recipient *recipients;
 	size_t count;
 	/* The original's header; what is behind its blank line is passed over. */

@@ -6,7 +6,7 @@
  * password right, is it on the disk) it asks by events and takes answers.
  *
  * Extensions: PIPELINING, SIZE, 8BITMIME, SMTPUTF8, CHUNKING, ENHANCEDSTATUSCODES, DSN,
- * STARTTLS, AUTH PLAIN LOGIN.
+ * STARTTLS, AUTH PLAIN LOGIN, FUTURERELEASE (RFC 4865, for users).
  */
 #ifndef VECTIS_SMTP_SERVER_H
 #define VECTIS_SMTP_SERVER_H
@@ -25,6 +25,7 @@ VX_BEGIN_DECLS
 #define VX_SMTP_LOCAL_MAX 256       /* of a local part: 64 is what RFC 5321 promises */
 #define VX_SMTP_UNKNOWN_MAX 50      /* refused recipients, none taken, before 421 */
 #define VX_SMTP_REFUSED_MAX 1000    /* refused recipients at all before 421 */
+#define VX_SMTP_HOLD_MAX 32         /* octets of the value of HOLDUNTIL */
 #define VX_SMTP_JUNK_MAX 100        /* EHLO, NOOP, RSET and so on between two messages */
 
 enum vx_smtp_role {
@@ -38,6 +39,9 @@ struct vx_smtp_server_options {
 	vx_slice hostname, banner; /* borrowed: outlive the session */
 	uint64_t message_octets_max;
 	uint64_t recipients_max;
+	/* Seconds that a user's message may be held, and until when; 0: not at all. */
+	uint64_t hold_max_s;
+	int64_t hold_until_max;
 	bool tls; /* it is on from the first octet */
 };
 
@@ -62,6 +66,10 @@ struct vx_smtp_params {
 	bool ret_full;         /* RET=FULL */
 	vx_slice envid, orcpt; /* decoded by the queue: xtext as it came */
 	unsigned notify;       /* VX_SMTP_NOTIFY_* */
+	/* RFC 4865: HOLDFOR=, seconds, or HOLDUNTIL=, since 1970, and its value as it came */
+	uint64_t hold_for;
+	int64_t hold_until;
+	vx_slice hold; /* empty: neither */
 };
 
 struct vx_smtp_event {

@@ -34,6 +34,7 @@ struct vx_smtp_service_options {
 	uint64_t message_octets_max, recipients_max, received_max;
 	/* of what users send; 0: as above, and any number (sending.h) */
 	uint64_t submission_octets_max;
+	uint64_t hold_max_s; /* that they may have a message wait (RFC 4865); 0: not */
 	uint32_t mailbox_hour, domain_hour; /* recipients in an hour */
 	uint64_t login_s;                   /* for a greeting, and for a user's login, each command */
 	uint64_t idle_s;  /* for each other command (RFC 5321 4.5.3.2.7) */

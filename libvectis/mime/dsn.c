@@ -526,6 +526,9 @@ static void add_status(const struct report *p, const struct vx_dsn_writer *w)
 	    p->r->hostname.ptr);
 	if (p->r->arrival != 0)
 		add_date(p->out, "Arrival-Date: ", p->r->arrival, p->r->zone);
+	if (p->r->hold.len > 0)
+		vx_buf_printf(p->out, "Future-Release-Request: %.*s\r\n",
+		    (int)p->r->hold.len, p->r->hold.ptr);
 	for (size_t i = 0; i < p->r->count; i++)
 		add_recipient(p, &p->r->recipients[i]);
 	vx_buf_add_str(p->out, "\r\n");

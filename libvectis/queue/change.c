@@ -343,6 +343,11 @@ static int wish_recipient(struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
 		return vx_queue_place_delete(txn, id, r);
 	case VX_QUEUE_RELEASE:
 	case VX_QUEUE_FLUSH:
+		/* a wish about all is none about what its sender wanted to wait */
+		if (op->verb == VX_QUEUE_FLUSH && op->id == 0 && m->release > op->now)
+			break;
+		if (op->verb == VX_QUEUE_RELEASE && m->release > op->now)
+			return put_off(txn, id, r, m->release);
 		if (r->due > op->now || op->verb == VX_QUEUE_RELEASE)
 			return put_off(txn, id, r, op->now);
 		break;

@@ -102,6 +102,12 @@ struct sender_outgoing {
 	struct sender_seven *seven; /* own; NULL: it goes as it is (sender_seven.h) */
 };
 
+/* From when on it is tried: it may have been held until then. */
+static inline uint64_t vx_sender_begun(const struct sender_outgoing *o)
+{
+	return o->info.release > o->info.created ? o->info.release : o->info.created;
+}
+
 /*
  * The next message for a destination that is due and not under way.  VX_OK, VX_ENOENT,
  * or what reading gave; *due is when there is one later, UINT32_MAX: never.

@@ -103,7 +103,7 @@ int vx_sender_report_add(struct sender_report **report, struct vx_sender *s,
 		.remote = vx_slice_str(o->host),
 		.attempted = vx_sender_now(s),
 		.retry_until = action == SENDER_DELAYED
-				   ? (int64_t)(o->info.created + s->o.expire_s)
+				   ? (int64_t)(vx_sender_begun(o) + s->o.expire_s)
 				   : 0 };
 	r->results[r->count++] = *result;
 	return VX_OK;
@@ -248,6 +248,7 @@ static int compose_with(struct vx_sender *s, struct sender_report *r, vx_slice h
 		.now = vx_sender_now(s),
 		.arrival = (int64_t)o->info.created,
 		.envid = o->info.envid,
+		.hold = o->info.hold,
 		.recipients = r->recipients,
 		.count = r->count,
 		.header = header,

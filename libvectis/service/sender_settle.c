@@ -51,14 +51,14 @@ static uint32_t due_again(struct vx_sender *s, const struct vx_queue_recipient *
 
 static bool is_expired(struct vx_sender *s, const struct sender_outgoing *o)
 {
-	return vx_sender_now(s) >= o->info.created + s->o.expire_s;
+	return vx_sender_now(s) >= vx_sender_begun(o) + s->o.expire_s;
 }
 
 static bool is_late(struct vx_sender *s, const struct sender_outgoing *o,
     const struct vx_queue_recipient *r)
 {
 	return s->o.warn_s > 0 && !r->delay_told &&
-	       vx_sender_now(s) >= o->info.created + s->o.warn_s;
+	       vx_sender_now(s) >= vx_sender_begun(o) + s->o.warn_s;
 }
 
 static const char *word(const struct vx_queue_result *r, enum vx_smtp_outcome outcome)

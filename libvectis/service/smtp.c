@@ -435,9 +435,17 @@ static int queue_own(
 static struct smtp_reply add_recipient(
     struct smtp_session *s, const struct vx_smtp_event *ev, const struct vx_resolved *r)
 {
-	const int rc = r->kind == VX_RESOLVED_FOREIGN
-			   ? queue_own(s->txn, ev->path, &ev->params)
-			   : vx_smtp_txn_add(s->txn, ev->path, r, &ev->params);
+	bool here = s->txn->report;
+	int rc;
+
+	for (size_t i = 0; r->kind == VX_RESOLVED_LOCAL && i < r->count; i++)
+		here = here || r->targets[i].account != 0;
+	if (here && s->txn->release > 0) /* a mailbox has what it has at once */
+		return (struct smtp_reply){ 550, "5.3.3",
+			"what is held cannot be for a mailbox of this server" };
+	rc = r->kind == VX_RESOLVED_FOREIGN
+		 ? queue_own(s->txn, ev->path, &ev->params)
+		 : vx_smtp_txn_add(s->txn, ev->path, r, &ev->params);
 
 	if (rc == VX_EINVAL)
 		return (struct smtp_reply){ 550, "5.1.2", "there is no such domain" };
@@ -816,6 +824,9 @@ int vx_smtp_session_new(struct vx_smtp_service *service, enum vx_smtp_role role,
 			? service->o.submission_octets_max
 			: service->o.message_octets_max,
 		.recipients_max = service->o.recipients_max,
+		.hold_max_s = service->o.hold_max_s,
+		.hold_until_max =
+		    host->loop->now_s(host->loop) + (int64_t)service->o.hold_max_s,
 		.tls = peer->implicit_tls };
 	int rc;
 

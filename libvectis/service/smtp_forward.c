@@ -259,7 +259,9 @@ int vx_smtp_queue(struct smtp_session *s, struct smtp_txn *t)
 		if (g->via.len > 0)
 			rc = normal(t, domain_of(t, g->via), &domain);
 		list[i] = (struct vx_queue_new){ .created = t->op.internal_date,
-			.due = t->op.internal_date,
+			.due = t->release > 0 ? t->release : t->op.internal_date,
+			.release = t->release,
+			.hold = t->hold,
 			.size = vx_blob_writer_size(t->writer),
 			.account = s->role == VX_SMTP_SUBMISSION ? s->who.account : 0,
 			.flags = flags_of(t),

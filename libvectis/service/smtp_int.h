@@ -89,6 +89,8 @@ struct smtp_txn {
 	vx_slice author_domain;  /* in the arena */
 	struct vx_footer footer; /* in the arena */
 	struct vx_buf signature; /* own: fields for those elsewhere */
+	uint32_t release; /* RFC 4865; 0: at once */
+	vx_slice hold;    /* in the arena, as of queue.h */
 	bool ret_headers, ret_full;
 	vx_slice envid;               /* in the arena */
 	uint64_t size;                /* as MAIL said; 0: it did not */

@@ -9,6 +9,8 @@
 #include "vectis/date.h"
 #include "vectis/dkim.h"
 
+#include <stdio.h>
+
 #define TXN_ARENA_MAX ((size_t)4 << 20)
 
 void vx_smtp_refused(struct smtp_session *s, vx_slice from, vx_slice to,
@@ -33,6 +35,23 @@ void vx_smtp_refused(struct smtp_session *s, vx_slice from, vx_slice to,
 	vx_own_events_add(s->service->events, &e);
 	vx_log(s->service->o.log, VX_LOG_INFO, "mail refused", VX_KV_Z("reason", reason),
 	    VX_KV_Z("ip", s->peer.address), VX_KV_S("from", from), VX_KV_S("to", to));
+}
+
+/* Until when its sender wants it to wait, and how that was said (RFC 4865 5.1.2). */
+static int take_hold(
+    struct smtp_session *s, struct smtp_txn *t, const struct vx_smtp_params *p)
+{
+	const int64_t now = s->base.host->loop->now_s(s->base.host->loop);
+	const int64_t until =
+	    p->hold_for > 0 ? now + (int64_t)p->hold_for : p->hold_until;
+	char text[VX_QUEUE_HOLD_MAX + 1];
+
+	if (p->hold.len == 0)
+		return VX_OK;
+	(void)snprintf(text, sizeof(text), "%s;%.*s", p->hold_for > 0 ? "for" : "until",
+	    (int)p->hold.len, p->hold.ptr);
+	t->release = until > now ? (uint32_t)until : 0;
+	return vx_arena_copy(&t->arena, vx_slice_str(text), &t->hold);
 }
 
 int vx_smtp_txn_new(
@@ -61,7 +80,8 @@ int vx_smtp_txn_new(
 	t->ret_full = ev->params.ret_full;
 	vx_own_token(t->id);
 	t->event.texts[VX_EVENT_ID] = vx_slice_str(t->id);
-	if (vx_arena_copy(&t->arena, ev->params.envid, &t->envid) != VX_OK) {
+	if (vx_arena_copy(&t->arena, ev->params.envid, &t->envid) != VX_OK ||
+	    take_hold(s, t, &ev->params) != VX_OK) {
 		vx_smtp_txn_free(t);
 		return VX_ENOMEM;
 	}

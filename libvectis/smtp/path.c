@@ -2,6 +2,7 @@
 
 #include "base/encode.h"
 #include "vectis/address.h"
+#include "vectis/date.h"
 
 #include <arpa/inet.h>
 
@@ -207,6 +208,62 @@ static int auth_param(vx_slice value, struct vx_smtp_params *out)
 	return xtext(value) ? VX_OK : VX_EINVAL;
 }
 
+/* RFC 4865 4: a positive number; one of the two may be given. */
+static int hold_for_param(vx_slice value, struct vx_smtp_params *out)
+{
+	if (out->hold.len > 0 || value.len > 9 || value.len == 0 || value.ptr[0] == '0')
+		return VX_EINVAL;
+	out->hold = value;
+	return vx_slice_number(value, 999999999, &out->hold_for) == VX_OK ? VX_OK
+									  : VX_EINVAL;
+}
+
+/* So many digits, and what has to follow. */
+static bool digits(vx_slice *s, size_t count, char then, int *out)
+{
+	uint64_t n;
+
+	if (s->len <= count || s->ptr[count] != then ||
+	    vx_slice_number(vx_slice_head(*s, count), 9999, &n) != VX_OK)
+		return false;
+	*out = (int)n;
+	*s = vx_slice_from(*s, count + 1);
+	return true;
+}
+
+/* RFC 3339 5.6, in UTC: "2026-12-24T08:00:00Z", perhaps with a fraction. */
+static int hold_until_param(vx_slice value, struct vx_smtp_params *out)
+{
+	struct vx_civil c = { 0 }, back;
+	vx_slice s = value;
+
+	if (out->hold.len > 0 || value.len > VX_SMTP_HOLD_MAX)
+		return VX_EINVAL;
+	if (!digits(&s, 4, '-', &c.year) || !digits(&s, 2, '-', &c.month) ||
+	    !digits(&s, 2, 'T', &c.day) || !digits(&s, 2, ':', &c.hour) ||
+	    !digits(&s, 2, ':', &c.minute))
+		return VX_EINVAL;
+	if (s.len > 3 && s.ptr[2] == '.') {
+		size_t n = 3;
+
+		while (n < s.len && vx_is(s.ptr[n], VX_C_DIGIT))
+			n++;
+		if (n == 3 || n + 1 != s.len || s.ptr[n] != 'Z' ||
+		    !digits(&s, 2, '.', &c.second))
+			return VX_EINVAL;
+	} else if (s.len != 3 || !digits(&s, 2, 'Z', &c.second)) {
+		return VX_EINVAL;
+	}
+	if (c.month < 1 || c.month > 12 || c.hour > 23 || c.minute > 59 || c.second > 60)
+		return VX_EINVAL;
+	out->hold_until = vx_civil_time(&c);
+	back = vx_civil_of(out->hold_until - (c.second == 60), 0);
+	if (back.day != c.day || back.month != c.month) /* there is no such day */
+		return VX_EINVAL;
+	out->hold = value;
+	return VX_OK;
+}
+
 static int notify_param(vx_slice value, struct vx_smtp_params *out)
 {
 	return notify(value, &out->notify) ? VX_OK : VX_EINVAL;
@@ -238,6 +295,8 @@ static const struct param {
 	{ "RET", true, ret_param },
 	{ "ENVID", true, envid_param },
 	{ "AUTH", true, auth_param },
+	{ "HOLDFOR", true, hold_for_param },
+	{ "HOLDUNTIL", true, hold_until_param },
 	{ "NOTIFY", false, notify_param },
 	{ "ORCPT", false, orcpt_param },
 };

@@ -1,3 +1,4 @@
+#include "vectis/date.h"
 #include "vectis/smtp_server.h"
 
 #include "base/encode.h"
@@ -163,6 +164,21 @@ static void offer_auth(const struct vx_smtp_server *s, struct vx_buf *out)
 	vx_buf_add_str(out, "\r\n");
 }
 
+/* RFC 4865 4.2: for users only. */
+static bool holds(const struct vx_smtp_server *s)
+{
+	return s->tls && s->o.role == VX_SMTP_SUBMISSION && s->o.hold_max_s > 0;
+}
+
+static void offer_hold(const struct vx_smtp_server *s, struct vx_buf *out)
+{
+	const struct vx_civil c = vx_civil_of(s->o.hold_until_max, 0);
+
+	vx_buf_printf(out, "250-FUTURERELEASE %llu %04d-%02d-%02dT%02d:%02d:%02dZ\r\n",
+	    (unsigned long long)s->o.hold_max_s, c.year, c.month, c.day, c.hour, c.minute,
+	    c.second);
+}
+
 static int cmd_hello(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf *out,
     struct vx_smtp_event *ev, bool extended)
 {
@@ -193,6 +209,8 @@ static int cmd_hello(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_bu
 		vx_buf_add_str(out, "250-STARTTLS\r\n");
 	if (s->tls && s->o.role == VX_SMTP_SUBMISSION && !s->authenticated)
 		offer_auth(s, out);
+	if (holds(s))
+		offer_hold(s, out);
 	vx_buf_add_str(out, "250 ENHANCEDSTATUSCODES\r\n");
 	return tell_reset(s, ev);
 }
@@ -232,8 +250,13 @@ static int cmd_mail(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 		return refuse(s, out, 501, "5.1.7", "the address is malformed");
 	ev->params = (struct vx_smtp_params){ 0 };
 	rc = vx_smtp_params(c, true, &ev->params);
+	if (rc == VX_OK && ev->params.hold.len > 0 && !holds(s))
+		rc = VX_EUNSUP;
 	if (rc != VX_OK)
 		return bad_params(s, out, rc);
+	if (ev->params.hold_for > s->o.hold_max_s ||
+	    ev->params.hold_until > s->o.hold_until_max)
+		return refuse(s, out, 501, "5.5.4", "it would be held for too long");
 	if (utf8 && !ev->params.utf8)
 		return refuse(s, out, 553, "5.6.7", "such an address needs SMTPUTF8");
 	if (ev->params.size > s->o.message_octets_max)

@@ -204,6 +204,35 @@ class Sending(unittest.TestCase):
         wait_until(lambda: peer.messages, 3)
         self.assertLess(time.monotonic() - begin, 3)
 
+    def test_a_message_waits_until_its_time(self):
+        peer = self.peer('hold.test', '127.0.60.1')
+        with self.mail.submission() as s:
+            self.assertRegex(s.ehlo()[1], rb'FUTURERELEASE 2592000 \d{4}-\d\d-\d\dT')
+            s.sendmail(f'alice@{DOMAIN}', ['x@hold.test'], mine('later'), ['HOLDFOR=5'])
+            s.sendmail(f'alice@{DOMAIN}', ['y@hold.test'], mine('never'),
+                       ['HOLDFOR=3600'])
+            for bad in ('HOLDFOR=0', 'HOLDFOR=2592001', 'HOLDUNTIL=2026-02-30T00:00:00Z',
+                        'HOLDFOR=5 HOLDUNTIL=2026-12-24T00:00:00Z',
+                        'HOLDUNTIL=2099-01-01T00:00:00Z'):
+                self.assertEqual(s.docmd(f'MAIL FROM:<alice@{DOMAIN}> {bad}')[0], 501, bad)
+            self.assertEqual(s.docmd(f'MAIL FROM:<alice@{DOMAIN}> HOLDFOR=9')[0], 250)
+            self.assertEqual(s.docmd(f'RCPT TO:<bob@{DOMAIN}>')[0], 550)
+        found = {m['to'][0]['address']: m for m in self.queue('list')['messages']}
+        waits = found['y@hold.test']
+        self.assertEqual(waits['to'][0]['state'], 'scheduled')
+        self.assertAlmostEqual(waits['release'], time.time() + 3600, delta=60)
+        self.mail.ctl('queue', 'flush')  # all: nothing that its sender wants to wait
+        time.sleep(1)
+        self.assertFalse(peer.messages)
+        wait_until(lambda: peer.messages)
+        self.assertEqual(peer.messages[0][1], ['<x@hold.test>'])
+        self.mail.ctl('queue', 'delete', waits['id'])
+        self.assertFalse([m for m in self.queue('list')['messages']
+                          if m['id'] == waits['id']])
+        with self.mail.smtp() as s:
+            self.assertNotIn(b'FUTURERELEASE', s.ehlo()[1])
+            self.assertEqual(s.docmd('MAIL FROM:<x@hold.test> HOLDFOR=9')[0], 555)
+
     def queue(self, *args):
         return json.loads(self.mail.ctl('queue', *args, '--json'))
 

@@ -23,7 +23,10 @@ void host_open(struct host *h, vx_slice options)
 			o.role = VX_SMTP_SUBMISSION;
 		else if (vx_slice_eq(word, VX_S("tls")))
 			o.tls = true;
-		else if (vx_slice_eq(word, VX_S("notls")))
+		else if (vx_slice_eq(word, VX_S("hold"))) {
+			o.hold_max_s = 86400;
+			o.hold_until_max = 1798761600; /* 2027 */
+		} else if (vx_slice_eq(word, VX_S("notls")))
 			no_tls = true;
 		else
 			ck_assert_msg(

@@ -203,6 +203,11 @@ START_TEST(utf8)
 	run_file("utf8");
 }
 END_TEST
+START_TEST(hold)
+{
+	run_file("hold");
+}
+END_TEST
 
 VXT_SUITE(test_server, "server", hello, mail, order, data, smuggling, chunking, auth,
-    starttls, utf8)
+    starttls, utf8, hold)
