@@ -16,6 +16,8 @@ from instance import (DOMAIN, PASSWORD, CertificateAuthority, Instance, build_di
                       message)
 
 GOOD, FAILED, USAGE = 0, 1, 2
+# of a mailbox or a domain that has sent nothing yet
+UNLIMITED = {'send_limit': 'standard', 'sent_last_hour': 0, 'suspended_at': 0, 'suspended_reason': ''}
 
 
 class Box:
@@ -327,7 +329,7 @@ class Domains(Case):
                              'any_sender': False, 'max_mailboxes': 2, 'backup_mx': 'none',
                              'spf': 'hard', 'dmarc': 'quarantine',
                              'catch_all': [f'ann@{DOMAIN}', f'bob@{DOMAIN}'],
-                             'signature': '', 'signature_html': ''})
+                             'signature': '', 'signature_html': '', **UNLIMITED})
         self.assertIn(f'(no incoming mail) catch-all ann@{DOMAIN},bob@', self.good('domain', 'list'))
         self.bad(FAILED, 'as many mailboxes as it may', 'mailbox', 'add', f'cy@{DOMAIN}',
                  '--generate')
@@ -481,7 +483,7 @@ class Mailboxes(Case):
         self.add('bob', '--quota', '0')
         self.assertEqual(self.listed()[self.ann], {
             'email': self.ann, 'display_name': 'Änne', 'active': True, 'pop3': True,
-            'sending': True, 'octets': 0, 'messages': 0, 'quota_octets': 7 << 20})
+            'sending': True, 'octets': 0, 'messages': 0, 'quota_octets': 7 << 20, **UNLIMITED})
         self.assertEqual(self.listed()[f'bob@{DOMAIN}']['quota_octets'], 0)
         text = self.good('mailbox', 'list')
         self.assertRegex(text, r'ann@\S+ +0 messages +0.0 MB of 7 MB, POP3\n')

@@ -173,6 +173,19 @@ class Lists(unittest.TestCase):
         self.assertFalse(self.found('alice', 'bounced'))
         self.assertFalse(self.there_with('bounced'))
 
+    def test_no_relay_takes_a_list(self):
+        relay = MailServer('127.0.0.6')
+        self.addCleanup(relay.stop)
+        self.mail.ctl('relay', 'add', 'all', f'127.0.0.6:{relay.port}', '--tls', 'offered')
+        self.addCleanup(self.mail.ctl, 'relay', 'remove', 'all')
+        with self.mail.submission('alice') as s:
+            s.sendmail(f'alice@{DOMAIN}', [LIST], text('relayed'), [], ['NOTIFY=SUCCESS'])
+        wait_until(lambda: relay.messages and self.found('bob', 'relayed'))
+        self.assertEqual([p.split()[0] for m in relay.messages for p in m[1]], ['<x@there.test>'])
+        self.assertIn(b'List-Id', relay.messages[0][2])
+        self.mail.ctl('relay', 'set', 'all', '--connections', '3')
+        wait_until(lambda: self.reports('alice', 'relayed'))
+
     def reports(self, name, subject):
         """{recipient: action} of the reports about a message, in a mailbox."""
         told = {}
