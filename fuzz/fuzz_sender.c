@@ -628,6 +628,7 @@ static void end_sender(void)
 {
 	while (peer_count > 0)
 		close_peer(0);
+	run_jobs();
 	vx_sender_free(sender);
 	must(lookup_count == 0);
 	settle();

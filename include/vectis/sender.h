@@ -39,7 +39,7 @@ struct vx_sender_options {
 
 struct vx_sender;
 VX_API int vx_sender_new(const struct vx_sender_options *o, struct vx_sender **out);
-/* After the loop has freed its sessions. */
+/* After the loop has freed its sessions, and all its jobs are done. */
 VX_API void vx_sender_free(struct vx_sender *s);
 /* Every second, on the loop's thread. */
 VX_API void vx_sender_tick(struct vx_sender *s);

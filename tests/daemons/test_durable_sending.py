@@ -198,7 +198,7 @@ class Killed(unittest.TestCase):
         stuck = {w for w in wanted if w[1].startswith('stuck')}
         print(f'{len(self.acknowledged)} acknowledged, {len(wanted)} recipients elsewhere, '
               f'{KILLS} kills, {sum(delivered.values()) - len(delivered)} twice', flush=True)
-        self.assertGreater(len(wanted), KILLS)
+        self.assertGreater(len(wanted), 10)
         self.assertEqual(good - set(delivered), set(), 'lost')
         self.assertEqual(gone - set(reported), set(), 'not told')
         self.assertEqual({a for _, a in stuck} - set(removed), set(), 'neither sent nor kept')
