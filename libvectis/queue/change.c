@@ -282,12 +282,11 @@ static int remove_by_wish(const struct vx_queue_admin_op *op, struct vx_kv_txn *
 	return rc == VX_OK || rc == VX_ENOENT ? remove_recipient(txn, o, id, r) : rc;
 }
 
-/* Was it put off by a clock that was ahead?  What is to be sent later was never tried. */
-static bool is_too_late(const struct vx_queue_admin_op *op,
-    const struct vx_queue_message *m, const struct vx_queue_recipient *r)
+/* Only a clock that was ahead puts anything off for so long. */
+static bool is_too_late(
+    const struct vx_queue_admin_op *op, const struct vx_queue_recipient *r)
 {
-	return op->wait_max > 0 && r->due > (uint64_t)op->now + op->wait_max &&
-	       (r->attempts > 0 || r->due <= m->created);
+	return op->wait_max > 0 && r->due > (uint64_t)op->now + op->wait_max;
 }
 
 /* r is owned: it is due for the relay that it has now, or for its domain. */
@@ -358,7 +357,7 @@ static int wish_recipient(struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
 			return remove_by_wish(op, txn, o, id, r);
 		break;
 	case VX_QUEUE_MEND:
-		if (is_too_late(op, m, r))
+		if (is_too_late(op, r))
 			rc = put_off(txn, id, r, op->now);
 		*changed = !held;
 		return rc == VX_OK ? mend(txn, op, m->domain, id, r, held) : rc;
