@@ -662,7 +662,8 @@ static void begin_clean(struct vx_acme *a)
 		fill_provision(
 		    vx_acme_ask(a, VX_ACME_REMOVE), &l->provided[l->provided_count - 1]);
 	else
-		vx_acme_end(a, a->failed ? VX_ETEMP : VX_OK, "");
+		vx_acme_end(a, a->failed ? VX_ETEMP : VX_OK,
+		    a->failed ? "" : "the certificate is served");
 }
 
 /* What could not be removed is told; it does no harm but to the eye. */
