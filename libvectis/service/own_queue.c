@@ -24,6 +24,8 @@ int vx_own_destination(struct vx_arena *a, vx_slice path, vx_slice *out)
 	if (vx_slice_has_prefix(domain, VX_S("[")))
 		return vx_arena_copy(a, domain, out);
 	rc = vx_domain_normalise(domain, &name);
+	if (rc == VX_OK && vx_queue_is_inner(vx_buf_slice(&name)))
+		rc = VX_EINVAL; /* what is there is not mail of others */
 	if (rc == VX_OK)
 		rc = vx_arena_copy(a, vx_buf_slice(&name), out);
 	vx_buf_done(&name);

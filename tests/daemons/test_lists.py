@@ -173,6 +173,14 @@ class Lists(unittest.TestCase):
         self.assertFalse(self.found('alice', 'bounced'))
         self.assertFalse(self.there_with('bounced'))
 
+    def test_inner_destinations_are_no_domains(self):
+        with self.mail.submission('alice') as s:
+            s.mail(f'alice@{DOMAIN}')
+            for name in ('lists', 'Delivered', 'expanded'):
+                self.assertEqual(s.rcpt(f'news@{name}.invalid')[0], 550)
+            self.assertEqual(s.rcpt('x@elsewhere.invalid')[0], 250)
+            s.rset()
+
     def test_no_relay_takes_a_list(self):
         relay = MailServer('127.0.0.6')
         self.addCleanup(relay.stop)
