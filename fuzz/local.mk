@@ -23,6 +23,7 @@ include fuzz/acme.mk
 include fuzz/dns.mk
 include fuzz/http.mk
 include fuzz/cloudflare.mk
+include fuzz/diagnose.mk
 include fuzz/mime.mk
 include fuzz/subject.mk
 include fuzz/sasl.mk

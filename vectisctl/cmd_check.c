@@ -8,8 +8,9 @@
 #include <time.h>
 
 /* The whole is over in less than 10 seconds, whoever does not answer. */
-#define CLOUDFLARE_MS 3500
-#define ALL_MS 9000
+#define CLOUDFLARE_MS 3000
+#define CONNECT_MS 1200 /* to look for the far host, and then for connections */
+#define ALL_MS 9300
 #define ROUND_MS 3000
 #define QUESTIONS 150 /* of a round */
 #define ROUNDS_MAX 20
@@ -27,7 +28,7 @@ struct checking {
 	struct vx_cf_result token;
 	struct vx_cf_state state;
 	struct vx_certs_entry cert;
-	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1];
+	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1], distrust[300];
 	uint64_t end_ms;
 };
 
@@ -104,8 +105,9 @@ static void find_certificate(struct checking *k)
 
 	k->f.cert_stale = k->stale;
 	k->f.cert_custom = c->tls_provider == VX_TLS_CUSTOM;
-	k->f.http_01 = c->tls_provider == VX_TLS_LETSENCRYPT && k->d.cf == NULL &&
-		       k->d.secrets_problem[0] == '\0';
+	k->f.acme_problem = k->d.acme_problem;
+	k->f.http_01 = c->tls_provider == VX_TLS_LETSENCRYPT &&
+		       c->tls_dns_challenge == VX_DNS_CHALLENGE_NONE;
 	k->f.old_tls = c->tls_minimum < VX_TLS_MINIMUM_1_2;
 	ctl_state_path(k->c, "certs", dir);
 	if (vx_certs_entry(dir, 0, &k->cert, &err) != VX_OK)
@@ -179,7 +181,7 @@ static bool far_address(struct checking *k, char out[VX_DNS_ADDRESS_MAX + 1])
 {
 	struct vx_once_question q = { .late = false };
 	struct vx_once_work w = {
-		.questions = &q, .question_count = 1, .ms_max = ROUND_MS
+		.questions = &q, .question_count = 1, .ms_max = CONNECT_MS
 	};
 	bool found = false;
 
@@ -190,6 +192,32 @@ static bool far_address(struct checking *k, char out[VX_DNS_ADDRESS_MAX + 1])
 		found = vx_dns_read_address(q.answer->rdata[0], out) == VX_OK;
 	vx_dns_answer_free(q.answer);
 	return found;
+}
+
+static bool is_named(const struct checking *k)
+{
+	vx_slice rest = vx_slice_str(k->cert.info.names), name;
+
+	while (rest.len > 0) {
+		(void)vx_slice_cut(&rest, ' ', &name);
+		if (vx_slice_eq_nocase(name, vx_slice_str(k->f.hostname)))
+			return true;
+	}
+	return false;
+}
+
+/* Only where something listens; a name that is not right is tls.name's affair. */
+static void find_trust(struct checking *k)
+{
+	const struct vx_listen_list *l = &k->c->config->imaps_listen;
+
+	if (!k->f.certificate || !is_named(k) || k->f.cert_end <= k->f.now)
+		return;
+	for (size_t i = 0; i < k->f.port_count; i++)
+		if (strcmp(k->ports[i].name, "imaps") == 0 &&
+		    k->ports[i].reached == VX_DIAG_REACHED &&
+		    !ctl_tls_believed(k->c, &l->items[0], k->distrust))
+			k->f.cert_distrust = k->distrust;
 }
 
 static void connect_all(struct checking *k)
@@ -215,11 +243,12 @@ static void connect_all(struct checking *k)
 		far = &all[w.connection_count++];
 		far->port = (uint16_t)c->sending_port;
 	}
-	w.ms_max = left(k) < ROUND_MS ? left(k) : ROUND_MS;
+	w.ms_max = CONNECT_MS;
 	if (vx_once_do(k->d.once, &w) != VX_OK)
 		return;
 	for (size_t i = 0; i < k->f.port_count; i++)
 		k->ports[i].reached = reached(&all[i]);
+	find_trust(k);
 	k->f.http80 = web != NULL ? reached(web) : VX_DIAG_UNTRIED;
 	k->f.out25 = far != NULL ? reached(far) : VX_DIAG_UNTRIED;
 }

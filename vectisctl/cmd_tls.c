@@ -14,6 +14,7 @@
 
 enum {
 	WAIT_MS = 5000,
+	BRIEF_MS = 1000, /* for ctl_tls_believed */
 	SAID_MAX = 4096
 };
 
@@ -21,7 +22,7 @@ struct probe {
 	struct ctl *c;
 	struct vx_tls_trust *trust;
 	const char *name;
-	int fd;
+	int fd, wait_ms;
 	bool bad; /* some listener is not good */
 	struct vx_tls *tls;
 	char why[300];
@@ -40,7 +41,7 @@ static bool wait_for(struct probe *p, short events)
 {
 	struct pollfd f = { .fd = p->fd, .events = events };
 
-	return poll(&f, 1, WAIT_MS) == 1 ? true : fail(p, "no answer in time");
+	return poll(&f, 1, p->wait_ms) == 1 ? true : fail(p, "no answer in time");
 }
 
 /* Any address means this host here. */
@@ -222,9 +223,33 @@ static void test_list(struct probe *p, const char *port, const struct vx_listen_
 	}
 }
 
+bool ctl_tls_believed(struct ctl *c, const struct vx_listen *l, char why[300])
+{
+	struct probe p = { .c = c, .name = c->config->hostname, .fd = -1 };
+	const char *const names[] = { p.name };
+	const char *const authorities =
+	    c->config->tls_authorities[0] == '\0' ? NULL : c->config->tls_authorities;
+	struct vx_error err = { .text = "" };
+	bool good = true;
+
+	p.wait_ms = BRIEF_MS;
+	if (vx_tls_trust_new(authorities, &p.trust, &err) != VX_OK)
+		return true; /* nobody is believed here: that says nothing */
+	if (dial(&p, l) && handshake(&p))
+		good = vx_tls_check_peer(p.tls, names, 1, &err) == VX_OK;
+	(void)snprintf(why, 300, "%.299s", good ? "" : err.text);
+	vx_tls_free(p.tls);
+	vx_tls_trust_free(p.trust);
+	if (p.fd >= 0)
+		(void)close(p.fd);
+	return good;
+}
+
 static int tls_test(struct ctl *c)
 {
-	struct probe p = { .c = c, .name = c->config->hostname };
+	struct probe p = {
+		.c = c, .name = c->config->hostname, .wait_ms = WAIT_MS
+	};
 	json_t *const list = json_array();
 	const char *const authorities =
 	    c->config->tls_authorities[0] == '\0' ? NULL : c->config->tls_authorities;

@@ -177,6 +177,11 @@ int ctl_export(
 int ctl_import_cert(struct ctl *c, const char *chain_path, const char *key_path);
 /* cert status: what acmed will do. */
 void ctl_acme_status(struct ctl *c);
+/*
+ * Do clients believe the certificate of a listener with TLS from the first octet?  Else why
+ * not.  What cannot be tried, or does not answer, is believed.
+ */
+bool ctl_tls_believed(struct ctl *c, const struct vx_listen *l, char why[300]);
 /* What store stat prints. */
 int ctl_store_stat(struct ctl *c);
 

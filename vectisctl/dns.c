@@ -182,6 +182,24 @@ static int read_token(struct ctl *c, struct ctl_dns *d)
 	return rc == VX_OK ? CTL_OK : ctl_fail(c, CTL_FAILED, "%s", vx_strerror(rc));
 }
 
+/* Root's, too: what acmed keeps is not for the daemons' user (DESIGN 4). */
+static void read_acme(struct ctl *c, struct ctl_dns *d)
+{
+	struct vx_acme *core = NULL;
+	struct vx_acme_status s;
+	struct vx_error err;
+
+	if (!vx_acme_is_wanted(c->config) ||
+	    vx_acme_open(c->config, 0, &core, &err) != VX_OK)
+		return;
+	if (vx_acme_status(core, (int64_t)time(NULL), 0, &s) == VX_OK) {
+		(void)snprintf(d->account, sizeof(d->account), "%s", s.account);
+		(void)snprintf(
+		    d->acme_problem, sizeof(d->acme_problem), "%.390s", s.problem);
+	}
+	vx_acme_free(core);
+}
+
 static int find_domain(struct ctl *c, struct ctl_dns *d)
 {
 	struct vx_domain found;
@@ -209,6 +227,7 @@ int ctl_dns_open(struct ctl *c, struct ctl_dns *d)
 
 	vx_arena_init(&d->arena, ARENA_MAX);
 	status = read_token(c, d);
+	read_acme(c, d);
 	if (status == CTL_OK)
 		status = ctl_open_store(c, true);
 	if (status == CTL_OK)
@@ -219,7 +238,7 @@ int ctl_dns_open(struct ctl *c, struct ctl_dns *d)
 		status = find_dkim(c, d);
 	if (status == CTL_OK && vx_once_new(c->config, &d->once, &err) != VX_OK)
 		status = ctl_fail(c, CTL_FAILED, "%s", err.text);
-	if (status == CTL_OK)
+	if (status == CTL_OK && !d->tolerant)
 		find_tlsa(c, d);
 	(void)json_object_set_new(c->result, "domain", json_string(d->domain));
 	return status;
@@ -250,10 +269,17 @@ static unsigned services(const struct vx_config *c)
 									  : 0u);
 }
 
+static bool has_wildcard(const struct vx_text_list *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (vx_slice_has_prefix(vx_slice_str(names->items[i]), VX_S("*.")))
+			return true;
+	return false;
+}
+
 int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 {
-	static const struct vx_zone_authority letsencrypt = { .issuer =
-								  "letsencrypt.org" };
+	struct vx_zone_authority letsencrypt = { .issuer = "letsencrypt.org" };
 	char postmaster[VX_ADDRESS_MAX + 1];
 	struct vx_zone_wish w = { .struct_size = sizeof(w),
 		.domain = d->domain,
@@ -280,7 +306,11 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 	w.backup = (d->flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0
 		       ? VX_ZONE_BACKUP_CLOUDFLARE
 		       : VX_ZONE_BACKUP_NONE;
-	if (c->config->tls_provider == VX_TLS_LETSENCRYPT) {
+	/* of other authorities we do not know the name that CAA has for them */
+	if (c->config->tls_provider == VX_TLS_LETSENCRYPT &&
+	    c->config->acme_directories.count == 0) {
+		letsencrypt.account = d->account[0] != '\0' ? d->account : NULL;
+		letsencrypt.wildcard = has_wildcard(&c->config->tls_names);
 		w.authorities = &letsencrypt;
 		w.authority_count = 1;
 	}

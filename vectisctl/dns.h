@@ -5,6 +5,7 @@
 #include "vectisctl/ctl.h"
 
 #include "runtime/once.h"
+#include "vectis/acme_setup.h"
 #include "vectis/cloudflare.h"
 #include "vectis/diagnose.h"
 #include "vectis/dkim_keys.h"
@@ -28,7 +29,10 @@ struct ctl_dns {
 	struct vx_zone_plan *plan; /* own; NULL: not yet */
 	struct vx_zone_diff *diff; /* own; NULL */
 	bool secure;               /* the server's zone is signed */
-	/* for a diagnosis, which goes on where others stop */
+	/* what acmed keeps: the URI of the account, what the last attempt failed by; ""
+	 */
+	char account[VX_ACME_URL_MAX + 1], acme_problem[VX_ACME_TEXT_MAX + 1];
+	/* for a diagnosis, which goes on where others stop and asks by itself */
 	bool tolerant;
 	char secrets_problem[VX_ERROR_TEXT_MAX];
 	uint64_t deadline_ms; /* of ctl_dns_now_ms; 0: none */

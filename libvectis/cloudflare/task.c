@@ -64,8 +64,9 @@ void vx_cf_task_go(struct vx_cf *cf)
 {
 	switch (cf->task) {
 	case VX_CF_TASK_CHECK:
-		vx_cf_go(
-		    cf, cf->verified ? VX_CF_STEP_MAY_WRITE : VX_CF_STEP_VERIFY_ACCOUNT);
+		vx_cf_go(cf, cf->verified || cf->zone.account[0] == '\0'
+				 ? VX_CF_STEP_MAY_WRITE
+				 : VX_CF_STEP_VERIFY_ACCOUNT);
 		break;
 	case VX_CF_TASK_LOAD:
 	case VX_CF_TASK_APPLY:

@@ -112,6 +112,11 @@ static void run_rows(struct vx_diag *d, const struct vx_diag_row *rows)
 			.why = rows->why,
 			.wait = rows->wait };
 		f->verdict = rows->check(d, f);
+		if (f->seen[0] != '\0')
+			continue;
+		vx_diag_seen(f, "nothing that can be read");
+		if (f->verdict == VX_DIAG_PASS)
+			f->verdict = VX_DIAG_NA;
 	}
 }
 

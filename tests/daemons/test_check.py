@@ -2,11 +2,14 @@
 import contextlib
 import os
 import socket
+import ssl
+import threading
 import time
 import unittest
 
 import harness
 from cloudflare import EDIT
+from instance import CertificateAuthority
 from peers import TYPES
 from test_ctl import FAILED, GOOD
 from test_dns import DOMAIN, HOST, Case
@@ -27,6 +30,8 @@ class Check(Case):
             'list.example'))
         text = '\n'.join(f'  zones: [{zones}]' if line.startswith('  zones:') else line
                          for line in text.split('\n'))
+        text = text.replace('provider: letsencrypt',
+                            'provider: letsencrypt\n  dns_challenge: cloudflare')
         self.box.write(text.replace(
             'smtp:\n', 'smtp:\n  blocklists: ["list.example"]\n', 1) +
             f'sending:\n  port: {self.door.getsockname()[1]}\n')
@@ -140,6 +145,32 @@ class Check(Case):
         chain, key = self.ca.issue('other', hosts=('other.test',))
         self.good('cert', 'import', chain, key)
         self.assertIn('other.test', self.only('tls.name')['seen'])
+
+    def serve_tls(self, chain, key):
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(chain, key)
+
+        def serve():
+            while True:
+                with contextlib.suppress(OSError):
+                    tls.wrap_socket(self.services.accept()[0], server_side=True).close()
+                if self.services.fileno() < 0:
+                    return
+        threading.Thread(target=serve, daemon=True).start()
+
+    def test_an_authority_that_nobody_knows(self):
+        folder = os.path.join(self.folder, 'strange')
+        os.makedirs(folder)
+        chain, key = CertificateAuthority(folder).issue('mail', hosts=(HOST,))
+        self.good('cert', 'import', chain, key)
+        self.serve_tls(chain, key)
+        self.assertIn('issuers', self.only('tls.chain')['fix'])
+
+    def test_an_authority_that_is_known(self):
+        chain, key = self.ca.issue('again', hosts=(HOST,))
+        self.good('cert', 'import', chain, key)
+        self.serve_tls(chain, key)
+        self.assertEqual(set(self.alarms(GOOD)) - {'tls.custom_expiry'}, set())
 
     def test_nobody_answers(self):
         """Name servers that are silent, and a Cloudflare that takes for ever."""
