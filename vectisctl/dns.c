@@ -190,7 +190,7 @@ static void read_acme(struct ctl *c, struct ctl_dns *d)
 	struct vx_error err;
 
 	if (!vx_acme_is_wanted(c->config) ||
-	    vx_acme_open(c->config, 0, &core, &err) != VX_OK)
+	    vx_acme_open(c->config, NULL, 0, &core, &err) != VX_OK)
 		return;
 	if (vx_acme_status(core, (int64_t)time(NULL), 0, &s) == VX_OK) {
 		(void)snprintf(d->account, sizeof(d->account), "%s", s.account);
