@@ -19,6 +19,7 @@ struct seen {
 	unsigned from;
 	vx_slice domain; /* of the first author, in the arena */
 	bool foreign;    /* an author is not the login */
+	bool suspended;  /* meanwhile */
 };
 
 /* Each author has to be one whose name the login may use (OUT-02). */
@@ -26,6 +27,7 @@ static int see_from(struct smtp_session *s, vx_slice value, struct seen *seen)
 {
 	struct smtp_txn *t = s->txn;
 	struct vx_address *a;
+	enum smtp_may may;
 	int rc = vx_address_parse(value, &t->arena, &a);
 
 	seen->from++;
@@ -41,8 +43,9 @@ static int see_from(struct smtp_session *s, vx_slice value, struct seen *seen)
 		vx_buf_printf(&address, "%.*s@%.*s", (int)a->local.len,
 		    a->local.len > 0 ? a->local.ptr : "", (int)a->domain.len,
 		    a->domain.len > 0 ? a->domain.ptr : "");
-		if (vx_smtp_may_send_as(s, vx_buf_slice(&address)) != SMTP_MAY)
-			seen->foreign = true;
+		may = vx_smtp_may_send_as(s, vx_buf_slice(&address));
+		seen->foreign = seen->foreign || may != SMTP_MAY;
+		seen->suspended = seen->suspended || may == SMTP_SUSPENDED;
 		if (seen->domain.len == 0) {
 			vx_buf_reset(&address);
 			rc = vx_domain_normalise(a->domain, &address);
@@ -128,6 +131,8 @@ static const char *objection(const struct seen *seen)
 		return "the message has no From field";
 	if (seen->from > 1)
 		return "the message has several From fields";
+	if (seen->suspended)
+		return "sending is suspended for this mailbox: ask your administrator";
 	if (seen->foreign || seen->domain.len == 0)
 		return "the From field is not this login's";
 	return NULL;
