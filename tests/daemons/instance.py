@@ -22,7 +22,7 @@ import time
 DOMAIN = 'example.test'
 PASSWORD = 'correct-horse-7'
 ACCOUNTS = ('alice', 'bob')
-PORTS = ('smtp', 'submission', 'submissions', 'imaps', 'pop3s', 'http')
+PORTS = ('smtp', 'submission', 'submissions', 'imaps', 'pop3s')
 DAEMONS = ('smtpd', 'imapd', 'pop3d', 'acmed')
 
 
@@ -117,7 +117,8 @@ class Instance:
         self.pop3_on = pop3
         self.believes_own = believes_own  # the CA beside it, of other servers too
         self.daemon_names = daemons
-        self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
+        *ports, self.http_port = free_ports(len(PORTS) + 1)
+        self.ports = dict(zip(PORTS, ports))
         self.processes = {}
         self.logs = {}
         self.config = os.path.join(self.folder, 'config.yaml')
@@ -145,6 +146,8 @@ tls:
   provider: {self.provider}
 {authorities}{self.tls}auth:
   hash_cost: 1
+http:
+  listen: ["127.0.0.1:{self.http_port}"]
 {listen}{settings}''')
 
     def ctl(self, *args, **kwargs):

@@ -59,7 +59,7 @@ def with_authority(folder):
     mail = Instance(folder, provider='letsencrypt')
     os.makedirs(folder, exist_ok=True)
     mail.ca = CertificateAuthority(folder)
-    pebble = Pebble(mail.ca, names.port, mail.ports['http'], nonces=5)
+    pebble = Pebble(mail.ca, names.port, mail.http_port, nonces=5)
     mail.tls = f'  email: postmaster@{DOMAIN}\n  authorities: {mail.ca.cert}\n'
     mail.settings = (f'acme:\n  directories: ["{pebble.directory()}"]\n'
                      + names.settings('test'))

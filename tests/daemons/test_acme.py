@@ -37,7 +37,7 @@ class Authority(unittest.TestCase):
         mail = Instance(provider='letsencrypt', daemons=daemons or ('imapd', 'acmed'))
         os.makedirs(mail.folder, exist_ok=True)
         ca = CertificateAuthority(mail.folder)
-        self.pebble = Pebble(ca, self.names.port, mail.ports['http'], nonces, reuse, keys)
+        self.pebble = Pebble(ca, self.names.port, mail.http_port, nonces, reuse, keys)
         self.closing.callback(self.pebble.stop)
         self.proxy = None
         port = self.pebble.port
@@ -168,7 +168,7 @@ class Issues(Authority):
         self.wait(lambda: self.issued(mail))
 
         def ask(text):
-            with socket.create_connection(('127.0.0.1', mail.ports['http']), 10) as s:
+            with socket.create_connection(('127.0.0.1', mail.http_port), 10) as s:
                 s.sendall(text)
                 s.shutdown(socket.SHUT_WR)
                 return b''.join(iter(lambda: s.recv(4096), b''))
@@ -183,7 +183,7 @@ class Issues(Authority):
                     b'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'):
             self.assertTrue(ask(bad).startswith(b'HTTP/1.1 400 '))
         # curl finds its way, too
-        head = run('curl', '-sI', f'http://127.0.0.1:{mail.ports["http"]}/')
+        head = run('curl', '-sI', f'http://127.0.0.1:{mail.http_port}/')
         self.assertIn('Location: https://127.0.0.1/', head)
 
     def test_secrets_stay(self):
