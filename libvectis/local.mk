@@ -70,6 +70,8 @@ vxinclude_HEADERS = \
 	include/vectis/spf.h \
 	include/vectis/srs.h \
 	include/vectis/store.h \
+	include/vectis/sts.h \
+	include/vectis/sts_cache.h \
 	include/vectis/tls.h \
 	include/vectis/verdict.h \
 	include/vectis/zone.h
