@@ -1,7 +1,7 @@
 /*
  * Where mail goes, whatever the DNS says.  The first line is the destination; then, for
- * each question: an octet with the status, one bit of it whether it is secure, the count
- * of records, and each record behind its length.
+ * each question: an octet with the status, bits of it whether it is secure and behind a
+ * CNAME, the count of records, and each record behind its length.
  */
 #include "vectis/route.h"
 
@@ -10,8 +10,9 @@
 
 enum {
 	RECORDS_MAX = 40,
-	QUESTIONS_MAX = 1 + 3 * VX_ROUTE_HOSTS_MAX, /* MX; A, AAAA and TLSA of a host */
+	QUESTIONS_MAX = 1 + 4 * VX_ROUTE_HOSTS_MAX, /* MX; A, AAAA, CNAME or TLSA, TLSA */
 	SECURE = 0x10,
+	ALIAS = 0x20,
 	STATUS = 0x07
 };
 
@@ -54,11 +55,15 @@ static struct vx_dns_answer next_answer(vx_slice *in, vx_slice records[RECORDS_M
 	}
 	if (a.count == 0)
 		a.status = VX_DNS_NODATA;
+	else if ((head & ALIAS) != 0)
+		a.canonical = VX_S("alias.example");
 	return a;
 }
 
 static void look_at(const struct vx_route_host *h)
 {
+	must(h->tlsa_base != NULL && (strcmp(h->tlsa_base, h->name) == 0 ||
+					 strcmp(h->tlsa_base, "alias.example") == 0));
 	must(h->address_count > 0 && h->address_count <= VX_ROUTE_ADDRESSES_MAX);
 	must(strcmp(h->name, "mail.our.example") != 0);
 	must((h->dane == VX_ROUTE_DANE_RECORDS) == (h->tlsa_count > 0));

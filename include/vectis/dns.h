@@ -54,6 +54,7 @@ struct vx_dns_answer {
 	uint32_t ttl;          /* seconds that it is good for */
 	const vx_slice *rdata; /* borrowed: as on the wire, names not compressed */
 	size_t count;          /* of records, 0 unless FOUND */
+	vx_slice canonical;    /* borrowed: where CNAMEs led to; empty: there were none */
 };
 
 /* Of FOUND, NODATA and NO_NAME only: the owner of the name has spoken. */
@@ -127,6 +128,7 @@ struct vx_dns_records {
 	struct vx_dns_answer answer;
 	vx_slice rdata[VX_DNS_RECORDS_MAX];
 	struct vx_buf octets; /* own */
+	char canonical[VX_DNS_NAME_MAX + 1];
 };
 VX_API void vx_dns_records_init(struct vx_dns_records *r);
 VX_API void vx_dns_records_done(struct vx_dns_records *r);

@@ -46,6 +46,13 @@ struct vx_route_host {
 	enum vx_route_dane dane;
 	struct vx_dns_tlsa tlsa[VX_ROUTE_TLSA_MAX]; /* usages 2 and 3 only */
 	size_t tlsa_count;
+	/*
+	 * Whose TLSA records these are, and what SNI says: the host, or what its CNAMEs
+	 * led to (RFC 7672 2.2.3).
+	 */
+	const char *tlsa_base;
+	const char
+	    *next_hop; /* what the destination's CNAMEs led to (3.2.2); NULL: none */
 };
 
 /* Why there are no (more) hosts. */

@@ -226,6 +226,14 @@ static bool begin(struct reader *r, const struct vx_dns_question *q, struct name
 	return true;
 }
 
+/* One that is no name in the sense of dns.h leads nowhere. */
+static void set_canonical(struct vx_dns_records *out, const struct name *name)
+{
+	if (vx_dns_read_name(vx_slice_of(name->octets, name->len), out->canonical) ==
+	    VX_OK)
+		out->answer.canonical = vx_slice_str(out->canonical);
+}
+
 static bool follow(struct reader *r, unsigned type, struct name name)
 {
 	struct vx_dns_answer *a = &r->out->answer;
@@ -234,8 +242,11 @@ static bool follow(struct reader *r, unsigned type, struct name name)
 	for (unsigned i = 0; i <= VX_DNS_CHAIN_MAX; i++) {
 		if (!collect(r, type, &name, &alias))
 			return false;
-		if (a->count > 0 || alias.len == 0)
+		if (a->count > 0 || alias.len == 0) {
+			if (i > 0 && a->count > 0)
+				set_canonical(r->out, &name);
 			return true;
+		}
 		name = alias;
 	}
 	return false;

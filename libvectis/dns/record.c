@@ -9,7 +9,7 @@
 struct vx_dns_answer *vx_dns_answer_dup(const struct vx_dns_answer *a)
 {
 	const size_t slices = a->count * sizeof(vx_slice);
-	size_t octets = 0;
+	size_t octets = a->canonical.len;
 	struct vx_dns_answer *copy;
 	vx_slice *rdata;
 	char *at;
@@ -29,6 +29,9 @@ struct vx_dns_answer *vx_dns_answer_dup(const struct vx_dns_answer *a)
 	}
 	*copy = *a;
 	copy->rdata = rdata;
+	if (a->canonical.len > 0)
+		memcpy(at, a->canonical.ptr, a->canonical.len);
+	copy->canonical = vx_slice_of(at, a->canonical.len);
 	return copy;
 }
 

@@ -10,6 +10,7 @@ enum step {
 	ASK_MX,
 	ASK_A,
 	ASK_AAAA,
+	ASK_CNAME, /* is at least the first one of them signed? */
 	ASK_TLSA,
 	GIVE_HOST,
 	NEXT_HOST,
@@ -37,6 +38,10 @@ struct vx_route {
 	struct mx mx[VX_ROUTE_HOSTS_MAX];
 	size_t count, at;
 	bool mx_secure, addresses_secure;
+	char next_hop[VX_DNS_NAME_MAX + 1]; /* "": the destination itself */
+	char alias[VX_DNS_NAME_MAX + 1];    /* what the host's name led to; "": nothing */
+	bool alias_begins_secure;           /* but its addresses are not */
+	bool own_name;    /* the TLSA records of what it led to are not there */
 	bool given;       /* a host was handed out */
 	bool host_failed; /* a question about this host */
 	bool any_failed;  /* about any: */
@@ -98,7 +103,7 @@ static int set_destination(struct vx_route *r, const struct vx_route_options *o)
 
 	if (is_literal(o->destination, r->host.addresses[0])) {
 		r->host.address_count = 1;
-		r->host.name = r->host.addresses[0];
+		r->host.name = r->host.tlsa_base = r->host.addresses[0];
 		r->step = GIVE_HOST;
 		if (is_self(r, r->host.addresses[0]))
 			end(r, true, "5.4.6",
@@ -187,6 +192,14 @@ static void cut_self(struct vx_route *r)
 	}
 }
 
+static void copy_name(vx_slice name, char out[VX_DNS_NAME_MAX + 1])
+{
+	if (name.len == 0 || name.len > VX_DNS_NAME_MAX)
+		return;
+	memcpy(out, name.ptr, name.len);
+	out[name.len] = '\0';
+}
+
 static void take_mx(struct vx_route *r, const struct vx_dns_answer *a)
 {
 	size_t null = 0;
@@ -217,6 +230,8 @@ static void on_mx(struct vx_route *r, const struct vx_dns_answer *a)
 {
 	r->step = ASK_A;
 	r->mx_secure = a->secure;
+	if (a->secure)
+		copy_name(a->canonical, r->next_hop);
 	switch (a->status) {
 	case VX_DNS_FOUND:
 		take_mx(r, a);
@@ -260,7 +275,11 @@ static void fail_host(struct vx_route *r, const struct vx_dns_answer *a, bool tl
 static void begin_host(struct vx_route *r)
 {
 	r->host = (struct vx_route_host){ .name = r->mx[r->at].name,
+		.tlsa_base = r->mx[r->at].name,
+		.next_hop = r->next_hop[0] != '\0' ? r->next_hop : NULL,
 		.is_mx_secure = r->mx_secure };
+	r->alias[0] = '\0';
+	r->alias_begins_secure = r->own_name = false;
 	r->tlsa_used = 0;
 	r->host_failed = false;
 	r->addresses_secure = true;
@@ -295,6 +314,8 @@ static void take_addresses(struct vx_route *r, const struct vx_dns_answer *a)
 	/* what is not there need not be signed when the other kind is */
 	if (a->status == VX_DNS_FOUND && !a->secure)
 		r->addresses_secure = false;
+	if (a->status == VX_DNS_FOUND)
+		copy_name(a->canonical, r->alias);
 	for (size_t i = 0; i < a->count && h->address_count < VX_ROUTE_ADDRESSES_MAX;
 	     i++) {
 		char *out = h->addresses[h->address_count];
@@ -307,7 +328,18 @@ static void take_addresses(struct vx_route *r, const struct vx_dns_answer *a)
 		}
 		h->address_count++;
 	}
-	r->step = r->step == ASK_A ? ASK_AAAA : ASK_TLSA;
+	r->step = r->step == ASK_A ? ASK_AAAA : ASK_CNAME;
+}
+
+/* The host's name is signed to be another one, which is in a zone that is not. */
+static void on_cname(struct vx_route *r, const struct vx_dns_answer *a)
+{
+	r->step = ASK_TLSA;
+	r->alias_begins_secure = a->status == VX_DNS_FOUND && a->secure;
+	if (!vx_dns_answered(a)) {
+		r->host_failed = true;
+		r->step = NEXT_HOST;
+	}
 }
 
 static void take_tlsa(struct vx_route *r, const struct vx_dns_answer *a)
@@ -333,19 +365,38 @@ static void take_tlsa(struct vx_route *r, const struct vx_dns_answer *a)
 
 static void on_tlsa(struct vx_route *r, const struct vx_dns_answer *a)
 {
+	const bool expanded = r->host.tlsa_base == r->alias;
+
 	r->step = GIVE_HOST;
 	if (!vx_dns_answered(a)) { /* nobody may switch DANE off (RFC 7672 2.1.1) */
 		fail_host(r, a, true);
 		r->step = NEXT_HOST;
 	} else if (a->status == VX_DNS_FOUND && a->secure) {
 		take_tlsa(r, a);
+	} else if (expanded) {
+		r->own_name = true; /* its own, then */
+		r->step = ASK_TLSA;
 	}
 }
 
 static bool wants_tlsa(const struct vx_route *r)
 {
-	return r->o.dane && r->mx_secure && r->addresses_secure &&
-	       r->host.address_count > 0;
+	return r->o.dane && r->mx_secure && r->host.address_count > 0 &&
+	       (r->addresses_secure || r->alias_begins_secure);
+}
+
+static bool wants_cname(const struct vx_route *r)
+{
+	return r->o.dane && r->mx_secure && r->host.address_count > 0 &&
+	       !r->addresses_secure && r->alias[0] != '\0';
+}
+
+/* Two names may have the records: the last one first, and none in between. */
+static void choose_base(struct vx_route *r)
+{
+	r->host.tlsa_base = r->addresses_secure && r->alias[0] != '\0' && !r->own_name
+				? r->alias
+				: r->host.name;
 }
 
 /* IPv6 first, as RFC 6724 has it, since AAAA records were asked for second. */
@@ -402,10 +453,15 @@ static bool ask(struct vx_route *r, struct vx_dns_question *q)
 	case ASK_AAAA:
 		return !r->o.no_ipv6 && vx_dns_ask(VX_DNS_AAAA, "",
 					    vx_slice_str(r->host.name), q) == VX_OK;
+	case ASK_CNAME:
+		return wants_cname(r) && vx_dns_ask(VX_DNS_CNAME, "",
+					     vx_slice_str(r->host.name), q) == VX_OK;
 	case ASK_TLSA:
 		(void)snprintf(prefix, sizeof(prefix), "_%u._tcp", r->o.port);
+		if (wants_tlsa(r))
+			choose_base(r);
 		return wants_tlsa(r) && vx_dns_ask(VX_DNS_TLSA, prefix,
-					    vx_slice_str(r->host.name), q) == VX_OK;
+					    vx_slice_str(r->host.tlsa_base), q) == VX_OK;
 	case GIVE_HOST:
 	case NEXT_HOST:
 	case END:
@@ -425,6 +481,9 @@ static void leave_out(struct vx_route *r)
 	case ASK_A:
 	case ASK_AAAA:
 		take_addresses(r, &nothing);
+		break;
+	case ASK_CNAME:
+		r->step = ASK_TLSA;
 		break;
 	case ASK_TLSA:
 		r->step = GIVE_HOST;
@@ -472,6 +531,8 @@ void vx_route_answer(struct vx_route *r, const struct vx_dns_answer *a)
 			begin_host(r);
 	} else if (r->step == ASK_A || r->step == ASK_AAAA) {
 		take_addresses(r, a);
+	} else if (r->step == ASK_CNAME) {
+		on_cname(r, a);
 	} else if (r->step == ASK_TLSA) {
 		on_tlsa(r, a);
 	}

@@ -87,6 +87,7 @@ END_TEST
 
 START_TEST(aliases_are_followed)
 {
+	struct vx_dns_answer *copy;
 	struct vx_dns_records r;
 	struct message m;
 
@@ -101,6 +102,14 @@ START_TEST(aliases_are_followed)
 	ck_assert_uint_eq(r.answer.count, 1);
 	ck_assert_uint_eq(r.answer.ttl, 40);
 	vxt_assert_slice(r.answer.rdata[0], VX_S("\1\2\3\4"));
+	copy = vx_dns_answer_dup(&r.answer);
+	begin(&m, 0, 1, 0);
+	ask(&m, VX_DNS_A);
+	record(&m, AT_EXAMPLE, VX_DNS_A, 50, VX_S("\1\2\3\4"));
+	vxt_assert_ok(read_it(&m, VX_DNS_A, &r));
+	ck_assert_uint_eq(r.answer.canonical.len, 0);
+	vxt_assert_str(copy->canonical, "b.example");
+	vx_dns_answer_free(copy);
 	vx_dns_records_done(&r);
 }
 END_TEST

@@ -163,6 +163,8 @@ struct vx_dns_answer vxt_zone_answer(struct vxt_zone *z, const struct vx_dns_que
 	for (int i = 0; i < CHAIN_MAX && alias != NULL && a.count == 0; i++) {
 		memmove(name, alias, strlen(alias) + 1);
 		there = false;
+		if (z->insecure != NULL && strcmp(name, z->insecure) == 0)
+			a.secure = false;
 		a.count = find(z, name, (int)q->type, &there, &status, &alias, target);
 	}
 	a.status = status != VX_DNS_FOUND ? status
@@ -171,5 +173,8 @@ struct vx_dns_answer vxt_zone_answer(struct vxt_zone *z, const struct vx_dns_que
 					  : VX_DNS_NO_NAME;
 	if (a.status != VX_DNS_FOUND)
 		a.count = 0;
+	memcpy(z->canonical, name, strlen(name) + 1);
+	if (a.count > 0 && strcmp(name, q->name) != 0)
+		a.canonical = vx_slice_str(z->canonical);
 	return a;
 }

@@ -14,7 +14,9 @@ struct vxt_zone {
 		struct vx_buf rdata;
 	} records[VXT_ZONE_RECORDS];
 	size_t count;
-	bool secure;                      /* what answers say */
+	bool secure;          /* what answers say */
+	const char *insecure; /* unless they touch this name; NULL: none */
+	char canonical[VX_DNS_NAME_MAX + 1];
 	unsigned asked;                   /* how many questions were answered */
 	vx_slice found[VXT_ZONE_RECORDS]; /* of the last answer */
 };

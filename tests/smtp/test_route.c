@@ -56,7 +56,9 @@ static const char *route_with(struct vx_route_options o)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
 			    i > 0 ? " " : "", h->addresses[i]);
 		len += (size_t)snprintf(text + len, sizeof(text) - len, ")%s ",
-		    h->dane == VX_ROUTE_DANE_RECORDS    ? "+"
+		    h->dane == VX_ROUTE_DANE_RECORDS && strcmp(h->tlsa_base, h->name) != 0
+			? "+>"
+		    : h->dane == VX_ROUTE_DANE_RECORDS  ? "+"
 		    : h->dane == VX_ROUTE_DANE_UNUSABLE ? "?"
 							: "");
 	}
@@ -208,6 +210,102 @@ START_TEST(tlsa_needs_signatures)
 }
 END_TEST
 
+/* A host's name may be that of another: RFC 7672 2.2.2. */
+START_TEST(tlsa_behind_an_alias)
+{
+	static const struct {
+		bool of_target, of_own; /* whose records there are */
+		const char *insecure, *routed;
+	} cases[] = { { true, true, NULL, "a.example(192.0.2.1)+> later 4.4.1" },
+		{ true, false, NULL, "a.example(192.0.2.1)+> later 4.4.1" },
+		{ false, true, NULL, "a.example(192.0.2.1)+ later 4.4.1" },
+		{ false, false, NULL, "a.example(192.0.2.1) later 4.4.1" },
+		/* what it leads to is not signed: only its own */
+		{ true, true, "t.example", "a.example(192.0.2.1)+ later 4.4.1" },
+		{ true, false, "t.example", "a.example(192.0.2.1) later 4.4.1" },
+		/* in between is nothing, signed or not */
+		{ true, true, "m.example", "a.example(192.0.2.1)+ later 4.4.1" },
+		/* it is not signed that it leads anywhere */
+		{ true, true, "a.example", "a.example(192.0.2.1) later 4.4.1" },
+		/* one set of records is not signed: the other one */
+		{ true, true, "_25._tcp.t.example", "a.example(192.0.2.1)+ later 4.4.1" },
+		{ true, true, "_25._tcp.a.example",
+		    "a.example(192.0.2.1)+> later 4.4.1" } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin();
+		zone.insecure = cases[i].insecure;
+		mx("d.example", "10 a.example");
+		vxt_zone_add(&zone, "a.example", VX_DNS_CNAME, "m.example");
+		vxt_zone_add(&zone, "m.example", VX_DNS_CNAME, "t.example");
+		a("t.example", "192.0.2.1");
+		vxt_zone_add(&zone, "_25._tcp.m.example", VX_DNS_TLSA, "3 1 1 " SHA256);
+		if (cases[i].of_target)
+			vxt_zone_add(
+			    &zone, "_25._tcp.t.example", VX_DNS_TLSA, "3 1 1 " SHA256);
+		if (cases[i].of_own)
+			vxt_zone_add(
+			    &zone, "_25._tcp.a.example", VX_DNS_TLSA, "3 1 1 " SHA256);
+		ck_assert_msg(strcmp(route("d.example"), cases[i].routed) == 0,
+		    "case %zu: %s", i, route("d.example"));
+		vxt_zone_done(&zone);
+	}
+}
+END_TEST
+
+/* An answer that is missing puts a host off, whichever it is. */
+START_TEST(aliases_that_cannot_be_followed)
+{
+	static const char *const broken[] = { "_25._tcp.t.example",
+		"_25._tcp.a.example" };
+
+	for (int i = 0; i < 2; i++) {
+		begin();
+		mx("d.example", "10 a.example");
+		vxt_zone_add(&zone, "a.example", VX_DNS_CNAME, "t.example");
+		a("t.example", "192.0.2.1");
+		vxt_zone_fail(&zone, broken[i], VX_DNS_FAILED);
+		ck_assert_str_eq(route("d.example"), "later 4.4.1");
+		vxt_zone_done(&zone);
+	}
+}
+END_TEST
+
+/* Names are asked for by what the destination's own CNAMEs led to, too. */
+START_TEST(aliased_destination)
+{
+	const struct vx_route_options o = { .struct_size = sizeof(o),
+		.destination = VX_S("d.example"),
+		.hostname = "mail.our.example",
+		.dane = true,
+		.port = 25 };
+	struct vx_dns_question q;
+	struct vx_route *r;
+	int rc;
+
+	for (int secure = 0; secure < 2; secure++) {
+		begin();
+		zone.secure = secure != 0;
+		vxt_zone_add(&zone, "d.example", VX_DNS_CNAME, "e.example");
+		mx("e.example", "10 a.example");
+		a("a.example", "192.0.2.1");
+		vxt_assert_ok(vx_route_new(&o, &r));
+		while ((rc = vx_route_next(r, &q)) == VX_WAIT) {
+			const struct vx_dns_answer answer = vxt_zone_answer(&zone, &q);
+
+			vx_route_answer(r, &answer);
+		}
+		ck_assert_int_eq(rc, VX_DATA);
+		if (secure != 0)
+			ck_assert_str_eq(vx_route_host(r)->next_hop, "e.example");
+		else
+			ck_assert_ptr_null(vx_route_host(r)->next_hop);
+		vx_route_free(r);
+		vxt_zone_done(&zone);
+	}
+}
+END_TEST
+
 /* Each of three equal hosts is first now and then, and all are there. */
 START_TEST(equal_hosts_take_turns)
 {
@@ -275,4 +373,5 @@ START_TEST(there_are_limits)
 END_TEST
 
 VXT_SUITE(test_route, "route", hosts_by_preference, no_hosts, loops_are_seen,
-    tlsa_needs_signatures, equal_hosts_take_turns, relays_are_hosts, there_are_limits)
+    tlsa_needs_signatures, tlsa_behind_an_alias, aliases_that_cannot_be_followed,
+    aliased_destination, equal_hosts_take_turns, relays_are_hosts, there_are_limits)
