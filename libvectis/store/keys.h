@@ -122,12 +122,13 @@ int vx_volume_record_write(struct vx_kv_txn *txn, const struct vx_volume_record 
 
 /*
  * The queue's tree, whose values queue/ reads and writes: kind and id, of a recipient its
- * number; PLACE: destination NUL due id number.
+ * number; PLACE: destination NUL due id number; POLICY: domain.
  */
 enum vx_queue_kind {
 	VX_QUEUE_MESSAGE = 'M',
 	VX_QUEUE_RECIPIENT = 'R',
 	VX_QUEUE_PREFIX = 'P',
+	VX_QUEUE_POLICY = 'S', /* rest: domain; of MTA-STS */
 	VX_QUEUE_PLACE = 'T',
 	VX_QUEUE_BOUNCES = 'B', /* rest: domain NUL day u32 */
 	VX_QUEUE_RELAY = 'Y', /* rest: name */

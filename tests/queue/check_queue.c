@@ -564,7 +564,8 @@ VXT_SUITE(suite, "queue", a_message_leaves_with_its_last_recipient,
     a_clock_that_was_set_back, wishes_come_in_slices, what_cannot_be_queued_is_refused,
     random_changes, the_list_is_mended, a_repair_keeps_it)
 
+vxt_suite_fn test_sts_cache;
 Suite *test_bounce(void);
 Suite *test_relay(void);
 
-VXT_MAIN(suite, test_bounce, test_relay)
+VXT_MAIN(suite, test_bounce, test_relay, test_sts_cache)

@@ -5,3 +5,4 @@ check_queue_CPPFLAGS = $(test_cppflags) -I$(srcdir)/tests/store
 check_queue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 check_queue_LDADD = libvxt.la libvx_queue.la libvx_store.la libvx_mime.la libvx_dns.la \
 	libvx_base.la $(CHECK_LIBS)
+check_queue_SOURCES += %D%/test_sts_cache.c
