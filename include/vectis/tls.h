@@ -166,6 +166,23 @@ VX_API int vx_tls_check_peer(
 VX_API int vx_tls_peer(
     struct vx_tls *t, struct vx_tls_cert_info *info, struct vx_error *err);
 
+/*
+ * The same for who holds MTA-STS: only names of the certificate for DNS hosts count, not
+ * its subject (RFC 8461 4.2).
+ */
+VX_API int vx_tls_check_host(struct vx_tls *t, const char *name, struct vx_error *err);
+
+enum vx_tls_fault {
+	VX_TLS_FAULT_NONE,
+	VX_TLS_FAULT_NAME,    /* it is somebody else's */
+	VX_TLS_FAULT_EXPIRED, /* or not yet good */
+	VX_TLS_FAULT_NOT_TRUSTED,
+	VX_TLS_FAULT_RECORDS, /* it matches no TLSA record */
+	VX_TLS_FAULT_OTHER    /* there is none, or it cannot be read */
+};
+/* What the last check found. */
+VX_API enum vx_tls_fault vx_tls_fault(const struct vx_tls *t);
+
 struct vx_tls_dane { /* a TLSA record (RFC 6698 2.1) */
 	uint8_t usage, selector, matching;
 	vx_slice data;

@@ -122,6 +122,7 @@ int vx_tls_client_new(struct vx_tls_trust *trust, const char *sni, struct vx_tls
  */
 
 struct chain {
+	enum vx_tls_fault fault;
 	gnutls_x509_crt_t certs[VX_TLS_CHAIN_MAX]; /* own; the server's is the first */
 	unsigned count;
 };
@@ -138,6 +139,7 @@ static int read_chain(struct vx_tls *t, struct chain *c, struct vx_error *err)
 	const gnutls_datum_t *der = gnutls_certificate_get_peers(t->session, &count);
 
 	c->count = 0;
+	c->fault = VX_TLS_FAULT_OTHER;
 	if (der == NULL || count == 0)
 		return vx_error_set(err, VX_ETLS, "the server shows no certificate");
 	if (count > VX_TLS_CHAIN_MAX)
@@ -156,13 +158,33 @@ static int read_chain(struct vx_tls *t, struct chain *c, struct vx_error *err)
 }
 
 static bool has_name(
-    const struct chain *c, const char *const *names, size_t count, struct vx_error *err)
+    struct chain *c, const char *const *names, size_t count, struct vx_error *err)
 {
 	for (size_t i = 0; i < count; i++)
 		if (gnutls_x509_crt_check_hostname(c->certs[0], names[i]) != 0)
 			return true;
 	(void)vx_error_set(err, VX_ETLS, "the server's certificate is not one of %s",
 	    count > 0 ? names[0] : "any name");
+	c->fault = VX_TLS_FAULT_NAME;
+	return false;
+}
+
+static bool has_dns_names(struct chain *c, struct vx_error *err)
+{
+	char name[256];
+	int rc = 0;
+
+	for (unsigned i = 0; rc >= 0 || rc == GNUTLS_E_SHORT_MEMORY_BUFFER; i++) {
+		size_t size = sizeof(name);
+
+		rc = gnutls_x509_crt_get_subject_alt_name(
+		    c->certs[0], i, name, &size, NULL);
+		if (rc == GNUTLS_SAN_DNSNAME)
+			return true;
+	}
+	(void)vx_error_set(
+	    err, VX_ETLS, "the server's certificate has no names of hosts");
+	c->fault = VX_TLS_FAULT_NAME;
 	return false;
 }
 
@@ -176,6 +198,9 @@ static int verify(
 
 	if (rc == 0 && status == 0)
 		return VX_OK;
+	c->fault = (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED)) != 0
+		       ? VX_TLS_FAULT_EXPIRED
+		       : VX_TLS_FAULT_NOT_TRUSTED;
 	if (rc == 0)
 		rc = gnutls_certificate_verification_status_print(
 		    status, GNUTLS_CRT_X509, &text, 0);
@@ -196,6 +221,18 @@ int vx_tls_peer(struct vx_tls *t, struct vx_tls_cert_info *info, struct vx_error
 	return rc;
 }
 
+static int end_check(struct vx_tls *t, struct chain *c, int rc)
+{
+	t->fault = rc == VX_OK ? VX_TLS_FAULT_NONE : c->fault;
+	free_chain(c);
+	return rc;
+}
+
+enum vx_tls_fault vx_tls_fault(const struct vx_tls *t)
+{
+	return t->fault;
+}
+
 int vx_tls_check_peer(
     struct vx_tls *t, const char *const *names, size_t count, struct vx_error *err)
 {
@@ -206,8 +243,19 @@ int vx_tls_check_peer(
 		rc = verify(t->trust->authorities, &c, err);
 	if (rc == VX_OK && !has_name(&c, names, count, err))
 		rc = VX_ETLS;
-	free_chain(&c);
-	return rc;
+	return end_check(t, &c, rc);
+}
+
+int vx_tls_check_host(struct vx_tls *t, const char *name, struct vx_error *err)
+{
+	struct chain c;
+	int rc = read_chain(t, &c, err);
+
+	if (rc == VX_OK)
+		rc = verify(t->trust->authorities, &c, err);
+	if (rc == VX_OK && (!has_dns_names(&c, err) || !has_name(&c, &name, 1, err)))
+		rc = VX_ETLS;
+	return end_check(t, &c, rc);
 }
 
 /* --- DANE ------------------------------------------------------------------------------
@@ -310,6 +358,7 @@ int vx_tls_check_dane(struct vx_tls *t, const struct vx_tls_dane *records,
 		(void)vx_error_set(err, VX_ETLS,
 		    "the server's certificate matches none of its TLSA records");
 		rc = VX_ETLS;
+		c.fault = VX_TLS_FAULT_RECORDS;
 	}
 	for (size_t i = 0; i < record_count && rc != VX_OK && c.count > 0; i++) {
 		if (records[i].usage == 3 && matches(c.certs[0], &records[i]))
@@ -317,6 +366,5 @@ int vx_tls_check_dane(struct vx_tls *t, const struct vx_tls_dane *records,
 		else if (records[i].usage == 2)
 			rc = check_authority(&c, &records[i], names, name_count, err);
 	}
-	free_chain(&c);
-	return rc;
+	return end_check(t, &c, rc);
 }

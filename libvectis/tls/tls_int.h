@@ -13,6 +13,7 @@ struct vx_tls {
 	vx_slice *in;               /* of the call under way */
 	struct vx_buf *out;
 	bool done;  /* the handshake is */
+	enum vx_tls_fault fault; /* of the last check */
 	int failed; /* what GnuTLS said when it could not be done */
 	char exporter[VX_TLS_EXPORTER_OCTETS];
 };

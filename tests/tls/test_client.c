@@ -109,6 +109,11 @@ START_TEST(authorities_vouch)
 	vxt_assert_ok(vx_tls_check_peer(t, both, 2, &err));
 	ck_assert_int_eq(vx_tls_check_peer(t, other, 1, &err), VX_ETLS);
 	ck_assert_str_eq(err.text, "the server's certificate is not one of other.test");
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_NAME);
+	ck_assert_int_eq(vx_tls_check_host(t, "b.test", &err), VX_ETLS);
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_NAME);
+	vxt_assert_ok(vx_tls_check_host(t, "x.b.test", &err));
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_NONE);
 	ck_assert_int_eq(vx_tls_check_peer(t, other, 0, &err), VX_ETLS);
 	ck_assert_str_eq(vx_tls_failure(t), "");
 	vx_tls_free(t);
@@ -126,6 +131,9 @@ START_TEST(what_nobody_vouches_for)
 	t = connect_it();
 	ck_assert_int_eq(vx_tls_check_peer(t, mx, 1, &err), VX_ETLS);
 	ck_assert_ptr_nonnull(strstr(err.text, "expired"));
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_EXPIRED);
+	ck_assert_int_eq(vx_tls_check_host(t, "mx.a.test", &err), VX_ETLS);
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_EXPIRED);
 	vx_tls_free(t);
 	ck_assert_int_eq(vx_tls_trust_new("/nonexistent", &trust, &err), VX_ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "/nonexistent"));
@@ -133,6 +141,7 @@ START_TEST(what_nobody_vouches_for)
 	pki_make(&root, &(struct pki_spec){ .cn = "root", .ca = true });
 	t = connect_it();
 	ck_assert_int_eq(vx_tls_check_peer(t, mx, 1, &err), VX_ETLS);
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_NOT_TRUSTED);
 	vx_tls_free(t);
 	free_all();
 }
