@@ -26,6 +26,8 @@ static const struct vx_listen_list *where_submissions(const struct vx_config *c)
 struct sending {
 	struct vx_sender *sender;         /* own, like these */
 	struct vx_report_sender *reports;
+	struct vx_report_batch *seen; /* of TLS with other servers */
+	struct vx_loop *loop;
 	char addresses[VX_OWN_ADDRESSES_MAX][48];
 	const char *self[VX_OWN_ADDRESSES_MAX];
 };
@@ -49,6 +51,7 @@ static void stop_sending(void *service)
 
 	vx_report_sender_free(s->reports);
 	vx_sender_free(s->sender);
+	vx_report_batch_free(s->seen);
 	vx_memory_free(s);
 }
 
@@ -63,14 +66,20 @@ static int start_sending(struct vx_worker *w, void **service)
 		.connections_each = c->sending_connections_each,
 		.messages_each = c->sending_messages_each, .retry_s = c->sending_retry_s,
 		.retry_max_s = c->sending_retry_max_s, .warn_s = c->sending_warn_hours * 3600,
-		.expire_s = c->sending_expire_hours * 3600 };
+		.expire_s = c->sending_expire_hours * 3600,
+		.sts_port = (uint16_t)c->sending_sts_port,
+		.sts_ms = c->sending_sts_s * 1000 };
 	int rc;
 
 	if (s == NULL)
 		return VX_ENOMEM;
 	o.self = s->self;
 	o.self_count = own_addresses(s, c);
+	s->loop = w->loop;
 	rc = smtpd_report_sender(w, &s->reports);
+	if (rc == VX_OK)
+		rc = smtpd_report_batch(w, &s->seen);
+	o.reports = s->seen;
 	if (rc == VX_OK)
 		rc = vx_sender_new(&o, &s->sender);
 	if (rc != VX_OK)
@@ -86,6 +95,7 @@ static void tick_sending(void *service)
 
 	vx_sender_tick(s->sender);
 	vx_report_sender_tick(s->reports);
+	vx_report_batch_tick(s->seen, s->loop->now_s(s->loop));
 }
 
 int main(int argc, char **argv)

@@ -96,6 +96,7 @@ struct vx_config {
 	uint64_t mailauth_dmarc;    /* enum vx_dmarc_mode */
 	uint64_t mailauth_spf_fail; /* 0: it weighs, 1: it is enough */
 
+	uint64_t sending_sts_port, sending_sts_s;
 	uint64_t sending_port, sending_connections, sending_connections_each,
 	    sending_messages_each;
 	uint64_t sending_hold_days;

@@ -16,8 +16,11 @@
 VX_BEGIN_DECLS
 
 #define VX_SENDER_RECIPIENTS_MAX 100 /* of a message, to one destination at a time */
-#define VX_SENDER_BULK_MAX 1000 /* messages that one failure of a destination puts off   \
-				 */
+#define VX_SENDER_BULK_MAX                                                               \
+	1000 /* messages that one failure of a destination puts off                      \
+	      */
+
+struct vx_report_batch; /* report_store.h */
 
 struct vx_sender_options {
 	size_t struct_size;
@@ -35,6 +38,10 @@ struct vx_sender_options {
 	uint64_t retry_s, retry_max_s; /* the first wait; it doubles up to the second */
 	uint64_t warn_s;   /* then the sender is told that it takes long; 0: never */
 	uint64_t expire_s; /* then it is given up */
+	uint16_t sts_port; /* of web servers with MTA-STS policies: 443 */
+	uint64_t sts_ms;   /* for fetching one; 0: a minute */
+	struct vx_report_batch
+	    *reports; /* is told of sessions with TLS; NULL: nobody is */
 };
 
 struct vx_sender;

@@ -3,4 +3,3 @@ libvx_queue_la_SOURCES = %D%/change.c %D%/read.c %D%/record.c %D%/record.h \
 	%D%/relay.c %D%/relay.h
 libvx_queue_la_SOURCES += %D%/bounce.c
 libvx_queue_la_SOURCES += %D%/sts_cache.c
-	%D%/relay.c %D%/relay.h %D%/sts_cache.c

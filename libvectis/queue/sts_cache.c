@@ -66,9 +66,13 @@ int vx_sts_cached_next(struct vx_view *v, const char *after, struct vx_sts_entry
 	rc = vx_kv_seek(c, vx_key_slice(&k), &key, &value);
 	if (rc == VX_OK && vx_slice_eq(key, vx_key_slice(&k)))
 		rc = vx_kv_next(c, &key, &value);
-	if (rc == VX_OK)
+	while (rc == VX_OK) {
 		rc = key.len > 0 && key.ptr[0] == VX_QUEUE_POLICY ? parse(key, value, out)
 								  : VX_ENOENT;
+		if (rc != VX_ECORRUPT)
+			break;
+		rc = vx_kv_next(c, &key, &value); /* a damaged one hides no others */
+	}
 	vx_kv_cursor_close(c);
 	return rc;
 }

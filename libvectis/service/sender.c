@@ -1,8 +1,10 @@
 /* Destinations and when their turn is. */
 #include "service/sender_int.h"
+#include "service/sender_sts.h"
 
 #include "base/mem.h"
 #include "vectis/crypto.h"
+#include "vectis/report_store.h"
 
 #include <stdio.h>
 
@@ -328,6 +330,32 @@ static void mend(struct vx_sender *s)
 		end_mend(m);
 }
 
+/* Without HTTPS there are no policies, and mail goes as if nobody had one. */
+static int start_sts(struct vx_sender *s)
+{
+	const struct sender_sts_options o = { .store = s->o.store,
+		.log = s->o.log,
+		.loop = s->o.loop,
+		.results = &s->tls_results,
+		.port = s->o.sts_port > 0 ? s->o.sts_port : 443,
+		.fetch_ms = s->o.sts_ms > 0 ? s->o.sts_ms : SENDER_STS_FETCH_MS };
+
+	if (s->o.loop->ask == NULL || s->o.loop->fetch == NULL)
+		return VX_OK;
+	return vx_sender_sts_new(&o, &s->sts);
+}
+
+/* What TLS came to, for the reports of the day. */
+static void hand_on_results(struct vx_sender *s)
+{
+	if (s->tls_results.count == 0)
+		return;
+	for (const struct vx_tls_policy *p = s->tls_results.policies;
+	     p != NULL && s->o.reports != NULL; p = p->next)
+		(void)vx_report_note_tls(s->o.reports, vx_sender_now(s), p);
+	vx_own_tls_results_reset(&s->tls_results);
+}
+
 int vx_sender_new(const struct vx_sender_options *o, struct vx_sender **out)
 {
 	struct vx_sender *s = vx_alloc(sizeof(*s));
@@ -338,6 +366,7 @@ int vx_sender_new(const struct vx_sender_options *o, struct vx_sender **out)
 	s->o = *o;
 	s->keys = (struct own_keys){ .store = o->store, .loop = o->loop };
 	vx_map_init(&s->destinations, DESTINATIONS_MAX);
+	vx_own_tls_results_init(&s->tls_results);
 	vx_random(&s->random, sizeof(s->random));
 	s->clock_s = vx_sender_now(s);
 	s->clock_ms = o->loop->now_ms(o->loop);
@@ -351,6 +380,8 @@ int vx_sender_new(const struct vx_sender_options *o, struct vx_sender **out)
 	if (rc == VX_OK)
 		rc = vx_watch_add(
 		    o->store, &s->watch_routes, VX_WATCH_QUEUE, VX_QUEUE_WATCH_ROUTES);
+	if (rc == VX_OK)
+		rc = start_sts(s);
 	if (rc != VX_OK) {
 		vx_sender_free(s);
 		return rc;
@@ -377,6 +408,9 @@ void vx_sender_free(struct vx_sender *s)
 	vx_sender_settle_alone(s);
 	vx_sender_routings_leave(s);
 	vx_sender_visits_free(s);
+	vx_sender_sts_free(s->sts);
+	hand_on_results(s);
+	vx_own_tls_results_done(&s->tls_results);
 	while ((d = vx_map_next(&s->destinations, &at)) != NULL)
 		drop(s, d);
 	vx_map_done(&s->destinations);
@@ -411,6 +445,9 @@ void vx_sender_tick(struct vx_sender *s)
 	}
 	vx_sender_settle_again(s);
 	vx_sender_hang_up_idle(s);
+	if (s->sts != NULL)
+		vx_sender_sts_tick(s->sts);
+	hand_on_results(s);
 	if (s->look && see_all(s) == VX_ENOENT)
 		(void)see_new(s);
 	visit_all(s);

@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "service/own_sign.h"
+#include "service/own_tls_results.h"
 #include "vectis/arena.h"
 #include "vectis/relay.h"
 #include "vectis/route.h"
@@ -56,7 +57,9 @@ struct vx_sender {
 	bool look;     /* anything may have changed: look at all */
 	bool stopping;
 	uint32_t random;
-	struct own_keys keys; /* sign reports */
+	struct own_keys keys;   /* sign reports */
+	struct sender_sts *sts; /* own; NULL: nothing can be fetched */
+	struct own_tls_results tls_results;
 	struct vx_watch watch_new, watch_changed, watch_routes;
 	uint64_t routes;           /* counts changes of where mail goes */
 	uint64_t relays;           /* and of relays themselves */

@@ -1,5 +1,6 @@
 /* One attempt to send to a destination: route, hosts, connections, messages. */
 #include "service/sender_seven.h"
+#include "service/sender_tls.h"
 
 #include "base/mem.h"
 
@@ -15,8 +16,9 @@ struct sender_visit {
 	struct vx_route *route;     /* own */
 	struct vx_lookup lookup;
 	bool asking;
-	size_t address;           /* of the host: the next to try */
-	bool routed;              /* it was looked at whether relays have its mail */
+	size_t address; /* of the host: the next to try */
+	bool routed;    /* it was looked at whether relays have its mail */
+	struct sender_tls tls;
 	bool in_clear;            /* TLS with this address failed, and may be left away */
 	struct sender_link *link; /* under way; the loop owns it */
 	unsigned took;            /* messages */
@@ -42,6 +44,8 @@ struct sender_link {
 	const char *checked; /* how its certificate was; static */
 	char tls_version[16];
 	bool tls, refused; /* refused: its certificate is not the right one */
+	bool reports_only; /* nothing but reports of ours went on it */
+	struct sender_tls_seen seen;
 };
 
 /* Brings octets of a message that are not in memory. */
@@ -76,6 +80,7 @@ static void free_visit(struct sender_visit *v)
 		v->next->prev = v->prev;
 	vx_route_free(v->route);
 	vx_sender_relay_free(v->relay);
+	vx_sender_tls_done(&v->tls);
 	vx_free(v);
 }
 
@@ -170,6 +175,27 @@ static bool goes_by_relay(struct sender_visit *v)
 	return true;
 }
 
+static void policy_known(struct sender_tls *t)
+{
+	go_on((struct sender_visit *)(void *)((char *)t -
+					      offsetof(struct sender_visit, tls)));
+}
+
+/* The route names another host: may it have the mail? */
+static void begin_host(struct sender_visit *v)
+{
+	const struct vx_route_host *h = vx_route_host(v->route);
+	char why[SENDER_TLS_TEXT_MAX];
+
+	v->address = 0;
+	v->in_clear = false;
+	(void)snprintf(v->host, sizeof(v->host), "%s", h->name);
+	if (vx_sender_tls_admits(&v->tls, h, why))
+		return;
+	set_reason(v, "4.7.5", why);
+	v->address = SIZE_MAX;
+}
+
 /* The next address of this host, or of the next one. */
 static void go_on(struct sender_visit *v)
 {
@@ -194,14 +220,12 @@ static void go_on(struct sender_visit *v)
 				return;
 			vx_route_answer(v->route, &failed);
 		} else if (rc == VX_DATA) {
-			v->address = 0;
-			v->in_clear = false;
-			(void)snprintf(v->host, sizeof(v->host), "%s", h->name);
 			if (!v->routed && goes_by_relay(v)) {
 				end_visit(v, NULL);
 				return;
 			}
 			v->routed = true;
+			begin_host(v);
 		} else {
 			no_host(v);
 			return;
@@ -242,6 +266,12 @@ static void not_begun(struct vx_sender *s, struct destination *d, int rc)
 	s->mend_again = true;
 }
 
+/* A relay with TLS that is checked has all that a policy could want (RFC 8461 3.4). */
+static bool asks_policy(const struct sender_visit *v)
+{
+	return v->relay == NULL || v->relay->tls == VX_RELAY_OFFERED;
+}
+
 int vx_sender_visit(struct vx_sender *s, struct destination *d)
 {
 	struct sender_visit *v = vx_alloc(sizeof(*v));
@@ -270,7 +300,10 @@ int vx_sender_visit(struct vx_sender *s, struct destination *d)
 	s->visits++;
 	d->visits++;
 	d->due = UINT32_MAX; /* until a claim finds more */
-	go_on(v);
+	if (!asks_policy(v) ||
+	    vx_sender_tls_begin(&v->tls, s, v->relay != NULL ? v->relay->host : d->name,
+		policy_known) == VX_OK)
+		go_on(v);
 	return VX_OK;
 }
 
@@ -391,6 +424,14 @@ static void note_way(struct sender_link *l)
 	    vx_sender_is_relay(d) ? d->name + 1 : "", vx_sender_is_relay(d) ? "\t" : "");
 }
 
+/* Sessions for reports are not reported (RFC 8460 3), or there would be no end. */
+static void note_report(struct sender_link *l)
+{
+	const bool report = (l->outgoing->info.flags & VX_QUEUE_REPORT) != 0;
+
+	l->reports_only = report && (l->sent == 0 || l->reports_only);
+}
+
 /* The next message; when there is none it waits for one. */
 static void next_message(struct sender_link *l)
 {
@@ -408,6 +449,7 @@ static void next_message(struct sender_link *l)
 		if (rc == VX_OK)
 			rc = vx_smtp_client_send(l->client, &l->outgoing->message);
 		if (rc == VX_OK) {
+			note_report(l);
 			l->sent++;
 			l->visit->took++;
 			vx_sender_more(s, d);
@@ -524,6 +566,14 @@ static int content(
 	return rc;
 }
 
+/* STARTTLS is not there, and has to be. */
+static bool is_about_tls(const struct vx_smtp_result *r)
+{
+	return r->stage == VX_SMTP_AT_STARTTLS
+		   ? r->code > 0
+		   : r->code == 0 && strcmp(r->status, "4.7.4") == 0;
+}
+
 static void failed_link(struct sender_link *l, const struct vx_smtp_result *r)
 {
 	char text[REASON_MAX];
@@ -537,6 +587,8 @@ static void failed_link(struct sender_link *l, const struct vx_smtp_result *r)
 	else
 		(void)snprintf(text, sizeof(text), "%.*s", (int)r->text.len,
 		    r->text.len > 0 ? r->text.ptr : "");
+	if (!l->tls && !l->seen.known && is_about_tls(r))
+		vx_sender_tls_missing(&l->seen);
 	/* whatever it says: another host, or this one later, may take the mail */
 	set_reason(l->visit, r->status[0] == '5' ? "4.3.0" : r->status, text);
 }
@@ -549,6 +601,8 @@ static int handle(
 	switch (ev->type) {
 	case VX_SMTP_CLIENT_READY:
 		l->ready = true;
+		if (!l->tls && !l->seen.known && !l->visit->in_clear)
+			vx_sender_tls_missing(&l->seen);
 		next_message(l);
 		break;
 	case VX_SMTP_CLIENT_CONTENT:
@@ -594,14 +648,13 @@ static int drive(struct vx_session *base, vx_slice *in, struct vx_buf *out)
 
 static void opened(struct vx_session *base, const struct vx_peer *peer)
 {
-	(void)base; /* the peer speaks first */
-	(void)peer;
+	vx_sender_tls_opened(&link_of(base)->seen, peer); /* the peer speaks first */
 }
 
 static bool needs_tls(const struct sender_visit *v)
 {
-	return v->relay != NULL ? v->relay->tls != VX_RELAY_OFFERED
-				: vx_route_host(v->route)->dane != VX_ROUTE_DANE_NONE;
+	return (v->relay != NULL && v->relay->tls != VX_RELAY_OFFERED) ||
+	       vx_sender_tls_is_required(&v->tls, vx_route_host(v->route));
 }
 
 /* In the clear is better than not at all, but where a policy forbids it. */
@@ -616,6 +669,8 @@ static void failed(struct vx_session *base, int why, const char *text)
 	(void)snprintf(
 	    reason, sizeof(reason), why == VX_ETLS ? "TLS cannot begin: %s" : "%s", text);
 	set_reason(v, why == VX_ETLS ? "4.7.5" : "4.4.1", reason);
+	if (why == VX_ETLS)
+		vx_sender_tls_failed(&l->seen, text);
 	if (why == VX_ETLS && !needs_tls(v)) {
 		vx_log(v->sender->o.log, VX_LOG_WARN, "TLS failed, sending in the clear",
 		    VX_KV_Z("host", v->host), VX_KV_Z("reason", text));
@@ -625,28 +680,20 @@ static void failed(struct vx_session *base, int why, const char *text)
 
 static bool is_right_server(struct sender_link *l, struct vx_tls *tls)
 {
-	const struct vx_route_host *h = vx_route_host(l->visit->route);
-	const char *const names[] = { h->name, l->visit->destination->name };
-	struct vx_tls_dane records[VX_ROUTE_TLSA_MAX];
+	struct sender_visit *v = l->visit;
+	const struct vx_route_host *h = vx_route_host(v->route);
 	struct vx_error err;
 
 	if (l->relay != NULL && l->relay->tls != VX_RELAY_OFFERED) {
 		/* before anything is said to it that it could use, such as a password */
 		l->checked = "its certificate is right";
-		if (vx_tls_check_peer(tls, names, 1, &err) == VX_OK)
+		if (vx_tls_check_peer(tls, &h->name, 1, &err) == VX_OK)
 			return true;
-		set_reason(l->visit, "4.7.5", err.text);
-		return false;
+	} else if (vx_sender_tls_check(&v->tls, h, tls, &l->seen, &err) == VX_OK) {
+		l->checked = vx_sender_tls_words(&v->tls, h, &l->seen);
+		return true;
 	}
-	if (h->dane != VX_ROUTE_DANE_RECORDS)
-		return true;
-	l->checked = "its certificate is right, by DANE";
-	for (size_t i = 0; i < h->tlsa_count; i++)
-		records[i] = (struct vx_tls_dane){ h->tlsa[i].usage, h->tlsa[i].selector,
-			h->tlsa[i].matching, h->tlsa[i].data };
-	if (vx_tls_check_dane(tls, records, h->tlsa_count, names, 2, &err) == VX_OK)
-		return true;
-	set_reason(l->visit, "4.7.5", err.text);
+	set_reason(v, "4.7.5", err.text);
 	return false;
 }
 
@@ -736,6 +783,8 @@ static void link_over(struct sender_link *l)
 		l->converting = false;
 	}
 	settle(l);
+	if (!l->reports_only)
+		vx_sender_tls_count(&v->tls, vx_route_host(v->route), &l->seen);
 	v->link = NULL;
 	if (v->sender->stopping || l->ready) {
 		end_visit(v, NULL);
@@ -794,7 +843,7 @@ static int dial(struct sender_visit *v, const char *address)
 	const struct vx_smtp_client_options o = options_of(v, r);
 	const struct vx_dial d = { .address = address,
 		.port = r != NULL ? r->port : s->o.port,
-		.tls_name = vx_route_host(v->route)->name,
+		.tls_name = vx_route_host(v->route)->tlsa_base,
 		.tls = o.tls };
 	struct sender_link *l = vx_alloc(sizeof(*l));
 	int rc;

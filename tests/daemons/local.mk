@@ -41,3 +41,5 @@ TESTS += %D%/test_lists.py
 EXTRA_DIST += %D%/test_lists.py
 TESTS += %D%/test_limits.py
 EXTRA_DIST += %D%/test_limits.py
+TESTS += %D%/test_sts.py
+EXTRA_DIST += %D%/test_sts.py
