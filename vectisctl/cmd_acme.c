@@ -14,16 +14,28 @@
 enum {
 	WAIT_S =
 	    600, /* an authority that asks for patience gets it from acmed, not here */
-	LINE_MAX_OCTETS = 1000
+	LINE_MAX_OCTETS = 1000,
+	STARTS_TURNS = 25 /* of a fifth of a second */
 };
 
 /* --- the folder of acmed
  * ------------------------------------------------------------------ */
 
-static int check_acmed(struct ctl *c)
+static bool acmed_runs(struct ctl *c)
 {
 	struct ctl_worker workers[CTL_WORKERS_MAX];
-	size_t n;
+	const size_t n = ctl_workers(c, workers);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(workers[i].daemon, "acmed") == 0)
+			return true;
+	return false;
+}
+
+/* One that was started a moment ago is waited for. */
+static int check_acmed(struct ctl *c)
+{
+	const struct timespec pause = { .tv_nsec = 200000000 };
 
 	if (!vx_acme_is_wanted(c->config))
 		return ctl_fail(c, CTL_FAILED, "%s",
@@ -33,10 +45,11 @@ static int check_acmed(struct ctl *c)
 			  "\"vectisctl cert import\"");
 	if (ctl_check_store(c) != CTL_OK)
 		return CTL_FAILED;
-	n = ctl_workers(c, workers);
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(workers[i].daemon, "acmed") == 0)
+	for (int i = 0; i < STARTS_TURNS; i++) {
+		if (acmed_runs(c))
 			return CTL_OK;
+		(void)nanosleep(&pause, NULL);
+	}
 	return ctl_fail(c, CTL_FAILED, "acmed does not run: start it first");
 }
 
