@@ -282,11 +282,18 @@ static int remove_by_wish(const struct vx_queue_admin_op *op, struct vx_kv_txn *
 	return rc == VX_OK || rc == VX_ENOENT ? remove_recipient(txn, o, id, r) : rc;
 }
 
-/* Only a clock that was ahead puts anything off for so long. */
-static bool is_too_late(
-    const struct vx_queue_admin_op *op, const struct vx_queue_recipient *r)
+/* When it may be tried: now, or when its sender wants it to be sent. */
+static uint32_t earliest(
+    const struct vx_queue_admin_op *op, const struct vx_queue_message *m)
 {
-	return op->wait_max > 0 && r->due > (uint64_t)op->now + op->wait_max;
+	return m->release > op->now ? m->release : op->now;
+}
+
+/* Only a clock that was ahead puts anything off for so long. */
+static bool is_too_late(const struct vx_queue_admin_op *op,
+    const struct vx_queue_message *m, const struct vx_queue_recipient *r)
+{
+	return op->wait_max > 0 && r->due > (uint64_t)earliest(op, m) + op->wait_max;
 }
 
 /* r is owned: it is due for the relay that it has now, or for its domain. */
@@ -345,9 +352,9 @@ static int wish_recipient(struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
 		/* a wish about all is none about what its sender wanted to wait */
 		if (op->verb == VX_QUEUE_FLUSH && op->id == 0 && m->release > op->now)
 			break;
-		if (op->verb == VX_QUEUE_RELEASE && m->release > op->now)
-			return put_off(txn, id, r, m->release);
-		if (r->due > op->now || op->verb == VX_QUEUE_RELEASE)
+		if (op->verb == VX_QUEUE_RELEASE)
+			return put_off(txn, id, r, earliest(op, m));
+		if (r->due > op->now)
 			return put_off(txn, id, r, op->now);
 		break;
 	case VX_QUEUE_REMOVE:
@@ -357,8 +364,8 @@ static int wish_recipient(struct vx_queue_admin_op *op, struct vx_kv_txn *txn,
 			return remove_by_wish(op, txn, o, id, r);
 		break;
 	case VX_QUEUE_MEND:
-		if (is_too_late(op, r))
-			rc = put_off(txn, id, r, op->now);
+		if (is_too_late(op, m, r))
+			rc = put_off(txn, id, r, earliest(op, m));
 		*changed = !held;
 		return rc == VX_OK ? mend(txn, op, m->domain, id, r, held) : rc;
 	case VX_QUEUE_ROUTE: /* of a destination, not of messages */

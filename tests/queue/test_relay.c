@@ -322,6 +322,45 @@ START_TEST(mail_is_due_for_its_relay)
 }
 END_TEST
 
+/* What its sender wants to wait is put off by no wrong clock. */
+START_TEST(what_waits_goes_on_waiting)
+{
+	struct vx_queue_to list[] = { to("x@a.test") };
+	struct vx_queue_admin_op op;
+	struct vx_queue_recipient r;
+	struct vx_view *v;
+	struct fixture f;
+
+	fixture_open(&f);
+	queue_it(&f, "our.test", list, 1, 0); /* due 1000, and 1234 is its time */
+	vx_queue_admin_op_init(&op, VX_QUEUE_HOLD);
+	op.id = 1;
+	vxt_assert_ok(vx_store_run(f.store, &op.op));
+	vx_queue_admin_op_init(&op, VX_QUEUE_RELEASE);
+	op.id = 1;
+	op.now = 1100;
+	vxt_assert_ok(vx_store_run(f.store, &op.op));
+	vx_queue_admin_op_init(&op, VX_QUEUE_MEND);
+	op.now = 1100;
+	op.wait_max = 50;
+	run(&f, &op);
+	vx_queue_admin_op_init(&op, VX_QUEUE_FLUSH);
+	op.now = 1100;
+	run(&f, &op);
+	vxt_assert_ok(vx_view_begin(f.store, &v));
+	vxt_assert_ok(vx_queue_recipient(v, 1, 0, &r));
+	ck_assert_uint_eq(r.due, 1234);
+	vx_view_end(v);
+	op.id = 1; /* of this one it is meant */
+	vxt_assert_ok(vx_store_run(f.store, &op.op));
+	vxt_assert_ok(vx_view_begin(f.store, &v));
+	vxt_assert_ok(vx_queue_recipient(v, 1, 0, &r));
+	ck_assert_uint_eq(r.due, 1100);
+	vx_view_end(v);
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(the_mx_decides_later)
 {
 	static struct vx_queue_to many[3000];
@@ -368,4 +407,4 @@ END_TEST
 
 VXT_SUITE(test_relay, "relay", the_most_specific_pattern_wins, rules_have_one_relay,
     bad_relays_are_refused, lists_have_their_limits, mail_is_due_for_its_relay,
-    the_mx_decides_later)
+    what_waits_goes_on_waiting, the_mx_decides_later)
