@@ -269,7 +269,7 @@ static void hear_ehlo(struct peer *p)
 static void hear_rcpt(struct peer *p, vx_slice line)
 {
 	const size_t open = vx_slice_find(line, '<') + 1, shut = vx_slice_find(line, '>');
-	const unsigned kind = mood(p);
+	const unsigned kind = p->mute ? 0 : p->mail ? mood(p) : 5;
 	unsigned message, number;
 
 	must(open < shut && shut < line.len);
