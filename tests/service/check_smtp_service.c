@@ -74,8 +74,8 @@ END_TEST
 VXT_SUITE(suite, "smtp_service", checked, mail, leak, quota, utf8, params, order,
     chunking, auth, tls)
 
-vxt_suite_fn suite_smuggling, suite_tls_results, test_deadlines, test_inquiry,
-    test_policy, test_claim;
+vxt_suite_fn suite_smuggling, suite_sender_sts, suite_tls_results, test_deadlines,
+    test_inquiry, test_policy, test_claim;
 
-VXT_MAIN(suite, suite_smuggling, suite_tls_results, test_deadlines, test_inquiry,
-    test_policy, test_claim)
+VXT_MAIN(suite, suite_smuggling, suite_sender_sts, suite_tls_results, test_deadlines,
+    test_inquiry, test_policy, test_claim)

@@ -23,3 +23,4 @@ check_imap_service_SOURCES = %D%/check_imap_service.c %D%/host.c %D%/host.h \
 check_imap_service_CPPFLAGS = $(test_cppflags) -I$(srcdir)/%D%
 check_imap_service_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS)
 check_imap_service_LDADD = $(service_test_libs) $(CHECK_LIBS) $(ZLIB_LIBS)
+check_smtp_service_SOURCES += %D%/test_sender_sts.c
