@@ -83,7 +83,7 @@ class Issues(Authority):
         self.mail = mail = self.prepare(daemons=('smtpd', 'imapd', 'pop3d', 'acmed'))
         self.wait(lambda: all(self.issued(mail, p) for p in ('imaps', 'pop3s', 'submissions')))
         # it is over a moment after the last daemon serves it
-        self.wait(lambda: 'is served' in mail.log('acmed'))
+        self.wait(lambda: 'text="certificate for ' in mail.log('acmed'))
         # what Pebble vouches for is believed by whoever believes Pebble
         context = ssl.create_default_context(cafile=self.pebble.root())
         with socket.create_connection(('127.0.0.1', mail.ports['imaps']), 10) as plain:
