@@ -12,7 +12,7 @@ import zipfile
 
 import harness
 from instance import DOMAIN, Instance, message
-from peers import MailServer, Names, dkim_pass
+from peers import MailServer, Names, WebServer, dkim_pass, http
 
 DAY = 86400
 
@@ -226,7 +226,8 @@ class Sending(unittest.TestCase):
         cls.port = probe.port
         probe.stop()
         cls.mail = Instance(settings=SENDING % cls.port +
-                            cls.names.settings('test', '127.in-addr.arpa'), pop3=False)
+                            cls.names.settings('test', '127.in-addr.arpa'), pop3=False,
+                            believes_own=True)
         cls.mail.__enter__()
 
     @classmethod
@@ -392,6 +393,68 @@ class Sending(unittest.TestCase):
         shown = json.loads(self.mail.ctl('reports', 'show', DOMAIN, '--json'))['dmarc']
         self.assertEqual([s['source_ip'] for s in shown['sources']], ['127.0.21.9'])
         self.assertEqual(shown['reports'][0]['organization'], 'Example & Sons')
+
+    def send(self, to):
+        """A message of a user to another server."""
+        with self.mail.submission() as s:
+            s.sendmail(f'alice@{DOMAIN}', [to], message('out', sender=f'alice@{DOMAIN}'))
+
+    def sessions(self, text):
+        """(policy type, successes, failures) of each policy in a report."""
+        return [(p['policy']['policy-type'], p['summary']['total-successful-session-count'],
+                 p['summary']['total-failure-session-count']) for p in json.loads(text)['policies']]
+
+    def test_tls_is_reported_by_mail(self):
+        peer = self.peer('127.0.22.6', 'tls.test',
+                         tls=self.mail.ca.issue('tls', hosts=('mx.tls.test',)))
+        self.names.add('_smtp._tls.tls.test', 'TXT', 'v=TLSRPTv1; rua=mailto:r@tls.test')
+        self.send('x@tls.test')
+        wait_until(lambda: peer.messages)
+        self.wait_seen('tls.test', 1, 'tls')
+        self.send_now('tls.test')
+        wait_until(lambda: len(peer.messages) == 2)
+        self.assertEqual(self.wait_state('tls.test', 'sent', 'tls')['reason'], 'r@tls.test')
+        sender, _, octets, _ = peer.messages[1]
+        self.assertTrue(sender.startswith('<>'), sender)
+        self.assertTrue(self.signed_well(octets))
+        m, text, name = self.unpack(octets, 'application/tlsrpt+gzip')
+        self.assertEqual(m['TLS-Report-Domain'], 'tls.test')
+        self.assertEqual(m['TLS-Report-Submitter'], DOMAIN)
+        self.assertEqual(m['TLS-Required'], 'No')
+        self.assertEqual(m.get_content_type(), 'multipart/report')
+        self.assertEqual(m.get_param('report-type'), 'tlsrpt')
+        self.assertRegex(name, rf'^{DOMAIN}!tls\.test!\d+!\d+\.json\.gz$')
+        self.assertEqual(self.sessions(text), [('no-policy-found', 1, 0)])
+        time.sleep(7)  # a batch has been written
+        self.assertEqual(self.pending('tls.test', 'tls')['seen'], 1)
+
+    def test_tls_is_reported_by_https(self):
+        peer = self.peer('127.0.22.7', 'web.test')
+        web = WebServer(self.mail.ca.issue('web', hosts=('r.web.test',)), '127.0.22.8',
+                        answers={'/bad': http(b'', '500 Sorry'), '/v1': http(b'', '201 Created')})
+        self.addCleanup(web.stop)
+        self.names.add('r.web.test', 'A', '127.0.22.8')
+        self.names.add('_smtp._tls.web.test', 'TXT', 'v=TLSRPTv1; rua='
+                       f'https://r.web.test:{web.port}/bad,https://r.web.test:{web.port}/v1')
+        self.send('x@web.test')
+        wait_until(lambda: peer.messages)
+        self.wait_seen('web.test', 1, 'tls')
+        self.send_now('web.test')
+        self.wait_state('web.test', 'sent', 'tls')
+        self.assertEqual([r[:2] for r in web.requests], [('POST', '/bad'), ('POST', '/v1')])
+        _, _, fields, body, _ = web.requests[1]
+        self.assertEqual(fields['content-type'], 'application/tlsrpt+gzip')
+        self.assertEqual(json.loads(gzip.decompress(body))['organization-name'], 'Example & Sons')
+        self.assertEqual(sum(a + b for _, a, b in self.sessions(gzip.decompress(body))), 1)
+        self.assertEqual(len(peer.messages), 1)
+
+    def test_no_record_no_report(self):
+        peer = self.peer('127.0.22.9', 'mute.test')
+        self.send('x@mute.test')
+        wait_until(lambda: peer.messages)
+        self.wait_seen('mute.test', 1, 'tls')
+        self.send_now('mute.test')
+        self.wait_state('mute.test', 'unwanted', 'tls')
 
     def test_a_report_about_tls_is_signed(self):
         text = mail(tls('unsigned', 1, 0), 'application/tlsrpt+json', f'tlsrpt@{DOMAIN}')
