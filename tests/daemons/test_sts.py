@@ -1,4 +1,5 @@
 """MTA-STS (RFC 8461): domains with policies, and what comes of their mail."""
+import contextlib
 import json
 import os
 import re
@@ -359,10 +360,10 @@ class Sts(unittest.TestCase):
     def fetcher(self):
         parent = self.mail.processes['smtpd'].pid
         for pid in filter(str.isdigit, os.listdir('/proc')):
-            with open(f'/proc/{pid}/stat') as f:
-                name, rest = f.read().split('(')[1].rsplit(')', 1)
-            if name == 'fetcher' and int(rest.split()[1]) == parent:
-                return int(pid)
+            with contextlib.suppress(OSError), open(f'/proc/{pid}/stat') as f:
+                name, _, rest = f.read().partition(' (')[2].rpartition(') ')
+                if name == 'fetcher' and int(rest.split()[1]) == parent:
+                    return int(pid)
         raise AssertionError('it does not run')
 
 
