@@ -337,7 +337,7 @@ static void on_cname(struct vx_route *r, const struct vx_dns_answer *a)
 	r->step = ASK_TLSA;
 	r->alias_begins_secure = a->status == VX_DNS_FOUND && a->secure;
 	if (!vx_dns_answered(a)) {
-		r->host_failed = true;
+		fail_host(r, a, false);
 		r->step = NEXT_HOST;
 	}
 }
