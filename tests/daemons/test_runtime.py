@@ -72,8 +72,9 @@ class Lab(Instance):
         run('chown', '-R', f'{who.pw_uid}:{who.pw_gid}', self.state, self.folder + '/run')
 
     def workers(self, name):
-        """Those that serve: not the sender beside smtpd's."""
-        return [p for p in children(self.processes[name].pid) if name_of(p) != 'sender']
+        """Those that serve: not the sender and the fetcher beside smtpd's."""
+        return [p for p in children(self.processes[name].pid)
+                if name_of(p) not in ('sender', 'fetcher')]
 
     def sender(self):
         return [p for p in children(self.processes['smtpd'].pid) if name_of(p) == 'sender']
