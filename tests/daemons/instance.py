@@ -30,20 +30,28 @@ def build_dir():
     return os.path.abspath(os.environ.get('top_builddir') or '_build')
 
 
+given = set()  # ports that this process has already: nobody may listen yet
+
+
 def free_ports(count):
     """Ports that no outgoing connection takes while a daemon is restarted."""
     with open('/proc/sys/net/ipv4/ip_local_port_range') as f:
         below = int(f.read().split()[0])
     found = []
+    if len(given) > 200:  # of some 300 that there are
+        given.clear()
     with contextlib.ExitStack() as stack:
         while len(found) < count:
             s = stack.enter_context(socket.socket())
             # each process has a 64th of them: two that begin at once do not meet
             port = random.randrange(min(10000, below // 2), below - 64) // 64 * 64
             port += os.getpid() % 64
+            if port in given:
+                continue
             with contextlib.suppress(OSError):
                 s.bind(('127.0.0.1', port))
                 found.append(port)
+                given.add(port)
     return found
 
 

@@ -1,6 +1,8 @@
 # Real daemons on loopback, driven by real clients.
 TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = python3
+# what takes longest begins first
+TESTS += %D%/test_acme.py
 daemon_tests = %D%/test_clients.py %D%/test_ctl.py %D%/test_durable.py \
 	%D%/test_export.py %D%/test_hostile.py %D%/test_imap.py \
 	%D%/test_imap_extensions.py %D%/test_live.py %D%/test_mail.py %D%/test_more_clients.py \
@@ -25,7 +27,6 @@ TESTS += %D%/test_check.py %D%/test_dns.py
 EXTRA_DIST += %D%/test_check.py %D%/test_dns.py %D%/cloudflare.py
 TESTS += %D%/test_fetch.py
 EXTRA_DIST += %D%/test_fetch.py
-TESTS += %D%/test_acme.py
 EXTRA_DIST += %D%/test_acme.py %D%/acme_peers.py
 TESTS += %D%/test_dnssec.py
 EXTRA_DIST += %D%/test_dnssec.py %D%/signed_names.py
