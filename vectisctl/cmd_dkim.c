@@ -130,7 +130,7 @@ static void name_selector(enum vx_key_type type, uint64_t now, unsigned tries,
 }
 
 static int make_one(struct ctl *c, const char *domain, enum vx_key_type type,
-    uint64_t from, bool replaces, bool revokes)
+    uint64_t from, bool replaces, bool revokes, bool fresh)
 {
 	struct vx_buf pem = { .max = VX_KEY_PEM_OCTETS_MAX };
 	char selector[VX_DKIM_SELECTOR_MAX + 1];
@@ -149,7 +149,8 @@ static int make_one(struct ctl *c, const char *domain, enum vx_key_type type,
 	op.replaces = replaces;
 	op.revokes = revokes;
 	for (unsigned tries = 0; rc == VX_OK && tries < 10; tries++) {
-		name_selector(type, (uint64_t)time(NULL), tries, selector);
+		/* where others were revoked, their names must not come back */
+		name_selector(type, (uint64_t)time(NULL), tries + fresh, selector);
 		op.key.selector = vx_slice_str(selector);
 		rc = vx_store_run(c->store, &op.op);
 		if (rc != VX_EEXIST)
@@ -170,11 +171,12 @@ static int make_one(struct ctl *c, const char *domain, enum vx_key_type type,
 int ctl_dkim_make(
     struct ctl *c, const char *domain, uint64_t from, bool replaces, bool revokes)
 {
-	int status = make_one(c, domain, VX_KEY_RSA, from, replaces, revokes);
+	int status = make_one(c, domain, VX_KEY_RSA, from, replaces, revokes, revokes);
 
 	/* the first of the two has dealt with what was there before */
-	return status == CTL_OK ? make_one(c, domain, VX_KEY_ED25519, from, false, false)
-				: status;
+	return status == CTL_OK
+		   ? make_one(c, domain, VX_KEY_ED25519, from, false, false, revokes)
+		   : status;
 }
 
 /* --- commands ------------------------------------------------------------------------
