@@ -1,6 +1,7 @@
 """Sending where names are signed, by Knot: DANE, zones that are broken, zones that are not."""
 import hashlib
 import json
+import smtplib
 import subprocess
 import time
 import unittest
@@ -204,6 +205,76 @@ def wait_for(what, seconds=20):
         if time.monotonic() > end:
             raise AssertionError('it does not come')
         time.sleep(0.05)
+
+
+class Receiving(unittest.TestCase):
+    """What is looked up for mail that comes in: what is bogus is not known now."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.names = SignedNames(TOP)
+        cls.addClassCleanup(cls.names.stop)
+        for state in ('good', 'unsigned', 'bogus', 'expired', 'broken'):
+            cls.names.zone(f'{state}.{TOP}', {
+                '@': {'TXT': ['v=spf1 ip4:127.0.71.0/24 -all']},
+                '_dmarc': {'TXT': ['v=DMARC1; p=reject']},
+                'mail': {'A': ['127.0.71.1']},
+                # a list of addresses: each of them is on it
+                '2.0.0.127.bl': {'A': ['127.0.0.2']},
+                '9.71.0.127.bl': {'A': ['127.0.0.2']},
+            }, state)
+        cls.names.start()
+        reverse = Names({'1.71.0.127.in-addr.arpa': {'PTR': [f'mail.good.{TOP}']},
+                         '2.71.0.127.in-addr.arpa': {'PTR': [f'mail.bogus.{TOP}']}})
+        lists = ', '.join(f'"bl.{state}.{TOP}"' for state in ('good', 'bogus'))
+        cls.mail = Instance(settings=f'workers: 2\nsmtp:\n  blocklists: [{lists}]\n' + cls.names.settings(
+            f'127.in-addr.arpa 127.0.0.1@{reverse.port}'), pop3=False, daemons=('smtpd',))
+        cls.addClassCleanup(cls.mail.__exit__, None, None, None)
+        cls.mail.__enter__()
+
+    def attempt(self, zone, address='127.0.71.1', to=f'alice@{DOMAIN}'):
+        with smtplib.SMTP('127.0.0.1', self.mail.ports['smtp'], f'mail.good.{TOP}',
+                          source_address=(address, 0), timeout=60) as s:
+            sender = f'a@{zone}.{TOP}'
+            s.ehlo()
+            s.mail(sender)
+            code, answer = s.rcpt(to)
+            if code == 250:
+                code, answer = s.data(message(zone, sender=sender))
+            return code, answer.decode()
+
+    def checks(self, answer):
+        (event,) = json.loads(self.mail.ctl('why', answer.split()[-1], '--json'))['events']
+        return {c['check']: c['result'] for c in event['checks']}
+
+    def test_signed_and_unsigned_names_are_as_good(self):
+        for zone in ('good', 'unsigned'):
+            code, answer = self.attempt(zone)
+            self.assertEqual(code, 250, answer)
+            checks = self.checks(answer)
+            self.assertEqual((checks['spf'], checks['dmarc'], checks['name']),
+                             ('pass', 'pass', 'pass'), zone)
+
+    def test_what_is_bogus_is_a_failure_for_now(self):
+        for zone in ('bogus', 'expired', 'broken'):
+            code, answer = self.attempt(zone)
+            self.assertEqual(code, 451, zone + answer)
+            self.assertIn('4.7.24', answer)
+
+    def test_a_bogus_name_of_the_client_is_not_known(self):
+        code, answer = self.attempt('good', '127.0.71.2')
+        self.assertEqual(code, 250, answer)
+        self.assertEqual(self.checks(answer)['name'], 'not known now')
+
+    def test_a_bogus_list_lists_nobody(self):
+        # each worker has looked at the test points
+        wait_until(lambda: self.mail.log('smtpd').count('blocklist works') == 2)
+        code, answer = self.attempt('good', '127.0.71.9')
+        self.assertEqual(code, 550, answer)
+        self.assertIn(f'is listed by bl.good.{TOP}', answer)
+        code, answer = self.attempt('good', '127.0.71.9', f'postmaster@{DOMAIN}')
+        self.assertEqual(code, 250, answer)
+        self.assertNotIn(f'bl.bogus.{TOP}', self.checks(answer))
 
 
 if __name__ == '__main__':

@@ -13,7 +13,8 @@ import harness
 from instance import DOMAIN, Instance, message
 from peers import MailServer, Names
 
-SETTINGS = '''smtp:
+SETTINGS = '''workers: 2
+smtp:
   blocklists: ["bl.test", "light.bl.test 4 127.0.0.3", "dead.bl.test", "refusing.bl.test"]
   connections_per_minute: 60
   messages_per_minute: 40
@@ -43,6 +44,9 @@ class Receiving(unittest.TestCase):
                             n.settings('test', '127.in-addr.arpa'), pop3=False)
         cls.mail.__enter__()
         cls.count = 0
+        end = time.monotonic() + 30  # each worker has looked at the test points of two lists
+        while cls.mail.log('smtpd').count('blocklist works') < 4 and time.monotonic() < end:
+            time.sleep(0.05)
 
     @classmethod
     def tearDownClass(cls):
