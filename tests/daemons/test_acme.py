@@ -358,7 +358,7 @@ class Killed(Authority):
             hurried = []
 
             def there(mail=mail, hurried=hurried):
-                if not hurried and 'connection refused' in mail.log('acmed'):
+                if not hurried and 'text="connection: ' in mail.log('acmed'):
                     hurried.append(mail.ctl('cert', 'renew', '--force'))
                 return self.issued(mail)
             self.wait(there)
