@@ -1,5 +1,6 @@
 /* vectisctl: administers an installation.  Exit: 0 done, 1 failed, 2 usage or
  * configuration. */
+#include "vectis/memory.h"
 #include "vectisctl/ctl.h"
 
 #include <stdarg.h>
@@ -8,15 +9,12 @@
 #include <unistd.h>
 
 static const struct ctl_command *const tables[] = { ctl_setup_commands,
-	ctl_relay_commands, ctl_test_commands, ctl_bounce_commands,
-	ctl_dns_commands,
-	ctl_check_commands,
-	ctl_domain_commands, ctl_dkim_commands, ctl_mailbox_commands, ctl_alias_commands,
-	ctl_list_commands,
-	ctl_config_commands, ctl_cert_commands, ctl_search_commands,
-	ctl_metadata_commands, ctl_queue_commands, ctl_reports_commands, ctl_block_commands, ctl_why_commands,
-	ctl_acme_commands, ctl_tls_commands,
-	ctl_store_commands, ctl_status_commands };
+	ctl_relay_commands, ctl_test_commands, ctl_bounce_commands, ctl_dns_commands,
+	ctl_check_commands, ctl_domain_commands, ctl_dkim_commands, ctl_mailbox_commands,
+	ctl_alias_commands, ctl_list_commands, ctl_config_commands, ctl_cert_commands,
+	ctl_search_commands, ctl_metadata_commands, ctl_queue_commands,
+	ctl_reports_commands, ctl_block_commands, ctl_why_commands, ctl_acme_commands,
+	ctl_tls_commands, ctl_store_commands, ctl_status_commands };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
 /* --- saying ----------------------------------------------------------------------- */
@@ -51,16 +49,36 @@ void ctl_warn(struct ctl *c, const char *fmt, ...)
 	fprintf(stderr, "vectisctl: warning: %s\n", text);
 }
 
+/* Some of it was said by strangers, who may not speak to the operator's terminal. */
+static void make_harmless(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++)
+		if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1 in UTF-8 */
+			p[0] = p[1] = '?';
+}
+
 void ctl_say(const struct ctl *c, const char *fmt, ...)
 {
-	va_list args;
+	va_list args, again;
+	char *text;
+	int len;
 
 	if (c->json)
 		return;
 	va_start(args, fmt);
-	(void)vprintf(fmt, args);
+	va_copy(again, args);
+	len = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	text = len < 0 ? NULL : vx_memory_alloc((size_t)len + 1);
+	if (text != NULL) {
+		(void)vsnprintf(text, (size_t)len + 1, fmt, args);
+		make_harmless(text);
+		(void)puts(text);
+	}
 	va_end(args);
-	(void)putchar('\n');
+	vx_memory_free(text);
 }
 
 json_t *ctl_text(vx_slice s)

@@ -159,6 +159,15 @@ class Receiving(unittest.TestCase):
             octets = m.fetch(uid, '(BODY.PEEK[HEADER])')[1][0][1]
         self.assertNotIn(b'mallory', octets)
 
+    def test_nobody_speaks_to_the_terminal_of_the_operator(self):
+        s = self.client('mail.escape.test')
+        text = message('x', 'x\r\n', sender='a@escape.test').replace(
+            b'Subject: x', b'Subject: \x1b]0;owned\x07 \xc2\x9b2J gr\xc3\xbc\xc3\x9f')
+        token = self.deliver(s, 'a@escape.test', text)
+        words = self.mail.ctl('why', token)
+        self.assertIn('?]0;owned? ??2J gr\u00fc\u00df', words)
+        self.assertNotIn('\x1b', words)
+
     def test_large_messages_have_their_results_in_front(self):
         s = self.client('mail.large.test')
         body = ('x' * 70 + '\r\n') * 20000
