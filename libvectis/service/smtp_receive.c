@@ -186,7 +186,7 @@ static int add_body(struct smtp_txn *t, vx_slice octets)
 	return vx_blob_writer_add(t->writer, octets);
 }
 
-static int take(struct smtp_session *s, vx_slice octets)
+int vx_smtp_receive_take(struct smtp_session *s, vx_slice octets)
 {
 	struct smtp_txn *t = s->txn;
 	int rc, waits = VX_OK;
@@ -205,21 +205,6 @@ static int take(struct smtp_session *s, vx_slice octets)
 	return rc == VX_OK ? waits : rc;
 }
 
-int vx_smtp_receive_content(struct smtp_session *s, vx_slice octets)
-{
-	struct smtp_txn *t = s->txn;
-	int rc;
-
-	t->last = octets.ptr[octets.len - 1];
-	rc = take(s, octets);
-	if (rc == VX_WAIT) {
-		s->content_waits = true;
-		return VX_WAIT;
-	}
-	t->failed = rc;
-	return VX_OK;
-}
-
 int vx_smtp_receive_end(struct smtp_session *s)
 {
 	struct smtp_txn *t = s->txn;
@@ -228,7 +213,7 @@ int vx_smtp_receive_end(struct smtp_session *s)
 	/* A last chunk may end in mid-line; a message in a mailbox has whole ones, and
 	 * POP3 must send as many octets as it said. */
 	if (t->last != '\n')
-		rc = take(s, VX_S("\r\n"));
+		rc = vx_smtp_receive_take(s, VX_S("\r\n"));
 	if (rc >= VX_OK && !t->header_done)
 		rc = end_header(s);
 	if (rc < 0)

@@ -14,8 +14,8 @@ int vx_smtp_receive_begin(struct smtp_session *s, struct smtp_txn *t);
 bool vx_smtp_receive_ready(const struct smtp_session *s);
 /* May it write to this address here?  code 0: yes.  Else it was refused and noted. */
 struct smtp_reply vx_smtp_receive_recipient(struct smtp_session *s, vx_slice path);
-/* Octets of the message: VX_OK or VX_WAIT, as vx_smtp_txn_content. */
-int vx_smtp_receive_content(struct smtp_session *s, vx_slice octets);
+/* Octets of the message.  VX_OK; VX_WAIT: taken, but the disk is behind; or why not. */
+int vx_smtp_receive_take(struct smtp_session *s, vx_slice octets);
 /*
  * The message is complete.  VX_OK: go on; VX_WAIT: it is looked into, and
  * ANSWER_CHECKED comes; or the failure of the transaction.

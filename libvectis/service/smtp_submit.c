@@ -245,7 +245,7 @@ static int add_body(struct smtp_txn *t, vx_slice octets)
 	return t->holds ? hold(t, octets) : add_octets(t, octets);
 }
 
-static int take(struct smtp_session *s, vx_slice octets)
+int vx_smtp_submit_take(struct smtp_session *s, vx_slice octets)
 {
 	struct smtp_txn *t = s->txn;
 	int rc, waits;
@@ -263,28 +263,13 @@ static int take(struct smtp_session *s, vx_slice octets)
 	return rc == VX_OK ? waits : rc;
 }
 
-int vx_smtp_submit_content(struct smtp_session *s, vx_slice octets)
-{
-	struct smtp_txn *t = s->txn;
-	int rc;
-
-	t->last = octets.ptr[octets.len - 1];
-	rc = take(s, octets);
-	if (rc == VX_WAIT) {
-		s->content_waits = true;
-		return VX_WAIT;
-	}
-	t->failed = rc;
-	return VX_OK;
-}
-
 int vx_smtp_submit_end(struct smtp_session *s)
 {
 	struct smtp_txn *t = s->txn;
 	int rc = VX_OK;
 
 	if (t->failed == VX_OK && t->last != '\n') {
-		rc = take(s, VX_S("\r\n"));
+		rc = vx_smtp_submit_take(s, VX_S("\r\n"));
 		rc = rc == VX_WAIT ? VX_OK : rc;
 	}
 	if (t->failed == VX_OK && rc == VX_OK && !t->header_done) {

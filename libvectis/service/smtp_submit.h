@@ -7,11 +7,8 @@
 
 #include "service/smtp_int.h"
 
-/*
- * Octets of the message: VX_OK or VX_WAIT as vx_smtp_txn_content, whose place it takes
- * for users.
- */
-int vx_smtp_submit_content(struct smtp_session *s, vx_slice octets);
+/* As vx_smtp_receive_take, for users. */
+int vx_smtp_submit_take(struct smtp_session *s, vx_slice octets);
 /* The message is complete.  VX_OK, or the failure of the transaction. */
 int vx_smtp_submit_end(struct smtp_session *s);
 

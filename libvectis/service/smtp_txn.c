@@ -300,14 +300,19 @@ int vx_smtp_txn_begin(struct smtp_session *s)
 int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets)
 {
 	struct smtp_txn *t = s->txn;
+	int rc;
 
-	if (t != NULL && t->sender.len == 0 && s->role == VX_SMTP_MX)
-		vx_buf_add(&t->returned,
-		    vx_slice_head(octets, OWN_BOUNCE_OCTETS_MAX - t->returned.len));
 	if (t == NULL || t->failed != VX_OK || t->writer == NULL)
 		return VX_OK; /* the verdict comes at the end */
-	return s->role == VX_SMTP_SUBMISSION ? vx_smtp_submit_content(s, octets)
-					     : vx_smtp_receive_content(s, octets);
+	t->last = octets.ptr[octets.len - 1];
+	rc = s->role == VX_SMTP_SUBMISSION ? vx_smtp_submit_take(s, octets)
+					   : vx_smtp_receive_take(s, octets);
+	if (rc == VX_WAIT) {
+		s->content_waits = true;
+		return VX_WAIT;
+	}
+	t->failed = rc;
+	return VX_OK;
 }
 
 /* --- the end --------------------------------------------------------------------- */
