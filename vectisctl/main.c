@@ -19,6 +19,16 @@ static const struct ctl_command *const tables[] = { ctl_setup_commands,
 
 /* --- saying ----------------------------------------------------------------------- */
 
+/* Some of it was said by strangers, who may not speak to the operator's terminal. */
+static void make_harmless(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++)
+		if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1 in UTF-8 */
+			p[0] = p[1] = '?';
+}
+
 int ctl_fail(struct ctl *c, int status, const char *fmt, ...)
 {
 	char text[CTL_ERROR_MAX];
@@ -27,6 +37,7 @@ int ctl_fail(struct ctl *c, int status, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	make_harmless(text);
 	if (json_object_get(c->result, "error") == NULL)
 		(void)json_object_set_new(
 		    c->result, "error", ctl_text(vx_slice_str(text)));
@@ -42,21 +53,12 @@ void ctl_warn(struct ctl *c, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	make_harmless(text);
 	if (json_object_get(c->result, "warnings") == NULL)
 		(void)json_object_set_new(c->result, "warnings", json_array());
 	(void)json_array_append_new(
 	    json_object_get(c->result, "warnings"), ctl_text(vx_slice_str(text)));
 	fprintf(stderr, "vectisctl: warning: %s\n", text);
-}
-
-/* Some of it was said by strangers, who may not speak to the operator's terminal. */
-static void make_harmless(char *text)
-{
-	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++)
-		if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f)
-			*p = '?';
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1 in UTF-8 */
-			p[0] = p[1] = '?';
 }
 
 void ctl_say(const struct ctl *c, const char *fmt, ...)
