@@ -2,6 +2,7 @@
 
 #include "base/encode.h"
 #include "base/mem.h"
+#include "crypto/pki.h"
 #include "crypto/rsa.h"
 
 #include <gnutls/abstract.h>
@@ -164,27 +165,10 @@ int vx_private_key_generate(enum vx_key_type type, struct vx_private_key **out)
 	return rc;
 }
 
-/* The library reads PEM up to a NUL behind it.  What it says. */
-static int import_pem(struct vx_private_key *key, vx_slice pem)
-{
-	char *const ended = vx_alloc(pem.len + 1);
-	gnutls_datum_t data = { (unsigned char *)ended, (unsigned)pem.len };
-	int said;
-
-	if (ended == NULL)
-		return GNUTLS_E_MEMORY_ERROR;
-	memcpy(ended, pem.ptr, pem.len);
-	said =
-	    gnutls_x509_privkey_import2(key->whole, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
-	vx_wipe(ended, pem.len);
-	vx_free(ended);
-	return said;
-}
-
 static int read_key(struct vx_private_key *key, vx_slice pem, struct vx_error *err)
 {
 	unsigned bits = 0;
-	const int said = import_pem(key, pem);
+	const int said = vx_pem_import(key->whole, pem);
 	const int kind = said == 0
 			     ? gnutls_x509_privkey_get_pk_algorithm2(key->whole, &bits)
 			     : GNUTLS_PK_UNKNOWN;

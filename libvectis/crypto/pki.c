@@ -72,8 +72,7 @@ int vx_pki_key_generate(enum vx_pki_kind kind, struct vx_pki_key **out)
 	return rc;
 }
 
-/* The library reads PEM up to a NUL behind it. */
-static int import_pem(struct vx_pki_key *key, vx_slice pem)
+int vx_pem_import(gnutls_x509_privkey_t key, vx_slice pem)
 {
 	char *const ended = vx_alloc(pem.len + 1);
 	gnutls_datum_t data = { (unsigned char *)ended, (unsigned)pem.len };
@@ -82,8 +81,7 @@ static int import_pem(struct vx_pki_key *key, vx_slice pem)
 	if (ended == NULL)
 		return GNUTLS_E_MEMORY_ERROR;
 	memcpy(ended, pem.ptr, pem.len);
-	said =
-	    gnutls_x509_privkey_import2(key->whole, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
+	said = gnutls_x509_privkey_import2(key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
 	vx_wipe(ended, pem.len);
 	vx_free(ended);
 	return said;
@@ -100,7 +98,7 @@ static bool is_p256(gnutls_x509_privkey_t key)
 static int read_key(struct vx_pki_key *key, vx_slice pem, struct vx_error *err)
 {
 	unsigned bits = 0;
-	const int said = import_pem(key, pem);
+	const int said = vx_pem_import(key->whole, pem);
 	const int kind = said == 0
 			     ? gnutls_x509_privkey_get_pk_algorithm2(key->whole, &bits)
 			     : GNUTLS_PK_UNKNOWN;

@@ -15,4 +15,7 @@ struct vx_pki_key {
 	gnutls_pubkey_t pub;
 };
 
+/* The library reads PEM up to a NUL behind it, which is put there.  What it says. */
+int vx_pem_import(gnutls_x509_privkey_t key, vx_slice pem);
+
 #endif
