@@ -78,6 +78,12 @@ VX_API const struct vx_route_verdict *vx_route_verdict(const struct vx_route *r)
 /* All MX hosts by name, in their order: for policies that name them (MTA-STS). */
 VX_API size_t vx_route_mx_count(const struct vx_route *r);
 VX_API const char *vx_route_mx(const struct vx_route *r, size_t index);
+/*
+ * What was asked and had an answer with wrong signatures: the hosts by name, "" when it
+ * was the domain itself.  *at is 0 to begin with; NULL: there are no more.  Good while
+ * the route is.
+ */
+VX_API const char *vx_route_bogus(const struct vx_route *r, size_t *at);
 
 VX_END_DECLS
 

@@ -213,6 +213,12 @@ VX_API uint64_t vx_smtp_client_steps(const struct vx_smtp_client *c);
 VX_API unsigned vx_smtp_client_offers(
     const struct vx_smtp_client *c, uint64_t *message_octets_max);
 
+/*
+ * The name by which the peer called itself, in its last reply to EHLO or HELO, else in
+ * its greeting; "": in none.  Printable ASCII.
+ */
+VX_API const char *vx_smtp_client_peer_name(const struct vx_smtp_client *c);
+
 /* How many messages more the peer takes on this connection (RFC 9422 4.2). */
 VX_API uint64_t vx_smtp_client_mails_left(const struct vx_smtp_client *c);
 

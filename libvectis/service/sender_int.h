@@ -20,6 +20,8 @@
 
 #define SENDER_LINGER_MS 2000 /* a connection without work is kept for more */
 
+#define SENDER_LOOK_MAX 100 /* messages, for whether they are reports */
+
 #define SENDER_UNDER_WAY 1024 /* lists of claims, by message */
 
 struct sender_claim { /* a message that is under way to a destination */
@@ -97,7 +99,7 @@ struct sender_outgoing {
 	} * outcomes;
 	size_t count;
 	char host[VX_DNS_NAME_MAX + 1];
-	char way[160]; /* TLS and the relay, as lines of an event */
+	char way[160];                 /* TLS and the relay, as lines of an event */
 	struct vx_blob_reader *reader; /* own */
 	vx_slice prefix;               /* in the arena: goes in front */
 	uint64_t skip; /* octets of the Return-Path that was written when it was filed */
@@ -117,6 +119,8 @@ static inline uint64_t vx_sender_begun(const struct sender_outgoing *o)
  */
 int vx_sender_claim(struct vx_sender *s, struct destination *d, uint32_t now,
     struct sender_outgoing **out, uint32_t *due);
+/* Is all that is due now a report of ours?  Looks at the first SENDER_LOOK_MAX. */
+bool vx_sender_has_only_reports(struct vx_sender *s, struct destination *d, uint32_t now);
 /* Ready to be sent: its octets and what the client has to know. */
 int vx_sender_prepare(struct vx_sender *s, struct sender_outgoing *o);
 void vx_sender_note(struct sender_outgoing *o, size_t i, const struct vx_smtp_result *r);

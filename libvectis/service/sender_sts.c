@@ -266,6 +266,15 @@ static void note_failure(struct sender_inquiry *q)
 		vx_free(f);
 }
 
+/* Reports about the sending of reports would have no end (RFC 8460 3). */
+static bool is_quiet(const struct sender_inquiry *q)
+{
+	for (const struct sender_wish *w = q->wishes; w != NULL; w = w->next)
+		if (!w->quiet)
+			return false;
+	return !q->refresh;
+}
+
 /* For the domain's report, unless it wants no policy any more (RFC 8461 6). */
 static void report(
     struct sender_inquiry *q, enum vx_tls_failure_type failure, const char *why)
@@ -276,7 +285,7 @@ static void report(
 		.failure = failure,
 		.reason_code = vx_slice_str(why) };
 
-	if (q->known != NULL && q->known->sts.mode == VX_STS_NONE)
+	if (is_quiet(q) || (q->known != NULL && q->known->sts.mode == VX_STS_NONE))
 		return;
 	if (q->known != NULL)
 		o.policy = q->known->sts.text;
@@ -405,7 +414,8 @@ static void decide(struct sender_inquiry *q, int txt)
 {
 	const bool same = q->known != NULL && strcmp(q->id, q->entry.id) == 0;
 
-	note_use(q);
+	if (!is_quiet(q)) /* or a report a day would keep it in use */
+		note_use(q);
 	if (txt != VX_OK || same || failed_lately(q))
 		end_inquiry(q);
 	else

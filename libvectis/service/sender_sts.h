@@ -39,6 +39,7 @@ struct sender_inquiry;
 /* Who wants to know.  It lives until done was called or it was forgotten. */
 struct sender_wish {
 	void (*done)(struct sender_wish *w);
+	bool quiet; /* for reports of ours only: what fails is not reported in turn */
 	struct sender_policy *policy; /* out, own; NULL: there is none, or it is "none" */
 	struct sender_wish *next, **link;
 	struct sender_inquiry *inquiry; /* NULL: it does not wait */

@@ -16,12 +16,13 @@ static void policy_known(struct sender_wish *w)
 }
 
 int vx_sender_tls_begin(struct sender_tls *t, struct vx_sender *s, const char *domain,
-    void (*known)(struct sender_tls *t))
+    bool quiet, void (*known)(struct sender_tls *t))
 {
 	t->sender = s;
 	t->domain = domain;
+	t->quiet = quiet;
 	t->known = known;
-	t->wish = (struct sender_wish){ .done = policy_known };
+	t->wish = (struct sender_wish){ .done = policy_known, .quiet = quiet };
 	if (s->sts == NULL || domain[0] == '[')
 		return VX_OK;
 	return vx_sender_sts_ask(s->sts, domain, &t->wish);
@@ -69,7 +70,8 @@ bool vx_sender_tls_admits(const struct sender_tls *t, const struct vx_route_host
 		return true;
 	(void)snprintf(why, SENDER_TLS_TEXT_MAX,
 	    "the MTA-STS policy of the domain does not name its host %s", h->name);
-	vx_sender_tls_count(t, h, &seen);
+	if (!t->quiet)
+		vx_sender_tls_count(t, h, &seen);
 	return false;
 }
 
@@ -109,8 +111,9 @@ static enum vx_tls_failure_type failure_of(enum vx_tls_fault fault)
 	case VX_TLS_FAULT_EXPIRED:
 		return VX_TLS_CERTIFICATE_EXPIRED;
 	case VX_TLS_FAULT_NOT_TRUSTED:
-	case VX_TLS_FAULT_RECORDS:
 		return VX_TLS_CERTIFICATE_NOT_TRUSTED;
+	case VX_TLS_FAULT_RECORDS: /* "none of the records ... were found to be valid" */
+		return VX_TLS_TLSA_INVALID;
 	case VX_TLS_FAULT_NONE:
 	case VX_TLS_FAULT_OTHER:
 		break;
@@ -232,6 +235,26 @@ static void write_patterns(vx_slice text, struct vx_buf *out)
 		vx_buf_printf(out, "%s%s", out->len > 0 ? "\n" : "", pattern);
 }
 
+/*
+ * Whether there is a policy is not known then: what DANE would have it be is named, with
+ * no record (RFC 8460 4.3.2.1).  "dane-required" is never said: nobody is asked for more
+ * than the DNS says.
+ */
+void vx_sender_tls_forged(const struct sender_tls *t, const char *host)
+{
+	const struct own_tls_outcome o = { .domain = vx_slice_str(t->domain),
+		.type = VX_TLS_POLICY_TLSA,
+		.mx_hosts = vx_slice_str(host),
+		.failed = true,
+		.failure = VX_TLS_DNSSEC_INVALID,
+		.receiving_hostname = vx_slice_str(host),
+		.reason_code = VX_S("the DNSSEC signatures are wrong") };
+
+	if (!t->quiet)
+		(void)vx_own_tls_result(
+		    &t->sender->tls_results, &o, vx_sender_now(t->sender));
+}
+
 void vx_sender_tls_count(const struct sender_tls *t, const struct vx_route_host *h,
     const struct sender_tls_seen *seen)
 {
@@ -243,6 +266,7 @@ void vx_sender_tls_count(const struct sender_tls *t, const struct vx_route_host 
 		.failure = seen->failure,
 		.receiving_hostname = vx_slice_str(h->name),
 		.receiving_ip = vx_slice_str(seen->remote),
+		.receiving_helo = vx_slice_str(seen->helo != NULL ? seen->helo : ""),
 		.sending_ip = vx_slice_str(seen->local),
 		.reason_code = vx_slice_str(seen->reason) };
 

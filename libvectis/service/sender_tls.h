@@ -17,12 +17,13 @@
 struct sender_tls {
 	struct vx_sender *sender;
 	const char *domain; /* whose policy; borrowed */
+	bool quiet;         /* for reports of ours only: nothing is counted */
 	struct sender_wish wish;
 	void (*known)(struct sender_tls *t);
 };
 /* VX_OK: go on; VX_WAIT: known will be called.  An address literal has no policy. */
 int vx_sender_tls_begin(struct sender_tls *t, struct vx_sender *s, const char *domain,
-    void (*known)(struct sender_tls *t));
+    bool quiet, void (*known)(struct sender_tls *t));
 void vx_sender_tls_done(struct sender_tls *t);
 
 /* May mail go to the host?  Else why not, and it is counted. */
@@ -38,6 +39,7 @@ struct sender_tls_seen {
 	enum vx_tls_failure_type failure;
 	char reason[SENDER_TLS_TEXT_MAX];
 	char local[48], remote[48];
+	const char *helo; /* what the host calls itself; borrowed; NULL: not known */
 };
 void vx_sender_tls_opened(struct sender_tls_seen *seen, const struct vx_peer *peer);
 /* TLS is on: VX_OK; VX_ETLS, with err: nothing may be sent. */
@@ -49,6 +51,8 @@ const char *vx_sender_tls_words(const struct sender_tls *t, const struct vx_rout
 /* It could not begin, or is not offered. */
 void vx_sender_tls_failed(struct sender_tls_seen *seen, const char *text);
 void vx_sender_tls_missing(struct sender_tls_seen *seen);
+/* The answers about a host ("": about the domain) have wrong signatures: count it. */
+void vx_sender_tls_forged(const struct sender_tls *t, const char *host);
 /* The connection is over: count it. */
 void vx_sender_tls_count(const struct sender_tls *t, const struct vx_route_host *h,
     const struct sender_tls_seen *seen);

@@ -106,6 +106,16 @@ void vx_sender_visits_free(struct vx_sender *s)
 	}
 }
 
+/* It is over: what was forged on the way is told of, once. */
+static void count_forged(const struct sender_visit *v)
+{
+	const char *host;
+	size_t at = 0;
+
+	while (v->tls.domain != NULL && (host = vx_route_bogus(v->route, &at)) != NULL)
+		vx_sender_tls_forged(&v->tls, host);
+}
+
 /* No host is left. */
 static void no_host(struct sender_visit *v)
 {
@@ -119,6 +129,7 @@ static void no_host(struct sender_visit *v)
 						: verdict->enhanced;
 	char copy[REASON_MAX];
 
+	count_forged(v);
 	(void)snprintf(copy, sizeof(copy), "%s%.300s",
 	    tried || v->relay == NULL ? "" : "the relay cannot be found: ", text);
 	vx_sender_fail(v->sender, v->destination,
@@ -302,6 +313,7 @@ int vx_sender_visit(struct vx_sender *s, struct destination *d)
 	d->due = UINT32_MAX; /* until a claim finds more */
 	if (!asks_policy(v) ||
 	    vx_sender_tls_begin(&v->tls, s, v->relay != NULL ? v->relay->host : d->name,
+		vx_sender_has_only_reports(s, d, vx_sender_now(s)),
 		policy_known) == VX_OK)
 		go_on(v);
 	return VX_OK;
@@ -783,10 +795,12 @@ static void link_over(struct sender_link *l)
 		l->converting = false;
 	}
 	settle(l);
+	l->seen.helo = vx_smtp_client_peer_name(l->client);
 	if (!l->reports_only)
 		vx_sender_tls_count(&v->tls, vx_route_host(v->route), &l->seen);
 	v->link = NULL;
 	if (v->sender->stopping || l->ready) {
+		count_forged(v);
 		end_visit(v, NULL);
 		return;
 	}

@@ -325,6 +325,35 @@ static void forget_offers(struct vx_smtp_client *c)
 	c->mechanisms_offered = 0;
 }
 
+/* "mx.example.com ready": what is no word leaves the name as it was. */
+static void take_name(struct vx_smtp_client *c, vx_slice line)
+{
+	vx_slice name;
+
+	(void)vx_slice_cut(&line, ' ', &name);
+	if (name.len == 0 || name.len >= sizeof(c->peer_name))
+		return;
+	for (size_t i = 0; i < name.len; i++)
+		if (name.ptr[i] < '!' || name.ptr[i] > '~')
+			return;
+	memcpy(c->peer_name, name.ptr, name.len);
+	c->peer_name[name.len] = '\0';
+}
+
+/* A line of the reply in which it says who it is, and what it can do. */
+static void take_line(struct vx_smtp_client *c, enum vx_smtp_stage stage)
+{
+	const struct vx_smtp_reply *r = &c->reply;
+
+	if (r->code != (stage == VX_SMTP_AT_GREETING ? 220 : 250))
+		return;
+	if (r->lines == 1 && (stage == VX_SMTP_AT_GREETING || stage == VX_SMTP_AT_EHLO ||
+				 stage == VX_SMTP_AT_HELO))
+		take_name(c, r->line);
+	else if (r->lines > 1 && stage == VX_SMTP_AT_EHLO)
+		take_keyword(c, r->line);
+}
+
 static void choose_auth(struct vx_smtp_client *c, enum vx_smtp_stage stage)
 {
 	if (!c->tls)
@@ -677,10 +706,8 @@ static void listen(struct vx_smtp_client *c, vx_slice *in)
 			    "the reply is malformed or too long", CL_OVER);
 		return;
 	}
-	if ((rc == VX_DATA || rc == VX_DONE) && c->reply.code == 250 &&
-	    c->reply.lines > 1 && c->window_count > 0 &&
-	    current_stage(c) == VX_SMTP_AT_EHLO)
-		take_keyword(c, c->reply.line);
+	if ((rc == VX_DATA || rc == VX_DONE) && c->window_count > 0)
+		take_line(c, current_stage(c));
 	if (rc == VX_DONE)
 		on_reply(c);
 }
@@ -827,6 +854,11 @@ uint64_t vx_smtp_client_mails_left(const struct vx_smtp_client *c)
 uint64_t vx_smtp_client_steps(const struct vx_smtp_client *c)
 {
 	return c->steps;
+}
+
+const char *vx_smtp_client_peer_name(const struct vx_smtp_client *c)
+{
+	return c->peer_name;
 }
 
 unsigned vx_smtp_client_offers(

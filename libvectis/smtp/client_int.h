@@ -5,6 +5,7 @@
 
 #include "smtp/reply.h"
 #include "smtp/stuff.h"
+#include "vectis/dns.h"
 
 enum vx_client_state {
 	CL_LISTEN, /* for a reply: nothing is to be said before */
@@ -52,6 +53,7 @@ struct vx_smtp_client {
 	uint64_t size_max; /* 0: not said, like the limits */
 	uint64_t mail_max, rcpt_max, domain_max;
 	uint64_t mails; /* that were begun here */
+	char peer_name[VX_DNS_NAME_MAX + 1];
 
 	struct vx_smtp_reply reply;
 	bool early; /* the reply began before anything was asked */

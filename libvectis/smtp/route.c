@@ -21,6 +21,7 @@ struct mx {
 	uint16_t preference;
 	uint32_t order; /* random, among the same preference */
 	char name[VX_DNS_NAME_MAX + 1];
+	bool bogus; /* an answer about it was */
 };
 
 /* Why a host cannot be tried now. */
@@ -38,6 +39,7 @@ struct vx_route {
 	struct mx mx[VX_ROUTE_HOSTS_MAX];
 	size_t count, at;
 	bool mx_secure, addresses_secure;
+	bool mx_bogus;
 	char next_hop[VX_DNS_NAME_MAX + 1]; /* "": the destination itself */
 	char alias[VX_DNS_NAME_MAX + 1];    /* what the host's name led to; "": nothing */
 	bool alias_begins_secure;           /* but its addresses are not */
@@ -213,6 +215,7 @@ static void take_mx(struct vx_route *r, const struct vx_dns_answer *a)
 		null += read.host[0] == '\0';
 		if (!vx_dns_is_host(read.host))
 			continue;
+		m.bogus = false;
 		m.preference = read.preference;
 		m.order = shuffle(r->o.random, read.host);
 		memcpy(m.name, read.host, sizeof(m.name));
@@ -248,6 +251,7 @@ static void on_mx(struct vx_route *r, const struct vx_dns_answer *a)
 		end(r, false, "4.4.3", "the domain's name servers do not answer");
 		break;
 	case VX_DNS_BOGUS:
+		r->mx_bogus = true;
 		end(r, false, "4.7.0", "the domain's DNSSEC signatures are wrong");
 		break;
 	}
@@ -269,6 +273,8 @@ static const struct cause forged[2] = {
 static void fail_host(struct vx_route *r, const struct vx_dns_answer *a, bool tlsa)
 {
 	r->host_failed = true;
+	if (a->status == VX_DNS_BOGUS)
+		r->mx[r->at].bogus = true;
 	r->cause = a->status == VX_DNS_BOGUS ? &forged[tlsa] : &silent[tlsa];
 }
 
@@ -515,6 +521,7 @@ int vx_route_next(struct vx_route *r, struct vx_dns_question *q)
 			continue;
 		order_addresses(r);
 		r->given = true;
+		r->mx[r->at].bogus = false; /* what was is not missed */
 		return VX_DATA;
 	}
 	return VX_DONE;
@@ -556,4 +563,18 @@ size_t vx_route_mx_count(const struct vx_route *r)
 const char *vx_route_mx(const struct vx_route *r, size_t index)
 {
 	return index < r->count ? r->mx[index].name : NULL;
+}
+
+const char *vx_route_bogus(const struct vx_route *r, size_t *at)
+{
+	if (*at == 0 && r->mx_bogus) {
+		++*at;
+		return "";
+	}
+	for (size_t i = *at > 0 ? *at - 1 : 0; i < VX_ROUTE_HOSTS_MAX; i++)
+		if (r->mx[i].bogus) {
+			*at = i + 2;
+			return r->mx[i].name;
+		}
+	return NULL;
 }

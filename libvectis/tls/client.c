@@ -322,14 +322,21 @@ static int verify_given(
 {
 	const gnutls_datum_t der = { (unsigned char *)(uintptr_t)r->data.ptr,
 		(unsigned)r->data.len };
+	const enum vx_tls_fault before = c->fault;
 	gnutls_x509_crt_t authority;
+	struct vx_error own;
 	int rc = VX_ETLS;
 
 	if (r->selector != 0 || r->matching != 0 || gnutls_x509_crt_init(&authority) != 0)
 		return VX_ETLS;
 	if (gnutls_x509_crt_import(authority, &der, GNUTLS_X509_FMT_DER) == 0)
-		rc = verify_under(c, authority, err);
+		rc = verify_under(c, authority, &own);
 	gnutls_x509_crt_deinit(authority);
+	/* not under this authority: the record does not match, which was said already */
+	if (rc != VX_OK && c->fault == VX_TLS_FAULT_EXPIRED)
+		(void)vx_error_set(err, VX_ETLS, "%s", own.text);
+	else if (rc != VX_OK)
+		c->fault = before;
 	return rc;
 }
 

@@ -75,7 +75,7 @@ class Dnssec(unittest.TestCase):
         other = Names({'old.test': {'MX': ['10 mx.old.test']},
                        'mx.old.test': {'A': ['127.0.70.99']}})
         cls.peers['old'] = MailServer('127.0.70.99', cls.port)
-        cls.mail = Instance(settings=RETRY % cls.port + cls.names.settings(
+        cls.mail = Instance(settings='reports:\n  tls: yes\n' + RETRY % cls.port + cls.names.settings(
             f'old.test 127.0.0.1@{other.port}'), pop3=False, daemons=('smtpd',))
         cls.addClassCleanup(cls.mail.__exit__, None, None, None)
         cls.mail.__enter__()
@@ -167,6 +167,16 @@ class Dnssec(unittest.TestCase):
     def test_names_that_cannot_be_trusted_wait(self):
         for name in ('bad-mx', 'bad-a', 'all-bad', 'bogus', 'expired'):
             self.waits(name, 'DNSSEC signatures .*are wrong')
+
+    def counted(self, name):
+        """Sessions with a domain that its TLS report will tell of."""
+        shown = json.loads(self.mail.ctl('reports', 'pending', '--all', '--json'))
+        return sum(r['seen'] for r in shown['reports']
+                   if (r['domain'], r['kind']) == (self.domain(name), 'tls'))
+
+    def test_forged_answers_are_reported(self):
+        for name in ('bad-tlsa', 'bad-mx', 'bad-a'):  # no host of theirs is spoken to
+            wait_until(lambda: self.counted(name) > 0)
 
     def test_unsigned_tlsa_is_no_dane(self):
         self.arrives('unsigned', False)

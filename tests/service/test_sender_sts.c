@@ -222,6 +222,26 @@ START_TEST(failures_are_remembered)
 }
 END_TEST
 
+/* Mail that is a report of ours does not make another one necessary. */
+START_TEST(reports_are_not_reported)
+{
+	struct sender_wish w[2] = { { .done = known, .quiet = true }, { .done = known } };
+
+	begin();
+	answer = NULL;
+	ck_assert_int_eq(vx_sender_sts_ask(sts, "d.example", &w[0]), VX_WAIT);
+	settle();
+	ck_assert_uint_eq(fetches, 1);
+	ck_assert_uint_eq(results.count, 0);
+	now += SENDER_STS_AGAIN_S;
+	for (int i = 0; i < 2; i++) /* a user's is among them */
+		ck_assert_int_eq(vx_sender_sts_ask(sts, "d.example", &w[i]), VX_WAIT);
+	settle();
+	ck_assert_uint_eq(results.policies->failures, 1);
+	end();
+}
+END_TEST
+
 START_TEST(one_fetch_for_all)
 {
 	struct sender_wish w[3] = { { .done = known }, { .done = known },
@@ -285,6 +305,10 @@ START_TEST(dane_goes_before)
 		ck_assert(vx_sender_tls_admits(&t, &h, why) == cases[i].admitted);
 		ck_assert(vx_sender_tls_is_required(&t, &h) == cases[i].required);
 	}
+	t.quiet = true; /* as is mail that is not counted */
+	ck_assert(!vx_sender_tls_admits(&t,
+	    &(struct vx_route_host){ .name = "b.example", .tlsa_base = "b.example" },
+	    why));
 	ck_assert_uint_eq(s->tls_results.policies->failures, 2);
 	ck_assert_int_eq(s->tls_results.policies->type, VX_TLS_POLICY_STS);
 	vxt_assert_str(s->tls_results.policies->lines->text, "version: STSv1");
@@ -296,5 +320,44 @@ START_TEST(dane_goes_before)
 }
 END_TEST
 
+/* Each failure has its own name in the reports (RFC 8460 4.3). */
+START_TEST(forged_answers_are_told)
+{
+	struct vx_sender *s = calloc(1, sizeof(*s));
+	struct sender_tls t = { .sender = s, .domain = "d.example" };
+	struct sender_tls_seen seen = { .helo = "mx.d.example" };
+	const struct vx_route_host h = { .name = "a.example", .tlsa_base = "a.example" };
+	const struct vx_tls_failure *f;
+
+	begin();
+	s->o.loop = &loop;
+	vx_own_tls_results_init(&s->tls_results);
+	vx_sender_tls_forged(&t, "a.example");
+	vx_sender_tls_forged(&t, "a.example");
+	vx_sender_tls_forged(&t, "");
+	t.quiet = true;
+	vx_sender_tls_forged(&t, "a.example");
+	ck_assert_uint_eq(s->tls_results.count, 2);
+	ck_assert_int_eq(s->tls_results.policies->type, VX_TLS_POLICY_TLSA);
+	ck_assert_ptr_null(s->tls_results.policies->lines);
+	vxt_assert_str(s->tls_results.policies->mx_hosts->text, "a.example");
+	ck_assert_uint_eq(s->tls_results.policies->failures, 2);
+	f = s->tls_results.policies->details;
+	ck_assert_int_eq(f->type, VX_TLS_DNSSEC_INVALID);
+	vxt_assert_str(f->receiving_hostname, "a.example");
+	ck_assert_ptr_null(s->tls_results.policies->next->mx_hosts);
+	ck_assert_uint_eq(s->tls_results.policies->next->failures, 1);
+	vx_sender_tls_missing(&seen);
+	vx_sender_tls_count(&t, &h, &seen);
+	f = s->tls_results.policies->next->next->details;
+	ck_assert_int_eq(f->type, VX_TLS_STARTTLS_NOT_SUPPORTED);
+	vxt_assert_str(f->receiving_helo, "mx.d.example");
+	vx_own_tls_results_done(&s->tls_results);
+	free(s);
+	end();
+}
+END_TEST
+
 VXT_SUITE(suite_sender_sts, "sender_sts", kept_fresh, grown_too_old,
-    failures_are_remembered, one_fetch_for_all, gone_in_the_middle, dane_goes_before)
+    failures_are_remembered, reports_are_not_reported, one_fetch_for_all,
+    gone_in_the_middle, dane_goes_before, forged_answers_are_told)

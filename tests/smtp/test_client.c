@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "client_host.h"
 #include "lib/vxt.h"
+#include "vectis/dns.h"
 
 #include <stdio.h>
 
@@ -998,6 +999,51 @@ START_TEST(what_is_offered)
 }
 END_TEST
 
+/* Who it says it is: the last word on it counts, and what is none does not. */
+START_TEST(what_the_peer_is_called)
+{
+	static const struct {
+		const char *greeting, *reply, *name;
+	} cases[] = {
+		{ "220 mx.a.example ESMTP", "250-b.a.example at your service",
+		    "b.a.example" },
+		{ "220-mx.a.example\nS: 220 other", "250-", "mx.a.example" },
+		{ "220", "250-PIPELINING\nS: 250-x", "PIPELINING" },
+		{ "220 mx.a.example", "250-m\xc3\xbc.example", "mx.a.example" },
+		{ "220 ", "250-\x01", "" },
+	};
+	char text[200], name[VX_DNS_NAME_MAX + 3];
+	struct client_host h;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		(void)snprintf(text, sizeof(text), "S: %s\nE: \nS: %s\nS: 250 SIZE\n",
+		    cases[i].greeting, cases[i].reply);
+		client_open(&h, VX_S("never"), CUT_NOT);
+		ck_assert_str_eq(vx_smtp_client_peer_name(h.core), "");
+		client_play(&h, vx_slice_str(text), SIZE_MAX);
+		ck_assert_str_eq(vx_smtp_client_peer_name(h.core), cases[i].name);
+		client_close(&h);
+	}
+	memset(name, 'n', sizeof(name));
+	for (size_t len = VX_DNS_NAME_MAX; len < VX_DNS_NAME_MAX + 2; len++) {
+		struct vx_smtp_client_event ev;
+		char greeting[VX_DNS_NAME_MAX + 20];
+
+		(void)snprintf(
+		    greeting, sizeof(greeting), "220 %.*s\r\n", (int)len, name);
+		client_open(&h, VX_S("never"), CUT_NOT);
+		(void)step(&h, greeting, &ev);
+		ck_assert_uint_eq(strlen(vx_smtp_client_peer_name(h.core)),
+		    len > VX_DNS_NAME_MAX ? 0 : len);
+		client_close(&h);
+	}
+	client_open(&h, VX_S("never"), CUT_NOT); /* no greeting, no name */
+	client_play(&h, VX_S("S: 554 mx.a.example\nE: \n"), SIZE_MAX);
+	ck_assert_str_eq(vx_smtp_client_peer_name(h.core), "");
+	client_close(&h);
+}
+END_TEST
+
 /* What reports and logs have of it. */
 START_TEST(a_result_as_it_was_said)
 {
@@ -1121,13 +1167,14 @@ START_TEST(answers_that_are_known)
 }
 END_TEST
 
-VXT_SUITE(test_client, "client", a_result_as_it_was_said, sessions,
-    a_peer_that_closes_anywhere, memory_that_is_short, every_code_at_every_stage,
-    a_reply_in_the_middle_of_the_message, a_reply_while_content_is_awaited,
-    content_as_it_is_wanted, out_is_bounded, a_bare_line_end_in_the_middle,
-    given_up_by_the_host, lost_while_results_are_told, chunks_one_by_one, chunks_ahead,
-    a_chunk_in_the_middle_is_refused, a_last_chunk_that_is_taken_nevertheless,
-    the_window_is_bounded, very_many_recipients, what_would_be_another_command,
-    options_that_are_none, a_long_login, replies_at_their_limits, a_line_without_end,
-    a_long_text_is_cut, patience_of_each_stage, steps_count_what_is_whole,
-    what_is_offered, mails_of_a_connection_are_counted, answers_that_are_known)
+VXT_SUITE(test_client, "client", what_the_peer_is_called, a_result_as_it_was_said,
+    sessions, a_peer_that_closes_anywhere, memory_that_is_short,
+    every_code_at_every_stage, a_reply_in_the_middle_of_the_message,
+    a_reply_while_content_is_awaited, content_as_it_is_wanted, out_is_bounded,
+    a_bare_line_end_in_the_middle, given_up_by_the_host, lost_while_results_are_told,
+    chunks_one_by_one, chunks_ahead, a_chunk_in_the_middle_is_refused,
+    a_last_chunk_that_is_taken_nevertheless, the_window_is_bounded, very_many_recipients,
+    what_would_be_another_command, options_that_are_none, a_long_login,
+    replies_at_their_limits, a_line_without_end, a_long_text_is_cut,
+    patience_of_each_stage, steps_count_what_is_whole, what_is_offered,
+    mails_of_a_connection_are_counted, answers_that_are_known)

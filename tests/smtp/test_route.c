@@ -307,6 +307,63 @@ START_TEST(aliased_destination)
 END_TEST
 
 /* Each of three equal hosts is first now and then, and all are there. */
+/* Who asks after a route what was forged. */
+static const char *bogus(const char *destination)
+{
+	const struct vx_route_options o = { .struct_size = sizeof(o),
+		.destination = vx_slice_str(destination),
+		.hostname = "mail.our.example",
+		.dane = true,
+		.port = 25 };
+	static char text[1000];
+	struct vx_dns_question q;
+	struct vx_route *r;
+	const char *name;
+	size_t at = 0;
+	int rc;
+
+	vxt_assert_ok(vx_route_new(&o, &r));
+	ck_assert_ptr_null(vx_route_bogus(r, &at));
+	while ((rc = vx_route_next(r, &q)) != VX_DONE)
+		if (rc == VX_WAIT) {
+			const struct vx_dns_answer a = vxt_zone_answer(&zone, &q);
+
+			vx_route_answer(r, &a);
+		}
+	text[0] = '\0';
+	for (at = 0; (name = vx_route_bogus(r, &at)) != NULL;)
+		(void)snprintf(
+		    text + strlen(text), sizeof(text) - strlen(text), "<%s>", name);
+	ck_assert_ptr_null(vx_route_bogus(r, &at));
+	vx_route_free(r);
+	return text;
+}
+
+START_TEST(what_was_forged)
+{
+	begin();
+	for (int i = 0; i < 5; i++) {
+		char text[40];
+
+		(void)snprintf(text, sizeof(text), "%d %c.example", i, 'a' + i);
+		mx("d.example", text);
+		(void)snprintf(text, sizeof(text), "%c.example", 'a' + i);
+		a(text, "192.0.2.1");
+	}
+	ck_assert_str_eq(bogus("d.example"), "");
+	vxt_zone_fail(&zone, "_25._tcp.a.example", VX_DNS_BOGUS);
+	vxt_zone_fail(&zone, "_25._tcp.b.example", VX_DNS_FAILED);
+	vxt_zone_fail(&zone, "c.example", VX_DNS_BOGUS);
+	vxt_zone_fail(&zone, "_25._tcp.e.example", VX_DNS_BOGUS);
+	ck_assert_str_eq(bogus("d.example"), "<a.example><c.example><e.example>");
+	vxt_zone_fail(&zone, "d.example", VX_DNS_BOGUS);
+	ck_assert_str_eq(bogus("d.example"), "<>");
+	vxt_zone_fail(&zone, "f.example", VX_DNS_FAILED);
+	ck_assert_str_eq(bogus("f.example"), "");
+	vxt_zone_done(&zone);
+}
+END_TEST
+
 START_TEST(equal_hosts_take_turns)
 {
 	struct vx_route_options o = { .destination = VX_S("d.example") };
@@ -374,4 +431,5 @@ END_TEST
 
 VXT_SUITE(test_route, "route", hosts_by_preference, no_hosts, loops_are_seen,
     tlsa_needs_signatures, tlsa_behind_an_alias, aliases_that_cannot_be_followed,
-    aliased_destination, equal_hosts_take_turns, relays_are_hosts, there_are_limits)
+    aliased_destination, what_was_forged, equal_hosts_take_turns, relays_are_hosts,
+    there_are_limits)

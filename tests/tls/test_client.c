@@ -248,5 +248,48 @@ START_TEST(several_records)
 }
 END_TEST
 
+/* Why it is not the right one, as reports tell the kinds apart (RFC 8460 4.3). */
+START_TEST(faults_of_records)
+{
+	static const char *const other[] = { "other.test" };
+	struct vx_buf data[2] = { { .max = 65536 }, { .max = 65536 } };
+	struct vx_tls_dane r[2];
+	struct vx_error err;
+	struct vx_tls *t;
+
+	make_all("mx.a.test", 0, 0);
+	t = connect_it();
+	ck_assert(!matches(t, &middle, 3, 1, 1, mx));
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_RECORDS);
+	ck_assert(!matches(t, &middle, 2, 1, 1, other));
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_NAME);
+	ck_assert(!matches(t, &root, 2, 0, 0, other));
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_NAME);
+	pki_free(&root); /* nobody's authority, whole: it just does not match */
+	pki_make(&root, &(struct pki_spec){ .cn = "root", .ca = true });
+	ck_assert(!matches(t, &root, 2, 0, 0, mx));
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_RECORDS);
+	vx_tls_free(t);
+	free_all();
+	make_all("mx.a.test", -60, -1);
+	t = connect_it();
+	ck_assert(!matches(t, &middle, 2, 1, 1, mx));
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_EXPIRED);
+	ck_assert(!matches(t, &root, 2, 0, 0, mx));
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_EXPIRED);
+	r[0] = dane(&middle, 2, 1, 1, &data[0]);
+	pki_free(&root);
+	pki_make(&root, &(struct pki_spec){ .cn = "root", .ca = true });
+	r[1] = dane(&root, 2, 0, 0, &data[1]); /* does not hide the other's */
+	ck_assert_int_eq(vx_tls_check_dane(t, r, 2, mx, 1, &err), VX_ETLS);
+	ck_assert_int_eq(vx_tls_fault(t), VX_TLS_FAULT_EXPIRED);
+	ck_assert_ptr_nonnull(strstr(err.text, "expired"));
+	vx_tls_free(t);
+	vx_buf_done(&data[0]);
+	vx_buf_done(&data[1]);
+	free_all();
+}
+END_TEST
+
 VXT_SUITE(test_client, "client", authorities_vouch, what_nobody_vouches_for, tlsa_records,
-    several_records)
+    several_records, faults_of_records)
