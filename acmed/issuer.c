@@ -19,9 +19,8 @@ struct issuer {
 	struct vx_fetch fetch;
 	bool fetching, proving;
 	int64_t next; /* nothing before */
-	/* what was installed, until all serve it */
-	char serial[VX_TLS_SERIAL_MAX];
-	int64_t served_until;
+	int64_t
+	    served_until; /* that all serve what was installed; 0: it is not awaited */
 };
 
 static void run(struct issuer *i);
@@ -139,13 +138,22 @@ static void install(struct issuer *i, const struct vx_acme_step *step)
 		a.result = vx_certs_install(
 		    dir, step->id, step->chain, step->key, PROVIDER, &err);
 	a.text = err.text;
-	/* workers say the serial of the first one only */
-	if (a.result == VX_OK && strcmp(step->id, VX_ACME_DEFAULT) == 0) {
-		memcpy(i->serial, info.serial, sizeof(i->serial));
+	if (a.result == VX_OK)
 		i->served_until = now(i) + ISSUER_SERVED_S;
-	} else {
+	else
 		answer(i, &a);
-	}
+}
+
+/* Does every worker serve what the manifest names now? */
+static bool all_serve(const struct issuer *i, char *who, size_t size)
+{
+	char dir[VX_ACME_PATH_MAX], mark[VX_CERTS_MARK_MAX];
+	struct vx_error err;
+
+	(void)snprintf(dir, sizeof(dir), "%.480s/certs", i->worker->config->state_dir);
+	(void)snprintf(who, size, "?");
+	return vx_certs_mark_of(dir, mark, &err) == VX_OK &&
+	       served_by_all(i->worker->config->run_dir, mark, who, size);
 }
 
 /*
@@ -157,12 +165,12 @@ static void look_at_served(struct issuer *i)
 	const struct vx_acme_answer a = { .result = VX_OK };
 	char who[64];
 
-	if (!served_by_all(i->worker->config->run_dir, i->serial, who, sizeof(who))) {
+	if (!all_serve(i, who, sizeof(who))) {
 		if (now(i) < i->served_until)
 			return;
 		vx_log(i->worker->log, VX_LOG_ERROR,
 		    "a daemon does not serve the new certificate", VX_KV_Z("worker", who),
-		    VX_KV_Z("serial", i->serial), VX_KV_Z("do", "restart it"));
+		    VX_KV_Z("do", "restart it"));
 	}
 	i->served_until = 0;
 	answer(i, &a);

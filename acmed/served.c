@@ -36,7 +36,8 @@ static bool is_worker(const char *name)
 	return kill((pid_t)number, 0) == 0 || errno != ESRCH;
 }
 
-static bool serves(int dir, const char *name, const char *serial)
+/* Its third line; one without it is of an older version, which says no manifest. */
+static bool serves(int dir, const char *name, const char *mark)
 {
 	char text[256];
 	const int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -47,18 +48,19 @@ static bool serves(int dir, const char *name, const char *serial)
 		(void)close(fd);
 	if (fd < 0 && errno == ENOENT)
 		return true; /* it ended */
-	(void)vx_slice_cut(&rest, '\n', &line);
-	return vx_slice_eq(line, vx_slice_str(serial));
+	for (int i = 0; i < 3; i++)
+		(void)vx_slice_cut(&rest, '\n', &line);
+	return vx_slice_eq(line, vx_slice_str(mark));
 }
 
-bool served_by_all(const char *run_dir, const char *serial, char *who, size_t size)
+bool served_by_all(const char *run_dir, const char *mark, char *who, size_t size)
 {
 	const struct dirent *e;
 	bool all = true;
 	DIR *dir = opendir(run_dir);
 
 	while (dir != NULL && all && (e = readdir(dir)) != NULL)
-		if (is_worker(e->d_name) && !serves(dirfd(dir), e->d_name, serial)) {
+		if (is_worker(e->d_name) && !serves(dirfd(dir), e->d_name, mark)) {
 			(void)snprintf(who, size, "%s", e->d_name);
 			all = false;
 		}

@@ -5,8 +5,8 @@
 #include "vectis/buf.h"
 #include "vectis/err.h"
 
-/* Do all that run serve that serial?  who: one that does not. */
-bool served_by_all(const char *run_dir, const char *serial, char *who, size_t size);
+/* Do all that run serve the manifest of that mark?  who: one that does not. */
+bool served_by_all(const char *run_dir, const char *mark, char *who, size_t size);
 /* Append a file; false: it cannot be read, or is larger than the buffer. */
 bool served_read(const char *path, struct vx_buf *out);
 

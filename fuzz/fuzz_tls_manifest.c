@@ -45,7 +45,7 @@ static void pair(vx_slice text)
 
 	(void)vx_slice_cut(&text, '\0', &p.chain);
 	p.key = text.len > 0 ? text : p.chain;
-	rc = vx_tls_cert_new(&p, &cert, &err);
+	rc = vx_tls_cert_new(&p, NULL, &cert, &err);
 	if (rc == VX_OK) {
 		must(cert->names.len > 0 && cert->info.names[0] != '\0');
 		must(strlen(cert->info.serial) < VX_TLS_SERIAL_MAX);

@@ -87,10 +87,11 @@ static void on_store(uv_poll_t *poll, int status, int events)
 	vx_conn_drive_awake(s);
 }
 
-/* Say which certificate is served, for vectisctl cert status. */
+/* Say which certificate and which manifest are served, for acmed and vectisctl. */
 static void publish_serial(struct vx_server *s)
 {
-	char path[512], text[128];
+	const struct vx_certs *const certs = s->worker.certs;
+	char path[512], text[160];
 	FILE *f;
 
 	if (s->beside) /* it serves none */
@@ -100,8 +101,9 @@ static void publish_serial(struct vx_server *s)
 	f = fopen(path, "w");
 	if (f == NULL)
 		return;
-	(void)snprintf(text, sizeof(text), "%s\n%lld\n",
-	    vx_tls_certs_serial(vx_certs_get(s->worker.certs)), (long long)vx_now_s());
+	(void)snprintf(text, sizeof(text), "%s\n%lld\n%s\n",
+	    vx_tls_certs_serial(vx_certs_get(s->worker.certs)), (long long)vx_now_s(),
+	    vx_certs_mark(certs));
 	(void)fwrite(text, 1, strlen(text), f);
 	(void)fclose(f);
 }

@@ -45,7 +45,8 @@ struct vx_tls_cert_info {
 	char issuer[256];
 	char names[1024]; /* separated by blanks; those that there is room for */
 	int64_t not_before, not_after;
-	char key_digest[65]; /* SHA-256 of its public key, hex: TLSA 3 1 1; "" */
+	char key_digest[65];  /* SHA-256 of its public key, hex: TLSA 3 1 1; "" */
+	const char *key_kind; /* "ecdsa", "rsa", "ed25519", "other"; static */
 };
 
 /*
@@ -66,11 +67,26 @@ VX_API int vx_tls_read_pair(const char *chain_path, const char *key_path,
 /* --- the directory of certificates (DESIGN 6) ------------------------------------- */
 
 #define VX_CERTS_NAME_MAX 64
-
+#define VX_CERTS_PAIRS_MAX 2
 /*
- * Install a pair as a new generation of name (letters, digits, '.', '-', '_') below
- * dir, and name it in the manifest, last.  Several processes may do so at once.
+ * Of the generations of a name so many are kept, and none that is older; the one in use
+ * and the one before it stay whatever their age is.
  */
+#define VX_CERTS_KEEP_MAX 10
+#define VX_CERTS_KEEP_DAYS 100
+
+struct vx_certs_pair {
+	vx_slice chain, key; /* PEM */
+};
+/*
+ * Install pairs as a new generation of name (letters, digits, '.', '-', '_') below dir,
+ * and name it in the manifest, last.  A second pair is one of RSA beside one of another
+ * kind: both are served, each to clients that can check it (RFC 8446 4.2.3).  Old
+ * generations are removed then.  Several processes may do so at once.
+ */
+VX_API int vx_certs_install_pairs(const char *dir, const char *name,
+    const struct vx_certs_pair *pairs, size_t count, const char *provider,
+    struct vx_error *err);
 VX_API int vx_certs_install(const char *dir, const char *name, vx_slice chain_pem,
     vx_slice key_pem, const char *provider, struct vx_error *err);
 
@@ -80,7 +96,14 @@ struct vx_certs_entry {
 	unsigned generation;
 	struct vx_tls_cert_info info;
 	struct vx_error problem; /* text empty: it can be used */
+	bool has_rsa;            /* it has a second pair, of RSA */
+	struct vx_tls_cert_info rsa;
+	struct vx_error rsa_problem;
 };
+/* Where the files of a generation are: "fullchain.pem" and others.  Static. */
+VX_API const char *vx_certs_chain_file(bool rsa);
+VX_API const char *vx_certs_key_file(bool rsa);
+
 /* Entry number index of the manifest; VX_ENOENT: no more, or no manifest. */
 VX_API int vx_certs_entry(
     const char *dir, size_t index, struct vx_certs_entry *out, struct vx_error *err);
@@ -105,6 +128,12 @@ VX_API int vx_certs_fd(const struct vx_certs *c); /* readable: call dispatch */
 /* True when the set changed.  Also to be called every minute. */
 VX_API bool vx_certs_dispatch(struct vx_certs *c);
 VX_API struct vx_tls_certs *vx_certs_get(struct vx_certs *c); /* borrowed */
+
+#define VX_CERTS_MARK_MAX 17 /* octets of hex with its NUL */
+/* Tells manifests apart: that of the set in use ("": there is none), and that of dir. */
+VX_API const char *vx_certs_mark(const struct vx_certs *c);
+VX_API int vx_certs_mark_of(
+    const char *dir, char out[VX_CERTS_MARK_MAX], struct vx_error *err);
 
 /* --- a connection
  * -------------------------------------------------------------------------- */

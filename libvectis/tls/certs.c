@@ -34,13 +34,37 @@ static int fail(struct vx_error *err, const char *what, int rc)
 
 /* --- one ------------------------------------------------------------------------- */
 
-int vx_tls_cert_new(
-    const struct vx_tls_pair *p, struct vx_tls_cert **out, struct vx_error *err)
+static int add_pair(
+    struct vx_tls_cert *c, const struct vx_tls_pair *p, struct vx_error *err)
 {
 	const gnutls_datum_t chain = { (unsigned char *)(uintptr_t)p->chain.ptr,
 		(unsigned)p->chain.len };
 	const gnutls_datum_t key = { (unsigned char *)(uintptr_t)p->key.ptr,
 		(unsigned)p->key.len };
+	const int rc = gnutls_certificate_set_x509_key_mem(
+	    c->credentials, &chain, &key, GNUTLS_X509_FMT_PEM);
+
+	return rc < 0 ? fail(err, "the pair cannot be used", rc) : VX_OK;
+}
+
+/* The library serves whichever the client's signature algorithms fit. */
+static int add_rsa(
+    struct vx_tls_cert *c, const struct vx_tls_pair *p, struct vx_error *err)
+{
+	struct vx_tls_cert_info info;
+	int rc = vx_tls_pair_check(p, &info, NULL, err);
+
+	if (rc == VX_OK)
+		rc = add_pair(c, p, err);
+	if (rc == VX_OK || !p->expired_too)
+		return rc;
+	c->left_out = *err;
+	return VX_OK;
+}
+
+int vx_tls_cert_new(const struct vx_tls_pair *p, const struct vx_tls_pair *rsa,
+    struct vx_tls_cert **out, struct vx_error *err)
+{
 	struct vx_tls_cert *c = vx_alloc(sizeof(*c));
 	int rc;
 
@@ -50,14 +74,13 @@ int vx_tls_cert_new(
 	vx_buf_init(&c->names, VX_TLS_NAMES_OCTETS);
 	rc = vx_tls_pair_check(p, &c->info, &c->names, err);
 	if (rc == VX_OK) {
-		int tls = gnutls_certificate_allocate_credentials(&c->credentials);
+		const int tls = gnutls_certificate_allocate_credentials(&c->credentials);
 
-		if (tls == 0)
-			tls = gnutls_certificate_set_x509_key_mem(
-			    c->credentials, &chain, &key, GNUTLS_X509_FMT_PEM);
-		if (tls < 0)
-			rc = fail(err, "the pair cannot be used", tls);
+		rc = tls < 0 ? fail(err, "the pair cannot be used", tls)
+			     : add_pair(c, p, err);
 	}
+	if (rc == VX_OK && rsa != NULL)
+		rc = add_rsa(c, rsa, err);
 	if (rc == VX_OK)
 		*out = c;
 	else

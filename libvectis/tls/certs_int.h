@@ -32,7 +32,8 @@ struct vx_tls_cert {
 	atomic_uint refs;
 	gnutls_certificate_credentials_t credentials; /* own */
 	struct vx_tls_cert_info info;
-	struct vx_buf names; /* own: for SNI */
+	struct vx_error left_out; /* of the second pair: why; text empty: it is not */
+	struct vx_buf names;      /* own: for SNI */
 	char name[VX_CERTS_NAME_MAX + 1];
 	uint64_t generation;
 };
@@ -48,8 +49,9 @@ struct vx_tls_certs {
 	    ticket_key; /* own: new with every set, so no ticket outlives one */
 };
 
-int vx_tls_cert_new(
-    const struct vx_tls_pair *p, struct vx_tls_cert **out, struct vx_error *err);
+/* rsa: a second pair, or NULL.  Where expired ones are taken it is left out when bad. */
+int vx_tls_cert_new(const struct vx_tls_pair *p, const struct vx_tls_pair *rsa,
+    struct vx_tls_cert **out, struct vx_error *err);
 void vx_tls_cert_free(struct vx_tls_cert *c); /* gives one reference back */
 
 /* An empty set for up to room certificates. */
@@ -86,8 +88,18 @@ struct vx_manifest_line {
 int vx_manifest_next(vx_slice *rest, struct vx_manifest_line *out);
 /* All of it, well-formed and with at most VX_TLS_CERTS_MAX lines; heap. */
 int vx_manifest_read(const char *dir, struct vx_buf *out, struct vx_error *err);
+void vx_manifest_mark(vx_slice text, char out[VX_CERTS_MARK_MAX]);
 /* The files of a generation; expired_too: such a certificate is taken. */
 int vx_manifest_load(const char *dir, const struct vx_manifest_line *l, bool expired_too,
     struct vx_tls_cert **out, struct vx_error *err);
+
+/* --- old generations (prune.c) ----------------------------------------------------- */
+
+/*
+ * Remove those of name that are too many or too old at now_s, never current and before
+ * (0: none was).  Under the lock of dir; what cannot be removed is looked at next time.
+ */
+void vx_certs_prune(
+    const char *dir, vx_slice name, uint64_t current, uint64_t before, int64_t now_s);
 
 #endif

@@ -4,12 +4,16 @@
 #include "base/mem.h"
 #include "tls/certs_int.h"
 
+#include "base/encode.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/crypto.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROVIDER_MAX 31
@@ -89,53 +93,137 @@ static int path_of(char out[PATH_MAX], const char *dir, const struct vx_manifest
 		   : VX_ELIMIT;
 }
 
-static int read_generation(const char *dir, const struct vx_manifest_line *l,
-    struct vx_buf *chain, struct vx_buf *key, struct vx_error *err)
+const char *vx_certs_chain_file(bool rsa)
 {
-	char path[PATH_MAX];
-	int rc = path_of(path, dir, l, "fullchain.pem");
+	return rsa ? "fullchain.rsa.pem" : "fullchain.pem";
+}
 
+const char *vx_certs_key_file(bool rsa)
+{
+	return rsa ? "privkey.rsa.pem" : "privkey.pem";
+}
+
+/* The files of a pair with their paths. */
+struct files {
+	char chain_name[PATH_MAX], key_name[PATH_MAX];
+	struct vx_buf chain, key; /* own */
+};
+
+static void files_done(struct files *f)
+{
+	vx_buf_done(&f->chain);
+	vx_buf_wipe(&f->key);
+}
+
+/* VX_ENOENT with rsa: there is no second pair. */
+static int read_files(const char *dir, const struct vx_manifest_line *l, bool rsa,
+    struct files *out, struct vx_error *err)
+{
+	int rc;
+
+	vx_buf_init(&out->chain, VX_TLS_PEM_MAX);
+	vx_buf_init(&out->key, VX_TLS_PEM_MAX);
+	if (path_of(out->chain_name, dir, l, vx_certs_chain_file(rsa)) != VX_OK ||
+	    path_of(out->key_name, dir, l, vx_certs_key_file(rsa)) != VX_OK)
+		return vx_error_set(err, VX_ELIMIT, "the path %s is too long", dir);
+	if (rsa && access(out->chain_name, F_OK) < 0 && errno == ENOENT)
+		return VX_ENOENT;
+	rc = vx_fs_read(out->chain_name, &out->chain, err);
 	if (rc == VX_OK)
-		rc = vx_fs_read(path, chain, err);
-	if (rc == VX_OK)
-		rc = path_of(path, dir, l, "privkey.pem");
-	return rc == VX_OK ? vx_fs_read(path, key, err) : rc;
+		rc = vx_fs_read(out->key_name, &out->key, err);
+	/* half of a pair is none that is not there */
+	return rc == VX_ENOENT && rsa ? VX_EIO : rc;
+}
+
+static struct vx_tls_pair pair_of(const struct files *f, bool expired_too)
+{
+	return (struct vx_tls_pair){ .chain = vx_buf_slice(&f->chain),
+		.key = vx_buf_slice(&f->key),
+		.chain_name = f->chain_name,
+		.key_name = f->key_name,
+		.expired_too = expired_too };
 }
 
 int vx_manifest_load(const char *dir, const struct vx_manifest_line *l, bool expired_too,
     struct vx_tls_cert **out, struct vx_error *err)
 {
-	struct vx_buf chain = { .max = VX_TLS_PEM_MAX }, key = { .max = VX_TLS_PEM_MAX };
-	char chain_name[PATH_MAX], key_name[PATH_MAX];
-	int rc = read_generation(dir, l, &chain, &key, err);
+	struct files first, second = { .chain_name = "" };
+	struct vx_error beside = { .text = "" };
+	int rc = read_files(dir, l, false, &first, err), second_rc = VX_ENOENT;
 
-	if (rc == VX_OK && (path_of(chain_name, dir, l, "fullchain.pem") != VX_OK ||
-			       path_of(key_name, dir, l, "privkey.pem") != VX_OK))
-		rc = vx_error_set(err, VX_ELIMIT, "the path %s is too long", dir);
 	if (rc == VX_OK) {
-		const struct vx_tls_pair p = { .chain = vx_buf_slice(&chain),
-			.key = vx_buf_slice(&key),
-			.chain_name = chain_name,
-			.key_name = key_name,
-			.expired_too = expired_too };
-
-		rc = vx_tls_cert_new(&p, out, err);
+		second_rc = read_files(dir, l, true, &second, &beside);
+		if (second_rc != VX_OK && second_rc != VX_ENOENT && !expired_too) {
+			*err = beside;
+			rc = second_rc;
+		}
 	}
 	if (rc == VX_OK) {
+		const struct vx_tls_pair p = pair_of(&first, expired_too),
+					 rsa = pair_of(&second, expired_too);
+
+		rc = vx_tls_cert_new(&p, second_rc == VX_OK ? &rsa : NULL, out, err);
+	}
+	if (rc == VX_OK) {
+		if (second_rc != VX_OK)
+			(*out)->left_out = beside;
 		(void)snprintf((*out)->name, sizeof((*out)->name), "%.*s",
 		    (int)l->name.len, l->name.ptr);
 		(*out)->generation = l->generation;
 	}
-	vx_buf_done(&chain);
-	vx_buf_wipe(&key);
+	files_done(&first);
+	files_done(&second);
 	return rc;
+}
+
+void vx_manifest_mark(vx_slice text, char out[VX_CERTS_MARK_MAX])
+{
+	struct vx_buf hex = { .max = VX_CERTS_MARK_MAX - 1 };
+	unsigned char digest[32];
+
+	out[0] = '\0';
+	if (gnutls_hash_fast(
+		GNUTLS_DIG_SHA256, text.len > 0 ? text.ptr : "", text.len, digest) == 0)
+		vx_hex_add(&hex, vx_slice_of(digest, (VX_CERTS_MARK_MAX - 1) / 2));
+	if (hex.len == VX_CERTS_MARK_MAX - 1)
+		memcpy(out, hex.ptr, VX_CERTS_MARK_MAX);
+	vx_buf_done(&hex);
+}
+
+int vx_certs_mark_of(const char *dir, char out[VX_CERTS_MARK_MAX], struct vx_error *err)
+{
+	struct vx_buf manifest;
+	const int rc = vx_manifest_read(dir, &manifest, err);
+
+	if (rc == VX_OK)
+		vx_manifest_mark(vx_buf_slice(&manifest), out);
+	vx_buf_done(&manifest);
+	return rc;
+}
+
+/* One that cannot be used is listed too, with what is wrong. */
+static void describe(
+    const char *dir, const struct vx_manifest_line *l, struct vx_certs_entry *out)
+{
+	struct files f;
+	int rc = read_files(dir, l, false, &f, &out->problem);
+
+	if (rc == VX_OK)
+		(void)vx_tls_check_pair(vx_buf_slice(&f.chain), vx_buf_slice(&f.key),
+		    &out->info, &out->problem);
+	files_done(&f);
+	rc = read_files(dir, l, true, &f, &out->rsa_problem);
+	out->has_rsa = rc != VX_ENOENT;
+	if (rc == VX_OK)
+		(void)vx_tls_check_pair(vx_buf_slice(&f.chain), vx_buf_slice(&f.key),
+		    &out->rsa, &out->rsa_problem);
+	files_done(&f);
 }
 
 int vx_certs_entry(
     const char *dir, size_t index, struct vx_certs_entry *out, struct vx_error *err)
 {
-	struct vx_buf manifest, chain = { .max = VX_TLS_PEM_MAX },
-				key = { .max = VX_TLS_PEM_MAX };
+	struct vx_buf manifest;
 	struct vx_manifest_line l = { 0 };
 	vx_slice rest;
 	int rc = vx_manifest_read(dir, &manifest, err);
@@ -150,14 +238,9 @@ int vx_certs_entry(
 		    out->name, sizeof(out->name), "%.*s", (int)l.name.len, l.name.ptr);
 		(void)snprintf(out->provider, sizeof(out->provider), "%.*s",
 		    (int)l.provider.len, l.provider.ptr);
-		/* one that cannot be used is listed too, with what is wrong */
-		if (read_generation(dir, &l, &chain, &key, &out->problem) == VX_OK)
-			(void)vx_tls_check_pair(vx_buf_slice(&chain), vx_buf_slice(&key),
-			    &out->info, &out->problem);
+		describe(dir, &l, out);
 	}
 	vx_buf_done(&manifest);
-	vx_buf_done(&chain);
-	vx_buf_wipe(&key);
 	return rc;
 }
 
@@ -183,17 +266,22 @@ static int set_link(
 }
 
 static int write_generation(const char *dir, const struct vx_manifest_line *l,
-    vx_slice chain, vx_slice key, struct vx_error *err)
+    const struct vx_certs_pair *pairs, size_t count, struct vx_error *err)
 {
 	char path[PATH_MAX];
 	int rc = path_of(path, dir, l, "");
 
 	if (rc == VX_OK)
 		rc = vx_fs_mkdirs(path, 0750, err);
-	if (rc == VX_OK && (rc = path_of(path, dir, l, "fullchain.pem")) == VX_OK)
-		rc = vx_fs_write(path, 0644, chain, err);
-	if (rc == VX_OK && (rc = path_of(path, dir, l, "privkey.pem")) == VX_OK)
-		rc = vx_fs_write(path, 0640, key, err);
+	for (size_t i = 0; i < count && rc == VX_OK; i++) {
+		rc = path_of(path, dir, l, vx_certs_chain_file(i > 0));
+		if (rc == VX_OK)
+			rc = vx_fs_write(path, 0644, pairs[i].chain, err);
+		if (rc == VX_OK)
+			rc = path_of(path, dir, l, vx_certs_key_file(i > 0));
+		if (rc == VX_OK)
+			rc = vx_fs_write(path, 0640, pairs[i].key, err);
+	}
 	return rc == VX_OK ? set_link(dir, l, err) : rc;
 }
 
@@ -247,9 +335,20 @@ static uint64_t next_generation(
 	return next.generation;
 }
 
+/* What the manifest names now; 0: nothing. */
+static uint64_t generation_of(vx_slice manifest, vx_slice name)
+{
+	struct vx_manifest_line l;
+
+	while (vx_manifest_next(&manifest, &l) == VX_OK)
+		if (vx_slice_eq(l.name, name))
+			return l.generation;
+	return 0;
+}
+
 /* Under the lock of dir. */
-static int install(const char *dir, struct vx_manifest_line *l, vx_slice chain,
-    vx_slice key, struct vx_error *err)
+static int install(const char *dir, struct vx_manifest_line *l,
+    const struct vx_certs_pair *pairs, size_t count, struct vx_error *err)
 {
 	struct vx_buf manifest;
 	int rc = vx_manifest_read(dir, &manifest, err);
@@ -259,26 +358,56 @@ static int install(const char *dir, struct vx_manifest_line *l, vx_slice chain,
 	if (rc != VX_OK)
 		return rc;
 	l->generation = next_generation(dir, l, vx_buf_slice(&manifest));
-	rc = write_generation(dir, l, chain, key, err);
+	rc = write_generation(dir, l, pairs, count, err);
 	if (rc == VX_OK)
 		rc = write_manifest(dir, l, vx_buf_slice(&manifest), err);
+	if (rc == VX_OK)
+		vx_certs_prune(dir, l->name, l->generation,
+		    generation_of(vx_buf_slice(&manifest), l->name), (int64_t)time(NULL));
 	vx_buf_done(&manifest);
+	return rc;
+}
+
+static int check_pairs(
+    const struct vx_certs_pair *pairs, size_t count, struct vx_error *err)
+{
+	struct vx_tls_cert_info info[VX_CERTS_PAIRS_MAX];
+	int rc = VX_OK;
+
+	if (count == 0 || count > VX_CERTS_PAIRS_MAX)
+		return vx_error_set(
+		    err, VX_EINVAL, "a certificate is of one or two pairs");
+	for (size_t i = 0; i < count && rc == VX_OK; i++)
+		rc = vx_tls_check_pair(pairs[i].chain, pairs[i].key, &info[i], err);
+	if (rc == VX_OK && count > 1 &&
+	    (strcmp(info[0].key_kind, "rsa") == 0 ||
+		strcmp(info[1].key_kind, "rsa") != 0))
+		rc = vx_error_set(err, VX_EINVAL,
+		    "of two pairs the second one is of RSA, and the first is not");
 	return rc;
 }
 
 int vx_certs_install(const char *dir, const char *name, vx_slice chain, vx_slice key,
     const char *provider, struct vx_error *err)
 {
+	const struct vx_certs_pair pair = { .chain = chain, .key = key };
+
+	return vx_certs_install_pairs(dir, name, &pair, 1, provider, err);
+}
+
+int vx_certs_install_pairs(const char *dir, const char *name,
+    const struct vx_certs_pair *pairs, size_t count, const char *provider,
+    struct vx_error *err)
+{
 	struct vx_manifest_line l = { .name = vx_slice_str(name),
 		.provider = vx_slice_str(provider) };
-	struct vx_tls_cert_info info;
 	int lock = -1, rc = VX_OK;
 
 	if (!is_name(l.name, VX_CERTS_NAME_MAX) || !is_name(l.provider, PROVIDER_MAX))
 		rc = vx_error_set(
 		    err, VX_EINVAL, "\"%s\" is no name for a certificate", name);
 	if (rc == VX_OK)
-		rc = vx_tls_check_pair(chain, key, &info, err);
+		rc = check_pairs(pairs, count, err);
 	if (rc == VX_OK)
 		rc = vx_fs_mkdirs(dir, 0750, err);
 	if (rc == VX_OK) {
@@ -288,7 +417,7 @@ int vx_certs_install(const char *dir, const char *name, vx_slice chain, vx_slice
 			    "cannot lock %s: %s", dir, vx_errno_text(errno));
 	}
 	if (rc == VX_OK)
-		rc = install(dir, &l, chain, key, err);
+		rc = install(dir, &l, pairs, count, err);
 	if (lock >= 0)
 		(void)close(lock);
 	return rc;

@@ -76,7 +76,8 @@ static void read_digest(gnutls_x509_crt_t crt, char out[65])
 	gnutls_pubkey_t key = NULL;
 	unsigned char digest[32];
 
-	if (gnutls_pubkey_init(&key) == 0 && gnutls_pubkey_import_x509(key, crt, 0) == 0 &&
+	if (gnutls_pubkey_init(&key) == 0 &&
+	    gnutls_pubkey_import_x509(key, crt, 0) == 0 &&
 	    gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, &spki) == 0 &&
 	    gnutls_hash_fast(GNUTLS_DIG_SHA256, spki.data, spki.size, digest) == 0) {
 		vx_hex_add(&hex, vx_slice_of(digest, sizeof(digest)));
@@ -87,6 +88,20 @@ static void read_digest(gnutls_x509_crt_t crt, char out[65])
 	if (key != NULL)
 		gnutls_pubkey_deinit(key);
 	vx_buf_done(&hex);
+}
+
+static const char *kind_of(gnutls_x509_crt_t crt)
+{
+	switch ((int)gnutls_x509_crt_get_pk_algorithm(crt, NULL)) {
+	case GNUTLS_PK_ECDSA:
+		return "ecdsa";
+	case GNUTLS_PK_RSA:
+		return "rsa";
+	case GNUTLS_PK_EDDSA_ED25519:
+		return "ed25519";
+	default:
+		return "other";
+	}
 }
 
 static void read_info(
@@ -112,6 +127,7 @@ static void read_info(
 	info->not_after = (int64_t)gnutls_x509_crt_get_expiration_time(crt);
 	show_names(names, info->names, sizeof(info->names));
 	read_digest(crt, info->key_digest);
+	info->key_kind = kind_of(crt);
 }
 
 /* --- checks ---------------------------------------------------------------------- */

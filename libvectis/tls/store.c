@@ -19,7 +19,8 @@ struct vx_certs {
 	struct vx_tls_certs *set; /* own reference */
 	int inotify_fd;
 	struct vx_buf manifest; /* own: of the set in use */
-	struct timespec seen;   /* mtime of the manifest that was looked at last */
+	char mark[VX_CERTS_MARK_MAX];
+	struct timespec seen; /* mtime of the manifest that was looked at last */
 	ino_t seen_ino;
 	bool failed;                  /* it could not be used: it is looked at again */
 	char told[VX_ERROR_TEXT_MAX]; /* why: said once */
@@ -76,6 +77,9 @@ static int load_line(struct vx_certs *c, const struct vx_manifest_line *l,
 
 	if (cert == NULL)
 		rc = vx_manifest_load(c->dir, l, old, &cert, err);
+	if (rc == VX_OK && cert->left_out.text[0] != '\0')
+		vx_log(c->log, VX_LOG_ERROR, "certificate left out",
+		    VX_KV_Z("reason", cert->left_out.text));
 	if (rc == VX_OK)
 		vx_tls_certs_put(set, cert);
 	else if (old)
@@ -154,6 +158,7 @@ static bool reload(struct vx_certs *c)
 	take(c, set);
 	vx_buf_done(&c->manifest);
 	c->manifest = manifest;
+	vx_manifest_mark(vx_buf_slice(&manifest), c->mark);
 	vx_log(c->log, VX_LOG_INFO, "certificate in use",
 	    VX_KV_Z("serial", vx_tls_certs_serial(set)));
 	return true;
@@ -269,6 +274,11 @@ bool vx_certs_dispatch(struct vx_certs *c)
 	while (read(c->inotify_fd, events, sizeof(events)) > 0)
 		;
 	return reload(c) || renew_temporary(c);
+}
+
+const char *vx_certs_mark(const struct vx_certs *c)
+{
+	return c->mark;
 }
 
 struct vx_tls_certs *vx_certs_get(struct vx_certs *c)

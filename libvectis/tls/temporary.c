@@ -156,7 +156,7 @@ int vx_tls_temporary(
 		(void)close(lock);
 	p.chain = p.key = vx_buf_slice(&pem);
 	if (rc == VX_OK)
-		rc = vx_tls_cert_new(&p, out, err);
+		rc = vx_tls_cert_new(&p, NULL, out, err);
 	vx_buf_wipe(&pem);
 	return rc;
 }

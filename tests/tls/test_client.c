@@ -46,7 +46,7 @@ static struct vx_tls_certs *server_set(void)
 	vx_buf_add(&chain, vx_buf_slice(&middle.pem));
 	p.chain = vx_buf_slice(&chain);
 	vxt_assert_ok(vx_tls_certs_new(1, VX_TLS_FLOOR_1_2, &set, &err));
-	ck_assert_msg(vx_tls_cert_new(&p, &cert, &err) == VX_OK, "%s", err.text);
+	ck_assert_msg(vx_tls_cert_new(&p, NULL, &cert, &err) == VX_OK, "%s", err.text);
 	vx_tls_certs_put(set, cert);
 	vx_buf_done(&chain);
 	return set;

@@ -22,7 +22,7 @@ static struct vx_tls_certs *set_of(enum vx_tls_floor floor, bool rsa)
 	p.chain = vx_buf_slice(&pair.pem);
 	p.key = vx_buf_slice(&pair.key_pem);
 	vxt_assert_ok(vx_tls_certs_new(1, floor, &set, &err));
-	vxt_assert_ok(vx_tls_cert_new(&p, &cert, &err));
+	vxt_assert_ok(vx_tls_cert_new(&p, NULL, &cert, &err));
 	vx_tls_certs_put(set, cert);
 	return set;
 }
