@@ -320,3 +320,8 @@ vx_slice issuer_token(const struct issuer *i, vx_slice token)
 {
 	return prover_find(i->prover, token);
 }
+
+struct vx_tls_certs *issuer_proofs(const struct issuer *i)
+{
+	return prover_proofs(i->prover);
+}

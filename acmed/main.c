@@ -1,9 +1,11 @@
 /*
  * acmed: gets the certificates that the other daemons serve, and looks after them.  Its
- * port 80 answers authorities, and sends everybody else to https.
+ * port 80 answers authorities, and sends everybody else to https; by another port, where
+ * one is configured, it answers those that ask by TLS.
  */
 #include "acmed/issuer.h"
 #include "acmed/keeper.h"
+#include "acmed/proofs.h"
 #include "acmed/web.h"
 #include "runtime/fetch.h"
 #include "vectis/acme_setup.h"
@@ -22,6 +24,28 @@ static const struct vx_listen_list *where(const struct vx_config *c)
 	static const struct vx_listen_list nowhere = { .count = 0 };
 
 	return vx_acme_is_wanted(c) ? &c->http_listen : &nowhere;
+}
+
+static const struct vx_listen_list *where_alpn(const struct vx_config *c)
+{
+	static const struct vx_listen_list nowhere = { .count = 0 };
+
+	return vx_acme_is_wanted(c) ? &c->acme_alpn_listen : &nowhere;
+}
+
+static struct vx_tls_certs *proofs(void *service)
+{
+	const struct acmed *const a = service;
+
+	return a->issuer == NULL ? NULL : issuer_proofs(a->issuer);
+}
+
+static int proof(void *service, const struct vx_peer *peer, struct vx_session_host *host,
+    struct vx_session **out)
+{
+	const struct acmed *const a = service;
+
+	return proofs_session_new(a->worker, peer, host, out);
 }
 
 static int web(void *service, const struct vx_peer *peer, struct vx_session_host *host,
@@ -99,8 +123,14 @@ int main(int argc, char **argv)
 		.resolves = true,
 		.connects = true,
 		.fetches = true,
-		.listeners = { { .name = "http", .where = where, .session = web } },
-		.listener_count = 1,
+		.listeners = { { .name = "http", .where = where, .session = web },
+		    { .name = "acme-tls",
+			.where = where_alpn,
+			.tls = true,
+			.alpn = PROOFS_ALPN,
+			.certs = proofs,
+			.session = proof } },
+		.listener_count = 2,
 		.start = start,
 		.stop = stop,
 		.tick = tick,

@@ -1,5 +1,6 @@
 #include "acmed/prover.h"
 
+#include "acmed/proofs.h"
 #include "acmed/records.h"
 
 #include "vectis/dns.h"
@@ -23,6 +24,7 @@ struct prover {
 	prover_done_fn *done;
 	void *ctx;
 	struct records *records; /* own; NULL: no records can be set */
+	struct proofs proofs;
 	struct vx_lookup lookup;
 	bool asking;
 	int64_t ask_until;
@@ -88,6 +90,7 @@ void prover_free(struct prover *p)
 	if (p->asking)
 		p->worker->loop->forget(p->worker->loop, &p->lookup);
 	records_free(p->records);
+	proofs_done(&p->proofs);
 	vx_memory_free(p);
 }
 
@@ -136,10 +139,12 @@ static void conclude(struct prover *p)
 		answer.text = obstacle(p);
 		if (answer.text == NULL && c->http_listen.count > 0)
 			answer.challenges |= VX_ACME_HTTP_01;
-		else if (answer.text == NULL)
+		if (answer.text == NULL && c->acme_alpn_listen.count > 0)
+			answer.challenges |= VX_ACME_TLS_ALPN_01;
+		if (answer.text == NULL && answer.challenges == 0)
 			answer.text =
-			    "http.listen is empty and tls.dns_challenge is none: "
-			    "there is no way to prove it";
+			    "http.listen and acme.alpn_listen are empty, and "
+			    "tls.dns_challenge is none: there is no way to prove it";
 	}
 	if (p->persists && p->worst != VX_DNS_BOGUS)
 		answer.challenges |= VX_ACME_DNS_PERSIST_01;
@@ -277,6 +282,11 @@ vx_slice prover_find(const struct prover *p, vx_slice token)
 				  : vx_slice_of(NULL, 0);
 }
 
+struct vx_tls_certs *prover_proofs(const struct prover *p)
+{
+	return p->proofs.set;
+}
+
 static int record(
     struct prover *p, const struct vx_acme_step *step, struct vx_acme_answer *answer)
 {
@@ -303,7 +313,9 @@ int prover_do(
 		return look(p, step);
 	if (step->challenge == VX_ACME_DNS_01)
 		return record(p, step, answer);
-	if (step->challenge != VX_ACME_HTTP_01) {
+	if (step->challenge == VX_ACME_TLS_ALPN_01) {
+		answer->result = proofs_do(&p->proofs, step);
+	} else if (step->challenge != VX_ACME_HTTP_01) {
 		answer->result = step->type == VX_ACME_REMOVE ? VX_OK : VX_EUNSUP;
 	} else if (step->type == VX_ACME_PROVISION) {
 		answer->result = add(p, step);

@@ -1,6 +1,7 @@
 /*
  * prover.h - makes challenges answerable: by port 80 for http-01, by records.h for
- * dns-01; and says what can work for a name before anything is asked for.
+ * dns-01, by proofs.h for tls-alpn-01; and says what can work for a name before anything
+ * is asked for.
  */
 #ifndef VX_ACMED_PROVER_H
 #define VX_ACMED_PROVER_H
@@ -26,5 +27,7 @@ int prover_do(
 void prover_tick(struct prover *p);
 /* What the path of a token answers with; ptr NULL: there is none. */
 vx_slice prover_find(const struct prover *p, vx_slice token);
+/* What answers tls-alpn-01, borrowed; NULL: nothing does. */
+struct vx_tls_certs *prover_proofs(const struct prover *p);
 
 #endif

@@ -331,10 +331,14 @@ static void set_reading(struct vx_conn *c, bool on)
 
 static int new_tls(struct vx_conn *c)
 {
+	struct vx_tls_certs *certs;
+
 	if (c->def == NULL)
 		return vx_tls_client_new(c->server->worker.trust, c->tls_name, &c->tls);
-	return vx_tls_server_new(
-	    vx_certs_get(c->server->worker.certs), c->def->alpn, &c->tls);
+	certs = c->def->certs != NULL ? c->def->certs(c->server->service)
+				      : vx_certs_get(c->server->worker.certs);
+	return certs == NULL ? VX_ESTATE
+			     : vx_tls_server_new(certs, c->def->alpn, &c->tls);
 }
 
 /* STARTTLS: what came before the handshake must be nothing (RFC 3207 4). */

@@ -43,6 +43,9 @@ struct vx_listener_def {
 	const struct vx_listen_list *(*where)(const struct vx_config *c);
 	bool tls;         /* from the first octet */
 	const char *alpn; /* RFC 7301 name, or NULL */
+	/* The set that it serves, borrowed, of the service; NULL from it: nobody is let
+	 * in.  NULL: the one of the daemon. */
+	struct vx_tls_certs *(*certs)(void *service);
 	const char
 	    *busy; /* said, in clear, when there are too many connections; or NULL */
 	int (*session)(void *service, const struct vx_peer *peer,

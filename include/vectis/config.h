@@ -70,7 +70,7 @@ struct vx_config {
 	uint64_t tls_dns_challenge;           /* enum vx_dns_challenge */
 	struct vx_text_list acme_directories;
 	const char *acme_profile, *acme_chain;
-	struct vx_listen_list http_listen;
+	struct vx_listen_list http_listen, acme_alpn_listen;
 
 	struct vx_listen_list smtp_listen, submission_listen, submissions_listen,
 	    imaps_listen, pop3s_listen;

@@ -135,6 +135,23 @@ VX_API const char *vx_certs_mark(const struct vx_certs *c);
 VX_API int vx_certs_mark_of(
     const char *dir, char out[VX_CERTS_MARK_MAX], struct vx_error *err);
 
+/* --- proofs to authorities (RFC 8737) ------------------------------------------------
+ */
+
+#define VX_TLS_PROOFS_MAX 100
+
+struct vx_tls_proof {
+	const char *name; /* that the authority asks for by SNI, in lower case */
+	vx_slice chain, key; /* PEM: self-signed, with acmeIdentifier */
+};
+/*
+ * A set for vx_tls_server_new with "acme-tls/1": who does not negotiate that protocol, or
+ * asks for none of the names, gets an alert and no certificate; nothing is resumed.
+ * VX_OK; VX_EINVAL: none, or too many; VX_ETLS, VX_ENOMEM; with err.
+ */
+VX_API int vx_tls_proofs_new(const struct vx_tls_proof *list, size_t count,
+    struct vx_tls_certs **out, struct vx_error *err);
+
 /* --- a connection
  * -------------------------------------------------------------------------- */
 

@@ -80,6 +80,9 @@ static const struct vx_key keys[] = {
 	KEY("http.listen", "list of address:port", "[\"0.0.0.0:80\", \"[::]:80\"]",
 	    "Where acmed proves names, and sends all else to https.", "acmed",
 	    VX_KEY_LISTEN, FIELD(http_listen), 0, 0, NULL),
+	KEY("acme.alpn_listen", "list of address:port", "[]",
+	    "Where acmed proves names by TLS: authorities ask port 443.", "acmed",
+	    VX_KEY_LISTEN, FIELD(acme_alpn_listen), 0, 0, NULL),
 	KEY("tls.authorities", "text", "",
 	    "Authorities that certificates of other servers are checked with, PEM; "
 	    "empty: "

@@ -41,6 +41,7 @@ struct vx_tls_cert {
 struct vx_tls_certs {
 	atomic_uint refs;
 	bool temporary;
+	bool proofs; /* for authorities: see vx_tls_proofs_new */
 	size_t count, room;
 	struct vx_tls_cert *
 	    *certs; /* own, and a reference to each; the first is the default */
@@ -61,6 +62,9 @@ int vx_tls_certs_new(size_t room, enum vx_tls_floor floor, struct vx_tls_certs *
 void vx_tls_certs_put(struct vx_tls_certs *c, struct vx_tls_cert *cert);
 /* The certificate for a name asked by SNI, else the default. */
 const struct vx_tls_cert *vx_tls_certs_find(const struct vx_tls_certs *c, vx_slice name);
+
+/* The one of just that name, of a set of proofs; NULL: there is none. */
+const struct vx_tls_cert *vx_tls_proofs_find(const struct vx_tls_certs *c, vx_slice name);
 
 /* --- the temporary certificate (temporary.c) --------------------------------------- */
 

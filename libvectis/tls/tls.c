@@ -45,6 +45,19 @@ void vx_tls_attach(struct vx_tls *t)
 	gnutls_transport_set_push_function(t->session, push);
 }
 
+/* RFC 8737 3: nobody but who asks for just that, by the name that it is about. */
+static int choose_proof(gnutls_session_t session, const struct vx_tls *t, vx_slice sni)
+{
+	const struct vx_tls_cert *const proof = vx_tls_proofs_find(t->certs, sni);
+	gnutls_datum_t protocol;
+
+	if (gnutls_alpn_get_selected_protocol(session, &protocol) != 0)
+		return GNUTLS_E_NO_APPLICATION_PROTOCOL;
+	return proof == NULL ? GNUTLS_E_UNRECOGNIZED_NAME
+			     : gnutls_credentials_set(
+				   session, GNUTLS_CRD_CERTIFICATE, proof->credentials);
+}
+
 /* The client's hello is read: serve the certificate of the name that it asks for. */
 static int choose(gnutls_session_t session)
 {
@@ -57,6 +70,8 @@ static int choose(gnutls_session_t session)
 	if (gnutls_server_name_get(session, name, &len, &type, 0) == 0 &&
 	    type == GNUTLS_NAME_DNS)
 		sni = vx_slice_str(name);
+	if (t->certs->proofs)
+		return choose_proof(session, t, sni);
 	return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
 	    vx_tls_certs_find(t->certs, sni)->credentials);
 }
@@ -71,7 +86,7 @@ static int set_up(struct vx_tls *t, const char *alpn)
 	if (rc == 0)
 		rc = gnutls_credentials_set(
 		    t->session, GNUTLS_CRD_CERTIFICATE, t->certs->certs[0]->credentials);
-	if (rc == 0)
+	if (rc == 0 && !t->certs->proofs)
 		rc = gnutls_session_ticket_enable_server(
 		    t->session, &t->certs->ticket_key);
 	if (rc == 0 && alpn != NULL) {

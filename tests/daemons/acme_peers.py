@@ -24,7 +24,10 @@ HOST = 'ca.test'
 
 
 def find_pebble():
-    """The program, installed or unpacked by ./dev check; None: it is nowhere."""
+    """The program: that of VX_PEBBLE, or installed, or unpacked by ./dev check; None: it is
+    nowhere."""
+    if os.environ.get('VX_PEBBLE'):
+        return os.environ['VX_PEBBLE']
     unpacked = os.path.join(build_dir(), 'peers', 'pebble', 'usr', 'bin', 'pebble')
     return unpacked if os.access(unpacked, os.X_OK) else shutil.which('pebble')
 
@@ -33,7 +36,8 @@ class Pebble:
     """Strict; nonces: how many of a hundred good ones are refused; reuse: how many
     authorizations are valid from the beginning."""
 
-    def __init__(self, ca, names_port, http_port, nonces=30, reuse=0, keys=None):
+    def __init__(self, ca, names_port, http_port, nonces=30, reuse=0, keys=None,
+                 tls_port=1):
         self.program = find_pebble()
         if not self.program:
             raise unittest.SkipTest('no pebble: it is unpacked by ./dev check, when apt-get '
@@ -46,7 +50,7 @@ class Pebble:
         config = {'listenAddress': f'127.0.0.1:{self.port}',
                   'managementListenAddress': f'127.0.0.1:{self.management}',
                   'certificate': chain, 'privateKey': key, 'httpPort': http_port,
-                  'tlsPort': 1, 'ocspResponderURL': '',
+                  'tlsPort': tls_port, 'ocspResponderURL': '',
                   'externalAccountBindingRequired': bool(keys)}
         if keys:
             config['externalAccountMACKeys'] = keys

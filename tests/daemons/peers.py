@@ -37,16 +37,33 @@ def wire_data(kind, text):
     return wire_name(text)
 
 
-class Names:
-    """A name server for zones that are a dictionary: {'a.test': {'A': ['192.0.2.1']}}."""
+class Stream(socketserver.StreamRequestHandler):
+    """A connection to a name server."""
 
-    def __init__(self, records=None, port=0):
+    def handle(self):
+        with contextlib.suppress(OSError, struct.error, IndexError):
+            while True:
+                n, = struct.unpack('>H', self.rfile.read(2))
+                answer = self.server.names.answer(self.rfile.read(n))
+                self.wfile.write(struct.pack('>H', len(answer)) + answer)
+
+
+class Names:
+    """A name server for zones that are a dictionary: {'a.test': {'A': ['192.0.2.1']}}.
+    With tcp it listens on such a port, too, as newer authorities want."""
+
+    def __init__(self, records=None, port=0, tcp=False):
         self.records = records or {}
         self.broken = set()  # names that are answered with SERVFAIL
         self.asked = []
+        self.tcp = socketserver.ThreadingTCPServer(('127.0.0.1', port), Stream) if tcp else None
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(('127.0.0.1', port))
+        self.socket.bind(('127.0.0.1', self.tcp.server_address[1] if tcp else port))
         self.port = self.socket.getsockname()[1]
+        if tcp:
+            self.tcp.names = self
+            self.tcp.daemon_threads = True
+            threading.Thread(target=self.tcp.serve_forever, daemon=True).start()
         self.stopped = False
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
@@ -66,6 +83,9 @@ class Names:
             s.sendto(b'', ('127.0.0.1', self.port))
         self.thread.join()
         self.socket.close()
+        if self.tcp:
+            self.tcp.shutdown()
+            self.tcp.server_close()
 
     def serve(self):
         while not self.stopped:
