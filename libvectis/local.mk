@@ -19,6 +19,7 @@ vxinclude_HEADERS = \
 	include/vectis/block.h \
 	include/vectis/bounce.h \
 	include/vectis/buf.h \
+	include/vectis/caa.h \
 	include/vectis/cloudflare.h \
 	include/vectis/config.h \
 	include/vectis/crypto.h \

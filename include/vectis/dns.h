@@ -117,6 +117,12 @@ struct vx_dns_tlsa {
 };
 VX_API int vx_dns_read_tlsa(vx_slice rdata, struct vx_dns_tlsa *out);
 
+struct vx_dns_caa {
+	bool critical;
+	vx_slice tag, value; /* borrowed; the tag is not empty */
+};
+VX_API int vx_dns_read_caa(vx_slice rdata, struct vx_dns_caa *out);
+
 /* --- messages ------------------------------------------------------------------------
  */
 

@@ -164,3 +164,16 @@ int vx_dns_read_tlsa(vx_slice rdata, struct vx_dns_tlsa *out)
 		.data = vx_slice_from(rdata, 3) };
 	return VX_OK;
 }
+
+/* RFC 8659 4.1 */
+int vx_dns_read_caa(vx_slice rdata, struct vx_dns_caa *out)
+{
+	const size_t tag = rdata.len < 2 ? 0 : (unsigned char)rdata.ptr[1];
+
+	if (tag == 0 || rdata.len < 2 + tag)
+		return VX_ESYNTAX;
+	out->critical = ((unsigned char)rdata.ptr[0] & 0x80) != 0;
+	out->tag = vx_slice_of(rdata.ptr + 2, tag);
+	out->value = vx_slice_from(rdata, 2 + tag);
+	return VX_OK;
+}

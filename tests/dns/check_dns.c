@@ -1,9 +1,10 @@
 #include "lib/vxt.h"
 
+Suite *test_caa(void);
 Suite *test_cache(void);
 Suite *test_dnsbl(void);
 Suite *test_message(void);
 Suite *test_name(void);
 Suite *test_record(void);
 
-VXT_MAIN(test_cache, test_dnsbl, test_message, test_name, test_record)
+VXT_MAIN(test_caa, test_cache, test_dnsbl, test_message, test_name, test_record)

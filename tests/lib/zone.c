@@ -90,6 +90,20 @@ static void add_strings(struct vx_buf *out, vx_slice text)
 	} while (text.len > 0);
 }
 
+/* "128 issue ca.example; a=b" */
+static void add_caa(struct vx_buf *out, const char *text)
+{
+	vx_slice value = vx_slice_str(text), tag;
+	char *end;
+
+	vx_buf_add_char(out, (char)strtoul(text, &end, 10));
+	value = vx_slice_from(value, (size_t)(end - text) + 1);
+	(void)vx_slice_cut(&value, ' ', &tag);
+	vx_buf_add_char(out, (char)tag.len);
+	vx_buf_add(out, tag);
+	vx_buf_add(out, value);
+}
+
 void vxt_zone_add(
     struct vxt_zone *z, const char *name, enum vx_dns_type type, const char *text)
 {
@@ -103,6 +117,8 @@ void vxt_zone_add(
 		add_strings(out, vx_slice_str(text));
 	else if (type == VX_DNS_TLSA)
 		add_tlsa(out, text);
+	else if (type == VX_DNS_CAA)
+		add_caa(out, text);
 	else
 		add_name(out, vx_slice_str(text));
 	ck_assert(!out->failed);
