@@ -327,6 +327,13 @@ static void add_written_as(struct vx_buf *out, const struct vx_dsn_recipient *r)
 	vx_buf_done(&address);
 }
 
+static bool is_reply(vx_slice s)
+{
+	return s.len >= 3 && s.ptr[0] >= '2' && s.ptr[0] <= '5' &&
+	       vx_is(s.ptr[1], VX_C_DIGIT) && vx_is(s.ptr[2], VX_C_DIGIT) &&
+	       (s.len == 3 || s.ptr[3] == ' ' || s.ptr[3] == '-');
+}
+
 static void add_said(struct vx_buf *out, const struct vx_dsn_recipient *r)
 {
 	struct vx_buf said = { .max = VX_DSN_ADDRESS_MAX + VX_DSN_TEXT_MAX };
@@ -335,7 +342,7 @@ static void add_said(struct vx_buf *out, const struct vx_dsn_recipient *r)
 		vx_buf_add_str(&said, "by way of ");
 	vx_safe_text(r->remote, NAME_MAX_OCTETS, false, &said);
 	if (r->remote.len > 0 && r->diagnostic.len > 0)
-		vx_buf_add_str(&said, " said: ");
+		vx_buf_add_str(&said, is_reply(r->diagnostic) ? " said: " : ": ");
 	vx_safe_text(r->diagnostic, VX_DSN_TEXT_MAX, false, &said);
 	if (said.len > 0) {
 		vx_buf_add_str(out, "        ");
@@ -458,13 +465,6 @@ static void add_original_recipient(const struct report *p, vx_slice orcpt)
 		add_safe(p->out, orcpt, 29, !p->utf8, " ");
 	}
 	vx_buf_done(&address);
-}
-
-static bool is_reply(vx_slice s)
-{
-	return s.len >= 3 && s.ptr[0] >= '2' && s.ptr[0] <= '5' &&
-	       vx_is(s.ptr[1], VX_C_DIGIT) && vx_is(s.ptr[2], VX_C_DIGIT) &&
-	       (s.len == 3 || s.ptr[3] == ' ' || s.ptr[3] == '-');
 }
 
 static void add_diagnostic(const struct report *p, const struct vx_dsn_recipient *r)

@@ -529,16 +529,36 @@ static void show_octet(struct vx_buf *out, char c)
 		vx_buf_printf(out, "\\x%02x", (unsigned)(unsigned char)c);
 }
 
+/* All of it, while the reader is open. */
+static vx_slice open_message(
+    struct world *w, const struct vx_record *r, struct vx_blob_reader **blob)
+{
+	vx_slice text;
+	int rc;
+
+	must(vx_blob_open(w->store, r->blob, blob) == VX_OK, "open");
+	while ((rc = vx_blob_read(*blob, 0, r->size, &text)) == VX_WAIT)
+		must(vx_blob_fetch(*blob, 0, r->size) == VX_OK, "fetch");
+	must(rc == VX_OK && text.len == r->size, "read");
+	return text;
+}
+
+void world_read(struct world *w, const char *name, size_t index, struct vx_buf *out)
+{
+	static struct box b;
+	struct vx_blob_reader *blob;
+
+	look(w, name, &b);
+	must(index < b.count, "no such message");
+	vx_buf_add(out, open_message(w, &b.records[index], &blob));
+	vx_blob_close(blob);
+}
+
 static void show_message(struct world *w, const struct vx_record *r, struct vx_buf *out)
 {
 	struct vx_blob_reader *blob;
-	vx_slice text, line;
-	int rc;
+	vx_slice text = open_message(w, r, &blob), line;
 
-	must(vx_blob_open(w->store, r->blob, &blob) == VX_OK, "open");
-	while ((rc = vx_blob_read(blob, 0, r->size, &text)) == VX_WAIT)
-		must(vx_blob_fetch(blob, 0, r->size) == VX_OK, "fetch");
-	must(rc == VX_OK && text.len == r->size, "read");
 	while (text.len > 0) {
 		const bool more = vx_slice_cut(&text, '\n', &line);
 

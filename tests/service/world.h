@@ -51,6 +51,8 @@ uint32_t world_count(struct world *w);
  * lines after "| ".  The filler is left out.
  */
 void world_show(struct world *w, struct vx_buf *out);
+/* The message of that number, from 0, in the INBOX of one of these; appended. */
+void world_read(struct world *w, const char *name, size_t index, struct vx_buf *out);
 /* Jobs and ops under way end. */
 void world_settle(struct world *w);
 
