@@ -302,6 +302,9 @@ int vx_smtp_txn_content(struct smtp_session *s, vx_slice octets)
 	struct smtp_txn *t = s->txn;
 	int rc;
 
+	if (t != NULL && t->sender.len == 0 && s->role == VX_SMTP_MX)
+		vx_buf_add(&t->returned,
+		    vx_slice_head(octets, OWN_BOUNCE_OCTETS_MAX - t->returned.len));
 	if (t == NULL || t->failed != VX_OK || t->writer == NULL)
 		return VX_OK; /* the verdict comes at the end */
 	t->last = octets.ptr[octets.len - 1];
