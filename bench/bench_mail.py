@@ -3,7 +3,7 @@
 usage: bench_mail.py BUILD-DIRECTORY [quick] [ROWS...]
 Rows: name, value, unit, ratio to the limit named after it.  ROWS: memory deliver checked visible
 append store login fetch search large
-fairness send start; all when none is named.
+fairness send waiting start; all when none is named.
 """
 import base64
 import contextlib
@@ -92,14 +92,15 @@ def pids_of(mail, name=None):
     return [pid for p in parents for pid in [p.pid, *children(p.pid)]]
 
 
+def used_s(pid):
+    with open(f'/proc/{pid}/stat') as f:
+        fields = f.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
 def cpu_s(mail):
     """User and system time that the daemons and their workers used."""
-    total = 0
-    for pid in pids_of(mail):
-        with open(f'/proc/{pid}/stat') as f:
-            fields = f.read().rsplit(')', 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf('SC_CLK_TCK')
+    return sum(map(used_s, pids_of(mail)))
 
 
 def pss_kb(pid):
@@ -384,7 +385,7 @@ def send(mail):
             mail.names.add(f'd{domains}-{i}.test', 'A', '127.0.0.1')
             mail.ctl('alias', 'add', f'out{domains}x{i}@{DOMAIN}', f'x@d{domains}-{i}.test')
         # aliases lead elsewhere; the sender waits until all is queued
-        sender = next(pid for pid in children(mail.processes['smtpd'].pid) if name_of(pid) == 'sender')
+        sender = sender_of(mail)
         os.kill(sender, signal.SIGSTOP)
         load('smtp', mail.ports['smtp'], 20, 20, goal, 10000, domains, f'out{domains}x')
         with subprocess.Popen([LOAD, 'sink', str(mail.sink_port), str(goal)],
@@ -395,6 +396,43 @@ def send(mail):
         row(f'send 10 KB to {domains} domain{"s" * (domains > 1)}', goal / float(took), '1/s',
             'fdatasync')
         row('  messages a connection', goal / int(sessions), '')
+
+
+def sender_of(mail):
+    return next(p for p in children(mail.processes['smtpd'].pid) if name_of(p) == 'sender')
+
+
+def wait_until_quiet(pid):
+    used = -1.0
+    while used_s(pid) - used > 1:
+        used = used_s(pid)
+        time.sleep(5)
+
+
+def waiting(mail):
+    """The sender while all that is queued waits: its hosts do not answer."""
+    goal, sender = 2000 if QUICK else 100000, sender_of(mail)
+    row('sender with nothing queued', pss_kb(sender) / 1024, 'MB')
+    mail.names.add('dead.test', 'A', '127.0.0.1')
+    mail.ctl('alias', 'add', f'one0@{DOMAIN}', 'x@dead.test')
+    names = [f'dead{i}.test' for i in range(goal)]
+    for name in names:
+        mail.names.add(name, 'A', '127.0.0.1')
+    load('smtp', mail.ports['smtp'], 20, 20, goal, 10000, 1, 'one')
+    rest(mail, sender, f'sender, {goal} messages to one')
+    with mail.submission('u0') as s:
+        for i in range(0, goal, 100):
+            s.sendmail(f'u0@{DOMAIN}', [f'x@{name}' for name in names[i:i + 100]],
+                       message('many', sender=f'u0@{DOMAIN}'))
+    rest(mail, sender, f'  and {goal} destinations')
+
+
+def rest(mail, sender, what):
+    wait_until_quiet(sender)
+    used, begin = used_s(sender), time.monotonic()
+    time.sleep(2 if QUICK else 20)
+    row(what, pss_kb(sender) / 1024, 'MB')
+    row('  of a core', (used_s(sender) - used) / (time.monotonic() - begin) * 100, '%')
 
 
 def start(mail):
@@ -430,7 +468,7 @@ def main():
         print(f'{USERS} accounts made in {time.monotonic() - begin:.1f} s')
         measure_limits(mail)
         for part in (memory, deliver, checked, visible, append, store, login, fetch, search, large,
-                     fairness, send, start):
+                     fairness, send, waiting, start):
             if not WANTED or part.__name__ in WANTED:
                 part(mail)
 
