@@ -55,7 +55,7 @@ static bool has_mailbox(void *ctx, vx_slice address)
 		has =
 		    vx_directory_resolve(v, address,
 			k->c->config->subaddress_delimiter[0], &arena, &found) == VX_OK &&
-		    found.kind == VX_RESOLVED_LOCAL;
+		    (found.kind == VX_RESOLVED_LOCAL || found.away);
 		vx_view_end(v);
 	}
 	vx_arena_done(&arena);

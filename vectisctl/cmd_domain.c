@@ -187,7 +187,11 @@ static int domain_add(struct ctl *c)
 
 	vx_directory_op_init(&op, VX_DOMAIN_ADD);
 	op.name = vx_slice_str(c->args[0]);
+	op.flags = VX_DOMAIN_NO_INCOMING; /* its MX may lead elsewhere still (IN-01) */
 	status = set_limit(c, &op);
+	if (status == CTL_OK)
+		status =
+		    ctl_switch(c, "--incoming", VX_DOMAIN_NO_INCOMING, true, &op.flags);
 	if (status == CTL_OK && vx_domain_normalise(op.name, &name) != VX_OK)
 		status = ctl_fail(
 		    c, CTL_USAGE, "%s is no domain, such as your-domain.net", c->args[0]);
@@ -202,6 +206,11 @@ static int domain_add(struct ctl *c)
 		dns_records(c, name.ptr);
 		status = ctl_dkim_list(c, name.ptr);
 	}
+	if (status == CTL_OK && (op.flags & VX_DOMAIN_NO_INCOMING) != 0)
+		ctl_say(c,
+		    "\nIt only sends so far, and mail to it goes where its MX leads.  To "
+		    "receive its mail here:\n  vectisctl domain set %s --incoming on",
+		    name.ptr);
 	vx_buf_done(&name);
 	return status;
 }
@@ -507,7 +516,8 @@ static int alias_list(struct ctl *c)
 
 const struct ctl_command ctl_domain_commands[] = {
 	{ "domain", "add", domain_add, NEEDS_STORE | TAKES_NAME, 1, 1,
-	    "DOMAIN [--max-mailboxes N] [--no-dkim]", "host a domain" },
+	    "DOMAIN [--incoming on|off] [--max-mailboxes N] [--no-dkim]",
+	    "host a domain" },
 	{ "domain", "set", domain_set, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN [--catch-all MAILBOX,...] [--active on|off] [--incoming on|off] "
 	    "[--any-sender on|off] [--max-mailboxes N] [--spf hard|soft] "

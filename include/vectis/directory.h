@@ -40,7 +40,7 @@ struct vx_account {
 
 enum vx_domain_flag {
 	VX_DOMAIN_INACTIVE = 1 << 0,    /* nothing at all (MB-23) */
-	VX_DOMAIN_NO_INCOMING = 1 << 1, /* receives nothing (IN-01) */
+	VX_DOMAIN_NO_INCOMING = 1 << 1, /* only sends: its mail is elsewhere (IN-01) */
 	VX_DOMAIN_ANY_SENDER = 1 << 2,  /* its logins may send as anybody (OUT-03) */
 	/* what its DNS has to say (zone.h) */
 	VX_DOMAIN_BACKUP_CLOUDFLARE = 1 << 8, /* Email Routing is its backup (DNS-19) */
@@ -120,8 +120,8 @@ VX_API bool vx_directory_target(vx_slice *targets, vx_slice *out);
 
 enum vx_resolution {
 	VX_RESOLVED_LOCAL,   /* targets are there (some may be external) */
-	VX_RESOLVED_FOREIGN, /* not one of our domains */
-	VX_RESOLVED_CLOSED,  /* our domain, but it receives nothing */
+	VX_RESOLVED_FOREIGN, /* not one of our domains, or one that only sends */
+	VX_RESOLVED_CLOSED,  /* our domain, but it is not active */
 	VX_RESOLVED_UNKNOWN,
 	VX_RESOLVED_DISABLED, /* the mailbox is not active */
 };
@@ -138,6 +138,7 @@ struct vx_resolved {
 	uint32_t list; /* not 0: it is a list's, whose address is the only target */
 	bool group;    /* targets are those of a group */
 	bool alias;    /* targets are those of an alias */
+	bool away;     /* FOREIGN: of a domain of ours that only sends (IN-01) */
 };
 
 /*

@@ -233,6 +233,19 @@ static int try_account(struct resolver *r, vx_slice login)
 	return rc == VX_OK ? add_target(r, rec.number, login) : rc;
 }
 
+static bool is_elsewhere(struct vx_view *v, vx_slice address)
+{
+	vx_slice local, domain;
+	struct vx_domain d;
+	int rc;
+
+	if (vx_address_split(address, &local, &domain) != VX_OK)
+		return false;
+	rc = vx_directory_domain(v, domain, &d);
+	return rc == VX_ENOENT || (rc == VX_OK && (d.flags & VX_DOMAIN_INACTIVE) == 0 &&
+				      (d.flags & VX_DOMAIN_NO_INCOMING) != 0);
+}
+
 /* All targets of a list: accounts of ours (no alias of an alias), or external ones. */
 static int add_list(struct resolver *r, vx_slice targets)
 {
@@ -240,16 +253,10 @@ static int add_list(struct resolver *r, vx_slice targets)
 	int rc = VX_OK;
 
 	while (rc == VX_OK && vx_directory_target(&targets, &address)) {
-		vx_slice local, domain;
-		struct vx_domain d;
-
 		rc = try_account(r, address);
 		if (rc != VX_ENOENT)
 			continue;
-		rc = VX_OK;
-		if (vx_address_split(address, &local, &domain) == VX_OK &&
-		    vx_directory_domain(r->v, domain, &d) == VX_ENOENT)
-			rc = add_target(r, 0, address);
+		rc = is_elsewhere(r->v, address) ? add_target(r, 0, address) : VX_OK;
 	}
 	return rc == VX_OK && r->out->count == 0 ? VX_ENOENT : rc;
 }
@@ -424,9 +431,10 @@ static int run(struct resolver *r, vx_slice address, char delimiter)
 		rc = vx_address_split(vx_buf_slice(&key), &local, &domain);
 	if (rc == VX_OK)
 		rc = vx_directory_domain(r->v, domain, &d);
-	if (rc == VX_OK &&
-	    (d.flags & (VX_DOMAIN_INACTIVE | VX_DOMAIN_NO_INCOMING)) != 0) {
+	if (rc == VX_OK && (d.flags & VX_DOMAIN_INACTIVE) != 0) {
 		out->kind = VX_RESOLVED_CLOSED;
+	} else if (rc == VX_OK && (d.flags & VX_DOMAIN_NO_INCOMING) != 0) {
+		out->away = true;
 	} else if (rc == VX_OK) {
 		rc = resolve(r, vx_buf_slice(&key), &d, delimiter);
 		out->kind = rc == VX_OK   ? VX_RESOLVED_LOCAL

@@ -327,10 +327,11 @@ static struct smtp_reply judge(struct smtp_session *s, const struct vx_resolved 
 	case VX_RESOLVED_FOREIGN:
 		if (s->role == VX_SMTP_SUBMISSION)
 			break;
-		return (struct smtp_reply){ 550, "5.7.1", "relaying denied" };
-	case VX_RESOLVED_CLOSED:
 		return (struct smtp_reply){ 550, "5.7.1",
-			"this domain receives no mail here" };
+			r->away ? "this domain receives no mail here"
+				: "relaying denied" };
+	case VX_RESOLVED_CLOSED:
+		return (struct smtp_reply){ 550, "5.7.1", "this domain is closed" };
 	case VX_RESOLVED_UNKNOWN:
 		return (struct smtp_reply){ 550, "5.1.1", "no such mailbox" };
 	case VX_RESOLVED_DISABLED:
@@ -479,7 +480,7 @@ static struct smtp_reply resolve(
 
 	if (vx_directory_resolve(
 		v, address, s->service->o.delimiter, &s->txn->arena, &r) == VX_OK) {
-		if (r.kind == VX_RESOLVED_FOREIGN && is_ours(v, address))
+		if (r.kind == VX_RESOLVED_FOREIGN && !r.away && is_ours(v, address))
 			r.kind = VX_RESOLVED_UNKNOWN;
 		see_report_address(s, v, address, &r);
 		verdict = judge(s, &r);

@@ -88,7 +88,7 @@ class Case(unittest.TestCase):
 
     def set_up(self):
         self.good('setup', '--unattended')
-        self.good('domain', 'add', DOMAIN)
+        self.good('domain', 'add', DOMAIN, '--incoming', 'on')
         return self
 
     def add(self, name, *args):
@@ -315,6 +315,10 @@ class Domains(Case):
         self.assertEqual([d['name'] for d in self.json('domain', 'list')['domains']],
                          [DOMAIN, 'three.test', 'xn--bcher-kva.test'])
         self.assertEqual(len(self.good('domain', 'list').splitlines()), 3)
+        incoming = {d['name']: d['incoming'] for d in self.json('domain', 'list')['domains']}
+        self.assertEqual(incoming, {DOMAIN: True, 'three.test': False,
+                                    'xn--bcher-kva.test': False})
+        self.assertIn('domain set xn--bcher-kva.test --incoming on', said)
         self.bad(FAILED, 'three.test exists already', 'domain', 'add', 'Three.Test')
         for name in ('a b', 'x..test', 'x@y.test', 'x' * 64 + '.test', ''):
             self.bad(USAGE, 'is no domain', 'domain', 'add', name)

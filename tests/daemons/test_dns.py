@@ -219,7 +219,7 @@ class Apply(Case):
 
     def test_a_zone_above_the_domain(self):
         sub = 'sub.' + DOMAIN
-        self.good('domain', 'add', sub)
+        self.good('domain', 'add', sub, '--incoming', 'on')
         done = self.json('dns', 'apply', sub, '--yes')
         self.assertEqual(done['zone'], DOMAIN)
         self.assertEqual(self.zone.say('MX', sub), ['10 ' + HOST])

@@ -102,8 +102,18 @@ START_TEST(resolution_follows_the_order)
 	    change(VX_ALIAS_ADD, "alice@example.test", "bob@example.test", 0), VX_EEXIST);
 	vxt_assert_ok(change(VX_DOMAIN_SET, "example.test", "bob@example.test", 0));
 	vxt_assert_str(resolved("nobody@example.test"), "local:bob@example.test");
+	/* one that only sends is as if it were elsewhere, but for what an alias says */
+	vxt_assert_ok(
+	    change(VX_ALIAS_ADD, "in@xn--mller-kva.test", "alice@example.test", 0));
+	vxt_assert_ok(change(VX_ALIAS_ADD, "on@xn--mller-kva.test", "x@example.test", 0));
+	vxt_assert_str(resolved("on@xn--mller-kva.test"), "unknown");
 	vxt_assert_ok(change(VX_DOMAIN_SET, "example.test", "", VX_DOMAIN_NO_INCOMING));
+	vxt_assert_str(resolved("alice@example.test"), "foreign");
+	vxt_assert_str(resolved("in@xn--mller-kva.test"), "local:alice@example.test");
+	vxt_assert_str(resolved("on@xn--mller-kva.test"), "local:!x@example.test");
+	vxt_assert_ok(change(VX_DOMAIN_SET, "example.test", "", VX_DOMAIN_INACTIVE));
 	vxt_assert_str(resolved("alice@example.test"), "closed");
+	vxt_assert_str(resolved("on@xn--mller-kva.test"), "unknown");
 	close_store();
 }
 END_TEST

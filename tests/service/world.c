@@ -256,6 +256,7 @@ static void people(struct world *w)
 	static const char *const out[2] = { "alice@example.test",
 		"somebody@elsewhere.test" };
 
+	change(w, VX_DOMAIN_ADD, "away.test", NULL, 0, 0);
 	change(w, VX_DOMAIN_ADD, "catch.test", NULL, 0, 0);
 	change(w, VX_DOMAIN_ADD, "closed.test", NULL, 0, 0);
 	change(w, VX_DOMAIN_ADD, "example.test", NULL, 0, 0);
@@ -265,8 +266,8 @@ static void people(struct world *w)
 	add_account(w, "nopop@example.test", 0, 0, 0);
 	add_account(w, "full@example.test", VX_ACCOUNT_POP3, 0, 1);
 	add_account(w, "small@example.test", VX_ACCOUNT_POP3, 10000, 0);
-	change(
-	    w, VX_DOMAIN_SET, "closed.test", NULL, VX_SET_FLAGS, VX_DOMAIN_NO_INCOMING);
+	change(w, VX_DOMAIN_SET, "closed.test", NULL, VX_SET_FLAGS, VX_DOMAIN_INACTIVE);
+	change(w, VX_DOMAIN_SET, "away.test", NULL, VX_SET_FLAGS, VX_DOMAIN_NO_INCOMING);
 	change(w, VX_DOMAIN_SET, "catch.test", bob, VX_SET_TARGETS, 0);
 	change(w, VX_ALIAS_ADD, "info@example.test", both, 0, 0);
 	change(w, VX_ALIAS_ADD, "team@example.test", team, 0, 0);

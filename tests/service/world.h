@@ -2,8 +2,8 @@
  * world.h - services on a real store in a directory of its own, driven without sockets.
  * Also for fuzz targets: nothing of Check is used, what must not happen aborts.
  *
- * In it: the domains example.test, closed.test (receives nothing) and catch.test
- * (catch-all: bob); the accounts alice, bob, off (inactive), nopop (no POP3), full (a
+ * In it: the domains example.test, closed.test (not active), away.test (only sends) and
+ * catch.test (catch-all: bob); the accounts alice, bob, off (inactive), nopop (no POP3), full (a
  * limit of one message, which it has) and small (10,000 octets) of example.test, all with
  * WORLD_PASSWORD; the aliases info (alice, bob), team (alice, full) and out (alice,
  * somebody elsewhere).
