@@ -7,6 +7,7 @@ libvx_runtime_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SECCOMP_CFLAGS)
 libvx_runtime_la_LIBADD = libvectis.la $(UNBOUND_LIBS) $(UV_LIBS) $(SECCOMP_LIBS) -lpthread
 # What speaks HTTP with others, and brings libcurl with it.
 noinst_LTLIBRARIES += libvx_fetch.la
-libvx_fetch_la_SOURCES = %D%/fetch.c %D%/fetch.h %D%/fetch_daemon.c %D%/once.c %D%/once.h
+libvx_fetch_la_SOURCES = %D%/fetch.c %D%/fetch.h %D%/fetch_daemon.c %D%/once.c %D%/once.h \
+	%D%/once_direct.c %D%/once_direct.h
 libvx_fetch_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(CURL_CFLAGS)
 libvx_fetch_la_LIBADD = libvx_runtime.la $(CURL_LIBS)

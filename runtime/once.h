@@ -10,7 +10,8 @@
 #include "vectis/dns.h"
 #include "vectis/fetch.h"
 
-#define VX_ONCE_MAX 400 /* questions, requests and connections of a call */
+#define VX_ONCE_MAX 400 /* questions of either kind, requests and connections of a call  \
+			 */
 
 struct vx_once;
 /* c is borrowed.  VX_OK; else err says why. */
@@ -21,6 +22,17 @@ struct vx_once_question {
 	struct vx_dns_question question;
 	struct vx_dns_answer *answer; /* own: vx_dns_answer_free; NULL: no memory */
 	bool late;                    /* nobody answered in time: answer is FAILED */
+};
+
+/* A question to one server, by UDP, with no cache of ours between. */
+struct vx_once_direct {
+	struct vx_dns_question question;
+	char address[VX_DNS_ADDRESS_MAX + 1];
+	uint16_t port;
+	bool recurse;                 /* it is a resolver, and not a server of the zone */
+	struct vx_dns_answer *answer; /* own: vx_dns_answer_free; NULL: none */
+	bool truncated;               /* there is one, which UDP has no room for */
+	bool authoritative;
 };
 
 /* A connection that is opened, and closed when it is. */
@@ -46,6 +58,8 @@ struct vx_once_request {
 struct vx_once_work {
 	struct vx_once_question *questions;
 	size_t question_count;
+	struct vx_once_direct *directs;
+	size_t direct_count;
 	struct vx_once_connection *connections;
 	size_t connection_count;
 	struct vx_once_request *requests;

@@ -1,5 +1,5 @@
 /* domain check: what is wrong with a domain's mail, and what to do about it (CL-01). */
-#include "vectisctl/dns.h"
+#include "vectisctl/check.h"
 
 #include "vectis/relay.h"
 
@@ -9,30 +9,12 @@
 
 /* The whole is over in less than 10 seconds, whoever does not answer. */
 #define CLOUDFLARE_MS 3000
-#define CONNECT_MS 1200 /* to look for the far host, and then for connections */
 #define ALL_MS 9300
 #define ROUND_MS 3000
 #define QUESTIONS 150 /* of a round */
 #define ROUNDS_MAX 20
-/* A server that takes mail from anybody, and whose port 25 tells whether ours may leave.
- */
-#define FAR_HOST "gmail-smtp-in.l.google.com"
-#define SPARE_PORTS 3 /* connections beside those to our own ports */
 
-struct checking {
-	struct ctl *c;
-	struct ctl_dns d;
-	struct vx_diag_facts f;
-	struct vx_diag_port ports[VX_DIAG_PORTS_MAX];
-	struct vx_dnsbl lists[VX_DIAG_LISTS_MAX];
-	struct vx_cf_result token;
-	struct vx_cf_state state;
-	struct vx_certs_entry cert;
-	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1], distrust[300];
-	uint64_t end_ms;
-};
-
-static uint64_t left(const struct checking *k)
+uint64_t ctl_check_left(const struct checking *k)
 {
 	const uint64_t now = ctl_dns_now_ms();
 
@@ -118,6 +100,7 @@ static void find_certificate(struct checking *k)
 	k->f.cert_names = k->cert.info.names;
 	k->f.cert_end = k->cert.info.not_after;
 	k->f.cert_digest = k->cert.info.key_digest;
+	k->f.cert_serial = k->cert.info.serial;
 	if (k->f.certificate)
 		find_stale(k);
 }
@@ -148,111 +131,6 @@ static void ask_cloudflare(struct checking *k)
 		k->f.zone = vx_cf_records(d->cf);
 }
 
-/* --- connections ----------------------------------------------------------------------
- */
-
-/* Where a service listens, as it is reached from here. */
-static void add_port(struct checking *k, struct vx_once_connection *out, const char *name,
-    const struct vx_listen_list *list)
-{
-	struct vx_diag_port *p = &k->ports[k->f.port_count];
-	struct vx_once_connection *o = &out[k->f.port_count];
-	const char *address;
-
-	if (list->count == 0)
-		return;
-	address = list->items[0].address;
-	*p = (struct vx_diag_port){ .name = name, .port = list->items[0].port };
-	*o = (struct vx_once_connection){ .port = p->port };
-	(void)snprintf(o->address, sizeof(o->address), "%.45s",
-	    strcmp(address, "0.0.0.0") == 0 ? "127.0.0.1"
-	    : strcmp(address, "::") == 0    ? "::1"
-					    : address);
-	k->f.port_count++;
-}
-
-static enum vx_diag_reached reached(const struct vx_once_connection *o)
-{
-	return o->open ? VX_DIAG_REACHED : o->late ? VX_DIAG_SILENT : VX_DIAG_REFUSED;
-}
-
-/* An address of the far host; false: it has none that we know. */
-static bool far_address(struct checking *k, char out[VX_DNS_ADDRESS_MAX + 1])
-{
-	struct vx_once_question q = { .late = false };
-	struct vx_once_work w = {
-		.questions = &q, .question_count = 1, .ms_max = CONNECT_MS
-	};
-	bool found = false;
-
-	if (vx_dns_ask(VX_DNS_A, "", VX_S(FAR_HOST), &q.question) != VX_OK ||
-	    vx_once_do(k->d.once, &w) != VX_OK)
-		return false;
-	if (q.answer != NULL && q.answer->count > 0)
-		found = vx_dns_read_address(q.answer->rdata[0], out) == VX_OK;
-	vx_dns_answer_free(q.answer);
-	return found;
-}
-
-static bool is_named(const struct checking *k)
-{
-	vx_slice rest = vx_slice_str(k->cert.info.names), name;
-
-	while (rest.len > 0) {
-		(void)vx_slice_cut(&rest, ' ', &name);
-		if (vx_slice_eq_nocase(name, vx_slice_str(k->f.hostname)))
-			return true;
-	}
-	return false;
-}
-
-/* Only where something listens; a name that is not right is tls.name's affair. */
-static void find_trust(struct checking *k)
-{
-	const struct vx_listen_list *l = &k->c->config->imaps_listen;
-
-	if (!k->f.certificate || !is_named(k) || k->f.cert_end <= k->f.now)
-		return;
-	for (size_t i = 0; i < k->f.port_count; i++)
-		if (strcmp(k->ports[i].name, "imaps") == 0 &&
-		    k->ports[i].reached == VX_DIAG_REACHED &&
-		    !ctl_tls_believed(k->c, &l->items[0], k->distrust))
-			k->f.cert_distrust = k->distrust;
-}
-
-static void connect_all(struct checking *k)
-{
-	struct vx_once_connection all[VX_DIAG_PORTS_MAX + SPARE_PORTS] = { 0 };
-	const struct vx_config *c = k->c->config;
-	struct vx_once_connection *far = NULL, *web = NULL;
-	struct vx_once_work w = { .connections = all };
-
-	add_port(k, all, "smtp", &c->smtp_listen);
-	add_port(k, all, "submission", &c->submission_listen);
-	add_port(k, all, "submissions", &c->submissions_listen);
-	add_port(k, all, "imaps", &c->imaps_listen);
-	add_port(k, all, "pop3s", &c->pop3s_listen);
-	w.connection_count = k->f.port_count;
-	if (k->f.http_01) {
-		web = &all[w.connection_count++];
-		web->port = 80;
-		(void)snprintf(
-		    web->address, sizeof(web->address), "%s", k->d.addresses[0]);
-	}
-	if (k->f.relay_host == NULL && far_address(k, all[w.connection_count].address)) {
-		far = &all[w.connection_count++];
-		far->port = (uint16_t)c->sending_port;
-	}
-	w.ms_max = CONNECT_MS;
-	if (vx_once_do(k->d.once, &w) != VX_OK)
-		return;
-	for (size_t i = 0; i < k->f.port_count; i++)
-		k->ports[i].reached = reached(&all[i]);
-	find_trust(k);
-	k->f.http80 = web != NULL ? reached(web) : VX_DIAG_UNTRIED;
-	k->f.out25 = far != NULL ? reached(far) : VX_DIAG_UNTRIED;
-}
-
 /* --- the DNS --------------------------------------------------------------------------
  */
 
@@ -264,7 +142,7 @@ static bool ask_round(struct checking *k, struct vx_diag *d)
 	struct vx_once_work w = { .questions = questions };
 
 	w.question_count = vx_diag_ask(d, asked, QUESTIONS);
-	w.ms_max = left(k) < ROUND_MS ? left(k) : ROUND_MS;
+	w.ms_max = ctl_check_left(k) < ROUND_MS ? ctl_check_left(k) : ROUND_MS;
 	for (size_t i = 0; i < w.question_count; i++)
 		questions[i] = (struct vx_once_question){ .question = asked[i] };
 	if (w.question_count == 0 || vx_once_do(k->d.once, &w) != VX_OK)
@@ -355,7 +233,7 @@ static void gather(struct checking *k)
 	find_relay(k);
 	find_certificate(k);
 	ask_cloudflare(k);
-	connect_all(k);
+	ctl_check_reach(k);
 }
 
 static int diagnose(struct checking *k)
@@ -370,9 +248,11 @@ static int diagnose(struct checking *k)
 	for (int i = 0; i < ROUNDS_MAX && ctl_dns_now_ms() < k->end_ms; i++)
 		if (!ask_round(k, d))
 			break;
+	ctl_check_others(k, d);
 	vx_diag_run(d);
 	status = say_all(k, d);
 	vx_diag_free(d);
+	ctl_check_done(k);
 	return status;
 }
 

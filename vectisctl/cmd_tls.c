@@ -245,11 +245,29 @@ bool ctl_tls_believed(struct ctl *c, const struct vx_listen *l, char why[300])
 	return good;
 }
 
-static int tls_test(struct ctl *c)
+bool ctl_tls_look(struct ctl *c, const struct vx_listen *l, struct vx_tls_cert_info *out)
 {
 	struct probe p = {
-		.c = c, .name = c->config->hostname, .wait_ms = WAIT_MS
+		.c = c, .name = c->config->hostname, .fd = -1, .wait_ms = BRIEF_MS
 	};
+	const char *const authorities =
+	    c->config->tls_authorities[0] == '\0' ? NULL : c->config->tls_authorities;
+	struct vx_error err;
+	bool good;
+
+	if (vx_tls_trust_new(authorities, &p.trust, &err) != VX_OK)
+		return false;
+	good = dial(&p, l) && handshake(&p) && vx_tls_peer(p.tls, out, &err) == VX_OK;
+	vx_tls_free(p.tls);
+	vx_tls_trust_free(p.trust);
+	if (p.fd >= 0)
+		(void)close(p.fd);
+	return good;
+}
+
+static int tls_test(struct ctl *c)
+{
+	struct probe p = { .c = c, .name = c->config->hostname, .wait_ms = WAIT_MS };
 	json_t *const list = json_array();
 	const char *const authorities =
 	    c->config->tls_authorities[0] == '\0' ? NULL : c->config->tls_authorities;

@@ -182,6 +182,10 @@ void ctl_acme_status(struct ctl *c);
  * not.  What cannot be tried, or does not answer, is believed.
  */
 bool ctl_tls_believed(struct ctl *c, const struct vx_listen *l, char why[300]);
+/* What such a listener shows for the name of this server; false: nothing. */
+struct vx_tls_cert_info;
+bool ctl_tls_look(
+    struct ctl *c, const struct vx_listen *l, struct vx_tls_cert_info *out);
 /* What store stat prints. */
 int ctl_store_stat(struct ctl *c);
 

@@ -18,6 +18,7 @@
 
 #include "vectis/cloudflare.h"
 #include "vectis/dnsbl.h"
+#include "vectis/fetch.h"
 #include "vectis/zone.h"
 
 VX_BEGIN_DECLS
@@ -28,6 +29,9 @@ VX_BEGIN_DECLS
 #define VX_DIAG_PORTS_MAX 16
 #define VX_DIAG_LISTS_MAX 16
 #define VX_DIAG_HOSTS_MAX 10 /* MX that are looked at */
+#define VX_DIAG_COMPARED_MAX 5
+#define VX_DIAG_WITNESSES_MAX 80 /* answers of others; more are not looked at */
+#define VX_DIAG_WHO_MAX 64
 
 enum vx_diag_verdict {
 	VX_DIAG_PASS,
@@ -56,6 +60,22 @@ struct vx_diag_port {
 	const char *name; /* "imaps" */
 	uint16_t port;
 	enum vx_diag_reached reached;
+};
+
+/* What a web server said to one request. */
+struct vx_diag_web {
+	enum vx_fetch_result result;
+	unsigned status;         /* of an answer */
+	const char *problem;     /* why there is none, or "" */
+	const char *age, *cache; /* Age and CF-Cache-Status, or "" */
+	vx_slice body;
+};
+
+/* Whose handshakes fail since they know no TLS that is new enough. */
+struct vx_diag_client {
+	char network[VX_DNS_ADDRESS_MAX + 5]; /* "192.0.2.1", "2001:db8:0:1::/64" */
+	uint64_t count;
+	int64_t last; /* seconds since 1970 */
 };
 
 /* All of it is borrowed until vx_diag_free. */
@@ -89,6 +109,18 @@ struct vx_diag_facts {
 	bool http_01;                /* it is asked for by HTTP-01 */
 	bool old_tls;                /* TLS before 1.2 is allowed */
 	enum vx_diag_reached http80; /* port 80 at an address of ours */
+	const char *cert_serial;     /* of what is installed; "" */
+	/* what port 443 of this host serves for the host's name; "": nothing */
+	const char *web_serial, *web_names;
+	const struct vx_diag_client *old_clients;
+	size_t old_client_count;
+	/* web: NULL: not tried */
+	const struct vx_diag_web *web;           /* the host's own site */
+	const struct vx_diag_web *autoconfig;    /* at autoconfig. of the domain */
+	const struct vx_diag_web *autoconfig_at; /* at the domain itself */
+	/* the domain's owner proves that it is, by this TXT record; NULL: not asked for
+	 */
+	const char *verify;
 	/* Cloudflare */
 	bool has_token;
 	const struct vx_cf_result *token;     /* what checking it came to */
@@ -112,6 +144,25 @@ VX_API size_t vx_diag_ask(struct vx_diag *d, struct vx_dns_question *out, size_t
 VX_API int vx_diag_answer(
     struct vx_diag *d, const struct vx_dns_question *q, const struct vx_dns_answer *a);
 
+/*
+ * What others say, asked directly: the servers of the zone, public resolvers, and those
+ * that other programs of this host use.  Before vx_diag_run, in any order.
+ */
+enum vx_diag_witness {
+	VX_DIAG_SOURCE,
+	VX_DIAG_PUBLIC,
+	VX_DIAG_SYSTEM
+};
+/* What one of a kind is to be asked. */
+VX_API size_t vx_diag_compare(const struct vx_diag *d, enum vx_diag_witness kind,
+    struct vx_dns_question out[VX_DIAG_COMPARED_MAX]);
+/*
+ * What who ("1.1.1.1", cut) says; a NULL: nothing.  Copied.  VX_OK, VX_ENOMEM; more than
+ * there is room for are ignored.
+ */
+VX_API int vx_diag_witness(struct vx_diag *d, enum vx_diag_witness kind, const char *who,
+    const struct vx_dns_question *q, const struct vx_dns_answer *a);
+
 struct vx_diag_finding {
 	const char *id, *name,
 	    *title; /* "DX-DN-01", "dns.mx"; static, like why and wait */
@@ -125,6 +176,8 @@ VX_API void vx_diag_run(struct vx_diag *d);
 VX_API const struct vx_diag_finding *vx_diag_finding(
     const struct vx_diag *d, size_t index);
 
+/* Whom to reach tells whether mail may leave: a server that takes it from anybody. */
+#define VX_DIAG_FAR_HOST "gmail-smtp-in.l.google.com"
 /* Is it an address of Cloudflare's proxies? */
 VX_API bool vx_diag_is_cloudflare(const char *address);
 

@@ -146,6 +146,21 @@ VX_API void vx_dns_records_done(struct vx_dns_records *r);
 VX_API int vx_dns_read_message(
     vx_slice message, const struct vx_dns_question *q, struct vx_dns_records *out);
 
+#define VX_DNS_UDP_MAX 1232 /* octets of an answer by UDP that are taken */
+/*
+ * A message that asks q of one server, appended; recurse: it shall look further.  Answers
+ * of up to VX_DNS_UDP_MAX octets may come (RFC 6891 6.2.3).  VX_OK, VX_EINVAL, VX_ENOMEM.
+ */
+VX_API int vx_dns_write_query(
+    const struct vx_dns_question *q, uint16_t id, bool recurse, struct vx_buf *out);
+/* What the header of an answer says beside its records. */
+struct vx_dns_header {
+	uint16_t id;
+	bool authoritative, truncated;
+};
+/* VX_OK; VX_ESYNTAX: it is too short, or no answer. */
+VX_API int vx_dns_read_header(vx_slice message, struct vx_dns_header *out);
+
 VX_END_DECLS
 
 #endif

@@ -79,8 +79,8 @@ static enum vx_diag_verdict custom_expiry(struct vx_diag *d, struct vx_diag_find
 	return VX_DIAG_WARN;
 }
 
-/* Is host one of names, or matched by a wildcard of theirs (RFC 6125 6.4.3)? */
-static bool covers(const char *names, const char *host)
+/* RFC 6125 6.4.3. */
+bool vx_diag_covers(const char *names, const char *host)
 {
 	vx_slice rest = vx_slice_str(names), name;
 	const vx_slice h = vx_slice_str(host), above = vx_dns_parent(h, 1);
@@ -102,7 +102,7 @@ static enum vx_diag_verdict name(struct vx_diag *d, struct vx_diag_finding *f)
 		return no_certificate(f);
 	vx_diag_seen(
 	    f, "it is for %s", is_set(d->f.cert_names) ? d->f.cert_names : "nobody");
-	if (is_set(d->f.cert_names) && covers(d->f.cert_names, d->f.hostname))
+	if (is_set(d->f.cert_names) && vx_diag_covers(d->f.cert_names, d->f.hostname))
 		return VX_DIAG_PASS;
 	vx_diag_fix(f, "a certificate for %s", d->f.hostname);
 	return VX_DIAG_FAIL;

@@ -50,6 +50,8 @@ void vx_diag_free(struct vx_diag *d)
 		return;
 	for (size_t i = 0; i < d->known_count; i++)
 		vx_dns_answer_free(d->known[i].answer);
+	for (size_t i = 0; i < d->said_count; i++)
+		vx_dns_answer_free(d->said[i].answer);
 	vx_free(d);
 }
 
@@ -126,7 +128,9 @@ void vx_diag_run(struct vx_diag *d)
 	run_rows(d, vx_diag_cloudflare_rows);
 	run_rows(d, vx_diag_dns_rows);
 	run_rows(d, vx_diag_sender_rows);
+	run_rows(d, vx_diag_witness_rows);
 	run_rows(d, vx_diag_tls_rows);
+	run_rows(d, vx_diag_web_rows);
 }
 
 const struct vx_diag_finding *vx_diag_finding(const struct vx_diag *d, size_t index)

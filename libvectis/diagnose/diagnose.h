@@ -6,7 +6,7 @@
 #include "vectis/dmarc.h"
 #include "vectis/spf.h"
 
-#define VX_DIAG_CHECKS_MAX 64
+#define VX_DIAG_CHECKS_MAX 80
 #define VX_DIAG_SPF_TYPE ((enum vx_dns_type)99) /* obsolete (RFC 7208 3.1) */
 
 struct vx_diag {
@@ -16,6 +16,13 @@ struct vx_diag {
 		struct vx_dns_answer *answer; /* own */
 	} known[VX_DIAG_QUESTIONS_MAX];
 	size_t known_count;
+	struct vx_diag_said {
+		enum vx_diag_witness kind;
+		char who[VX_DIAG_WHO_MAX + 1];
+		struct vx_dns_question question;
+		struct vx_dns_answer *answer; /* own; NULL: silent */
+	} said[VX_DIAG_WITNESSES_MAX];
+	size_t said_count;
 	/* while it is asked what is missing */
 	struct vx_dns_question *missing;
 	size_t missing_count, missing_max;
@@ -67,6 +74,8 @@ struct vx_diag_row {
 };
 /* Each ends with an id of NULL. */
 extern const struct vx_diag_row vx_diag_cloudflare_rows[], vx_diag_dns_rows[],
-    vx_diag_sender_rows[], vx_diag_tls_rows[];
+    vx_diag_sender_rows[], vx_diag_witness_rows[], vx_diag_tls_rows[], vx_diag_web_rows[];
+/* Is host one of names, separated by blanks, or matched by a wildcard of theirs? */
+bool vx_diag_covers(const char *names, const char *host);
 
 #endif

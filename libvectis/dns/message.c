@@ -7,6 +7,7 @@ enum {
 	HEADER = 12,
 	WIRE_MAX = 255, /* octets of a name */
 	TYPE_SOA_NUMBERS = 20,
+	TYPE_OPT = 41,
 	CLASS_IN = 1
 };
 
@@ -308,5 +309,47 @@ int vx_dns_read_message(
 		    : rcode == 3 ? VX_DNS_NO_NAME
 				 : VX_DNS_NODATA;
 	point(&r);
+	return VX_OK;
+}
+
+static void add16(struct vx_buf *out, unsigned n)
+{
+	vx_buf_add_char(out, (char)(n >> 8 & 0xff));
+	vx_buf_add_char(out, (char)(n & 0xff));
+}
+
+int vx_dns_write_query(
+    const struct vx_dns_question *q, uint16_t id, bool recurse, struct vx_buf *out)
+{
+	struct name name;
+
+	if (write_name(q->name, &name) != VX_OK)
+		return VX_EINVAL;
+	add16(out, id);
+	add16(out, recurse ? 0x0100 : 0);
+	add16(out, 1);
+	add16(out, 0);
+	add16(out, 0);
+	add16(out, 1);
+	vx_buf_add(out, vx_slice_of(name.octets, name.len));
+	add16(out, (unsigned)q->type);
+	add16(out, CLASS_IN);
+	/* OPT: the root, its number, how much we take, no flags, no options */
+	vx_buf_add_char(out, '\0');
+	add16(out, TYPE_OPT);
+	add16(out, VX_DNS_UDP_MAX);
+	add16(out, 0);
+	add16(out, 0);
+	add16(out, 0);
+	return out->failed ? VX_ENOMEM : VX_OK;
+}
+
+int vx_dns_read_header(vx_slice message, struct vx_dns_header *out)
+{
+	if (message.len < HEADER || ((unsigned char)message.ptr[2] & 0x80) == 0)
+		return VX_ESYNTAX;
+	out->id = vx_get_be16(message.ptr);
+	out->authoritative = ((unsigned char)message.ptr[2] & 0x04) != 0;
+	out->truncated = ((unsigned char)message.ptr[2] & 0x02) != 0;
 	return VX_OK;
 }

@@ -1,5 +1,6 @@
 """vectisctl domain check: what dns apply sets up is right, and what is broken is named."""
 import contextlib
+import http.server
 import os
 import socket
 import ssl
@@ -9,12 +10,45 @@ import unittest
 
 import harness
 from cloudflare import EDIT
-from instance import CertificateAuthority
-from peers import TYPES
+from instance import CertificateAuthority, free_ports
+from peers import TYPES, Names
 from test_ctl import FAILED, GOOD
 from test_dns import DOMAIN, HOST, Case
 
 FAR = 'gmail-smtp-in.l.google.com'
+
+
+class Pages(http.server.ThreadingHTTPServer):
+    """A web server that has one page, or none."""
+    daemon_threads = True
+
+    def __init__(self, port, pair):
+        self.body = ''
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(*pair)
+        super().__init__(('127.0.0.1', port), Page)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def get_request(self):
+        s, peer = super().get_request()
+        s.settimeout(10)
+        return self.tls.wrap_socket(s, server_side=True), peer
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        octets = self.server.body.encode()
+        self.send_response(200 if octets else 404)
+        self.send_header('Content-Length', str(len(octets)))
+        self.end_headers()
+        self.wfile.write(octets)
+
+    def log_message(self, *_):
+        pass
 
 
 class Check(Case):
@@ -24,7 +58,9 @@ class Check(Case):
         with open(self.box.config) as f:
             text = f.read()
         port = int(text.split('listen: ["127.0.0.1:')[1].split('"')[0])
+        self.pair = None
         self.services = self.listen(port)
+        threading.Thread(target=self.serve, args=(self.services,), daemon=True).start()
         zones = ', '.join(f'"{z} 127.0.0.1@{self.names.port}"' for z in (
             'test', 'google.com', 'cloudflare.net', '2.0.192.in-addr.arpa', '8.b.d.0.1.0.0.2.ip6.arpa',
             'list.example'))
@@ -34,13 +70,22 @@ class Check(Case):
                             'provider: letsencrypt\n  dns_challenge: cloudflare')
         self.box.write(text.replace(
             'smtp:\n', 'smtp:\n  blocklists: ["list.example"]\n', 1) +
-            f'sending:\n  port: {self.door.getsockname()[1]}\n')
+            f'sending:\n  port: {self.door.getsockname()[1]}\n' + self.others())
         chain, key = self.ca.issue('mail', hosts=(HOST,))
         self.good('cert', 'import', chain, key)
         self.good('mailbox', 'add', 'ann@' + DOMAIN, '--generate')
         self.good('alias', 'add', 'dmarc@' + DOMAIN, 'ann@' + DOMAIN)
         self.good('dns', 'apply', DOMAIN, '--yes')
         self.publish()
+
+    def others(self):
+        """Resolvers that are asked directly, and where web servers would be."""
+        self.public, self.system = Names(), Names()
+        for names in (self.public, self.system):
+            self.addCleanup(names.stop)
+        return ('check:\n  https_port: 0\n'
+                f'  resolvers: ["127.0.0.1@{self.public.port}"]\n'
+                f'  system_resolvers: ["127.0.0.1@{self.system.port}"]\n')
 
     def listen(self, port=0):
         s = socket.create_server(('127.0.0.1', port))
@@ -59,6 +104,8 @@ class Check(Case):
         self.names.records['1.2.0.192.in-addr.arpa'] = {'PTR': [HOST]}
         v6 = '.'.join(reversed('20010db8000000000000000000000001')) + '.ip6.arpa'
         self.names.records[v6] = {'PTR': [HOST]}
+        self.public.records = self.names.records
+        self.system.records = self.names.records
 
     def alarms(self, code):
         began = time.monotonic()
@@ -124,6 +171,7 @@ class Check(Case):
         self.assertIn('chmod 600', self.only('conf.secrets_mode', 'warn', GOOD)['fix'])
 
     def test_ports(self):
+        self.services.shutdown(socket.SHUT_RDWR)  # the thread holds it as long as it waits
         self.services.close()
         self.assertIn('nothing listens', self.only('net.in25')['seen'])
         self.services = self.listen(self.services_port())
@@ -146,17 +194,20 @@ class Check(Case):
         self.good('cert', 'import', chain, key)
         self.assertIn('other.test', self.only('tls.name')['seen'])
 
-    def serve_tls(self, chain, key):
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(chain, key)
+    def serve(self, services):
+        """Takes connections, with TLS if there is a pair for it; else it hangs up at once,
+        which is nothing to wait for."""
+        while services.fileno() >= 0:
+            with contextlib.suppress(OSError):
+                client = services.accept()[0]
+                if self.pair:
+                    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                    tls.load_cert_chain(*self.pair)
+                    client = tls.wrap_socket(client, server_side=True)
+                client.close()
 
-        def serve():
-            while True:
-                with contextlib.suppress(OSError):
-                    tls.wrap_socket(self.services.accept()[0], server_side=True).close()
-                if self.services.fileno() < 0:
-                    return
-        threading.Thread(target=serve, daemon=True).start()
+    def serve_tls(self, chain, key):
+        self.pair = chain, key
 
     def test_an_authority_that_nobody_knows(self):
         folder = os.path.join(self.folder, 'strange')
@@ -171,6 +222,56 @@ class Check(Case):
         self.good('cert', 'import', chain, key)
         self.serve_tls(chain, key)
         self.assertEqual(set(self.alarms(GOOD)) - {'tls.custom_expiry'}, set())
+
+    def look(self, change, code=GOOD):
+        """All verdicts after the DNS was changed in a way."""
+        self.publish()
+        change()
+        found = self.json('domain', 'check', DOMAIN, code=code)
+        return {c['name']: c for c in found['checks']}
+
+    def test_old_answers(self):
+        def change():
+            old = dict(self.names.records)
+            old[DOMAIN] = dict(old[DOMAIN], MX=['10 old.' + DOMAIN])
+            self.public.records = self.system.records = old
+        found = self.look(change)
+        self.assertEqual(found['dns.propagation']['verdict'], 'info')
+        self.assertRegex(found['dns.propagation']['seen'],
+                         r'127.0.0.1 has an old answer for vectis.test MX \(TTL 1\)')
+        self.assertEqual(found['dns.split']['verdict'], 'pass')
+
+    def test_a_world_of_its_own(self):
+        def change():
+            self.system.records = dict(self.names.records, **{HOST: {'A': ['127.0.1.1']}})
+        found = self.look(change)
+        self.assertEqual((found['dns.split']['verdict'], found['dns.propagation']['verdict']),
+                         ('warn', 'pass'))
+        self.assertIn(f'127.0.0.1 answers {HOST} A otherwise', found['dns.split']['seen'])
+
+    def test_web_servers(self):
+        name = 'autoconfig.' + DOMAIN
+        port = free_ports(1)[0]
+        with open(self.box.config) as f:
+            text = f.read()
+        self.box.write(text.replace('https_port: 0', f'https_port: {port}'))
+        pages = Pages(port, self.ca.issue('web', hosts=(HOST, name)))
+        self.addCleanup(pages.stop)
+
+        def change():
+            self.names.records[name] = {'A': ['127.0.0.1']}
+        found = self.look(change)
+        self.assertEqual({n: found[n]['verdict'] for n in ('autoconfig.http', 'tls.drift')},
+                         {'autoconfig.http': 'warn', 'tls.drift': 'warn'})
+        self.assertIn('answers 404', found['autoconfig.http']['seen'])
+        pages.body = f'<clientConfig><hostname>{HOST}</hostname></clientConfig>'
+        self.assertEqual(self.look(change)['autoconfig.http']['verdict'], 'pass')
+        chain, key = self.ca.issue('web', hosts=(HOST,))
+        self.good('cert', 'import', chain, key)
+        pages.tls.load_cert_chain(chain, key)
+        found = self.look(change)
+        self.assertEqual(found['tls.drift']['verdict'], 'pass')
+        self.assertIn(f'autoconfig.{DOMAIN}:', found['autoconfig.http']['seen'])
 
     def test_nobody_answers(self):
         """Name servers that are silent, and a Cloudflare that takes for ever."""

@@ -21,7 +21,7 @@ static const char good[] =
     "1.2.0.192.in-addr.arpa PTR mail.example.net\n" PTR6 " PTR mail.example.net\n"
     "202611._domainkey.example.net TXT " RSA "\n"
     "_dmarc.example.net TXT v=DMARC1; p=quarantine; rua=mailto:dmarc@example.net; fo=1\n"
-    "2.0.0.127.list.example A 127.0.0.2\n";
+    "2.0.0.127.list.example A 127.0.0.2\n" VX_DIAG_FAR_HOST " A 198.51.100.25\n";
 
 static const struct {
 	const char *word;
@@ -88,6 +88,8 @@ static struct vx_dnsbl lists[1];
 static struct vx_cf_result token;
 static struct vx_cf_state state;
 static struct vx_zone records;
+/* What others say besides; NULL: they are not asked. */
+static void (*speak)(struct vx_diag *d);
 
 static void reset(struct vx_diag_facts *f)
 {
@@ -98,6 +100,7 @@ static void reset(struct vx_diag_facts *f)
 	ports[1] = (struct vx_diag_port){ "imaps", 993, VX_DIAG_REACHED };
 	vxt_assert_ok(vx_dnsbl_parse(VX_S("list.example"), &lists[0]));
 	token = (struct vx_cf_result){ .outcome = VX_CF_GOOD };
+	speak = NULL;
 	state =
 	    (struct vx_cf_state){ .routing = VX_CF_ROUTING_OFF, .flatten_known = true };
 	*f = (struct vx_diag_facts){ .struct_size = sizeof(*f),
@@ -117,6 +120,7 @@ static void reset(struct vx_diag_facts *f)
 		.cert_names = "example.org mail.example.net",
 		.cert_end = NOW + 60 * DAY,
 		.cert_digest = HASH,
+		.cert_serial = "0a0b",
 		.cert_stale = "",
 		.cert_distrust = "",
 		.acme_problem = "",
@@ -267,6 +271,215 @@ static void challenge_under_way(struct vx_diag_facts *f)
 {
 	old_challenge(f);
 	f->order_runs = true;
+}
+
+/* --- what others say ------------------------------------------------------------------
+ */
+
+/* One that has the good zone, without some lines and with others. */
+static void hear(struct vx_diag *d, enum vx_diag_witness kind, const char *who,
+    const char *drop, const char *add)
+{
+	struct vx_dns_question q[VX_DIAG_COMPARED_MAX];
+	static struct vxt_zone z;
+	const size_t n = vx_diag_compare(d, kind, q);
+
+	vxt_zone_init(&z);
+	fill(&z, good, drop);
+	fill(&z, add, "");
+	for (size_t i = 0; i < n; i++) {
+		const struct vx_dns_answer a = vxt_zone_answer(&z, &q[i]);
+
+		vxt_assert_ok(vx_diag_witness(d, kind, who, &q[i], &a));
+	}
+	vxt_zone_done(&z);
+}
+
+static void hear_nothing(struct vx_diag *d, enum vx_diag_witness kind, const char *who)
+{
+	struct vx_dns_question q[VX_DIAG_COMPARED_MAX];
+	const size_t n = vx_diag_compare(d, kind, q);
+
+	for (size_t i = 0; i < n; i++)
+		vxt_assert_ok(vx_diag_witness(d, kind, who, &q[i], NULL));
+}
+
+static void hear_sources(struct vx_diag *d)
+{
+	hear(d, VX_DIAG_SOURCE, "ns1.example.org", "", "");
+	hear(d, VX_DIAG_SOURCE, "ns2.example.org", "", "");
+}
+
+static void all_speak_alike(struct vx_diag *d)
+{
+	hear_sources(d);
+	hear(d, VX_DIAG_PUBLIC, "1.1.1.1", "", "");
+	hear(d, VX_DIAG_PUBLIC, "8.8.8.8", "", "");
+	/* a large host has other addresses elsewhere */
+	hear(d, VX_DIAG_SYSTEM, "127.0.0.53", "gmail-smtp",
+	    VX_DIAG_FAR_HOST " A 198.51.100.99\n");
+}
+
+static void an_old_answer(struct vx_diag *d)
+{
+	hear_sources(d);
+	hear(d, VX_DIAG_PUBLIC, "1.1.1.1", "", "");
+	hear(d, VX_DIAG_PUBLIC, "8.8.8.8", "example.net MX",
+	    "example.net MX 10 old.example.net\n");
+	hear(d, VX_DIAG_SYSTEM, "127.0.0.53", "example.net MX",
+	    "example.net MX 10 old.example.net\n");
+}
+
+static void servers_differ(struct vx_diag *d)
+{
+	hear(d, VX_DIAG_SOURCE, "ns1.example.org", "", "");
+	hear(d, VX_DIAG_SOURCE, "ns2.example.org", "mail.example.net A ", "");
+	hear(d, VX_DIAG_PUBLIC, "1.1.1.1", "", "");
+}
+
+static void a_host_of_its_own(struct vx_diag *d)
+{
+	hear_sources(d);
+	hear(d, VX_DIAG_PUBLIC, "1.1.1.1", "", "");
+	hear(d, VX_DIAG_SYSTEM, "10.0.0.1", "mail.example.net A ",
+	    "mail.example.net A 127.0.1.1\n");
+}
+
+static void no_world(struct vx_diag *d)
+{
+	hear(d, VX_DIAG_SYSTEM, "10.0.0.1", "gmail-smtp", "");
+}
+
+static void a_dead_resolver(struct vx_diag *d)
+{
+	hear_sources(d);
+	hear_nothing(d, VX_DIAG_SYSTEM, "10.0.0.1");
+}
+
+static void one_of_two_is_dead(struct vx_diag *d)
+{
+	all_speak_alike(d);
+	hear_nothing(d, VX_DIAG_SYSTEM, "10.0.0.2");
+	hear_nothing(d, VX_DIAG_PUBLIC, "9.9.9.9");
+}
+
+#define SPEAKING(name, who)                                                              \
+	static void name(struct vx_diag_facts *f)                                        \
+	{                                                                                \
+		(void)f;                                                                 \
+		speak = who;                                                             \
+	}
+SPEAKING(alike, all_speak_alike)
+SPEAKING(lagging, an_old_answer)
+SPEAKING(differing, servers_differ)
+SPEAKING(split, a_host_of_its_own)
+SPEAKING(lonely, no_world)
+SPEAKING(dead_resolver, a_dead_resolver)
+SPEAKING(half_dead, one_of_two_is_dead)
+
+static void verified(struct vx_diag_facts *f)
+{
+	f->verify = "vectis-verify=0123";
+}
+
+/* --- web servers ----------------------------------------------------------------------
+ */
+
+#define DOCUMENT(host) "<clientConfig version=\"1.1\"><hostname>" host "</hostname>"
+static struct vx_diag_web web, other_web;
+
+static void page(struct vx_diag_web *w, unsigned status, const char *body)
+{
+	*w = (struct vx_diag_web){ .result = VX_FETCH_ANSWERED,
+		.status = status,
+		.problem = "",
+		.age = "",
+		.cache = "",
+		.body = vx_slice_str(body) };
+}
+static void site(struct vx_diag_facts *f)
+{
+	page(&web, 200, "hello");
+	web.cache = "DYNAMIC";
+	f->web = &web;
+}
+static void aged(struct vx_diag_facts *f)
+{
+	site(f);
+	web.age = "17";
+}
+static void cache_hit(struct vx_diag_facts *f)
+{
+	site(f);
+	web.cache = "HIT";
+}
+static void configured(struct vx_diag_facts *f)
+{
+	page(&web, 200, DOCUMENT("MAIL.example.net"));
+	page(&other_web, 404, "");
+	f->autoconfig = &web;
+	f->autoconfig_at = &other_web;
+}
+static void configured_at_the_domain(struct vx_diag_facts *f)
+{
+	configured(f);
+	f->autoconfig = &other_web;
+	f->autoconfig_at = &web;
+}
+static void another_is_configured(struct vx_diag_facts *f)
+{
+	configured(f);
+	web.body = VX_S(DOCUMENT("imap.provider.example"));
+}
+static void no_document(struct vx_diag_facts *f)
+{
+	configured(f);
+	page(&web, 404, "not here");
+}
+static void a_page_instead(struct vx_diag_facts *f)
+{
+	configured(f);
+	page(&web, 200, "<html>");
+}
+static void no_certificate_for_it(struct vx_diag_facts *f)
+{
+	configured(f);
+	web.result = VX_FETCH_CERTIFICATE;
+	web.problem = "it is for www.example.net";
+}
+static void nobody_serves(struct vx_diag_facts *f)
+{
+	configured(f);
+	web.result = other_web.result = VX_FETCH_CONNECT;
+	f->web = &web;
+}
+static void own_site_without(struct vx_diag_facts *f)
+{
+	nobody_serves(f);
+	page(&other_web, 404, "not here");
+}
+static void same_pair(struct vx_diag_facts *f)
+{
+	f->web_serial = "0a0b";
+	f->web_names = "mail.example.net";
+}
+static void another_pair(struct vx_diag_facts *f)
+{
+	same_pair(f);
+	f->web_serial = "0c0d";
+}
+static void anothers_pair(struct vx_diag_facts *f)
+{
+	another_pair(f);
+	f->web_names = "www.example.org";
+}
+static void old_client(struct vx_diag_facts *f)
+{
+	static const struct vx_diag_client all[] = { { "192.0.2.77", 3, NOW - 60 },
+		{ "2001:db8:0:1::/64", 1, NOW } };
+
+	f->old_clients = all;
+	f->old_client_count = 2;
 }
 
 /* --- rows -----------------------------------------------------------------------------
@@ -451,6 +664,39 @@ static const struct {
 	{ "acme.http80", VX_DIAG_FAIL, "", "", port80, UNSIGNED, "port 80" },
 	{ "net.out25", VX_DIAG_FAIL, "", "", no_out25, UNSIGNED, "relay" },
 	{ "net.in25", VX_DIAG_FAIL, "", "", no_imap, UNSIGNED, "imaps" },
+	{ "dns.verify", VX_DIAG_FAIL, "", "", verified, UNSIGNED,
+	    "example.net TXT \"vectis-verify=0123\"" },
+	{ "dns.verify", VX_DIAG_PASS, "", "example.net TXT vectis-verify=0123\n", verified,
+	    UNSIGNED, "" },
+	{ "dns.propagation", VX_DIAG_INFO, "", "", lagging, UNSIGNED,
+	    "correct at the source" },
+	{ "dns.propagation", VX_DIAG_INFO, "", "", differing, UNSIGNED, "same zone" },
+	{ "dns.propagation", VX_DIAG_PASS, "", "", alike, UNSIGNED, "" },
+	{ "dns.split", VX_DIAG_WARN, "", "", split, UNSIGNED, "/etc/resolv.conf" },
+	{ "dns.split", VX_DIAG_WARN, "", "", lonely, UNSIGNED, "/etc/resolv.conf" },
+	{ "dns.split", VX_DIAG_WARN, "", "", dead_resolver, UNSIGNED,
+	    "/etc/resolv.conf" },
+	{ "dns.split", VX_DIAG_PASS, "", "", alike, UNSIGNED, "" },
+	{ "dns.split", VX_DIAG_PASS, "", "", lagging, UNSIGNED, "" },
+	{ "http.cached", VX_DIAG_WARN, "", "", aged, UNSIGNED, "/api/*" },
+	{ "http.cached", VX_DIAG_WARN, "", "", cache_hit, UNSIGNED, "/api/*" },
+	{ "http.cached", VX_DIAG_PASS, "", "", site, UNSIGNED, "" },
+	{ "autoconfig.http", VX_DIAG_WARN, "", "", another_is_configured, UNSIGNED,
+	    "mail.example.net" },
+	{ "autoconfig.http", VX_DIAG_WARN, "", "", no_document, UNSIGNED,
+	    "config-v1.1.xml" },
+	{ "autoconfig.http", VX_DIAG_WARN, "", "", a_page_instead, UNSIGNED,
+	    "config-v1.1.xml" },
+	{ "autoconfig.http", VX_DIAG_WARN, "", "", no_certificate_for_it, UNSIGNED,
+	    "certificate for autoconfig.example.net" },
+	{ "autoconfig.http", VX_DIAG_PASS, "", "", configured, UNSIGNED, "" },
+	{ "autoconfig.http", VX_DIAG_PASS, "", "", configured_at_the_domain, UNSIGNED,
+	    "" },
+	{ "autoconfig.http", VX_DIAG_NA, "", "", own_site_without, UNSIGNED, "" },
+	{ "tls.drift", VX_DIAG_WARN, "", "", another_pair, UNSIGNED, "certs/mail" },
+	{ "tls.drift", VX_DIAG_PASS, "", "", same_pair, UNSIGNED, "" },
+	{ "tls.drift", VX_DIAG_NA, "", "", anothers_pair, UNSIGNED, "" },
+	{ "tls.old_client", VX_DIAG_INFO, "", "", old_client, UNSIGNED, "TLS 1.2" },
 };
 
 /* Set-ups in which nothing is wrong. */
@@ -489,6 +735,10 @@ static const struct {
 	    "example.net TXT of-cloudflare\n",
 	    NULL, UNSIGNED },
 	{ "", "www.example.net A 198.51.100.1\n", two_keys, UNSIGNED },
+	{ "", "", alike, UNSIGNED },
+	{ "", "", half_dead, UNSIGNED },
+	{ "", "", nobody_serves, UNSIGNED },
+	{ "", "", own_site_without, UNSIGNED },
 };
 
 /* Ask until all is known, and run. */
@@ -508,6 +758,8 @@ static struct vx_diag *diagnose(const struct vx_diag_facts *f, struct vxt_zone *
 			vxt_assert_ok(vx_diag_answer(d, &q[i], &a));
 		}
 	}
+	if (speak != NULL)
+		speak(d);
 	vx_diag_run(d);
 	return d;
 }

@@ -187,5 +187,45 @@ START_TEST(what_is_no_answer_is_refused)
 }
 END_TEST
 
+/* The octets of RFC 1035 4.1 and RFC 6891 6.1.2. */
+START_TEST(a_question_is_written)
+{
+	const struct vx_dns_question q = { VX_DNS_MX, "example.org" };
+	struct vx_dns_question bad = { VX_DNS_MX, "a..b" };
+	struct vx_buf out = { .max = 600 }, none = { .max = 4 };
+
+	vxt_assert_ok(vx_dns_write_query(&q, 0x1234, true, &out));
+	vxt_assert_slice(vx_buf_slice(&out),
+	    VX_S("\x12\x34\1\0\0\1\0\0\0\0\0\1\7example\3org\0\0\17\0\1"
+		 "\0\0\51\4\xd0\0\0\0\0\0\0"));
+	vx_buf_reset(&out);
+	vxt_assert_ok(vx_dns_write_query(&q, 1, false, &out));
+	ck_assert_int_eq(out.ptr[2], 0);
+	ck_assert_int_eq(vx_dns_write_query(&bad, 1, true, &out), VX_EINVAL);
+	ck_assert_int_eq(vx_dns_write_query(&q, 1, true, &none), VX_ENOMEM);
+	vx_buf_done(&out);
+	vx_buf_done(&none);
+}
+END_TEST
+
+START_TEST(a_header_is_read)
+{
+	struct vx_dns_header h;
+
+	vxt_assert_ok(
+	    vx_dns_read_header(VX_S("\x12\x34\x86\0\0\1\0\0\0\0\0\0"), &h));
+	ck_assert_uint_eq(h.id, 0x1234);
+	ck_assert(h.authoritative && h.truncated);
+	vxt_assert_ok(
+	    vx_dns_read_header(VX_S("\0\1\x80\0\0\1\0\0\0\0\0\0"), &h));
+	ck_assert(!h.authoritative && !h.truncated);
+	ck_assert_int_eq(
+	    vx_dns_read_header(VX_S("\0\1\0\0\0\1\0\0\0\0\0\0"), &h), VX_ESYNTAX);
+	ck_assert_int_eq(
+	    vx_dns_read_header(VX_S("\0\1\x80\0\0\1\0\0\0\0\0"), &h), VX_ESYNTAX);
+}
+END_TEST
+
 VXT_SUITE(test_message, "message", records_are_uncompressed, aliases_are_followed,
-    nothing_has_a_time_too, what_is_no_answer_is_refused)
+    nothing_has_a_time_too, what_is_no_answer_is_refused, a_question_is_written,
+    a_header_is_read)
