@@ -24,7 +24,7 @@ check_imap_service_CPPFLAGS = $(test_cppflags) -I$(srcdir)/%D%
 check_imap_service_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS)
 check_imap_service_LDADD = $(service_test_libs) $(CHECK_LIBS) $(ZLIB_LIBS)
 check_smtp_service_SOURCES += %D%/test_sender_sts.c
-check_smtp_service_SOURCES += %D%/test_sender_reports.c
+check_smtp_service_SOURCES += %D%/test_sender_reports.c %D%/test_own_bounce.c
 EXTRA_DIST += tests/data/sender_reports
 # what our reports are is asked of a reader that is not ours
 TESTS += %D%/test_report_files.py
