@@ -35,6 +35,7 @@ include tests/reports/local.mk
 include tests/auth/local.mk
 include tests/service/local.mk
 include tests/runtime/local.mk
+include tests/vectisctl/local.mk
 include tests/daemons/local.mk
 
 # The programs without daemons and clients, for those who build packages.

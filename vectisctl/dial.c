@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-	WAIT_MS = 30000, /* for each thing that the server does */
+	WAIT_MS = 30000,
 	WIRE_MAX = 1 << 20,
 	TEXT_MAX = 1100
 };
@@ -87,6 +87,12 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Until when the server has to do the next thing. */
+static int64_t deadline(const struct dialling *x)
+{
+	return now_ms() + (x->d->wait_ms > 0 ? x->d->wait_ms : WAIT_MS);
+}
+
 static bool wait_for(int fd, short events, int64_t until)
 {
 	struct pollfd p = { .fd = fd, .events = events };
@@ -114,7 +120,7 @@ static const char *open_one(struct dialling *x, const struct addrinfo *a)
 	error = errno;
 	if (error == EINPROGRESS) {
 		error = 0;
-		if (!wait_for(x->fd, POLLOUT, now_ms() + WAIT_MS))
+		if (!wait_for(x->fd, POLLOUT, deadline(x)))
 			error = ETIMEDOUT;
 		else
 			(void)getsockopt(x->fd, SOL_SOCKET, SO_ERROR, &error, &size);
@@ -172,7 +178,7 @@ static bool connect_any(struct dialling *x)
 /* All that waits; false: the connection is lost. */
 static bool flush(struct dialling *x)
 {
-	const int64_t until = now_ms() + WAIT_MS;
+	const int64_t until = deadline(x);
 
 	if (x->tls != NULL && x->out.len > 0) {
 		if (vx_tls_write(x->tls, vx_buf_slice(&x->out), &x->wire) != VX_OK)
@@ -197,7 +203,7 @@ static const char *receive(struct dialling *x, char *room, size_t size, vx_slice
 {
 	ssize_t n;
 
-	if (!wait_for(x->fd, POLLIN, now_ms() + WAIT_MS))
+	if (!wait_for(x->fd, POLLIN, deadline(x)))
 		return "the server is silent for too long";
 	n = recv(x->fd, room, size, 0);
 	if (n < 0)
@@ -247,7 +253,7 @@ static const char *shake(struct dialling *x, vx_slice *rest, char *room, size_t 
 			if (n > 0)
 				vx_buf_consume(&x->wire, (size_t)n);
 			else if (errno != EAGAIN ||
-				 !wait_for(x->fd, POLLOUT, now_ms() + WAIT_MS))
+				 !wait_for(x->fd, POLLOUT, deadline(x)))
 				return "the connection was lost";
 		}
 		if (rc == VX_OK)
@@ -394,8 +400,8 @@ static int new_client(struct dialling *x)
 						     : VX_SMTP_TLS_REQUIRED };
 	struct vx_error err;
 	const char *authorities = x->c->config->tls_authorities;
-	int rc = vx_tls_trust_new(
-	    *authorities != '\0' ? authorities : NULL, &x->trust, &err);
+	int rc =
+	    vx_tls_trust_new(*authorities != '\0' ? authorities : NULL, &x->trust, &err);
 
 	if (rc != VX_OK)
 		return ctl_fail(x->c, CTL_FAILED, "%s", err.text);

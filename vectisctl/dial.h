@@ -12,6 +12,7 @@ struct ctl_dial {
 	enum vx_relay_tls tls;
 	vx_slice user, password; /* user empty: no login */
 	const char *from, *to;   /* to NULL: no transaction is tried */
+	unsigned wait_ms; /* for each thing that the server does; 0: half a minute */
 };
 
 /*

@@ -2,7 +2,7 @@ sbin_PROGRAMS += vectisctl/vectisctl
 vectisctl_vectisctl_SOURCES = %D%/cmd_block.c %D%/cmd_cert.c %D%/cmd_config.c %D%/cmd_dkim.c %D%/cmd_domain.c \
 	%D%/cmd_export.c %D%/cmd_mailbox.c %D%/cmd_metadata.c %D%/cmd_queue.c %D%/cmd_reports.c %D%/cmd_search.c %D%/cmd_setup.c \
 	%D%/cmd_status.c %D%/cmd_store.c %D%/cmd_why.c %D%/ctl.h %D%/install.c %D%/main.c \
-	%D%/password.c %D%/words.c
+	%D%/password.c %D%/say.c %D%/words.c
 vectisctl_vectisctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 vectisctl_vectisctl_LDADD = libvx_fetch.la libvx_runtime.la libvectis.la $(JANSSON_LIBS)
 vectisctl_vectisctl_SOURCES += %D%/cmd_relay.c %D%/dial.c %D%/dial.h

@@ -1,9 +1,7 @@
 /* vectisctl: administers an installation.  Exit: 0 done, 1 failed, 2 usage or
  * configuration. */
-#include "vectis/memory.h"
 #include "vectisctl/ctl.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,79 +14,6 @@ static const struct ctl_command *const tables[] = { ctl_setup_commands,
 	ctl_reports_commands, ctl_block_commands, ctl_why_commands, ctl_acme_commands,
 	ctl_tls_commands, ctl_store_commands, ctl_status_commands };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
-
-/* --- saying ----------------------------------------------------------------------- */
-
-/* Some of it was said by strangers, who may not speak to the operator's terminal. */
-static void make_harmless(char *text)
-{
-	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++)
-		if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f)
-			*p = '?';
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1 in UTF-8 */
-			p[0] = p[1] = '?';
-}
-
-int ctl_fail(struct ctl *c, int status, const char *fmt, ...)
-{
-	char text[CTL_ERROR_MAX];
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	make_harmless(text);
-	if (json_object_get(c->result, "error") == NULL)
-		(void)json_object_set_new(
-		    c->result, "error", ctl_text(vx_slice_str(text)));
-	fprintf(stderr, "vectisctl: %s\n", text);
-	return status;
-}
-
-void ctl_warn(struct ctl *c, const char *fmt, ...)
-{
-	char text[CTL_ERROR_MAX];
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	make_harmless(text);
-	if (json_object_get(c->result, "warnings") == NULL)
-		(void)json_object_set_new(c->result, "warnings", json_array());
-	(void)json_array_append_new(
-	    json_object_get(c->result, "warnings"), ctl_text(vx_slice_str(text)));
-	fprintf(stderr, "vectisctl: warning: %s\n", text);
-}
-
-void ctl_say(const struct ctl *c, const char *fmt, ...)
-{
-	va_list args, again;
-	char *text;
-	int len;
-
-	if (c->json)
-		return;
-	va_start(args, fmt);
-	va_copy(again, args);
-	len = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	text = len < 0 ? NULL : vx_memory_alloc((size_t)len + 1);
-	if (text != NULL) {
-		(void)vsnprintf(text, (size_t)len + 1, fmt, args);
-		make_harmless(text);
-		(void)puts(text);
-	}
-	va_end(args);
-	vx_memory_free(text);
-}
-
-json_t *ctl_text(vx_slice s)
-{
-	json_t *text = json_stringn(s.len == 0 ? "" : s.ptr, s.len);
-
-	return text != NULL ? text : json_string("(not UTF-8)");
-}
 
 /* --- help ------------------------------------------------------------------------- */
 

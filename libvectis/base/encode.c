@@ -212,6 +212,18 @@ bool vx_is_ascii(vx_slice s)
 	return vx_ascii_run(s) == s.len;
 }
 
+vx_slice vx_utf8_head(vx_slice s, size_t max)
+{
+	size_t at = max;
+
+	if (s.len <= max)
+		return s;
+	while (at > 0 && max - at < 3 && ((unsigned char)s.ptr[at] & 0xc0) == 0x80)
+		at--;
+	/* without a beginning these are no parts of a character */
+	return vx_slice_head(s, (unsigned char)s.ptr[at] >= 0xc0 ? at : max);
+}
+
 void vx_utf8_add(struct vx_buf *out, uint32_t c)
 {
 	char o[4];

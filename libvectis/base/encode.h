@@ -34,6 +34,8 @@ bool vx_is_ascii(vx_slice s);
  * s must not be empty.
  */
 uint32_t vx_utf8_next(vx_slice s, size_t *octets);
+/* The first octets of s, at most max, without a character that is cut. */
+vx_slice vx_utf8_head(vx_slice s, size_t max);
 /* Append code point c (U+FFFD for what is no scalar value). */
 void vx_utf8_add(struct vx_buf *out, uint32_t c);
 

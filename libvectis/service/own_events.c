@@ -1,5 +1,6 @@
 #include "service/own_events.h"
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "vectis/arena.h"
 
@@ -74,7 +75,7 @@ void vx_own_events_add(struct own_events *e, const struct vx_event *event)
 
 	for (size_t i = 0; i < VX_EVENT_TEXTS && rc == VX_OK; i++)
 		rc = vx_arena_copy(&b->arena,
-		    vx_slice_head(event->texts[i], VX_EVENT_LIST_MAX), &copy.texts[i]);
+		    vx_utf8_head(event->texts[i], VX_EVENT_LIST_MAX), &copy.texts[i]);
 	if (rc == VX_OK)
 		b->events[b->op.count++] = copy;
 	else

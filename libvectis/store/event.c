@@ -2,6 +2,7 @@
 #include "vectis/event.h"
 
 #include "base/bytes.h"
+#include "base/encode.h"
 #include "base/mem.h"
 #include "store/store_int.h"
 
@@ -52,7 +53,7 @@ static void render(const struct vx_event *e, struct vx_buf *out)
 	vx_buf_add(out, vx_slice_of(head, sizeof(head)));
 	for (size_t i = 0; i < VX_EVENT_TEXTS; i++) {
 		const bool list = i == VX_EVENT_RECIPIENTS || i == VX_EVENT_CHECKS;
-		const vx_slice text = vx_slice_head(
+		const vx_slice text = vx_utf8_head(
 		    e->texts[i], list ? VX_EVENT_LIST_MAX : VX_EVENT_TEXT_MAX);
 
 		vx_put_le16(len, (uint16_t)text.len);

@@ -200,6 +200,27 @@ START_TEST(every_code_point_comes_back)
 }
 END_TEST
 
+START_TEST(heads_do_not_cut_characters)
+{
+	static const struct {
+		const char *text;
+		size_t max, len;
+	} cases[] = { { "abc", 3, 3 }, { "abc", 5, 3 }, { "abc", 2, 2 }, { "abc", 0, 0 },
+		{ "a\xc3\xa4", 2, 1 }, { "a\xc3\xa4", 3, 3 }, { "a\xc3\xa4z", 3, 3 },
+		{ "\xe2\x82\xac", 2, 0 }, { "\xe2\x82\xac", 1, 0 },
+		{ "\xf0\x9f\x98\x80", 3, 0 }, { "x\xf0\x9f\x98\x80", 4, 1 },
+		/* no characters at all: as it is */
+		{ "\x80\x80\x80\x80\x80", 4, 4 }, { "\x80\x80", 1, 1 },
+		{ "ab\x80\x80", 3, 3 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_msg(
+		    vx_utf8_head(vx_slice_str(cases[i].text), cases[i].max).len ==
+			cases[i].len,
+		    "case %zu", i);
+}
+END_TEST
+
 START_TEST(runs_of_ascii_end_where_they_end)
 {
 	char text[40];
@@ -248,5 +269,5 @@ VXT_SUITE(test_encode, "encode", base64_of_rfc_4648_10,
     base64_refuses_what_is_not_canonical, utf8_well_formed_or_replaced,
     hashes_match_their_published_vectors, checksums_are_the_same_on_every_processor,
     integers_have_a_fixed_order, every_length_comes_back, digits_have_their_values,
-    every_code_point_comes_back, runs_of_ascii_end_where_they_end,
-    crc_is_that_of_its_definition)
+    every_code_point_comes_back, heads_do_not_cut_characters,
+    runs_of_ascii_end_where_they_end, crc_is_that_of_its_definition)
