@@ -47,6 +47,9 @@ enum vx_domain_flag {
 	VX_DOMAIN_SPF_SOFT = 1 << 9,          /* ~all: it is being set up */
 	VX_DOMAIN_DMARC_NONE = 1 << 10,       /* the policy; neither: quarantine */
 	VX_DOMAIN_DMARC_REJECT = 1 << 11,
+	VX_DOMAIN_BACKUP_HOST = 1 << 12, /* another server is its backup (DNS-22) */
+	VX_DOMAIN_STS_TESTING = 1 << 13, /* its MTA-STS policy; neither: it has none */
+	VX_DOMAIN_STS_ENFORCE = 1 << 14,
 };
 
 struct vx_domain {
@@ -54,6 +57,9 @@ struct vx_domain {
 	uint32_t max_accounts; /* 0: any number (MB-22) */
 	vx_slice name;
 	vx_slice catch_all; /* list of logins, see vx_directory_target; empty: refuse */
+	/* Where Email Routing takes its mail meanwhile, an address; or the name of the
+	 * server that does.  Empty: not said. */
+	vx_slice backup;
 };
 
 struct vx_alias {
@@ -175,7 +181,7 @@ VX_API bool vx_directory_may_send_as(struct vx_view *v, const struct vx_account 
 
 enum vx_directory_verb {
 	VX_DOMAIN_ADD,     /* name; VX_EEXIST */
-	VX_DOMAIN_SET,     /* flags, max_accounts, targets (catch-all) */
+	VX_DOMAIN_SET,     /* flags, max_accounts, targets (catch-all), backup */
 	VX_DOMAIN_FOOTER,  /* name, footer; VX_EINVAL, VX_ELIMIT.  NULL: there is none */
 	VX_DOMAIN_REMOVE,  /* VX_ENOTEMPTY: accounts or aliases are left (MB-24) */
 	VX_ACCOUNT_ADD,    /* name, flags, credential, display_name, quota; VX_EEXIST */
@@ -200,6 +206,7 @@ enum vx_directory_field { /* bits of `set` */
 	VX_SET_MAX_ACCOUNTS = 1 << 4,
 	VX_SET_TARGETS = 1 << 5,
 	VX_SET_OWNER = 1 << 6,
+	VX_SET_BACKUP = 1 << 7,
 };
 
 struct vx_directory_op {
@@ -210,7 +217,8 @@ struct vx_directory_op {
 	unsigned flags;
 	uint32_t max_accounts;
 	vx_slice credential, display_name;
-	vx_slice owner; /* an address, or empty */
+	vx_slice owner;  /* an address, or empty */
+	vx_slice backup; /* of a domain; at most VX_ADDRESS_MAX octets, else VX_EINVAL */
 	const struct vx_footer *footer;
 	/* VX_ACCOUNT_SET: only when the credential is this, else VX_ECONFLICT; NULL: any
 	 */

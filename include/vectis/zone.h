@@ -108,7 +108,8 @@ enum vx_zone_service {                /* bits */
 
 enum vx_zone_backup {
 	VX_ZONE_BACKUP_NONE,
-	VX_ZONE_BACKUP_CLOUDFLARE /* Email Routing takes what we cannot (DNS-19) */
+	VX_ZONE_BACKUP_CLOUDFLARE, /* Email Routing takes what we cannot (DNS-19) */
+	VX_ZONE_BACKUP_HOST        /* another server does, and sends it on (DNS-22) */
 };
 
 /* All of it is borrowed, and copied by vx_zone_plan. */
@@ -136,6 +137,7 @@ struct vx_zone_wish {
 	unsigned services; /* VX_ZONE_SUBMISSIONS and others: those that listen */
 	bool autoconfig;   /* the names autoconfig. and autodiscover. */
 	enum vx_zone_backup backup;
+	const char *backup_host; /* of BACKUP_HOST */
 	const char *former; /* a name that the server had: its records go; or NULL */
 	uint32_t ttl;       /* 0: whatever the provider likes */
 };
@@ -152,6 +154,7 @@ struct vx_zone_plan {
 	    zone[VX_DNS_NAME_MAX + 1], former[VX_DNS_NAME_MAX + 1];
 	bool with_host; /* the server's name is in this zone */
 	enum vx_zone_backup backup;
+	char backup_host[VX_DNS_NAME_MAX + 1]; /* "" */
 	struct vx_arena arena;
 };
 /*
@@ -160,6 +163,16 @@ struct vx_zone_plan {
  */
 VX_API int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out);
 VX_API void vx_zone_plan_done(struct vx_zone_plan *p);
+
+#define VX_ZONE_STS_AGE 604800 /* seconds that a policy is held: a week */
+/*
+ * The MTA-STS policy of a domain (RFC 8461 3.2), appended: its servers are the host, that
+ * which it was or will be (beside; NULL: none), and the backup.  The text is the same for
+ * as long as these are, so that an id can be made of it.  VX_OK; VX_EINVAL: a name is
+ * none.
+ */
+VX_API int vx_zone_write_sts(const struct vx_zone_wish *w, bool enforce,
+    const char *beside, struct vx_buf *out);
 
 /* --- what has to be done -------------------------------------------------------------
  */
@@ -218,6 +231,32 @@ VX_API void vx_zone_diff_done(struct vx_zone_diff *d);
  * Appended.  VX_OK; VX_EINVAL: one of them is no SPF record.
  */
 VX_API int vx_zone_merge_spf(vx_slice record, vx_slice ours, struct vx_buf *out);
+
+/* --- what Cloudflare's proxies make of mail ------------------------------------------
+ */
+
+#define VX_ZONE_TANGLES_MAX 32
+#define VX_ZONE_ALIASES_MAX 8 /* that are followed */
+
+/* "dc-0123456789ab.example.net" or "_dc-mx.0123456789.example.net", as Cloudflare's servers
+ * name a proxied host in MX and SRV answers. */
+VX_API bool vx_zone_is_substitute(const char *name);
+
+struct vx_zone_tangle {
+	const struct vx_zone_record *have; /* MX, or SRV of a service of mail */
+	const char *target;                /* borrowed from it */
+	bool substitute; /* it has such a name itself: somebody copied an answer */
+};
+/* Mail that is led to what is proxied; the first of them. */
+VX_API size_t vx_zone_find_tangles(
+    const struct vx_zone *have, struct vx_zone_tangle out[VX_ZONE_TANGLES_MAX]);
+/*
+ * A name that such records can lead to: the plan's host when it is not proxied, else one of
+ * the zone like "mail" that is free, or has addresses of ours and nothing else.  VX_OK;
+ * VX_ENOENT: all that would be proposed are taken.
+ */
+VX_API int vx_zone_open_name(const struct vx_zone_plan *p, const struct vx_zone *have,
+    char out[VX_DNS_NAME_MAX + 1]);
 
 /* --- on paper ------------------------------------------------------------------------
  */

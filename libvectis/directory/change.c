@@ -66,6 +66,9 @@ static int domain_set(
 	struct vx_dir_record r;
 	int rc = vx_dir_read(txn, k, &r);
 
+	if (rc == VX_OK && (op->set & VX_SET_BACKUP) != 0 &&
+	    op->backup.len > VX_ADDRESS_MAX)
+		rc = VX_EINVAL;
 	if (rc == VX_OK && (op->set & VX_SET_TARGETS) != 0)
 		rc = join_targets(op, &targets);
 	if (rc == VX_OK) {
@@ -75,6 +78,8 @@ static int domain_set(
 			r.number = op->max_accounts;
 		if ((op->set & VX_SET_TARGETS) != 0)
 			r.strings[1] = vx_buf_slice(&targets);
+		if ((op->set & VX_SET_BACKUP) != 0)
+			r.strings[2] = op->backup;
 		rc = vx_dir_write(txn, k, &r);
 	}
 	vx_buf_done(&targets);

@@ -9,7 +9,8 @@ enum {
 	NAME,
 	CREDENTIAL,
 	DISPLAY,
-	TARGETS = CREDENTIAL
+	TARGETS = CREDENTIAL,
+	BACKUP = DISPLAY
 };
 
 static void as_account(const struct vx_dir_record *r, struct vx_account *out)
@@ -27,7 +28,8 @@ static void as_domain(const struct vx_dir_record *r, struct vx_domain *out)
 	*out = (struct vx_domain){ .flags = r->flags,
 		.max_accounts = r->number,
 		.name = r->strings[NAME],
-		.catch_all = r->strings[TARGETS] };
+		.catch_all = r->strings[TARGETS],
+		.backup = r->strings[BACKUP] };
 }
 
 static void as_alias(const struct vx_dir_record *r, struct vx_alias *out)

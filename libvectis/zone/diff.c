@@ -143,24 +143,42 @@ static bool is_routing(const char *content)
 	return vx_slice_has_suffix(vx_slice_str(content), VX_S(".mx.cloudflare.net"));
 }
 
+/* Is it the backup that is declared? */
+static bool is_backup(const struct diffing *g, const char *content)
+{
+	vx_slice rest = vx_slice_str(content);
+
+	(void)vx_zone_take(&rest);
+	return g->p->backup == VX_ZONE_BACKUP_HOST
+		   ? vx_slice_eq(
+			 vx_zone_take(&rest), vx_slice_str(g->p->backup_host))
+		   : g->p->backup == VX_ZONE_BACKUP_CLOUDFLARE && is_routing(content);
+}
+
 static enum judgement judge_mx(const struct diffing *g, const struct vx_zone_record *r,
     const struct vx_zone_want *w, const char **why)
 {
 	const bool worse = preference(r->content) > preference(w->record.content);
 
-	if (is_routing(r->content) && g->p->backup == VX_ZONE_BACKUP_NONE)
+	const bool undeclared =
+	    is_routing(r->content) && g->p->backup != VX_ZONE_BACKUP_CLOUDFLARE;
+
+	if (undeclared)
 		*why = "Cloudflare's Email Routing takes the mail: switch it off, or "
-		       "declare "
-		       "it as backup";
+		       "declare it as backup";
+	else if (!worse && r->locked && is_backup(g, r->content))
+		*why = "the backup comes before this server, and is locked: unlock its "
+		       "records at Cloudflare, or name where it leads to, so that "
+		       "this is done from here";
 	else if (!worse)
 		*why = "mail would go there as well, or instead";
-	else if (is_routing(r->content))
+	else if (is_backup(g, r->content))
 		*why = "the backup";
 	else
 		*why = "taken for a backup of your own, since its preference is worse";
-	if (!worse || (is_routing(r->content) && g->p->backup == VX_ZONE_BACKUP_NONE))
+	if (!worse || undeclared)
 		return DISTURBS;
-	return is_routing(r->content) ? SERVES : FINE;
+	return is_backup(g, r->content) ? SERVES : FINE;
 }
 
 /* An address of this server, not proxied, is as good as an alias for it. */
@@ -272,6 +290,17 @@ static void settle(struct diffing *g, const struct vx_zone_want *w)
 	g->settled[w - g->p->wants] = true;
 }
 
+/*
+ * Cloudflare does not change a record's type.  What was one of Email Routing's MX may still
+ * be tied to it, and go when it is switched off: it does not become one of another kind.
+ */
+static bool may_become(const struct vx_zone_record *r, const struct vx_zone_want *w)
+{
+	return is(r->type, w->record.type) &&
+	       (w->purpose != VX_ZONE_MX ||
+		   is_routing(r->content) == is_routing(w->record.content));
+}
+
 /* Records of ours that say something else become those that are wanted. */
 static void change_ours(struct diffing *g, size_t first)
 {
@@ -279,8 +308,7 @@ static void change_ours(struct diffing *g, size_t first)
 		const struct vx_zone_record *r = &g->have->records[k];
 		const struct vx_zone_want *w = next_open(g, first);
 
-		/* Cloudflare does not change a record's type */
-		while (w != NULL && !is(r->type, w->record.type)) {
+		while (w != NULL && !may_become(r, w)) {
 			const size_t next = (size_t)(w - g->p->wants) + 1;
 
 			w = next < g->p->count &&
@@ -307,6 +335,17 @@ static size_t count_foreign(const struct diffing *g, const struct vx_zone_want *
 	return n;
 }
 
+/* The declared backup, which would come before us. */
+static void note_merge(struct diffing *g, const struct vx_zone_want *open,
+    const struct vx_zone_record *r)
+{
+	struct vx_zone_change *c = note(
+	    g, VX_ZONE_MERGE, open, r, "the backup has to come after this server");
+
+	c->to.comment = r->comment;
+	c->to.ttl = r->ttl;
+}
+
 /* What others have there: true when nothing may be added beside it. */
 static bool look_at_others(struct diffing *g, size_t first)
 {
@@ -331,7 +370,12 @@ static bool look_at_others(struct diffing *g, size_t first)
 			j = DISTURBS;
 			why = "one of several, of which none counts";
 		}
-		if (j == DISTURBS && (g->flags & VX_ZONE_TAKE) != 0 && !r->locked) {
+		if (j == DISTURBS && w->purpose == VX_ZONE_MX && !r->locked &&
+		    open != NULL && is_backup(g, r->content)) {
+			note_merge(g, open, r);
+			settle(g, open);
+		} else if (j == DISTURBS && (g->flags & VX_ZONE_TAKE) != 0 &&
+			   !r->locked) {
 			note(g, VX_ZONE_REMOVE, NULL, r, why)->taken = true;
 		} else if (j == DISTURBS) {
 			(void)note(g, VX_ZONE_CLASH, open, r, why);
@@ -390,7 +434,11 @@ static int join_all(const struct diffing *g, const struct vx_zone_want *w,
 	int rc = VX_OK;
 	size_t k = 0;
 
-	vx_buf_add_str(&all, first->content);
+	if (vx_zone_is_ours(first))
+		vx_zone_spf_drop_backup(
+		    vx_slice_str(first->content), vx_slice_str(w->record.content), &all);
+	else
+		vx_buf_add_str(&all, first->content);
 	while (rc == VX_OK && (r = next_spf(g, w, &k)) != NULL) {
 		struct vx_buf more = { .max = VX_ZONE_CONTENT_MAX };
 

@@ -105,6 +105,11 @@ static void want_mx(struct planning *g)
 		    BACKUP_PREFERENCE + i, i);
 		want_text(g, VX_ZONE_MX, true, "MX", "", g->p->domain, content);
 	}
+	if (g->p->backup == VX_ZONE_BACKUP_HOST) {
+		(void)snprintf(content, sizeof(content), "%d %s", BACKUP_PREFERENCE,
+		    g->p->backup_host);
+		want_text(g, VX_ZONE_MX, true, "MX", "", g->p->domain, content);
+	}
 }
 
 /* v=spf1 mx a ip4:... ip6:... -all (features 15) */
@@ -125,6 +130,8 @@ static void want_spf(struct planning *g)
 		vx_buf_printf(&text, " %s", g->w->spf_more);
 	if (g->p->backup == VX_ZONE_BACKUP_CLOUDFLARE)
 		vx_buf_add_str(&text, " " VX_ZONE_SPF_CLOUDFLARE);
+	if (g->p->backup == VX_ZONE_BACKUP_HOST)
+		vx_buf_printf(&text, " " VX_ZONE_SPF_HOST "%s", g->p->backup_host);
 	vx_buf_add_str(&text, g->w->spf_soft ? " ~all" : " -all");
 	if (text.failed)
 		g->rc = VX_ELIMIT;
@@ -286,6 +293,11 @@ static int names(const struct vx_zone_wish *w, struct vx_zone_plan *p)
 		VX_OK ||
 	    vx_dns_name(vx_slice_str(w->former), p->former) != VX_OK)
 		return VX_EINVAL;
+	if (w->backup == VX_ZONE_BACKUP_HOST &&
+	    (vx_dns_name(vx_slice_str(w->backup_host), p->backup_host) != VX_OK ||
+		!vx_dns_is_host(p->backup_host) ||
+		strcmp(p->backup_host, p->hostname) == 0))
+		return VX_EINVAL;
 	if (!vx_dns_is_host(p->domain) || !vx_dns_is_host(p->hostname) ||
 	    p->zone[0] == '\0' ||
 	    !vx_dns_is_below(vx_slice_str(p->domain), vx_slice_str(p->zone)))
@@ -300,7 +312,7 @@ int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
 
 	out->count = 0;
 	out->backup = w->backup;
-	out->former[0] = '\0';
+	out->former[0] = out->backup_host[0] = '\0';
 	vx_arena_init(&out->arena, PLAN_OCTETS_MAX);
 	g.rc = names(w, out);
 	if (g.rc == VX_OK &&
@@ -331,4 +343,36 @@ void vx_zone_plan_done(struct vx_zone_plan *p)
 {
 	p->count = 0;
 	vx_arena_done(&p->arena);
+}
+
+/* --- MTA-STS -------------------------------------------------------------------------
+ */
+
+static int write_mx(const char *name, struct vx_buf *out)
+{
+	char host[VX_DNS_NAME_MAX + 1];
+
+	if (name == NULL || vx_dns_name(vx_slice_str(name), host) != VX_OK ||
+	    !vx_dns_is_host(host))
+		return VX_EINVAL;
+	vx_buf_printf(out, "mx: %s\r\n", host);
+	return VX_OK;
+}
+
+int vx_zone_write_sts(const struct vx_zone_wish *w, bool enforce, const char *beside,
+    struct vx_buf *out)
+{
+	int rc;
+
+	vx_buf_printf(out, "version: STSv1\r\nmode: %s\r\n",
+	    enforce ? "enforce" : "testing");
+	rc = write_mx(w->hostname, out);
+	if (rc == VX_OK && beside != NULL)
+		rc = write_mx(beside, out);
+	if (rc == VX_OK && w->backup == VX_ZONE_BACKUP_HOST)
+		rc = write_mx(w->backup_host, out);
+	if (w->backup == VX_ZONE_BACKUP_CLOUDFLARE)
+		vx_buf_add_str(out, "mx: *.mx.cloudflare.net\r\n");
+	vx_buf_printf(out, "max_age: %d\r\n", VX_ZONE_STS_AGE);
+	return rc;
 }

@@ -57,6 +57,12 @@ bool vx_zone_spf_has(vx_slice record, vx_slice term)
 	return false;
 }
 
+static bool is_backup(vx_slice term)
+{
+	return vx_slice_has_prefix(term, VX_S(VX_ZONE_SPF_HOST)) ||
+	       same(term, VX_S(VX_ZONE_SPF_CLOUDFLARE));
+}
+
 bool vx_zone_spf_is_plain(vx_slice record)
 {
 	vx_slice term;
@@ -65,7 +71,7 @@ bool vx_zone_spf_is_plain(vx_slice record)
 	while (vx_zone_spf_term(&record, &term))
 		if (!is_address(term) && !same(term, VX_S("mx")) &&
 		    !same(term, VX_S("a")) && !is_all(term) &&
-		    !same(term, VX_S(VX_ZONE_SPF_CLOUDFLARE)))
+		    !is_backup(term))
 			return false;
 	return true;
 }
@@ -90,6 +96,17 @@ static void add_missing(
 			continue;
 		add_term(term, out);
 	}
+}
+
+void vx_zone_spf_drop_backup(vx_slice record, vx_slice wanted, struct vx_buf *out)
+{
+	vx_slice term;
+
+	vx_buf_add_str(out, "v=spf1");
+	(void)vx_zone_spf_term(&record, &term);
+	while (vx_zone_spf_term(&record, &term))
+		if (!is_backup(term) || vx_zone_spf_has(wanted, term))
+			add_term(term, out);
 }
 
 static bool has_kind(vx_slice record, bool (*kind)(vx_slice))

@@ -4,5 +4,6 @@ Suite *test_content(void);
 Suite *test_diff(void);
 Suite *test_plan(void);
 Suite *test_spf_merge(void);
+Suite *test_tangle(void);
 
-VXT_MAIN(test_content, test_diff, test_plan, test_spf_merge)
+VXT_MAIN(test_content, test_diff, test_plan, test_spf_merge, test_tangle)

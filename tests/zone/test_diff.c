@@ -20,7 +20,8 @@ enum wish {
 	BACKUP,
 	KEYS,
 	SERVICES,
-	FORMER
+	FORMER,
+	SPARE
 };
 
 static const struct vx_zone_dkim key = { "202611", "v=DKIM1; k=rsa; p=AAAA" };
@@ -35,6 +36,10 @@ static struct vx_zone_wish wish(enum wish kind)
 
 	w.autoconfig = kind == AUTOCONFIG;
 	w.backup = kind == BACKUP ? VX_ZONE_BACKUP_CLOUDFLARE : VX_ZONE_BACKUP_NONE;
+	if (kind == SPARE) {
+		w.backup = VX_ZONE_BACKUP_HOST;
+		w.backup_host = "Spare.Example.Org";
+	}
 	if (kind == KEYS) {
 		w.dkim = &key;
 		w.dkim_count = 1;
@@ -138,6 +143,51 @@ static const struct {
 	    "clash example.net MX 53 route3.mx.cloudflare.net\n"
 	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
 	    "include:_spf.mx.cloudflare.net -all\n" },
+	/* unlocked, but before us: only its preference is changed */
+	{ HOST POLICY MX "example.net MX 3 route1.mx.cloudflare.net\n"
+			 "example.net MX 60 route2.mx.cloudflare.net\n"
+			 "example.net MX 70 route3.mx.cloudflare.net\n"
+			 "example.net TXT v=spf1 include:_spf.mx.cloudflare.net ~all\n" TXT,
+	    BACKUP, 0,
+	    "merge example.net MX 51 route1.mx.cloudflare.net\n"
+	    "leave example.net MX 60 route2.mx.cloudflare.net\n"
+	    "leave example.net MX 70 route3.mx.cloudflare.net\n"
+	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
+	    "include:_spf.mx.cloudflare.net -all\n"
+	    "remove example.net TXT v=spf1 include:_spf.mx.cloudflare.net ~all\n" },
+	/* Email Routing, not declared any more: what was its MX does not become ours */
+	{ HOST POLICY
+	    "example.net MX 51 route1.mx.cloudflare.net | vectis:mx\n"
+	    "example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 include:x.example "
+	    "include:_spf.mx.cloudflare.net -all | vectis:spf\n",
+	    PLAIN, 0,
+	    "add example.net MX 10 mail.example.net\n"
+	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
+	    "include:x.example -all\n"
+	    "remove example.net MX 51 route1.mx.cloudflare.net\n" },
+	/* another server as the backup */
+	{ ALL "example.net MX 50 route1.mx.cloudflare.net\n", SPARE, 0,
+	    "clash example.net MX 50 route1.mx.cloudflare.net\n"
+	    "clash example.net MX 50 spare.example.org\n"
+	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
+	    "+a:spare.example.org -all\n" },
+	{ HOST POLICY MX "example.net MX 20 spare.example.org\n"
+			 "example.net TXT v=spf1 a:spare.example.org ~all\n",
+	    SPARE, 0,
+	    "leave example.net MX 20 spare.example.org\n"
+	    "merge example.net TXT v=spf1 a:spare.example.org ip4:192.0.2.1 "
+	    "ip6:2001:db8::1 ~all\n" },
+	{ HOST POLICY MX "example.net MX 5 spare.example.org\n" TXT, SPARE, 0,
+	    "merge example.net MX 50 spare.example.org\n"
+	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
+	    "+a:spare.example.org -all\n" },
+	{ HOST MX POLICY
+	    "example.net MX 50 spare.example.org | vectis:mx\n"
+	    "example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 +a:spare.example.org "
+	    "-all | vectis:spf\n",
+	    PLAIN, 0,
+	    "change example.net TXT " SPF "\n"
+	    "remove example.net MX 50 spare.example.org\n" },
 	/* SPF: merged, never doubled */
 	{ HOST MX POLICY "example.net TXT v=spf1 include:x.example ~all\n", PLAIN, 0,
 	    "merge example.net TXT v=spf1 include:x.example ip4:192.0.2.1 "
@@ -296,8 +346,11 @@ START_TEST(only_ours_is_touched)
 
 			if (c->verb == VX_ZONE_CHANGE || c->verb == VX_ZONE_REMOVE)
 				ck_assert(vx_zone_is_ours(c->have) || spf || c->taken);
+			/* of a declared backup, only the preference */
 			if (c->verb == VX_ZONE_MERGE)
-				ck_assert(spf && !vx_zone_is_ours(c->have));
+				ck_assert(!vx_zone_is_ours(c->have) &&
+					  (spf || strcmp(strchr(c->have->content, ' '),
+						      strchr(c->to.content, ' ')) == 0));
 			if (c->have != NULL && c->have->locked)
 				ck_assert(c->verb == VX_ZONE_CLASH ||
 					  c->verb == VX_ZONE_LEAVE ||

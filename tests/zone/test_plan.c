@@ -119,11 +119,11 @@ START_TEST(what_cannot_be)
 	static const char *const words[] = { "192.0.2.1", "not an address" };
 	static const char *const many[VX_ZONE_ADDRESSES_MAX + 1] = { "192.0.2.1" };
 	static const struct vx_zone_dkim dkim[] = { { "a..b", "v=DKIM1; p=" } };
-	struct vx_zone_wish w[8];
-	static const int rcs[8] = { VX_EINVAL, VX_EINVAL, VX_EINVAL, VX_EINVAL, VX_EINVAL,
-		VX_EINVAL, VX_ELIMIT, VX_EINVAL };
+	struct vx_zone_wish w[10];
+	static const int rcs[10] = { VX_EINVAL, VX_EINVAL, VX_EINVAL, VX_EINVAL,
+		VX_EINVAL, VX_EINVAL, VX_ELIMIT, VX_EINVAL, VX_EINVAL, VX_EINVAL };
 
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < 10; i++)
 		w[i] = zone_check_wish();
 	w[0].domain = "a b.example";
 	w[1].hostname = "";
@@ -136,7 +136,9 @@ START_TEST(what_cannot_be)
 	w[6].addresses = many;
 	w[6].address_count = VX_ZONE_ADDRESSES_MAX + 1;
 	w[7].former = "a..b";
-	for (size_t i = 0; i < 8; i++) {
+	w[8].backup = w[9].backup = VX_ZONE_BACKUP_HOST; /* nobody, and ourselves */
+	w[9].backup_host = "MAIL.example.net";
+	for (size_t i = 0; i < 10; i++) {
 		struct vx_zone_plan p;
 
 		ck_assert_int_eq(vx_zone_plan(&w[i], &p), rcs[i]);
@@ -145,4 +147,32 @@ START_TEST(what_cannot_be)
 }
 END_TEST
 
-VXT_SUITE(test_plan, "plan", the_whole_set, variants, what_cannot_be)
+/* The policy names each server that mail may go to, and changes with them only. */
+START_TEST(policies)
+{
+	struct vx_zone_wish w = zone_check_wish();
+	struct vx_buf text = { .max = 10000 };
+
+	vxt_assert_ok(vx_zone_write_sts(&w, true, NULL, &text));
+	vxt_assert_str(vx_buf_slice(&text),
+	    "version: STSv1\r\nmode: enforce\r\nmx: mail.example.net\r\nmax_age: "
+	    "604800\r\n");
+	vx_buf_reset(&text);
+	w.backup = VX_ZONE_BACKUP_CLOUDFLARE;
+	vxt_assert_ok(vx_zone_write_sts(&w, false, "New.example.net.", &text));
+	vxt_assert_str(vx_buf_slice(&text),
+	    "version: STSv1\r\nmode: testing\r\nmx: mail.example.net\r\nmx: "
+	    "new.example.net\r\nmx: *.mx.cloudflare.net\r\nmax_age: 604800\r\n");
+	vx_buf_reset(&text);
+	w.backup = VX_ZONE_BACKUP_HOST;
+	w.backup_host = "spare.example.org";
+	vxt_assert_ok(vx_zone_write_sts(&w, true, NULL, &text));
+	vxt_assert_str(vx_buf_slice(&text),
+	    "version: STSv1\r\nmode: enforce\r\nmx: mail.example.net\r\nmx: "
+	    "spare.example.org\r\nmax_age: 604800\r\n");
+	ck_assert_int_eq(vx_zone_write_sts(&w, true, "a b", &text), VX_EINVAL);
+	vx_buf_done(&text);
+}
+END_TEST
+
+VXT_SUITE(test_plan, "plan", the_whole_set, variants, what_cannot_be, policies)
