@@ -103,7 +103,8 @@ enum vx_cf_outcome {
 	VX_CF_LIMITED,     /* too many requests, and the wait is too long */
 	VX_CF_UNREACHABLE, /* no answer, or none that says anything, after all tries */
 	VX_CF_STRANGE,     /* an answer that is not in the way that is agreed on */
-	VX_CF_TOO_MUCH     /* a limit of ours: the zone is too large; no memory */
+	VX_CF_TOO_MUCH,    /* a limit of ours: the zone is too large; no memory */
+	VX_CF_UNCONFIRMED  /* a person has to agree first: text says who and how */
 };
 /* "forbidden".  Static. */
 VX_API const char *vx_cf_outcome_name(enum vx_cf_outcome o);
@@ -188,6 +189,65 @@ struct vx_cf_state {
 /* What the token may not read is left unknown. */
 VX_API int vx_cf_ask_state(struct vx_cf *cf, const char *name);
 VX_API const struct vx_cf_state *vx_cf_state(const struct vx_cf *cf);
+
+/* --- Email Routing as a backup (DNS-19, DNS-20) ----------------------------------------
+ */
+
+#define VX_CF_ADDRESS_MAX 320
+#define VX_CF_ADDRESSES_PER_PAGE 50
+#define VX_CF_RULE_NAME "vectis:backup" /* of the catch-all: it was set from here */
+#define VX_CF_TODO_MAX 8
+
+enum vx_cf_address {
+	VX_CF_ADDRESS_UNKNOWN, /* not asked for */
+	VX_CF_ADDRESS_ABSENT,
+	VX_CF_ADDRESS_UNCONFIRMED, /* its owner has not agreed yet */
+	VX_CF_ADDRESS_CONFIRMED
+};
+struct vx_cf_backup {
+	bool on; /* Email Routing */
+	char status[32];
+	bool locked;    /* its records, and with them all MX of the zone */
+	bool catch_all; /* what has no rule of its own is led somewhere */
+	bool ours;      /* and that was set from here */
+	char catch_all_to[VX_CF_ADDRESS_MAX + 1]; /* "": not to an address */
+	enum vx_cf_address address;               /* the one that was asked for */
+};
+
+/* In the order in which they are done. */
+enum vx_cf_todo {
+	VX_CF_DO_ADDRESS,   /* ask its owner to agree */
+	VX_CF_DO_CONFIRM,   /* wait until that is done: nothing behind it is done now */
+	VX_CF_DO_CATCH_ALL, /* lead everything there */
+	VX_CF_DO_CLASH,     /* it is led elsewhere, not by us: a person has to decide */
+	VX_CF_DO_ENABLE,
+	VX_CF_DO_UNLOCK, /* so that MX of ours can be beside its own */
+	VX_CF_DO_DISABLE,
+	VX_CF_DO_CATCH_ALL_OFF
+};
+/* "catch-all".  Static. */
+VX_API const char *vx_cf_todo_name(enum vx_cf_todo t);
+/*
+ * What has to be done for Email Routing to lead all mail to address; address NULL: for what
+ * was set from here to end, which what others have set does not.  take: theirs is changed.
+ */
+VX_API size_t vx_cf_backup_todo(const struct vx_cf_backup *b, const char *address,
+    bool take, enum vx_cf_todo out[VX_CF_TODO_MAX]);
+
+/*
+ * How is it?  address: the one that mail shall go to, or NULL.  A name with an address has
+ * to be the top of a zone, else the result is INVALID.  EINVAL also: no address.
+ */
+VX_API int vx_cf_ask_backup(struct vx_cf *cf, const char *name, const char *address);
+/*
+ * Do what is to do.  UNCONFIRMED: the owner of the address was asked, no more.  Records of
+ * the zone are not written by this: vx_cf_apply does that, afterwards, or before it ends,
+ * with a look afterwards, since what was Email Routing's goes with it.
+ */
+VX_API int vx_cf_set_backup(
+    struct vx_cf *cf, const char *name, const char *address, bool take);
+/* Of the last of both. */
+VX_API const struct vx_cf_backup *vx_cf_backup(const struct vx_cf *cf);
 
 VX_END_DECLS
 

@@ -23,6 +23,16 @@ enum vx_cf_step {
 	VX_CF_STEP_ROUTING,
 	VX_CF_STEP_DNSSEC,
 	VX_CF_STEP_SETTINGS,
+	/* backup.c */
+	VX_CF_STEP_BACKUP_ROUTING,
+	VX_CF_STEP_BACKUP_RULE,
+	VX_CF_STEP_BACKUP_ADDRESSES,
+	VX_CF_STEP_BACKUP_ADDRESS_ADD,
+	VX_CF_STEP_BACKUP_RULE_SET,
+	VX_CF_STEP_BACKUP_RULE_END,
+	VX_CF_STEP_BACKUP_ENABLE,
+	VX_CF_STEP_BACKUP_UNLOCK,
+	VX_CF_STEP_BACKUP_DISABLE,
 	VX_CF_STEPS
 };
 
@@ -33,7 +43,9 @@ enum vx_cf_task {
 	VX_CF_TASK_TXT_SET,
 	VX_CF_TASK_TXT_REMOVE,
 	VX_CF_TASK_APPLY,
-	VX_CF_TASK_STATE
+	VX_CF_TASK_STATE,
+	VX_CF_TASK_ASK_BACKUP,
+	VX_CF_TASK_BACKUP
 };
 
 /* What an answer says is wrong. */
@@ -92,6 +104,13 @@ struct vx_cf {
 	struct vx_cf_done done;
 
 	struct vx_cf_state state;
+
+	/* Email Routing */
+	struct vx_cf_backup backup;
+	char address[VX_CF_ADDRESS_MAX + 1]; /* "": none */
+	bool take;
+	enum vx_cf_todo todo[VX_CF_TODO_MAX];
+	size_t todo_count, todo_at;
 };
 
 /* The task is over. */
@@ -112,10 +131,22 @@ const char *vx_cf_step_permission(enum vx_cf_step step);
 /* The first step of a task, once its zone is known. */
 void vx_cf_task_go(struct vx_cf *cf);
 
+/* The same for the steps of backup.c; go is its first one. */
+void vx_cf_backup_go(struct vx_cf *cf);
+int vx_cf_backup_prepare(struct vx_cf *cf);
+void vx_cf_backup_take(struct vx_cf *cf, const json_t *root);
+bool vx_cf_backup_forgive(struct vx_cf *cf, const struct vx_cf_error *e);
+const char *vx_cf_backup_permission(enum vx_cf_step step);
+bool vx_cf_address_ok(const char *address);
+/* The body of the request that is made up; json is taken over. */
+int vx_cf_set_body(struct vx_cf *cf, const char *method, json_t *json);
+
 /* Read what is wrong from an answer with "success": false. */
 void vx_cf_error_read(
     const struct vx_cf *cf, int status, const json_t *root, struct vx_cf_error *out);
 bool vx_cf_error_has(const struct vx_cf_error *e, int code);
+/* Does its text have the words? */
+bool vx_cf_error_says(const struct vx_cf_error *e, const char *words);
 /* Add text that a stranger wrote: printable ASCII, cut. */
 void vx_cf_add_text(char *out, size_t size, const char *text);
 

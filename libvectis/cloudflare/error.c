@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static const char *const outcomes[] = { "good", "no zone", "token", "forbidden", "clash",
-	"invalid", "limited", "unreachable", "strange", "too much" };
+	"invalid", "limited", "unreachable", "strange", "too much", "unconfirmed" };
 
 const char *vx_cf_outcome_name(enum vx_cf_outcome o)
 {
@@ -131,11 +131,11 @@ static void explain(struct vx_cf_error *e, const char *advice)
 	vx_cf_add_text(e->text, sizeof(e->text), said);
 }
 
-static bool mentions(const struct vx_cf_error *e, const char *word)
+bool vx_cf_error_says(const struct vx_cf_error *e, const char *words)
 {
 	const vx_slice text = vx_slice_str(e->text);
 
-	return vx_slice_find_slice(text, vx_slice_str(word)) < text.len;
+	return vx_slice_find_slice(text, vx_slice_str(words)) < text.len;
 }
 
 void vx_cf_error_read(
@@ -145,7 +145,8 @@ void vx_cf_error_read(
 
 	*out = (struct vx_cf_error){ .outcome = by_status(status) };
 	add_all(out, json_object_get(root, "errors"));
-	if (mentions(out, "Email Routing") || mentions(out, "managed by"))
+	if (vx_cf_error_says(out, "Email Routing") ||
+	    vx_cf_error_says(out, "managed by"))
 		out->outcome = VX_CF_CLASH;
 	/* the innermost that is known says most */
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

@@ -6,6 +6,18 @@
 #include <stdio.h>
 #include <time.h>
 
+/* The steps of backup.c, all of them. */
+#define BACKUP_STEPS                                                                     \
+	case VX_CF_STEP_BACKUP_ROUTING:                                                  \
+	case VX_CF_STEP_BACKUP_RULE:                                                     \
+	case VX_CF_STEP_BACKUP_ADDRESSES:                                                \
+	case VX_CF_STEP_BACKUP_ADDRESS_ADD:                                              \
+	case VX_CF_STEP_BACKUP_RULE_SET:                                                 \
+	case VX_CF_STEP_BACKUP_RULE_END:                                                 \
+	case VX_CF_STEP_BACKUP_ENABLE:                                                   \
+	case VX_CF_STEP_BACKUP_UNLOCK:                                                   \
+	case VX_CF_STEP_BACKUP_DISABLE
+
 /* --- requests ------------------------------------------------------------------------
  */
 
@@ -26,8 +38,7 @@ static int add_octets(const char *octets, size_t len, void *body)
 	return 0;
 }
 
-/* Takes json over. */
-static int set_body(struct vx_cf *cf, const char *method, json_t *json)
+int vx_cf_set_body(struct vx_cf *cf, const char *method, json_t *json)
 {
 	const int rc = json_dump_callback(json, add_octets, &cf->body, JSON_COMPACT);
 
@@ -60,7 +71,7 @@ static int prepare_txt_add(struct vx_cf *cf)
 		.ttl = VX_CF_CHALLENGE_TTL };
 
 	vx_buf_printf(&cf->url, "/zones/%s/dns_records", cf->zone.id);
-	return set_body(cf, "POST", vx_cf_record_write(&r, true));
+	return vx_cf_set_body(cf, "POST", vx_cf_record_write(&r, true));
 }
 
 static int prepare_txt_list(struct vx_cf *cf)
@@ -128,7 +139,7 @@ static int prepare_batch(struct vx_cf *cf)
 			json_decref(list);
 	}
 	vx_buf_printf(&cf->url, "/zones/%s/dns_records/batch", cf->zone.id);
-	return set_body(cf, "POST", body);
+	return vx_cf_set_body(cf, "POST", body);
 }
 
 static int prepare_of_zone(struct vx_cf *cf, const char *rest)
@@ -150,7 +161,7 @@ int vx_cf_step_prepare(struct vx_cf *cf)
 		return prepare_zone(cf);
 	case VX_CF_STEP_MAY_WRITE:
 		(void)prepare_of_zone(cf, "/dns_records");
-		return set_body(cf, "POST", json_object());
+		return vx_cf_set_body(cf, "POST", json_object());
 	case VX_CF_STEP_LIST:
 		return prepare_list(cf);
 	case VX_CF_STEP_EXPORT:
@@ -172,6 +183,8 @@ int vx_cf_step_prepare(struct vx_cf *cf)
 		return prepare_of_zone(cf, "/dnssec");
 	case VX_CF_STEP_SETTINGS:
 		return prepare_of_zone(cf, "/dns_settings");
+	BACKUP_STEPS:
+		return vx_cf_backup_prepare(cf);
 	case VX_CF_STEP_NONE:
 	case VX_CF_STEPS:
 		break;
@@ -195,6 +208,8 @@ const char *vx_cf_step_permission(enum vx_cf_step step)
 	case VX_CF_STEP_DNSSEC:
 	case VX_CF_STEP_SETTINGS:
 		return "Zone > DNS > Read";
+	BACKUP_STEPS:
+		return vx_cf_backup_permission(step);
 	case VX_CF_STEP_NONE:
 	case VX_CF_STEP_VERIFY:
 	case VX_CF_STEP_VERIFY_ACCOUNT:
@@ -524,6 +539,9 @@ void vx_cf_step_take(struct vx_cf *cf, const json_t *root, vx_slice body)
 	case VX_CF_STEP_SETTINGS:
 		take_settings(cf, result);
 		break;
+	BACKUP_STEPS:
+		vx_cf_backup_take(cf, root);
+		break;
 	case VX_CF_STEP_MAY_WRITE:
 	case VX_CF_STEP_TXT_ADD:
 	case VX_CF_STEP_NONE:
@@ -583,6 +601,8 @@ bool vx_cf_step_forgive(struct vx_cf *cf, const struct vx_cf_error *e)
 					 ? VX_CF_STEP_DNSSEC
 					 : VX_CF_STEP_SETTINGS);
 		return true;
+	BACKUP_STEPS:
+		return vx_cf_backup_forgive(cf, e);
 	case VX_CF_STEP_NONE:
 	case VX_CF_STEP_ZONE:
 	case VX_CF_STEP_LIST:

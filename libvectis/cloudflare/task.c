@@ -86,6 +86,10 @@ void vx_cf_task_go(struct vx_cf *cf)
 	case VX_CF_TASK_STATE:
 		vx_cf_go(cf, VX_CF_STEP_ROUTING);
 		break;
+	case VX_CF_TASK_ASK_BACKUP:
+	case VX_CF_TASK_BACKUP:
+		vx_cf_backup_go(cf);
+		break;
 	}
 }
 
@@ -197,4 +201,37 @@ int vx_cf_ask_state(struct vx_cf *cf, const char *name)
 const struct vx_cf_state *vx_cf_state(const struct vx_cf *cf)
 {
 	return &cf->state;
+}
+
+static int begin_backup(
+    struct vx_cf *cf, enum vx_cf_task task, const char *name, const char *address)
+{
+	if (address != NULL && !vx_cf_address_ok(address))
+		return VX_EINVAL;
+	if (cf->step != VX_CF_STEP_NONE)
+		return VX_ESTATE;
+	cf->address[0] = '\0';
+	if (address != NULL)
+		vx_cf_add_text(cf->address, sizeof(cf->address), address);
+	cf->backup = (struct vx_cf_backup){ .on = false };
+	return begin(cf, task, name);
+}
+
+int vx_cf_ask_backup(struct vx_cf *cf, const char *name, const char *address)
+{
+	return begin_backup(cf, VX_CF_TASK_ASK_BACKUP, name, address);
+}
+
+int vx_cf_set_backup(struct vx_cf *cf, const char *name, const char *address, bool take)
+{
+	const int rc = begin_backup(cf, VX_CF_TASK_BACKUP, name, address);
+
+	if (rc == VX_OK)
+		cf->take = take;
+	return rc;
+}
+
+const struct vx_cf_backup *vx_cf_backup(const struct vx_cf *cf)
+{
+	return &cf->backup;
 }
