@@ -11,36 +11,6 @@
 /* --- saying ---------------------------------------------------------------------------
  */
 
-/* A record as an object, its value as it is written into a zone. */
-static json_t *record_json(const struct vx_zone_record *r)
-{
-	struct vx_buf value = { .max = 5 * VX_ZONE_CONTENT_MAX };
-	json_t *j = json_object();
-
-	vx_zone_write_content(r, &value);
-	(void)json_object_set_new(j, "name", ctl_text(vx_slice_str(r->name)));
-	(void)json_object_set_new(j, "type", ctl_text(vx_slice_str(r->type)));
-	(void)json_object_set_new(j, "value", ctl_text(vx_slice_str(r->content)));
-	(void)json_object_set_new(j, "zone_value", ctl_text(vx_buf_slice(&value)));
-	if (r->proxied)
-		(void)json_object_set_new(j, "proxied", json_true());
-	vx_buf_done(&value);
-	return j;
-}
-
-static void say_record(
-    struct ctl *c, const char *before, const struct vx_zone_record *r, const char *after)
-{
-	struct vx_buf value = { .max = 5 * VX_ZONE_CONTENT_MAX };
-
-	vx_zone_write_content(r, &value);
-	vx_buf_add_char(&value, '\0');
-	ctl_say(c, "%s%s. %s %s%s%s%s", before, r->name, r->type,
-	    value.failed ? "" : value.ptr, r->proxied ? " (proxied)" : "",
-	    *after != '\0' ? "  ; " : "", after);
-	vx_buf_done(&value);
-}
-
 /* For copying: what, where, and whether it has to be (DNS-27). */
 static void say_plan(struct ctl *c, const struct vx_zone_plan *p)
 {
@@ -48,7 +18,7 @@ static void say_plan(struct ctl *c, const struct vx_zone_plan *p)
 
 	for (size_t i = 0; i < p->count; i++) {
 		const struct vx_zone_want *w = &p->wants[i];
-		json_t *j = record_json(&w->record);
+		json_t *j = ctl_dns_record(&w->record);
 
 		(void)json_object_set_new(
 		    j, "purpose", json_string(vx_zone_purpose_name(w->purpose)));
@@ -64,7 +34,7 @@ static void print_plan(struct ctl *c, const struct vx_zone_plan *p)
 		ctl_say(c, required ? "Required:" : "\nRecommended:");
 		for (size_t i = 0; i < p->count; i++)
 			if (p->wants[i].required == (required != 0))
-				say_record(c, "  ", &p->wants[i].record, "");
+				ctl_dns_say_record(c, "  ", &p->wants[i].record, "");
 	}
 	ctl_say(c,
 	    "\nThe PTR records of these addresses have to name %s; who rents you "
@@ -79,8 +49,8 @@ static void say_change(struct ctl *c, const struct vx_zone_change *k)
 	const bool both = k->verb == VX_ZONE_CHANGE || k->verb == VX_ZONE_MERGE;
 
 	if (both)
-		say_record(c, "  - ", k->have, "");
-	say_record(c, marks[k->verb],
+		ctl_dns_say_record(c, "  - ", k->have, "");
+	ctl_dns_say_record(c, marks[k->verb],
 	    k->verb == VX_ZONE_ADD || both || k->have == NULL ? &k->to : k->have, k->why);
 }
 
@@ -92,9 +62,9 @@ static json_t *change_json(const struct vx_zone_change *k)
 	(void)json_object_set_new(j, "why", ctl_text(vx_slice_str(k->why)));
 	(void)json_object_set_new(j, "taken", json_boolean(k->taken));
 	if (k->have != NULL)
-		(void)json_object_set_new(j, "have", record_json(k->have));
+		(void)json_object_set_new(j, "have", ctl_dns_record(k->have));
 	if (k->want != NULL)
-		(void)json_object_set_new(j, "want", record_json(&k->to));
+		(void)json_object_set_new(j, "want", ctl_dns_record(&k->to));
 	return j;
 }
 
@@ -121,26 +91,37 @@ static void say_diff(struct ctl *c, const struct vx_zone_diff *d)
 /* --- the zone as it is ----------------------------------------------------------------
  */
 
-/* Load the zone, plan, compare. */
-static int compare(struct ctl *c, struct ctl_dns *d, unsigned flags)
+int ctl_dns_compare_loaded(struct ctl *c, struct ctl_dns *d, unsigned flags)
 {
-	int status = ctl_dns_run(c, d, vx_cf_load(d->cf, d->domain));
+	int status;
 
-	if (status != CTL_OK)
-		return status;
 	(void)json_object_set_new(
 	    c->result, "zone", ctl_text(vx_slice_str(vx_cf_zone(d->cf)->name)));
 	status = ctl_dns_plan(c, d, vx_cf_zone(d->cf)->name);
+	/* a part has nothing to do with the backup */
+	if (status == CTL_OK && (flags & VX_ZONE_PART) == 0)
+		status = ctl_dns_ask_backup(c, d, flags);
 	if (status != CTL_OK)
 		return status;
 	say_plan(c, d->plan);
+	ctl_dns_check_backup(c, d);
 	d->diff = vx_memory_alloc(sizeof(*d->diff));
 	if (d->diff == NULL)
 		return ctl_fail(c, CTL_FAILED, "%s", vx_strerror(VX_ENOMEM));
-	if (vx_zone_diff(d->plan, vx_cf_records(d->cf), flags, d->diff) != VX_OK)
+	if (vx_zone_diff(d->plan, vx_cf_records(d->cf), flags | ctl_dns_unlocks(d),
+		d->diff) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "there is too much to change");
 	say_diff(c, d->diff);
+	ctl_dns_say_backup(c, d);
+	ctl_dns_say_tangles(c, d);
 	return CTL_OK;
+}
+
+static int compare(struct ctl *c, struct ctl_dns *d, unsigned flags)
+{
+	const int status = ctl_dns_run(c, d, vx_cf_load(d->cf, d->domain));
+
+	return status == CTL_OK ? ctl_dns_compare_loaded(c, d, flags) : status;
 }
 
 static void no_token(struct ctl *c)
@@ -158,14 +139,21 @@ static int plan(struct ctl *c, struct ctl_dns *d)
 {
 	int status;
 
-	if (d->cf != NULL)
-		return compare(c, d, take_flag(c));
+	if (d->cf != NULL) {
+		status = compare(c, d, take_flag(c));
+		if (status == CTL_OK)
+			ctl_dns_say_dnssec(c, d);
+		if (status == CTL_OK)
+			ctl_dns_say_policy(c, d);
+		return status;
+	}
 	status = ctl_dns_plan(c, d, NULL);
 	if (status != CTL_OK)
 		return status;
 	no_token(c);
 	say_plan(c, d->plan);
 	print_plan(c, d->plan);
+	ctl_dns_say_policy(c, d);
 	return CTL_OK;
 }
 
@@ -198,7 +186,7 @@ static int keep_export(struct ctl *c, struct ctl_dns *d)
 	return status;
 }
 
-static int confirm(struct ctl *c, const char *question)
+int ctl_dns_confirm(struct ctl *c, const char *question)
 {
 	char answer[16];
 	int status;
@@ -217,36 +205,70 @@ static int confirm(struct ctl *c, const char *question)
 }
 
 /* What Cloudflare says to have done is looked at once more. */
-static int verify(struct ctl *c, struct ctl_dns *d, unsigned flags)
+static int look_again(struct ctl *c, struct ctl_dns *d, unsigned flags)
 {
 	int status = ctl_dns_run(c, d, vx_cf_load(d->cf, d->domain));
 
 	if (status != CTL_OK)
 		return status;
 	vx_zone_diff_done(d->diff);
-	if (vx_zone_diff(d->plan, vx_cf_records(d->cf), flags, d->diff) != VX_OK ||
-	    d->diff->work > 0)
-		return ctl_fail(c, CTL_FAILED,
-		    "after the change the zone is not as it should be: somebody changes "
-		    "it, too");
+	if (vx_zone_diff(d->plan, vx_cf_records(d->cf), flags, d->diff) != VX_OK)
+		return ctl_fail(c, CTL_FAILED, "there is too much to change");
 	return CTL_OK;
 }
 
-static int change(struct ctl *c, struct ctl_dns *d, unsigned flags)
+static void add_done(struct vx_cf_done *sum, struct vx_cf_done more)
 {
-	struct vx_cf_done done;
+	sum->added += more.added;
+	sum->changed += more.changed;
+	sum->removed += more.removed;
+}
+
+static int change_records(
+    struct ctl *c, struct ctl_dns *d, unsigned flags, struct vx_cf_done *done)
+{
+	const int status = ctl_dns_run(c, d, vx_cf_apply(d->cf, d->plan, flags));
+
+	add_done(done, vx_cf_done(d->cf));
+	return status;
+}
+
+/* Records that were tied to Email Routing may have gone with it: they are made anew. */
+static int verify(
+    struct ctl *c, struct ctl_dns *d, unsigned flags, struct vx_cf_done *done)
+{
+	int status = look_again(c, d, flags);
+
+	if (status == CTL_OK && d->diff->work > 0 && d->todo_count > 0) {
+		status = change_records(c, d, flags, done);
+		if (status == CTL_OK)
+			status = look_again(c, d, flags);
+	}
+	if (status == CTL_OK && d->diff->work > 0)
+		return ctl_fail(c, CTL_FAILED,
+		    "after the change the zone is not as it should be: somebody changes "
+		    "it, too");
+	return status;
+}
+
+int ctl_dns_change(struct ctl *c, struct ctl_dns *d, unsigned flags)
+{
+	struct vx_cf_done done = { 0 };
 	json_t *j = json_object();
 	int status = keep_export(c, d);
 
 	if (status == CTL_OK)
-		status = ctl_dns_run(c, d, vx_cf_apply(d->cf, d->plan, flags));
-	done = vx_cf_done(d->cf);
+		status = ctl_dns_begin_backup(c, d, (flags & VX_ZONE_TAKE) != 0);
+	if (status == CTL_OK)
+		status = change_records(c, d, flags, &done);
+	if (status == CTL_OK)
+		status = ctl_dns_end_backup(c, d);
+	if (status == CTL_OK)
+		status = verify(c, d, flags, &done);
 	(void)json_object_set_new(j, "added", json_integer((json_int_t)done.added));
 	(void)json_object_set_new(j, "changed", json_integer((json_int_t)done.changed));
 	(void)json_object_set_new(j, "removed", json_integer((json_int_t)done.removed));
 	(void)json_object_set_new(c->result, "done", j);
-	if (status == CTL_OK)
-		status = verify(c, d, flags);
 	if (status == CTL_OK)
 		ctl_say(c, "%zu added, %zu changed, %zu removed", done.added,
 		    done.changed, done.removed);
@@ -258,10 +280,10 @@ static int change_if_wanted(
 {
 	int status = compare(c, d, flags);
 
-	if (status == CTL_OK && d->diff->work > 0) {
-		status = confirm(c, question);
+	if (status == CTL_OK && d->diff->work + d->todo_count > 0) {
+		status = ctl_dns_confirm(c, question);
 		if (status == CTL_OK)
-			status = change(c, d, flags);
+			status = ctl_dns_change(c, d, flags);
 	}
 	if (status == CTL_OK && d->diff->clashes > 0)
 		status = ctl_fail(c, CTL_FAILED,

@@ -2,6 +2,7 @@
 #include "vectisctl/ctl.h"
 
 #include "vectis/address.h"
+#include "vectis/dns.h"
 #include "vectis/sending.h"
 
 #include <stdio.h>
@@ -244,19 +245,80 @@ static int choose(struct ctl *c, const char *option, const char *const *words,
 /* What its DNS has to say (features 15). */
 static int set_dns(struct ctl *c, unsigned *flags)
 {
-	static const char *const backups[] = { "none", "cloudflare" },
-				 *const spf[] = { "hard", "soft" },
-				 *const dmarc[] = { "quarantine", "none", "reject" };
-	static const unsigned backup_bits[] = { 0, VX_DOMAIN_BACKUP_CLOUDFLARE },
-			      spf_bits[] = { 0, VX_DOMAIN_SPF_SOFT },
+	static const char *const spf[] = { "hard", "soft" },
+				 *const dmarc[] = { "quarantine", "none", "reject" },
+				 *const sts[] = { "none", "testing", "enforce" };
+	static const unsigned spf_bits[] = { 0, VX_DOMAIN_SPF_SOFT },
 			      dmarc_bits[] = { 0, VX_DOMAIN_DMARC_NONE,
-				      VX_DOMAIN_DMARC_REJECT };
-	int status = choose(c, "--backup-mx", backups, backup_bits, 2, flags);
+				      VX_DOMAIN_DMARC_REJECT },
+			      sts_bits[] = { 0, VX_DOMAIN_STS_TESTING,
+				      VX_DOMAIN_STS_ENFORCE };
+	int status = choose(c, "--spf", spf, spf_bits, 2, flags);
 
 	if (status == CTL_OK)
-		status = choose(c, "--spf", spf, spf_bits, 2, flags);
+		status = choose(c, "--mta-sts", sts, sts_bits, 3, flags);
 	return status == CTL_OK ? choose(c, "--dmarc", dmarc, dmarc_bits, 3, flags)
 				: status;
+}
+
+/* A mailbox elsewhere: one of ours is away when it is needed. */
+static int check_backup_to(struct ctl *c, const char *to)
+{
+	struct vx_buf key = { .max = VX_ADDRESS_MAX };
+	int status = CTL_OK;
+	struct vx_domain d;
+	vx_slice s;
+
+	if (vx_directory_normalise(vx_slice_str(to), &key) != VX_OK)
+		status = ctl_fail(c, CTL_USAGE, "%s is no address", to);
+	s = vx_buf_slice(&key);
+	if (status == CTL_OK &&
+	    find_domain(c, vx_slice_from(s, vx_slice_rfind(s, '@') + 1), &d) == VX_OK)
+		status = ctl_fail(c, CTL_USAGE,
+		    "%s is here, and what is here is away when a backup is needed: name "
+		    "a "
+		    "mailbox elsewhere",
+		    to);
+	vx_buf_done(&key);
+	return status;
+}
+
+/* --backup-mx none, cloudflare or a server; --backup-to where cloudflare leads it. */
+static int set_backup(struct ctl *c, unsigned *flags, struct vx_directory_op *op)
+{
+	const char *mx = ctl_option(c, "--backup-mx"), *to = ctl_option(c, "--backup-to");
+	static char host[VX_DNS_NAME_MAX + 1];
+	const unsigned bits = VX_DOMAIN_BACKUP_CLOUDFLARE | VX_DOMAIN_BACKUP_HOST;
+	const unsigned was = *flags;
+
+	if (mx == NULL && to == NULL)
+		return CTL_OK;
+	if (mx != NULL && strcmp(mx, "none") == 0) {
+		*flags &= ~bits;
+	} else if (mx != NULL && strcmp(mx, "cloudflare") == 0) {
+		*flags = (*flags & ~bits) | VX_DOMAIN_BACKUP_CLOUDFLARE;
+	} else if (mx != NULL) {
+		if (vx_dns_name(vx_slice_str(mx), host) != VX_OK ||
+		    !vx_dns_is_host(host) || vx_dns_labels(vx_slice_str(host)) < 2 ||
+		    strcmp(host, c->config->hostname) == 0)
+			return ctl_fail(c, CTL_USAGE,
+			    "--backup-mx is none, cloudflare, or the name of another "
+			    "mail "
+			    "server, not \"%s\"",
+			    mx);
+		*flags = (*flags & ~bits) | VX_DOMAIN_BACKUP_HOST;
+	}
+	if (to != NULL && (*flags & VX_DOMAIN_BACKUP_CLOUDFLARE) == 0)
+		return ctl_fail(
+		    c, CTL_USAGE, "--backup-to goes with --backup-mx cloudflare");
+	/* the same again: it still leads where it did */
+	if (to == NULL && (was & *flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0)
+		return CTL_OK;
+	op->set |= VX_SET_BACKUP;
+	op->backup = vx_slice_str(to != NULL                              ? to
+				  : (*flags & VX_DOMAIN_BACKUP_HOST) != 0 ? host
+									  : "");
+	return to != NULL ? check_backup_to(c, to) : CTL_OK;
 }
 
 /* A file, or standard input: root has become another user, who may not read all. */
@@ -336,6 +398,8 @@ static int domain_set(struct ctl *c)
 	if (status == CTL_OK)
 		status = set_dns(c, &flags);
 	if (status == CTL_OK)
+		status = set_backup(c, &flags, &op);
+	if (status == CTL_OK)
 		status = set_limit(c, &op);
 	op.flags = flags;
 	if (status == CTL_OK)
@@ -400,8 +464,17 @@ static int next_domain(
 	    item, "any_sender", json_boolean((d.flags & VX_DOMAIN_ANY_SENDER) != 0));
 	(void)json_object_set_new(item, "max_mailboxes", json_integer(d.max_accounts));
 	(void)json_object_set_new(item, "backup_mx",
-	    json_string(
-		(d.flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0 ? "cloudflare" : "none"));
+	    (d.flags & VX_DOMAIN_BACKUP_HOST) != 0
+		? ctl_text(d.backup)
+		: json_string((d.flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0 ? "cloudflare"
+									   : "none"));
+	(void)json_object_set_new(item, "backup_to",
+	    (d.flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0 ? ctl_text(d.backup)
+							 : json_string(""));
+	(void)json_object_set_new(item, "mta_sts",
+	    json_string((d.flags & VX_DOMAIN_STS_ENFORCE) != 0   ? "enforce"
+			: (d.flags & VX_DOMAIN_STS_TESTING) != 0 ? "testing"
+								 : "none"));
 	(void)json_object_set_new(item, "spf",
 	    json_string((d.flags & VX_DOMAIN_SPF_SOFT) != 0 ? "soft" : "hard"));
 	(void)json_object_set_new(item, "dmarc",
@@ -521,7 +594,8 @@ const struct ctl_command ctl_domain_commands[] = {
 	{ "domain", "set", domain_set, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN [--catch-all MAILBOX,...] [--active on|off] [--incoming on|off] "
 	    "[--any-sender on|off] [--max-mailboxes N] [--spf hard|soft] "
-	    "[--dmarc none|quarantine|reject] [--backup-mx none|cloudflare] "
+	    "[--dmarc none|quarantine|reject] [--mta-sts none|testing|enforce] "
+	    "[--backup-mx none|cloudflare|HOST] [--backup-to ADDRESS] "
 	    "[--send-limit N|none|standard] "
 	    "[--signature FILE] [--signature-html FILE] [--no-signature]",
 	    "change a domain" },

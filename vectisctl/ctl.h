@@ -22,6 +22,7 @@ enum {
 struct ctl {
 	const char *config_path;
 	bool json;
+	bool quiet; /* nothing is said, for now */
 	struct vx_config *config;       /* when the command wants it */
 	struct vx_store *store;         /* when the command wants it */
 	const char *args[CTL_ARGS_MAX]; /* positional */
@@ -62,7 +63,8 @@ extern const struct ctl_command ctl_acme_commands[], ctl_tls_commands[];
 extern const struct ctl_command ctl_relay_commands[], ctl_test_commands[],
     ctl_bounce_commands[];
 /* the DNS of domains */
-extern const struct ctl_command ctl_dns_commands[], ctl_check_commands[];
+extern const struct ctl_command ctl_dns_commands[], ctl_move_commands[],
+    ctl_check_commands[];
 
 /* --- words ---------------------------------------------------------------------------
  */

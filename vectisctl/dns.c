@@ -1,6 +1,7 @@
 /* What is known of a domain and its server, and conversations with Cloudflare. */
 #include "vectisctl/dns.h"
 
+#include "vectis/crypto.h"
 #include "vectis/memory.h"
 
 #include <arpa/inet.h>
@@ -12,6 +13,7 @@
 
 #define ARENA_MAX ((size_t)1 << 20)
 #define ASK_MS 5000
+#define POLICY_MAX 4096
 
 /* --- addresses ------------------------------------------------------------------------
  */
@@ -99,8 +101,8 @@ static int find_dkim(struct ctl *c, struct ctl_dns *d)
 		if ((k.until == 0 || now < k.until + keep) &&
 		    d->dkim_count < VX_DKIM_DOMAIN_KEYS_MAX &&
 		    ctl_dkim_record(k.pem, &text) == VX_OK) {
-			each->selector = vx_arena_dup(&d->arena, k.selector);
-			each->record = vx_arena_dup(&d->arena, vx_buf_slice(&text));
+			each->selector = vx_arena_dup(&d->of_domain, k.selector);
+			each->record = vx_arena_dup(&d->of_domain, vx_buf_slice(&text));
 			d->keys[d->dkim_count] =
 			    (struct vx_diag_key){ .selector = each->selector,
 				    .record = each->record,
@@ -200,51 +202,30 @@ static void read_acme(struct ctl *c, struct ctl_dns *d)
 	vx_acme_free(core);
 }
 
-static int find_domain(struct ctl *c, struct ctl_dns *d)
+static int find_domain(struct ctl *c, struct ctl_dns *d, const char *name)
 {
 	struct vx_domain found;
 	struct vx_view *v = NULL;
 	int rc = vx_view_begin(c->store, &v);
 
 	if (rc == VX_OK)
-		rc = vx_directory_domain(v, vx_slice_str(c->args[0]), &found);
+		rc = vx_directory_domain(v, vx_slice_str(name), &found);
 	if (rc == VX_OK) {
 		d->flags = found.flags;
 		(void)snprintf(d->domain, sizeof(d->domain), "%.*s", (int)found.name.len,
 		    found.name.ptr);
+		(void)snprintf(d->backup, sizeof(d->backup), "%.*s",
+		    (int)found.backup.len, found.backup.len > 0 ? found.backup.ptr : "");
 	}
 	if (v != NULL)
 		vx_view_end(v);
 	if (rc == VX_ENOENT || rc == VX_EINVAL)
-		return ctl_fail(c, CTL_FAILED, "there is no domain %s", c->args[0]);
+		return ctl_fail(c, CTL_FAILED, "there is no domain %s", name);
 	return rc == VX_OK ? CTL_OK : ctl_fail(c, CTL_FAILED, "%s", vx_strerror(rc));
 }
 
-int ctl_dns_open(struct ctl *c, struct ctl_dns *d)
-{
-	struct vx_error err;
-	int status;
-
-	vx_arena_init(&d->arena, ARENA_MAX);
-	status = read_token(c, d);
-	read_acme(c, d);
-	if (status == CTL_OK)
-		status = ctl_open_store(c, true);
-	if (status == CTL_OK)
-		status = find_domain(c, d);
-	if (status == CTL_OK)
-		status = find_addresses(c, d);
-	if (status == CTL_OK)
-		status = find_dkim(c, d);
-	if (status == CTL_OK && vx_once_new(c->config, &d->once, &err) != VX_OK)
-		status = ctl_fail(c, CTL_FAILED, "%s", err.text);
-	if (status == CTL_OK && !d->tolerant)
-		find_tlsa(c, d);
-	(void)json_object_set_new(c->result, "domain", json_string(d->domain));
-	return status;
-}
-
-void ctl_dns_close(struct ctl_dns *d)
+/* What was made for one domain. */
+static void forget_domain(struct ctl_dns *d)
 {
 	if (d->diff != NULL)
 		vx_zone_diff_done(d->diff);
@@ -252,6 +233,64 @@ void ctl_dns_close(struct ctl_dns *d)
 		vx_zone_plan_done(d->plan);
 	vx_memory_free(d->diff);
 	vx_memory_free(d->plan);
+	d->diff = NULL;
+	d->plan = NULL;
+	vx_buf_done(&d->policy);
+	vx_arena_done(&d->of_domain);
+	d->dkim_count = d->todo_count = 0;
+}
+
+int ctl_dns_select(struct ctl *c, struct ctl_dns *d, const char *domain)
+{
+	int status;
+
+	forget_domain(d);
+	vx_arena_init(&d->of_domain, ARENA_MAX);
+	vx_buf_init(&d->policy, POLICY_MAX);
+	status = find_domain(c, d, domain);
+	return status == CTL_OK ? find_dkim(c, d) : status;
+}
+
+/* domain NULL: of the server alone. */
+static int open_all(struct ctl *c, struct ctl_dns *d, const char *domain)
+{
+	struct vx_error err;
+	int status;
+
+	vx_arena_init(&d->arena, ARENA_MAX);
+	if (d->former == NULL)
+		d->former = ctl_option(c, "--former");
+	status = read_token(c, d);
+	read_acme(c, d);
+	if (status == CTL_OK)
+		status = ctl_open_store(c, true);
+	if (status == CTL_OK && domain != NULL)
+		status = ctl_dns_select(c, d, domain);
+	if (status == CTL_OK)
+		status = find_addresses(c, d);
+	if (status == CTL_OK && vx_once_new(c->config, &d->once, &err) != VX_OK)
+		status = ctl_fail(c, CTL_FAILED, "%s", err.text);
+	if (status == CTL_OK && !d->tolerant)
+		find_tlsa(c, d);
+	return status;
+}
+
+int ctl_dns_open_server(struct ctl *c, struct ctl_dns *d)
+{
+	return open_all(c, d, NULL);
+}
+
+int ctl_dns_open(struct ctl *c, struct ctl_dns *d)
+{
+	const int status = open_all(c, d, c->args[0]);
+
+	(void)json_object_set_new(c->result, "domain", json_string(d->domain));
+	return status;
+}
+
+void ctl_dns_close(struct ctl_dns *d)
+{
+	forget_domain(d);
 	vx_cf_free(d->cf);
 	vx_once_free(d->once);
 	vx_arena_done(&d->arena);
@@ -277,13 +316,45 @@ static bool has_wildcard(const struct vx_text_list *names)
 	return false;
 }
 
+/*
+ * The id is made of the policy, so that it changes with it and not without it (RFC 8461
+ * 3.1); a policy that is written elsewhere has an id of its own.
+ */
+static void declare_policy(struct ctl *c, struct ctl_dns *d, struct vx_zone_wish *w)
+{
+	char hash[VX_SHA256_OCTETS];
+
+	w->mta_sts_id = ctl_option(c, "--mta-sts");
+	vx_buf_reset(&d->policy);
+	if (w->mta_sts_id != NULL ||
+	    (d->flags & (VX_DOMAIN_STS_TESTING | VX_DOMAIN_STS_ENFORCE)) == 0 ||
+	    vx_zone_write_sts(w, (d->flags & VX_DOMAIN_STS_ENFORCE) != 0, d->beside,
+		&d->policy) != VX_OK ||
+	    d->policy.failed)
+		return;
+	vx_sha256(vx_buf_slice(&d->policy), hash);
+	for (size_t i = 0; i < VX_STS_ID_MAX / 2; i++)
+		(void)snprintf(
+		    d->policy_id + 2 * i, 3, "%02x", (unsigned)(unsigned char)hash[i]);
+	w->mta_sts_id = d->policy_id;
+}
+
+static void declare_backup(const struct ctl_dns *d, struct vx_zone_wish *w)
+{
+	if ((d->flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0)
+		w->backup = VX_ZONE_BACKUP_CLOUDFLARE;
+	else if ((d->flags & VX_DOMAIN_BACKUP_HOST) != 0)
+		w->backup = VX_ZONE_BACKUP_HOST;
+	w->backup_host = d->backup;
+}
+
 int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 {
 	struct vx_zone_authority letsencrypt = { .issuer = "letsencrypt.org" };
 	char postmaster[VX_ADDRESS_MAX + 1];
 	struct vx_zone_wish w = { .struct_size = sizeof(w),
 		.domain = d->domain,
-		.hostname = c->config->hostname,
+		.hostname = d->hostname != NULL ? d->hostname : c->config->hostname,
 		.zone = zone,
 		.addresses = d->addresses,
 		.address_count = d->address_count,
@@ -293,8 +364,8 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 		.tlsa_count = d->tlsa_count,
 		.services = services(c->config),
 		.autoconfig = true,
-		.mta_sts_id = ctl_option(c, "--mta-sts"),
-		.former = ctl_option(c, "--former"),
+		.former = d->former,
+		.host_only = d->host_only,
 		.tls_rua = postmaster };
 	int rc;
 
@@ -303,9 +374,8 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 	w.dmarc = (d->flags & VX_DOMAIN_DMARC_NONE) != 0     ? VX_DMARC_NONE
 		  : (d->flags & VX_DOMAIN_DMARC_REJECT) != 0 ? VX_DMARC_REJECT
 							     : VX_DMARC_QUARANTINE;
-	w.backup = (d->flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0
-		       ? VX_ZONE_BACKUP_CLOUDFLARE
-		       : VX_ZONE_BACKUP_NONE;
+	declare_backup(d, &w);
+	declare_policy(c, d, &w);
 	/* of other authorities we do not know the name that CAA has for them */
 	if (c->config->tls_provider == VX_TLS_LETSENCRYPT &&
 	    c->config->acme_directories.count == 0) {

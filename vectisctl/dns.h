@@ -9,12 +9,18 @@
 #include "vectis/cloudflare.h"
 #include "vectis/diagnose.h"
 #include "vectis/dkim_keys.h"
+#include "vectis/sts.h"
 #include "vectis/tls.h"
 
 struct ctl_dns {
 	char domain[VX_DNS_NAME_MAX + 1];
-	unsigned flags; /* of the domain */
-	struct vx_arena arena;
+	unsigned flags;                  /* of the domain */
+	char backup[VX_ADDRESS_MAX + 1]; /* where its mail goes meanwhile; "" */
+	const char *hostname;            /* of the server; NULL: the configuration's */
+	const char *beside; /* the one that it has as well while it is moved; NULL */
+	const char *former; /* the one whose records go; NULL */
+	bool host_only;     /* no more than the addresses of its name */
+	struct vx_arena arena, of_domain;
 	struct vx_once *once; /* own */
 	struct vx_cf *cf;     /* own; NULL: there is no token */
 	/* what is known of server and domain */
@@ -29,6 +35,13 @@ struct ctl_dns {
 	struct vx_zone_plan *plan; /* own; NULL: not yet */
 	struct vx_zone_diff *diff; /* own; NULL */
 	bool secure;               /* the server's zone is signed */
+	struct vx_buf policy;      /* own; of MTA-STS, and its id; empty: none */
+	char policy_id[VX_STS_ID_MAX + 1];
+	/* Email Routing: what has to be done, and to which address; NULL: it ends */
+	const char *backup_to;
+	bool backup_asked;
+	enum vx_cf_todo todo[VX_CF_TODO_MAX];
+	size_t todo_count;
 	/* what acmed keeps: the URI of the account, what the last attempt failed by; ""
 	 */
 	char account[VX_ACME_URL_MAX + 1], acme_problem[VX_ACME_TEXT_MAX + 1];
@@ -43,6 +56,9 @@ struct ctl_dns {
  * reported.  ctl_dns_close in each case.
  */
 int ctl_dns_open(struct ctl *c, struct ctl_dns *d);
+/* The same without a domain; ctl_dns_select before anything that is about one. */
+int ctl_dns_open_server(struct ctl *c, struct ctl_dns *d);
+int ctl_dns_select(struct ctl *c, struct ctl_dns *d, const char *domain);
 void ctl_dns_close(struct ctl_dns *d);
 /* Make the plan; zone: NULL, the domain. */
 int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone);
@@ -50,6 +66,40 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone);
 int ctl_dns_run(struct ctl *c, struct ctl_dns *d, int begun);
 /* The same, silently; its result is vx_cf_result. */
 void ctl_dns_try(struct ctl_dns *d, int begun);
+
+/* cmd_dns.c: plan, compare with the zone that was loaded, and say what would be done. */
+int ctl_dns_compare_loaded(struct ctl *c, struct ctl_dns *d, unsigned flags);
+/* Keep the zone as it was, do it, and look whether it is done. */
+int ctl_dns_change(struct ctl *c, struct ctl_dns *d, unsigned flags);
+/* --yes, or a person says so. */
+int ctl_dns_confirm(struct ctl *c, const char *question);
+
+/* dns_more.c: what a plan has beside records. */
+
+/* A record as an object, its value as it is written into a zone. */
+json_t *ctl_dns_record(const struct vx_zone_record *r);
+void ctl_dns_say_record(
+    struct ctl *c, const char *before, const struct vx_zone_record *r, const char *after);
+/* The policy of MTA-STS, which has to be served. */
+void ctl_dns_say_policy(struct ctl *c, const struct ctl_dns *d);
+/* What leads to proxies, and what to do about it.  The zone was loaded. */
+void ctl_dns_say_tangles(struct ctl *c, const struct ctl_dns *d);
+/* Is the zone signed, and does its registrar know? */
+void ctl_dns_say_dnssec(struct ctl *c, struct ctl_dns *d);
+/* Does the backup server that is declared have addresses?  A warning, if not. */
+void ctl_dns_check_backup(struct ctl *c, struct ctl_dns *d);
+/*
+ * What Email Routing needs for the declared state, or (VX_ZONE_WITHDRAW) for there to be
+ * no backup, is in todo afterwards.  The zone was loaded.
+ */
+int ctl_dns_ask_backup(struct ctl *c, struct ctl_dns *d, unsigned flags);
+void ctl_dns_say_backup(struct ctl *c, const struct ctl_dns *d);
+/* VX_ZONE_UNLOCK, if that is to be done. */
+unsigned ctl_dns_unlocks(const struct ctl_dns *d);
+/* Before records are changed: begin; afterwards: end.  Nothing, if that is not to do. */
+int ctl_dns_begin_backup(struct ctl *c, struct ctl_dns *d, bool take);
+int ctl_dns_end_backup(struct ctl *c, struct ctl_dns *d);
+
 uint64_t ctl_dns_now_ms(void);
 /* One HTTPS request; VX_OK, or our own failure. */
 int ctl_dns_fetch(struct ctl_dns *d, struct vx_once_request *r, uint64_t ms_max);

@@ -54,7 +54,7 @@ void ctl_say(const struct ctl *c, const char *fmt, ...)
 	char *text;
 	int len;
 
-	if (c->json)
+	if (c->json || c->quiet)
 		return;
 	va_start(args, fmt);
 	va_copy(again, args);

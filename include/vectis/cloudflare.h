@@ -184,6 +184,7 @@ struct vx_cf_state {
 	enum vx_cf_routing routing; /* Email Routing */
 	char routing_status[32];    /* "ready", "misconfigured/locked" ...; "" */
 	char dnssec[24];            /* "active", "pending", "disabled" ...; "" unknown */
+	char ds[400];               /* the record that the registrar has to have; "" */
 	bool flatten_known, flatten_all;
 };
 /* What the token may not read is left unknown. */
@@ -228,21 +229,22 @@ enum vx_cf_todo {
 /* "catch-all".  Static. */
 VX_API const char *vx_cf_todo_name(enum vx_cf_todo t);
 /*
- * What has to be done for Email Routing to lead all mail to address; address NULL: for what
- * was set from here to end, which what others have set does not.  take: theirs is changed.
+ * What has to be done for Email Routing to lead all mail to address; address NULL: for
+ * what was set from here to end, which what others have set does not.  take: theirs is
+ * changed.
  */
 VX_API size_t vx_cf_backup_todo(const struct vx_cf_backup *b, const char *address,
     bool take, enum vx_cf_todo out[VX_CF_TODO_MAX]);
 
 /*
- * How is it?  address: the one that mail shall go to, or NULL.  A name with an address has
- * to be the top of a zone, else the result is INVALID.  EINVAL also: no address.
+ * How is it?  address: the one that mail shall go to, or NULL.  A name with an address
+ * has to be the top of a zone, else the result is INVALID.  EINVAL also: no address.
  */
 VX_API int vx_cf_ask_backup(struct vx_cf *cf, const char *name, const char *address);
 /*
- * Do what is to do.  UNCONFIRMED: the owner of the address was asked, no more.  Records of
- * the zone are not written by this: vx_cf_apply does that, afterwards, or before it ends,
- * with a look afterwards, since what was Email Routing's goes with it.
+ * Do what is to do.  UNCONFIRMED: the owner of the address was asked, no more.  Records
+ * of the zone are not written by this: vx_cf_apply does that, afterwards, or before it
+ * ends, with a look afterwards, since what was Email Routing's goes with it.
  */
 VX_API int vx_cf_set_backup(
     struct vx_cf *cf, const char *name, const char *address, bool take);

@@ -124,6 +124,7 @@ struct vx_zone_wish {
 	size_t address_count;
 	const struct vx_zone_dkim *dkim;
 	size_t dkim_count;
+	bool host_only;             /* no more than the addresses of the server's name */
 	bool spf_soft;              /* ~all: while it is being set up */
 	const char *spf_more;       /* mechanisms of ours beyond the standard, or NULL */
 	enum vx_dmarc_policy dmarc; /* UNSET: quarantine */
@@ -138,8 +139,8 @@ struct vx_zone_wish {
 	bool autoconfig;   /* the names autoconfig. and autodiscover. */
 	enum vx_zone_backup backup;
 	const char *backup_host; /* of BACKUP_HOST */
-	const char *former; /* a name that the server had: its records go; or NULL */
-	uint32_t ttl;       /* 0: whatever the provider likes */
+	const char *former;      /* a name that the server had: its records go; or NULL */
+	uint32_t ttl;            /* 0: whatever the provider likes */
 };
 
 struct vx_zone_want {
@@ -171,8 +172,8 @@ VX_API void vx_zone_plan_done(struct vx_zone_plan *p);
  * as long as these are, so that an id can be made of it.  VX_OK; VX_EINVAL: a name is
  * none.
  */
-VX_API int vx_zone_write_sts(const struct vx_zone_wish *w, bool enforce,
-    const char *beside, struct vx_buf *out);
+VX_API int vx_zone_write_sts(
+    const struct vx_zone_wish *w, bool enforce, const char *beside, struct vx_buf *out);
 
 /* --- what has to be done -------------------------------------------------------------
  */
@@ -212,7 +213,11 @@ enum vx_zone_diff_flag {
 	 */
 	VX_ZONE_WITHDRAW = 1 << 1,
 	/* With WITHDRAW: the records of the server's name go, too. */
-	VX_ZONE_WITHDRAW_HOST = 1 << 2
+	VX_ZONE_WITHDRAW_HOST = 1 << 2,
+	/* The plan is a part of what is wanted: what it does not name stays. */
+	VX_ZONE_PART = 1 << 3,
+	/* What the provider has locked will be free by then. */
+	VX_ZONE_UNLOCK = 1 << 4
 };
 /*
  * What makes `have` do what the plan wants.  Both have to stay as long as the result.
@@ -238,8 +243,8 @@ VX_API int vx_zone_merge_spf(vx_slice record, vx_slice ours, struct vx_buf *out)
 #define VX_ZONE_TANGLES_MAX 32
 #define VX_ZONE_ALIASES_MAX 8 /* that are followed */
 
-/* "dc-0123456789ab.example.net" or "_dc-mx.0123456789.example.net", as Cloudflare's servers
- * name a proxied host in MX and SRV answers. */
+/* "dc-0123456789ab.example.net" or "_dc-mx.0123456789.example.net", as Cloudflare's
+ * servers name a proxied host in MX and SRV answers. */
 VX_API bool vx_zone_is_substitute(const char *name);
 
 struct vx_zone_tangle {
@@ -251,8 +256,8 @@ struct vx_zone_tangle {
 VX_API size_t vx_zone_find_tangles(
     const struct vx_zone *have, struct vx_zone_tangle out[VX_ZONE_TANGLES_MAX]);
 /*
- * A name that such records can lead to: the plan's host when it is not proxied, else one of
- * the zone like "mail" that is free, or has addresses of ours and nothing else.  VX_OK;
+ * A name that such records can lead to: the plan's host when it is not proxied, else one
+ * of the zone like "mail" that is free, or has addresses of ours and nothing else. VX_OK;
  * VX_ENOENT: all that would be proposed are taken.
  */
 VX_API int vx_zone_open_name(const struct vx_zone_plan *p, const struct vx_zone *have,

@@ -1,6 +1,6 @@
 /*
- * Email Routing as the backup of a zone (DNS-19): who gets the mail is confirmed first, then
- * everything is led there, and only then may Email Routing be asked for it.
+ * Email Routing as the backup of a zone (DNS-19): who gets the mail is confirmed first,
+ * then everything is led there, and only then may Email Routing be asked for it.
  */
 #include "cloudflare/client.h"
 
@@ -138,12 +138,11 @@ static json_t *rule(const char *name, bool on, json_t *action)
 
 static int prepare_rule(struct vx_cf *cf, bool on)
 {
-	json_t *action = on ? json_pack("{s:s, s:[s]}", "type", "forward", "value",
-				  cf->address)
-			    : json_pack("{s:s}", "type", "drop");
+	json_t *action =
+	    on ? json_pack("{s:s, s:[s]}", "type", "forward", "value", cf->address)
+	       : json_pack("{s:s}", "type", "drop");
 
-	vx_buf_printf(
-	    &cf->url, "/zones/%s/email/routing/rules/catch_all", cf->zone.id);
+	vx_buf_printf(&cf->url, "/zones/%s/email/routing/rules/catch_all", cf->zone.id);
 	return vx_cf_set_body(cf, "PUT", rule(on ? VX_CF_RULE_NAME : "", on, action));
 }
 
@@ -159,12 +158,12 @@ static int prepare_dns(struct vx_cf *cf, const char *method)
 
 static int prepare_addresses(struct vx_cf *cf, bool add)
 {
-	vx_buf_printf(
-	    &cf->url, "/accounts/%s/email/routing/addresses", cf->zone.account);
+	vx_buf_printf(&cf->url, "/accounts/%s/email/routing/addresses", cf->zone.account);
 	if (add)
 		return vx_cf_set_body(
 		    cf, "POST", json_pack("{s:s}", "email", cf->address));
-	vx_buf_printf(&cf->url, "?per_page=%d&page=%u", VX_CF_ADDRESSES_PER_PAGE, cf->page);
+	vx_buf_printf(
+	    &cf->url, "?per_page=%d&page=%u", VX_CF_ADDRESSES_PER_PAGE, cf->page);
 	return VX_OK;
 }
 
@@ -321,7 +320,8 @@ void vx_cf_backup_go(struct vx_cf *cf)
 
 	if (cf->address[0] != '\0' && strcmp(cf->name, cf->zone.name) != 0) {
 		(void)snprintf(text, sizeof(text),
-		    "Email Routing's catch-all is of a whole zone: it can be the backup of "
+		    "Email Routing's catch-all is of a whole zone: it can be the backup "
+		    "of "
 		    "%.253s, not of a domain below it",
 		    cf->zone.name);
 		vx_cf_finish(cf, VX_CF_INVALID, text);

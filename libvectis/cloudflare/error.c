@@ -145,8 +145,7 @@ void vx_cf_error_read(
 
 	*out = (struct vx_cf_error){ .outcome = by_status(status) };
 	add_all(out, json_object_get(root, "errors"));
-	if (vx_cf_error_says(out, "Email Routing") ||
-	    vx_cf_error_says(out, "managed by"))
+	if (vx_cf_error_says(out, "Email Routing") || vx_cf_error_says(out, "managed by"))
 		out->outcome = VX_CF_CLASH;
 	/* the innermost that is known says most */
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

@@ -176,14 +176,18 @@ static void read_data(const json_t *item, const char *type, struct vx_buf *out)
 	}
 }
 
-/* Email Routing's records cannot be changed by what changes others. */
+/*
+ * Email Routing's records cannot be changed by what changes others, until they are
+ * unlocked; they are still its own then.
+ */
 static bool is_locked(const json_t *item)
 {
 	const json_t *meta = json_object_get(item, "meta");
+	const json_t *read_only = json_object_get(meta, "read_only");
 
-	return json_is_true(json_object_get(item, "locked")) ||
-	       json_is_true(json_object_get(meta, "read_only")) ||
-	       json_is_true(json_object_get(meta, "email_routing"));
+	return json_is_true(json_object_get(item, "locked")) || json_is_true(read_only) ||
+	       (read_only == NULL &&
+		   json_is_true(json_object_get(meta, "email_routing")));
 }
 
 int vx_cf_record_read(struct vx_zone *z, const json_t *item)

@@ -534,6 +534,7 @@ void vx_cf_step_take(struct vx_cf *cf, const json_t *root, vx_slice body)
 		break;
 	case VX_CF_STEP_DNSSEC:
 		copy_word(result, "status", cf->state.dnssec, sizeof(cf->state.dnssec));
+		copy_word(result, "ds", cf->state.ds, sizeof(cf->state.ds));
 		vx_cf_go(cf, VX_CF_STEP_SETTINGS);
 		break;
 	case VX_CF_STEP_SETTINGS:

@@ -61,6 +61,11 @@ static bool is(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
+static bool is_locked(const struct diffing *g, const struct vx_zone_record *r)
+{
+	return r->locked && (g->flags & VX_ZONE_UNLOCK) == 0;
+}
+
 static bool is_address(const struct vx_zone_record *r)
 {
 	return is(r->type, "A") || is(r->type, "AAAA");
@@ -150,8 +155,7 @@ static bool is_backup(const struct diffing *g, const char *content)
 
 	(void)vx_zone_take(&rest);
 	return g->p->backup == VX_ZONE_BACKUP_HOST
-		   ? vx_slice_eq(
-			 vx_zone_take(&rest), vx_slice_str(g->p->backup_host))
+		   ? vx_slice_eq(vx_zone_take(&rest), vx_slice_str(g->p->backup_host))
 		   : g->p->backup == VX_ZONE_BACKUP_CLOUDFLARE && is_routing(content);
 }
 
@@ -166,7 +170,7 @@ static enum judgement judge_mx(const struct diffing *g, const struct vx_zone_rec
 	if (undeclared)
 		*why = "Cloudflare's Email Routing takes the mail: switch it off, or "
 		       "declare it as backup";
-	else if (!worse && r->locked && is_backup(g, r->content))
+	else if (!worse && is_locked(g, r) && is_backup(g, r->content))
 		*why = "the backup comes before this server, and is locked: unlock its "
 		       "records at Cloudflare, or name where it leads to, so that "
 		       "this is done from here";
@@ -291,8 +295,9 @@ static void settle(struct diffing *g, const struct vx_zone_want *w)
 }
 
 /*
- * Cloudflare does not change a record's type.  What was one of Email Routing's MX may still
- * be tied to it, and go when it is switched off: it does not become one of another kind.
+ * Cloudflare does not change a record's type.  What was one of Email Routing's MX may
+ * still be tied to it, and go when it is switched off: it does not become one of another
+ * kind.
  */
 static bool may_become(const struct vx_zone_record *r, const struct vx_zone_want *w)
 {
@@ -317,7 +322,7 @@ static void change_ours(struct diffing *g, size_t first)
 				: NULL;
 		}
 		if (w == NULL || g->used[k] || !vx_zone_is_ours(r) ||
-		    !concerns(g, r, w) || r->locked)
+		    !concerns(g, r, w) || is_locked(g, r))
 			continue;
 		(void)note(g, VX_ZONE_CHANGE, w, r,
 		    r->proxied && w->purpose == VX_ZONE_HOST ? "it is proxied" : "");
@@ -336,11 +341,11 @@ static size_t count_foreign(const struct diffing *g, const struct vx_zone_want *
 }
 
 /* The declared backup, which would come before us. */
-static void note_merge(struct diffing *g, const struct vx_zone_want *open,
-    const struct vx_zone_record *r)
+static void note_merge(
+    struct diffing *g, const struct vx_zone_want *open, const struct vx_zone_record *r)
 {
-	struct vx_zone_change *c = note(
-	    g, VX_ZONE_MERGE, open, r, "the backup has to come after this server");
+	struct vx_zone_change *c =
+	    note(g, VX_ZONE_MERGE, open, r, "the backup has to come after this server");
 
 	c->to.comment = r->comment;
 	c->to.ttl = r->ttl;
@@ -370,12 +375,12 @@ static bool look_at_others(struct diffing *g, size_t first)
 			j = DISTURBS;
 			why = "one of several, of which none counts";
 		}
-		if (j == DISTURBS && w->purpose == VX_ZONE_MX && !r->locked &&
+		if (j == DISTURBS && w->purpose == VX_ZONE_MX && !is_locked(g, r) &&
 		    open != NULL && is_backup(g, r->content)) {
 			note_merge(g, open, r);
 			settle(g, open);
 		} else if (j == DISTURBS && (g->flags & VX_ZONE_TAKE) != 0 &&
-			   !r->locked) {
+			   !is_locked(g, r)) {
 			note(g, VX_ZONE_REMOVE, NULL, r, why)->taken = true;
 		} else if (j == DISTURBS) {
 			(void)note(g, VX_ZONE_CLASH, open, r, why);
@@ -470,10 +475,11 @@ static void merge_into(struct diffing *g, const struct vx_zone_want *w,
 		return;
 	}
 	c = note(g,
-	    first->locked ? VX_ZONE_CLASH
-	    : ours        ? VX_ZONE_CHANGE
-			  : VX_ZONE_MERGE,
-	    w, first, first->locked ? "locked by the provider" : "merged, never doubled");
+	    is_locked(g, first) ? VX_ZONE_CLASH
+	    : ours              ? VX_ZONE_CHANGE
+				: VX_ZONE_MERGE,
+	    w, first,
+	    is_locked(g, first) ? "locked by the provider" : "merged, never doubled");
 	c->to.content = content;
 	c->to.comment = first->comment;
 	c->to.ttl = first->ttl;
@@ -520,8 +526,8 @@ static void diff_spf(struct diffing *g, size_t i)
 	merge_into(g, w, first, content);
 	for (k = 0; (r = next_spf(g, w, &k)) != NULL;)
 		if (r != first)
-			(void)note(g, r->locked ? VX_ZONE_CLASH : VX_ZONE_REMOVE, NULL, r,
-			    "its mechanisms are in the other SPF record now");
+			(void)note(g, is_locked(g, r) ? VX_ZONE_CLASH : VX_ZONE_REMOVE,
+			    NULL, r, "its mechanisms are in the other SPF record now");
 }
 
 /* --- what is ours and not wanted any more --------------------------------------------
@@ -587,8 +593,8 @@ static void remove_rest(struct diffing *g)
 		else
 			goes = is_of_domain(r->name, g->p->domain);
 		if (goes)
-			(void)note(g, r->locked ? VX_ZONE_CLASH : VX_ZONE_REMOVE, NULL, r,
-			    r->locked ? "locked by the provider" : "");
+			(void)note(g, is_locked(g, r) ? VX_ZONE_CLASH : VX_ZONE_REMOVE,
+			    NULL, r, is_locked(g, r) ? "locked by the provider" : "");
 	}
 }
 
@@ -629,7 +635,8 @@ int vx_zone_diff(const struct vx_zone_plan *p, const struct vx_zone *have, unsig
 		else
 			diff_group(&g, i);
 	}
-	remove_rest(&g);
+	if ((flags & VX_ZONE_PART) == 0)
+		remove_rest(&g);
 	return g.rc;
 }
 

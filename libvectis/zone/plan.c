@@ -324,6 +324,8 @@ int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
 		return g.rc;
 	if (out->with_host)
 		want_host(&g);
+	if (w->host_only)
+		return g.rc;
 	want_mx(&g);
 	want_spf(&g);
 	want_dkim(&g);
@@ -359,13 +361,13 @@ static int write_mx(const char *name, struct vx_buf *out)
 	return VX_OK;
 }
 
-int vx_zone_write_sts(const struct vx_zone_wish *w, bool enforce, const char *beside,
-    struct vx_buf *out)
+int vx_zone_write_sts(
+    const struct vx_zone_wish *w, bool enforce, const char *beside, struct vx_buf *out)
 {
 	int rc;
 
-	vx_buf_printf(out, "version: STSv1\r\nmode: %s\r\n",
-	    enforce ? "enforce" : "testing");
+	vx_buf_printf(
+	    out, "version: STSv1\r\nmode: %s\r\n", enforce ? "enforce" : "testing");
 	rc = write_mx(w->hostname, out);
 	if (rc == VX_OK && beside != NULL)
 		rc = write_mx(beside, out);

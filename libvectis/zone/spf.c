@@ -70,8 +70,7 @@ bool vx_zone_spf_is_plain(vx_slice record)
 	(void)vx_zone_spf_term(&record, &term);
 	while (vx_zone_spf_term(&record, &term))
 		if (!is_address(term) && !same(term, VX_S("mx")) &&
-		    !same(term, VX_S("a")) && !is_all(term) &&
-		    !is_backup(term))
+		    !same(term, VX_S("a")) && !is_all(term) && !is_backup(term))
 			return false;
 	return true;
 }

@@ -11,8 +11,8 @@ bool vx_zone_spf_is_plain(vx_slice record);
 /* Does record have term (compared without regard to case and a leading '+')? */
 bool vx_zone_spf_has(vx_slice record, vx_slice term);
 /*
- * The record, appended, without what names a backup and is not in `wanted`, which is what a
- * plan of ours says now.
+ * The record, appended, without what names a backup and is not in `wanted`, which is what
+ * a plan of ours says now.
  */
 void vx_zone_spf_drop_backup(vx_slice record, vx_slice wanted, struct vx_buf *out);
 /* Take the next term; false: there is none. */

@@ -69,8 +69,8 @@ static bool is_proxied(const struct vx_zone *have, const char *name)
 	return false;
 }
 
-size_t vx_zone_find_tangles(const struct vx_zone *have,
-    struct vx_zone_tangle out[VX_ZONE_TANGLES_MAX])
+size_t vx_zone_find_tangles(
+    const struct vx_zone *have, struct vx_zone_tangle out[VX_ZONE_TANGLES_MAX])
 {
 	size_t n = 0;
 

@@ -33,8 +33,8 @@
 	}
 #define LEAD                                                                             \
 	DONE("PUT " RULE " {\"enabled\":true,\"name\":\"vectis:backup\",\"matchers\":"   \
-	     "[{\"type\":\"all\"}],\"actions\":[{\"type\":\"forward\",\"value\":[\"" INBOX \
-	     "\"]}]}")
+	     "[{\"type\":\"all\"}],\"actions\":[{\"type\":\"forward\",\"value\":["       \
+	     "\"" INBOX "\"]}]}")
 #define LEAD_NOWHERE                                                                     \
 	DONE("PUT " RULE " {\"enabled\":false,\"name\":\"\",\"matchers\":"               \
 	     "[{\"type\":\"all\"}],\"actions\":[{\"type\":\"drop\"}]}")
@@ -60,8 +60,8 @@ static void run(const struct script_line *lines, size_t count, const char *addre
 /* Confirmed, led there, and only then asked for; unlocked for MX of ours. */
 START_TEST(it_begins_in_order)
 {
-	static const struct script_line lines[] = { FIND, OFF, NOBODY, KNOWN(AGREED), LEAD,
-		ENABLE, UNLOCK };
+	static const struct script_line lines[] = { FIND, OFF, NOBODY, KNOWN(AGREED),
+		LEAD, ENABLE, UNLOCK };
 
 	RUN(lines, INBOX, false, VX_CF_GOOD, "");
 }
@@ -76,8 +76,8 @@ START_TEST(what_is_there_is_left)
 		KNOWN(AGREED), UNLOCK };
 	static const struct script_line wrong[] = { FIND,
 		IS("true", "misconfigured/locked"),
-		LEADS("vectis:backup", "true", FORWARD("old@inbox.example")), KNOWN(AGREED),
-		LEAD, UNLOCK };
+		LEADS("vectis:backup", "true", FORWARD("old@inbox.example")),
+		KNOWN(AGREED), LEAD, UNLOCK };
 
 	RUN(all, INBOX, false, VX_CF_GOOD, "");
 	RUN(locked, INBOX, false, VX_CF_GOOD, "");
@@ -141,8 +141,8 @@ START_TEST(it_ends)
 	static const struct script_line lost[] = { FIND, IS("true", "unlocked"),
 		LEADS("vectis:backup", "true", FORWARD(INBOX)),
 		{ "DELETE " ROUTING "/dns", 0, "", NULL },
-		{ "DELETE " ROUTING "/dns", 400, ERROR(2007, "Email Routing is not enabled"),
-		    NULL },
+		{ "DELETE " ROUTING "/dns", 400,
+		    ERROR(2007, "Email Routing is not enabled"), NULL },
 		LEAD_NOWHERE };
 	static const struct script_line half[] = { FIND, OFF,
 		LEADS("vectis:backup", "true", FORWARD(INBOX)), LEAD_NOWHERE };
@@ -173,7 +173,8 @@ END_TEST
 START_TEST(no_rule_yet)
 {
 	static const struct script_line lines[] = { FIND, OFF,
-		{ "GET " RULE, 404, ERROR(2020, "no such rule"), NULL }, KNOWN(AGREED), LEAD,
+		{ "GET " RULE, 404, ERROR(2020, "no such rule"), NULL }, KNOWN(AGREED),
+		LEAD,
 		{ "POST " ROUTING "/dns {\"name\":\"example.net\"}", 400,
 		    ERROR(2008, "there are MX records of others"), NULL } };
 
@@ -183,19 +184,20 @@ END_TEST
 
 START_TEST(asked)
 {
-	static const struct script_line lines[] = { FIND, IS("true", "misconfigured/locked"),
+	static const struct script_line lines[] = { FIND,
+		IS("true", "misconfigured/locked"),
 		LEADS("vectis:backup", "true", FORWARD("old@inbox.example")),
 		KNOWN(SILENT) };
 	static const struct script_line sub[] = {
-		{ "GET /zones?name=sub.example.net&per_page=50", 200, NO_ZONE, NULL }, FIND
+		{ "GET /zones?name=sub.example.net&per_page=50", 200, NO_ZONE, NULL },
+		FIND
 	};
 	enum vx_cf_todo todo[VX_CF_TODO_MAX];
 	struct vx_cf *cf = script_client();
 	const struct vx_cf_backup *b = vx_cf_backup(cf);
 
 	vxt_assert_ok(vx_cf_ask_backup(cf, "example.net", INBOX));
-	ck_assert_int_eq(
-	    vx_cf_set_backup(cf, "example.net", INBOX, false), VX_ESTATE);
+	ck_assert_int_eq(vx_cf_set_backup(cf, "example.net", INBOX, false), VX_ESTATE);
 	(void)SCRIPT_RUN(cf, lines);
 	script_outcome(cf, VX_CF_GOOD);
 	ck_assert(b->on && b->locked && b->catch_all && b->ours);

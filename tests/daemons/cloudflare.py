@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from peers import WebServer, http
 
 EDIT = frozenset({'zone:read', 'dns:read', 'dns:edit', 'email:read'})
+ROUTE = EDIT | {'email:edit', 'settings:edit', 'addresses:edit'}
 EDGE4, EDGE6 = '104.16.7.7', '2606:4700::6810:707'
 ADDRESSES = ('A', 'AAAA', 'CNAME')
 DATA = {'SRV': ('priority', 'weight', 'port', 'target'), 'CAA': ('flags', 'tag', 'value'),
@@ -52,6 +53,11 @@ class Zone:
         self.status, self.paused, self.dnssec = 'active', False, 'disabled'
         self.routing, self.flatten_all = False, False
         self.hidden = []  # challenges of Cloudflare's own certificates
+        self.locked, self.refuses_mx = False, False  # refuses_mx: while it is locked
+        self.rule = {'enabled': False, 'name': '', 'matchers': [{'type': 'all'}],
+                     'actions': [{'type': 'drop'}]}
+        self.ds = ''
+        self.changed = lambda zone: None  # is told of each change
 
     def add(self, kind, name, content, **more):
         """For tests: as somebody else has set it."""
@@ -65,6 +71,7 @@ class Zone:
         if locked:
             record['meta'] = {'email_routing': True, 'read_only': True}
         self.records.append(record)
+        self.changed(self)
         return record
 
     def say(self, kind, name):
@@ -100,7 +107,8 @@ class Zone:
              'proxiable': kind in ADDRESSES,
              'ttl': body.get('ttl', (old or {}).get('ttl', 1)),
              'comment': body.get('comment', (old or {}).get('comment')) or None,
-             'tags': [], 'settings': {}, 'meta': {}, 'created_on': '2026-11-28T00:00:00Z',
+             'tags': [], 'settings': {}, 'meta': dict((old or {}).get('meta', {})),
+             'created_on': '2026-11-28T00:00:00Z',
              'modified_on': '2026-11-28T00:00:00Z'}
         if r['proxied'] and not r['proxiable']:
             raise Refused(400, 9004, 'This record type cannot be proxied.')
@@ -161,6 +169,8 @@ class Zone:
         return ' '.join('"%s"' % p.replace('\\', '\\\\').replace('"', '\\"') for p in pieces)
 
     def check_new(self, r, others):
+        if self.locked and self.refuses_mx and r['type'] == 'MX' and r['name'] == self.name:
+            raise Refused(400, 1046, 'MX records are managed by Email Routing.')
         same = [o for o in others if o['name'] == r['name'] and o['id'] != r['id']]
         if any(o['type'] == r['type'] and o['content'] == r['content'] and
                o.get('priority') == r.get('priority') for o in same):
@@ -244,11 +254,39 @@ class Zone:
 
     def set_routing(self, on):
         """Email Routing, as its own page switches it: with records that it locks."""
-        self.routing = on
+        self.routing = self.locked = on
         self.records = [r for r in self.records if not r['meta'].get('email_routing')]
         for n, priority in enumerate((13, 86, 24), 1) if on else ():
             self.add('MX', self.name, f'route{n}.mx.cloudflare.net', priority=priority,
                      locked=True)
+        self.changed(self)
+
+    def enable_routing(self):
+        """The same by the API: with what else it wants to have."""
+        if self.routing:
+            raise Refused(400, 2007, 'Email Routing is already enabled.')
+        self.set_routing(True)
+        self.refuses_mx = True
+        if not any('_spf.mx.cloudflare.net' in t for t in self.say('TXT', self.name)):
+            self.add('TXT', self.name, 'v=spf1 include:_spf.mx.cloudflare.net ~all',
+                     locked=True)
+        self.add('TXT', 'cf2024-1._domainkey.' + self.name, 'v=DKIM1; k=rsa; p=AAAA',
+                 locked=True)
+
+    def unlock_routing(self):
+        self.locked = False
+        for r in self.records:
+            if r['meta'].get('email_routing'):
+                r['meta']['read_only'] = False
+
+    def routing_status(self):
+        strange = any(r['type'] == 'MX' and r['name'] == self.name and
+                      not r['content'].endswith('.mx.cloudflare.net') for r in self.records)
+        if not self.routing:
+            return 'unconfigured'
+        if self.locked:
+            return 'misconfigured/locked' if strange else 'ready'
+        return 'misconfigured' if strange else 'unlocked'
 
     # --- what is answered by its name servers ----------------------------------------
 
@@ -296,6 +334,7 @@ class Cloudflare:
     def __init__(self, pair, port=0):
         self.account = new_id()
         self.tokens, self.zones = {}, {}
+        self.addresses = {}  # where Email Routing may lead mail: {address: agreed?}
         self.faults, self.requests, self.delay = [], [], 0
         self.lock = threading.Lock()
         self.web = WebServer(pair, port=port, answers=self)
@@ -399,15 +438,55 @@ class Cloudflare:
         if where == ['zones']:
             self.check(token, 'zone:read')
             return self.list_zones(token, query)
-        zone = next((z for z in self.zones.values() if where[:2] == ['zones', z.id]), None)
-        if zone is None:
-            raise Refused(404, 7003, f'Could not route to {parts.path}, perhaps your object '
-                                     'identifier is invalid?')
         try:
             value = json.loads(body) if body else None
         except ValueError:
             raise Refused(400, 9207, 'Request body is invalid.') from None
-        return self.of_zone(token, zone, method, where[2:], query, value)
+        if where == ['accounts', self.account, 'email', 'routing', 'addresses']:
+            self.check(token, 'addresses:edit')
+            return self.of_addresses(method, query, value)
+        zone = next((z for z in self.zones.values() if where[:2] == ['zones', z.id]), None)
+        if zone is None:
+            raise Refused(404, 7003, f'Could not route to {parts.path}, perhaps your object '
+                                     'identifier is invalid?')
+        done = self.of_zone(token, zone, method, where[2:], query, value)
+        if method != 'GET':
+            zone.changed(zone)
+        return done
+
+    def of_addresses(self, method, query, value):
+        if method == 'POST':
+            if value['email'] in self.addresses:
+                raise Refused(409, 2032, 'Destination address already exists.')
+            self.addresses[value['email']] = False
+        items = [{'id': new_id(), 'email': a,
+                  'verified': '2026-11-28T00:00:00Z' if agreed else None}
+                 for a, agreed in self.addresses.items()]
+        return items[-1] if method == 'POST' else self.page(items, query)
+
+    def of_routing(self, token, zone, method, where, value):
+        if where == []:
+            self.check(token, 'email:read', zone)
+            return {'enabled': zone.routing, 'name': zone.name,
+                    'status': zone.routing_status()}
+        if where == ['rules', 'catch_all']:
+            self.check(token, 'email:read' if method == 'GET' else 'email:edit', zone)
+            if method == 'PUT':
+                for action in value['actions']:
+                    if any(not self.addresses.get(a) for a in action.get('value', ())):
+                        raise Refused(400, 2031, 'Destination address is not verified.')
+                zone.rule = value
+            return zone.rule
+        if where == ['dns'] and method in ('POST', 'PATCH', 'DELETE'):
+            self.check(token, 'settings:edit', zone)
+            if method == 'POST':
+                zone.enable_routing()
+            elif method == 'PATCH':
+                zone.unlock_routing()
+            else:
+                zone.set_routing(False)
+            return {'enabled': zone.routing, 'status': zone.routing_status()}
+        raise Refused(404, 7000, 'No route for that URI')
 
     def verify(self, token, where):
         kind = 'account' if where[0] == 'accounts' else 'user'
@@ -438,13 +517,11 @@ class Cloudflare:
         if where[0] == 'dns_records':
             self.check(token, 'dns:read' if method == 'GET' else 'dns:edit', zone)
             return self.of_records(zone, method, where[1:], query, value)
-        if where == ['email', 'routing']:
-            self.check(token, 'email:read', zone)
-            return {'enabled': zone.routing, 'name': zone.name,
-                    'status': 'ready' if zone.routing else 'unconfigured'}
+        if where[:2] == ['email', 'routing']:
+            return self.of_routing(token, zone, method, where[2:], value)
         self.check(token, 'dns:read', zone)
         if where == ['dnssec']:
-            return {'status': zone.dnssec}
+            return {'status': zone.dnssec, 'ds': zone.ds}
         if where == ['dns_settings']:
             return {'flatten_all_cnames': zone.flatten_all, 'zone_mode': 'standard'}
         raise Refused(404, 7000, 'No route for that URI')

@@ -1,13 +1,15 @@
 """vectisctl dns against a Cloudflare of our own, and with no token at all."""
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
 
 import harness
-from cloudflare import EDIT, Cloudflare, Refused
+from cloudflare import EDIT, ROUTE, Cloudflare, Refused
 from instance import CertificateAuthority, build_dir
 from peers import Names
 from test_ctl import FAILED, GOOD, USAGE, Box
@@ -233,6 +235,297 @@ class Apply(Case):
         self.zone.add('TXT', DOMAIN, 'hello')
         self.assertIn(f'{DOMAIN}.\t1\tIN\tTXT\thello', self.good('dns', 'export', DOMAIN))
         self.assertEqual(self.json('dns', 'export', DOMAIN)['zone_file'], self.zone.export())
+
+
+INBOX = 'spare@inbox.test'
+INCLUDE = 'include:_spf.mx.cloudflare.net'
+
+
+class Backup(Case):
+    """Email Routing, declared, begun and ended by its API."""
+    token = ROUTE
+
+    def setUp(self):
+        super().setUp()
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.good('domain', 'set', DOMAIN, '--backup-mx', 'cloudflare', '--backup-to', INBOX)
+
+    def paths(self):
+        return [(m, p.split('/v4')[1].replace(self.zone.id, 'Z').replace(
+            self.cloud.account, 'A')) for m, p, _ in self.cloud.requests if m != 'GET']
+
+    def test_from_begin_to_end(self):
+        # nobody gets mail who has not agreed: nothing else is done before
+        text = self.bad(FAILED, INBOX + ' has not agreed', 'dns', 'apply', DOMAIN, '--yes')
+        self.assertIn(f'  + Email Routing: ask {INBOX} to agree', text)
+        self.assertEqual(self.cloud.addresses, {INBOX: False})
+        self.assertEqual((self.zone.routing, self.zone.rule['enabled']), (False, False))
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + HOST])
+        plan = self.json('dns', 'plan', DOMAIN)
+        self.assertEqual((plan['email_routing']['todo'], plan['email_routing']['confirmed']),
+                         (['confirm', 'catch-all', 'enable', 'unlock'], False))
+        # and then it is, in an order in which no mail is lost
+        self.cloud.addresses[INBOX] = True
+        self.cloud.requests.clear()
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.paths(), [
+            ('PUT', '/zones/Z/email/routing/rules/catch_all'),
+            ('POST', '/zones/Z/email/routing/dns'), ('PATCH', '/zones/Z/email/routing/dns'),
+            ('POST', '/zones/Z/dns_records/batch')])
+        self.assertEqual(self.zone.rule['actions'], [{'type': 'forward', 'value': [INBOX]}])
+        self.assertEqual([int(x.split()[0]) for x in self.zone.say('MX', DOMAIN)],
+                         [10, 13, 24, 86])
+        self.assertEqual(self.zone.say('TXT', DOMAIN),
+                         [f'"{SPF}"'.replace(' -all', f' {INCLUDE} -all')])
+        plan = self.json('dns', 'plan', DOMAIN)
+        self.assertEqual((plan['work'], plan['clashes'], plan['email_routing']['todo'],
+                          plan['email_routing']['status']), (0, 0, [], 'misconfigured'))
+        self.assertIn('that is what is wanted here', self.good('dns', 'plan', DOMAIN))
+        # another inbox, and none
+        self.cloud.addresses['other@inbox.test'] = True
+        self.good('domain', 'set', DOMAIN, '--backup-to', 'other@inbox.test')
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.zone.rule['actions'][0]['value'], ['other@inbox.test'])
+        self.good('domain', 'set', DOMAIN, '--backup-mx', 'none')
+        self.assertIn('  - Email Routing: switch it off',
+                      self.good('dns', 'apply', DOMAIN, '--yes'))
+        self.assertEqual((self.zone.routing, self.zone.rule['enabled'],
+                          self.zone.say('MX', DOMAIN), self.zone.say('TXT', DOMAIN)),
+                         (False, False, ['10 ' + HOST], [f'"{SPF}"']))
+        self.assertEqual(self.json('dns', 'plan', DOMAIN)['work'], 0)
+
+    def test_what_was_tied_to_it_is_made_anew(self):
+        """SPF that Email Routing wrote and we merged into goes with it."""
+        self.cloud.addresses[INBOX] = True
+        self.zone.records = [r for r in self.zone.records if r['name'] == HOST]
+        self.zone.set_routing(False)
+        self.zone.enable_routing()
+        for r in self.zone.records:
+            if r['type'] == 'MX':  # they come before us
+                r['priority'] //= 10
+        text = self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertIn('has to come after this server', text)
+        self.assertEqual([int(x.split()[0]) for x in self.zone.say('MX', DOMAIN)],
+                         [10, 51, 52, 53])
+        self.assertEqual(len(self.zone.say('TXT', DOMAIN)), 1)
+        self.good('dns', 'withdraw', DOMAIN, '--yes')
+        self.assertEqual((self.zone.routing, self.zone.say('MX', DOMAIN)), (False, []))
+        self.zone.enable_routing()
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.good('domain', 'set', DOMAIN, '--backup-mx', 'none')
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual((self.zone.say('MX', DOMAIN), self.zone.say('TXT', DOMAIN)),
+                         (['10 ' + HOST], [f'"{SPF}"']))
+
+    def test_what_others_have_set(self):
+        self.cloud.addresses = {INBOX: True, 'boss@inbox.test': True}
+        self.zone.rule = {'enabled': True, 'name': 'mine', 'actions': [
+            {'type': 'forward', 'value': ['boss@inbox.test']}]}
+        self.bad(FAILED, 'boss@inbox.test', 'dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual((self.zone.routing, self.zone.rule['name']), (False, 'mine'))
+        self.good('dns', 'apply', DOMAIN, '--take', '--yes')
+        self.assertEqual(self.zone.rule['name'], 'vectis:backup')
+
+    def test_it_cannot_be(self):
+        sub = 'sub.' + DOMAIN
+        self.good('domain', 'add', sub)
+        self.good('domain', 'set', sub, '--backup-mx', 'cloudflare', '--backup-to', INBOX)
+        self.bad(FAILED, 'a whole zone: it can be the backup of ' + DOMAIN, 'dns', 'apply',
+                 sub, '--yes')
+        self.set_token(self.cloud.token([DOMAIN], ROUTE - {'addresses:edit'}))
+        self.bad(FAILED, 'Account > Email Routing Addresses > Edit', 'dns', 'plan', DOMAIN)
+        self.cloud.addresses[INBOX] = True
+        self.set_token(self.cloud.token([DOMAIN], ROUTE - {'settings:edit'}))
+        self.bad(FAILED, 'Zone > Zone Settings > Edit', 'dns', 'apply', DOMAIN, '--yes')
+        # what was done already does no harm, and the rest is done when it can be
+        self.assertEqual((self.zone.rule['enabled'], self.zone.say('MX', DOMAIN)),
+                         (True, ['10 ' + HOST]))
+        self.set_token(self.cloud.token([DOMAIN], ROUTE))
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(len(self.zone.say('MX', DOMAIN)), 4)
+
+    def test_words(self):
+        for args, pattern in (
+                (('--backup-mx', 'none', '--backup-to', INBOX), 'goes with'),
+                (('--backup-to', 'x@' + DOMAIN), 'is here'), (('--backup-to', 'x'), 'no address'),
+                (('--backup-mx', 'a b'), 'another mail server'),
+                (('--backup-mx', HOST), 'another mail server')):
+            self.bad(USAGE, pattern, 'domain', 'set', DOMAIN, *args)
+        self.good('domain', 'set', DOMAIN, '--backup-mx', 'cloudflare')
+        found = self.json('domain', 'list')['domains'][0]
+        self.assertEqual((found['backup_mx'], found['backup_to']), ('cloudflare', INBOX))
+
+    def test_another_server(self):
+        self.good('domain', 'set', DOMAIN, '--backup-mx', 'Spare.test')
+        self.assertEqual(self.json('domain', 'list')['domains'][0]['backup_mx'], 'spare.test')
+        done = self.box.run('dns', 'apply', DOMAIN, '--yes')
+        self.assertIn('the backup spare.test has no address', done.stderr)
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + HOST, '50 spare.test'])
+        self.assertEqual(self.zone.say('TXT', DOMAIN),
+                         [f'"{SPF}"'.replace(' -all', ' +a:spare.test -all')])
+        self.names.add('spare.test', 'A', '192.0.2.99')
+        self.assertEqual(self.box.run('dns', 'plan', DOMAIN).stderr, '')
+        self.good('domain', 'set', DOMAIN, '--backup-mx', 'none')
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual((self.zone.say('MX', DOMAIN), self.zone.say('TXT', DOMAIN)),
+                         (['10 ' + HOST], [f'"{SPF}"']))
+
+
+class Policy(Case):
+    def test_the_id_follows_the_policy(self):
+        self.assertNotIn('mta_sts', self.json('dns', 'plan', DOMAIN))
+        self.good('domain', 'set', DOMAIN, '--mta-sts', 'testing')
+        first = self.json('dns', 'plan', DOMAIN)['mta_sts']
+        self.assertEqual(first['policy'], 'version: STSv1\r\nmode: testing\r\n'
+                                          f'mx: {HOST}\r\nmax_age: 604800\r\n')
+        self.assertEqual(first['id'], hashlib.sha256(
+            first['policy'].encode()).hexdigest()[:32])
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.zone.say('TXT', '_mta-sts.' + DOMAIN),
+                         [f'"v=STSv1; id={first["id"]};"'])
+        self.assertEqual(self.json('dns', 'plan', DOMAIN)['work'], 0)
+        self.assertIn(f'To be served at https://mta-sts.{DOMAIN}/.well-known/mta-sts.txt:\n'
+                      '  version: STSv1\n  mode: testing\n', self.good('dns', 'plan', DOMAIN))
+        # it changes with what the policy says
+        self.good('domain', 'set', DOMAIN, '--mta-sts', 'enforce', '--backup-mx', 'spare.test')
+        second = self.json('dns', 'plan', DOMAIN)
+        self.assertIn('mx: spare.test\r\n', second['mta_sts']['policy'])
+        self.assertNotEqual(second['mta_sts']['id'], first['id'])
+        self.assertEqual(self.json('domain', 'list')['domains'][0]['mta_sts'], 'enforce')
+        # and one that is written elsewhere has an id of its own
+        plan = self.json('dns', 'plan', DOMAIN, '--mta-sts', 'abc')
+        self.assertIn('v=STSv1; id=abc;', [r['value'] for r in plan['records']])
+        self.assertNotIn('mta_sts', plan)
+
+
+class Tangles(Case):
+    def test_a_way_out_is_proposed(self):
+        self.zone.add('A', 'www.' + DOMAIN, '192.0.2.9', proxied=True)
+        self.zone.add('MX', DOMAIN, 'www.' + DOMAIN, priority=20)
+        self.zone.add('SRV', '_imaps._tcp.sub.' + DOMAIN, '0 1 993 dc-0123456789ab.' + DOMAIN)
+        self.assertIn('_dc-mx.', self.zone.answers()[DOMAIN]['MX'][0])
+        found = self.json('dns', 'plan', DOMAIN)
+        self.assertEqual([(t['target'], t['substitute'],
+                           [(r['name'], r['type'], r['value']) for r in t['instead']])
+                          for t in found['tangles']], [
+            ('www.' + DOMAIN, False, [
+                (HOST, 'A', '192.0.2.1'), (HOST, 'AAAA', '2001:DB8::1'),
+                (DOMAIN, 'MX', '20 ' + HOST)]),
+            ('dc-0123456789ab.' + DOMAIN, True, [
+                (HOST, 'A', '192.0.2.1'), (HOST, 'AAAA', '2001:DB8::1'),
+                ('_imaps._tcp.sub.' + DOMAIN, 'SRV', '0 1 993 ' + HOST)])])
+        self.assertNotIn('move_to', found)
+
+    def test_the_server_itself(self):
+        self.zone.add('A', HOST, '192.0.2.1', proxied=True)
+        self.zone.add('MX', DOMAIN, HOST, priority=10)
+        found = self.json('dns', 'plan', DOMAIN)
+        self.assertEqual(found['move_to'], 'mx.' + DOMAIN)
+        self.assertIn(f'vectisctl dns move mx.{DOMAIN}', self.good('dns', 'plan', DOMAIN))
+
+
+class Move(Case):
+    """The server gets another name: mx2.vectis.test."""
+    TO = 'mx2.' + DOMAIN
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.cloud.zone('other.test')
+        self.set_token(self.cloud.token())
+        self.good('domain', 'add', 'other.test')
+        for domain in (DOMAIN, 'other.test'):
+            self.good('dns', 'apply', domain, '--yes')
+
+    def certificate(self, *names):
+        self.good('cert', 'import', *self.ca.issue('mail', hosts=names))
+
+    def rename(self):
+        with open(self.box.config) as f:
+            text = f.read()
+        self.box.write(text.replace('hostname: ' + HOST, 'hostname: ' + self.TO))
+
+    def names_of(self, zone):
+        """Which of both names its records lead to."""
+        text = ' '.join(f'{r["name"]} {r["content"]}' for r in zone.records)
+        return [n for n in (HOST, self.TO) if re.search(r'(?<![.\w])' + re.escape(n), text)]
+
+    def test_all_the_way(self):
+        # the name is found, and has a certificate, before anything leads to it
+        self.bad(FAILED, 'no certificate for ' + self.TO, 'dns', 'move', self.TO, '--yes')
+        self.assertEqual(self.zone.say('A', self.TO), ['192.0.2.1'])
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + HOST])
+        self.certificate(HOST, self.TO)
+        before = self.zone.export(), self.other.export()
+        plan = self.json('dns', 'move', self.TO, '--plan')
+        self.assertEqual((self.zone.export(), self.other.export()), before)
+        self.assertEqual([d['domain'] for d in plan['domains']], ['other.test', DOMAIN])
+        self.assertGreater(plan['domains'][0]['work'], 0)
+        self.good('domain', 'set', DOMAIN, '--mta-sts', 'enforce')
+        done = self.json('dns', 'move', self.TO, '--yes')
+        self.assertEqual(done['phase'], 'hostname')
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
+        self.assertEqual(self.other.say('MX', 'other.test'), ['10 ' + self.TO])
+        # who remembers the old name finds it
+        self.assertEqual(self.names_of(self.other), [self.TO])
+        self.assertEqual(self.zone.say('A', HOST), ['192.0.2.1'])
+        policies = [d['mta_sts']['policy'] for d in done['domains'] if 'mta_sts' in d]
+        self.assertIn(f'mx: {self.TO}\r\nmx: {HOST}\r\n', policies[0])
+        self.rename()
+        done = self.json('dns', 'move', self.TO, '--yes')
+        self.assertEqual(done['phase'], 'wait')
+        self.assertEqual(self.zone.say('A', HOST), ['192.0.2.1'])
+        self.assertEqual(self.json('dns', 'move', self.TO, '--yes', '--no-wait')['phase'], 'done')
+        self.assertEqual(self.names_of(self.zone), [self.TO])
+        for domain in (DOMAIN, 'other.test'):
+            self.assertEqual(self.json('dns', 'plan', domain)['work'], 0)
+        self.bad(FAILED, 'called mx2.vectis.test already', 'dns', 'move', self.TO)
+
+    def test_broken_off(self):
+        """Wherever it stops: what is there works, and it goes on."""
+        self.certificate(HOST, self.TO)
+        self.set_token(self.cloud.token(['other.test', DOMAIN]))
+        batches = 0
+
+        def fail(zone):
+            nonlocal batches
+            batches += 1
+            if batches == 1:
+                self.cloud.faults = [Refused(400, 9005, 'Content is wrong.')] * 20
+        self.other.changed = fail
+        self.bad(FAILED, 'goes on from there', 'dns', 'move', self.TO, '--yes')
+        self.assertEqual(self.other.say('MX', 'other.test'), ['10 ' + self.TO])
+        self.assertEqual((self.zone.say('MX', DOMAIN), self.zone.say('A', HOST)),
+                         (['10 ' + HOST], ['192.0.2.1']))
+        self.cloud.faults = []
+        self.bad(FAILED, 'on its way to', 'dns', 'move', 'mx3.' + DOMAIN, '--yes')
+        self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'hostname')
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
+        # and back
+        self.good('dns', 'move', HOST, '--yes', '--no-wait')
+        self.assertEqual(self.names_of(self.other), [HOST])
+        self.assertEqual(self.names_of(self.zone), [HOST])
+
+    def test_what_is_in_the_way(self):
+        self.certificate(HOST, self.TO)
+        self.zone.add('A', self.TO, '198.51.100.7')
+        self.bad(FAILED, 'nothing was changed', 'dns', 'move', self.TO, '--yes')
+        self.assertEqual(self.other.say('MX', 'other.test'), ['10 ' + HOST])
+
+    def test_served_elsewhere(self):
+        """What the token does not see is led there by hand, and waited for."""
+        self.certificate(HOST, self.TO)
+        self.names.add('far.test', 'MX', '10 ' + HOST)
+        self.good('domain', 'add', 'far.test')
+        self.bad(FAILED, '1 domains are served elsewhere', 'dns', 'move', self.TO, '--yes')
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
+        self.names.records['far.test'] = {'MX': ['10 ' + self.TO]}
+        self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'hostname')
+
+    def test_words(self):
+        self.bad(USAGE, 'no name of a server', 'dns', 'move', 'a b')
+        self.bad(FAILED, 'already', 'dns', 'move', HOST)
+        os.remove(os.path.join(self.box.folder, 'secrets.yaml'))
+        self.bad(FAILED, 'cloudflare.api_token', 'dns', 'move', self.TO)
 
 
 class Faults(Case):

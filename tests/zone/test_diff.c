@@ -21,7 +21,8 @@ enum wish {
 	KEYS,
 	SERVICES,
 	FORMER,
-	SPARE
+	SPARE,
+	HOST_ONLY
 };
 
 static const struct vx_zone_dkim key = { "202611", "v=DKIM1; k=rsa; p=AAAA" };
@@ -36,6 +37,7 @@ static struct vx_zone_wish wish(enum wish kind)
 
 	w.autoconfig = kind == AUTOCONFIG;
 	w.backup = kind == BACKUP ? VX_ZONE_BACKUP_CLOUDFLARE : VX_ZONE_BACKUP_NONE;
+	w.host_only = kind == HOST_ONLY;
 	if (kind == SPARE) {
 		w.backup = VX_ZONE_BACKUP_HOST;
 		w.backup_host = "Spare.Example.Org";
@@ -144,10 +146,11 @@ static const struct {
 	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
 	    "include:_spf.mx.cloudflare.net -all\n" },
 	/* unlocked, but before us: only its preference is changed */
-	{ HOST POLICY MX "example.net MX 3 route1.mx.cloudflare.net\n"
-			 "example.net MX 60 route2.mx.cloudflare.net\n"
-			 "example.net MX 70 route3.mx.cloudflare.net\n"
-			 "example.net TXT v=spf1 include:_spf.mx.cloudflare.net ~all\n" TXT,
+	{ HOST POLICY MX
+	    "example.net MX 3 route1.mx.cloudflare.net\n"
+	    "example.net MX 60 route2.mx.cloudflare.net\n"
+	    "example.net MX 70 route3.mx.cloudflare.net\n"
+	    "example.net TXT v=spf1 include:_spf.mx.cloudflare.net ~all\n" TXT,
 	    BACKUP, 0,
 	    "merge example.net MX 51 route1.mx.cloudflare.net\n"
 	    "leave example.net MX 60 route2.mx.cloudflare.net\n"
@@ -155,6 +158,15 @@ static const struct {
 	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
 	    "include:_spf.mx.cloudflare.net -all\n"
 	    "remove example.net TXT v=spf1 include:_spf.mx.cloudflare.net ~all\n" },
+	{ HOST POLICY MX "example.net MX 3 route1.mx.cloudflare.net | | locked\n"
+			 "example.net MX 60 route2.mx.cloudflare.net | | locked\n"
+			 "example.net MX 70 route3.mx.cloudflare.net | | locked\n" TXT,
+	    BACKUP, VX_ZONE_UNLOCK,
+	    "merge example.net MX 51 route1.mx.cloudflare.net\n"
+	    "leave example.net MX 60 route2.mx.cloudflare.net\n"
+	    "leave example.net MX 70 route3.mx.cloudflare.net\n"
+	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
+	    "include:_spf.mx.cloudflare.net -all\n" },
 	/* Email Routing, not declared any more: what was its MX does not become ours */
 	{ HOST POLICY
 	    "example.net MX 51 route1.mx.cloudflare.net | vectis:mx\n"
@@ -181,10 +193,10 @@ static const struct {
 	    "merge example.net MX 50 spare.example.org\n"
 	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
 	    "+a:spare.example.org -all\n" },
-	{ HOST MX POLICY
-	    "example.net MX 50 spare.example.org | vectis:mx\n"
-	    "example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 +a:spare.example.org "
-	    "-all | vectis:spf\n",
+	{ HOST MX POLICY "example.net MX 50 spare.example.org | vectis:mx\n"
+			 "example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
+			 "+a:spare.example.org "
+			 "-all | vectis:spf\n",
 	    PLAIN, 0,
 	    "change example.net TXT " SPF "\n"
 	    "remove example.net MX 50 spare.example.org\n" },
@@ -270,6 +282,13 @@ static const struct {
 	    "remove old.example.net A 192.0.2.1\n"
 	    "remove _25._tcp.old.example.net TLSA 3 1 1 ab\n" },
 	{ ALL "old.example.net A 192.0.2.1 | vectis:host\n", PLAIN, 0, "" },
+	/* its new name comes first, and nothing else is touched */
+	{ "example.net MX 10 old.example.net | vectis:mx\n"
+	  "old.example.net A 192.0.2.1 | vectis:host\n"
+	  "mail.example.net A 192.0.2.8 | vectis:host\n",
+	    HOST_ONLY, VX_ZONE_PART,
+	    "change mail.example.net A 192.0.2.1\n"
+	    "add mail.example.net AAAA 2001:db8::1\n" },
 	/* another domain of ours in the same zone keeps what it has */
 	{ ALL "sub.example.net MX 10 mail.example.net | vectis:mx\n"
 	      "_dmarc.sub.example.net TXT v=DMARC1; p=none | vectis:dmarc\n"
@@ -351,7 +370,8 @@ START_TEST(only_ours_is_touched)
 				ck_assert(!vx_zone_is_ours(c->have) &&
 					  (spf || strcmp(strchr(c->have->content, ' '),
 						      strchr(c->to.content, ' ')) == 0));
-			if (c->have != NULL && c->have->locked)
+			if (c->have != NULL && c->have->locked &&
+			    (rows[i].flags & VX_ZONE_UNLOCK) == 0)
 				ck_assert(c->verb == VX_ZONE_CLASH ||
 					  c->verb == VX_ZONE_LEAVE ||
 					  c->verb == VX_ZONE_KEEP);

@@ -56,7 +56,8 @@ static const struct {
 	  "www.example.net AAAA 2001:db8::9 | | proxied\n",
 	    "_submission._tcp.example.net www.example.net\n", "mail.example.net" },
 	/* the server's own name is a site's: it needs another one */
-	{ "mail.example.net A 192.0.2.1 | | proxied\nexample.net MX 10 mail.example.net\n",
+	{ "mail.example.net A 192.0.2.1 | | proxied\nexample.net MX 10 "
+	  "mail.example.net\n",
 	    "example.net mail.example.net\n", "mx.example.net" },
 	{ "mail.example.net A 192.0.2.1 | | proxied\nmx.example.net A 192.0.2.77\n"
 	  "smtp.example.net AAAA 2001:db8::1\nsmtp.example.net TXT hello\n",
