@@ -363,7 +363,9 @@ class Backup(Case):
         self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + HOST, '50 spare.test'])
         self.assertEqual(self.zone.say('TXT', DOMAIN),
                          [f'"{SPF}"'.replace(' -all', ' +a:spare.test -all')])
+        self.assertIn('has nowhere to go', done.stderr)
         self.names.add('spare.test', 'A', '192.0.2.99')
+        self.good('domain', 'set', DOMAIN, '--incoming', 'on')
         self.assertEqual(self.box.run('dns', 'plan', DOMAIN).stderr, '')
         self.good('domain', 'set', DOMAIN, '--backup-mx', 'none')
         self.good('dns', 'apply', DOMAIN, '--yes')
