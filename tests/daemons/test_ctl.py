@@ -331,6 +331,7 @@ class Domains(Case):
         d = self.json('domain', 'list')['domains'][0]
         self.assertEqual(d, {'name': DOMAIN, 'active': True, 'incoming': False,
                              'any_sender': False, 'max_mailboxes': 2, 'backup_mx': 'none',
+                             'backup_to': '', 'mta_sts': 'none',
                              'spf': 'hard', 'dmarc': 'quarantine',
                              'catch_all': [f'ann@{DOMAIN}', f'bob@{DOMAIN}'],
                              'signature': '', 'signature_html': '', **UNLIMITED})
