@@ -112,16 +112,21 @@ int main(int argc, char **argv)
 		.tick = tick_sending,
 		.beside = &vx_fetch_daemon,
 	};
+	/*
+	 * SMTP has no registered name for ALPN, and its clients send none: who sends others
+	 * only was sent here by somebody else, such as a browser (ALPACA).
+	 */
+	static const char alpn[] = "smtp";
 	static const struct vx_daemon smtpd = {
 		.name = "smtpd",
 		.store = true,
 		.resolves = true,
 		.listeners = { { .name = "smtp", .where = where_smtp, .busy = busy,
-				   .session = smtpd_from_server },
+				   .alpn = alpn, .session = smtpd_from_server },
 		    { .name = "submission", .where = where_submission, .busy = busy,
-			.session = smtpd_from_user },
+			.alpn = alpn, .session = smtpd_from_user },
 		    { .name = "submissions", .where = where_submissions, .tls = true,
-			.session = smtpd_from_user } },
+			.alpn = alpn, .session = smtpd_from_user } },
 		.listener_count = 3,
 		.start = smtpd_receive_start,
 		.stop = smtpd_receive_stop,
