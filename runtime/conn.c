@@ -234,6 +234,9 @@ static bool handshake(struct vx_conn *c, vx_slice *in)
 		return false;
 	}
 	if (rc != VX_OK) {
+		if (c->def != NULL && vx_tls_too_old(c->tls))
+			vx_old_clients_note(
+			    &c->server->old, c->peer.address, vx_now_s());
 		tell_failure(c, VX_ETLS, vx_tls_failure(c->tls));
 		c->closing = true;
 		vx_buf_reset(&c->out);

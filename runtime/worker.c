@@ -87,6 +87,13 @@ static void on_store(uv_poll_t *poll, int status, int events)
 	vx_conn_drive_awake(s);
 }
 
+/* Where a file of this process is; end: "" or more of its name. */
+static void own_path(const struct vx_server *s, const char *end, char path[512])
+{
+	(void)snprintf(path, 512, "%.400s/%s.%d%s", s->worker.config->run_dir,
+	    s->def->name, (int)getpid(), end);
+}
+
 /* Say which certificate and which manifest are served, for acmed and vectisctl. */
 static void publish_serial(struct vx_server *s)
 {
@@ -96,8 +103,7 @@ static void publish_serial(struct vx_server *s)
 
 	if (s->beside) /* it serves none */
 		return;
-	(void)snprintf(path, sizeof(path), "%.400s/%s.%d", s->worker.config->run_dir,
-	    s->def->name, (int)getpid());
+	own_path(s, "", path);
 	f = fopen(path, "w");
 	if (f == NULL)
 		return;
@@ -106,6 +112,15 @@ static void publish_serial(struct vx_server *s)
 	    vx_certs_mark(certs));
 	(void)fwrite(text, 1, strlen(text), f);
 	(void)fclose(f);
+}
+
+/* Say whose TLS is too old, for vectisctl status and domain check. */
+static void publish_old_clients(struct vx_server *s)
+{
+	char path[512];
+
+	own_path(s, ".old", path);
+	(void)vx_old_clients_write(&s->old, path);
 }
 
 static void on_certs(uv_poll_t *poll, int status, int events)
@@ -194,6 +209,7 @@ static void on_sweep(uv_timer_t *timer)
 	if (s->away != NULL)
 		vx_away_sweep(s->away);
 	accept_again(s);
+	publish_old_clients(s);
 	if (s->def->tick != NULL)
 		s->def->tick(s->service);
 	if (s->ticks % 60 == 0 && s->worker.certs != NULL &&
@@ -335,8 +351,9 @@ static void close_parts(struct vx_server *s)
 {
 	char path[512];
 
-	(void)snprintf(path, sizeof(path), "%.400s/%s.%d", s->worker.config->run_dir,
-	    s->def->name, (int)getpid());
+	own_path(s, "", path);
+	(void)unlink(path);
+	own_path(s, ".old", path);
 	(void)unlink(path);
 	uv_walk(&s->loop, close_handle, s);
 	if (s->work != NULL)

@@ -3,6 +3,7 @@
 #define VX_RUNTIME_WORKER_H
 
 #include "runtime/fetch_away.h"
+#include "runtime/old_clients.h"
 #include "runtime/resolver.h"
 #include "runtime/runtime.h"
 
@@ -59,6 +60,7 @@ struct vx_server {
 	unsigned char number;                  /* who we are there */
 	bool stopping;
 	uint64_t stop_by_ms;
+	struct vx_old_clients old; /* clients of this worker's */
 	uv_prepare_t prepare; /* drives what is awake */
 	uv_idle_t idle;       /* so that the loop does not sleep meanwhile */
 	uv_timer_t sweep;     /* once a second */

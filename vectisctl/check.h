@@ -19,6 +19,7 @@ struct checking {
 	char urls[CTL_CHECK_PAGES][VX_FETCH_URL_MAX + 1];
 	struct vx_diag_web pages[CTL_CHECK_PAGES];
 	struct vx_tls_cert_info web_cert;
+	struct vx_diag_client old_clients[CTL_OLD_CLIENTS_MAX];
 	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1], distrust[300];
 	uint64_t end_ms;
 };

@@ -232,6 +232,8 @@ static void gather(struct checking *k)
 				       &k->lists[k->f.list_count]) == VX_OK;
 	find_relay(k);
 	find_certificate(k);
+	k->f.old_clients = k->old_clients;
+	k->f.old_client_count = ctl_old_clients(k->c, k->old_clients);
 	ask_cloudflare(k);
 	ctl_check_reach(k);
 }

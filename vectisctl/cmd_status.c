@@ -1,6 +1,7 @@
 /* status: the daemons, what they serve, whether their ports answer */
 #include "vectisctl/ctl.h"
 
+#include "vectis/diagnose.h"
 #include "vectis/memory.h"
 
 #include <arpa/inet.h>
@@ -294,6 +295,30 @@ static void listener_status(
 	}
 }
 
+/* Clients that cannot connect: nobody else tells their users why (DX-TL-09). */
+static void old_clients_status(struct ctl *c)
+{
+	static struct vx_diag_client list[CTL_OLD_CLIENTS_MAX];
+	const size_t n = ctl_old_clients(c, list);
+	json_t *out = json_array();
+
+	(void)json_object_set_new(c->result, "old_clients", out);
+	for (size_t i = 0; i < n; i++) {
+		json_t *item = json_object();
+
+		(void)json_object_set_new(
+		    item, "network", json_string(list[i].network));
+		(void)json_object_set_new(
+		    item, "handshakes", json_integer((json_int_t)list[i].count));
+		(void)json_object_set_new(item, "last", json_integer(list[i].last));
+		(void)json_array_append_new(out, item);
+		ctl_say(c, "%s has TLS that is too old: %llu handshakes refused",
+		    list[i].network, (unsigned long long)list[i].count);
+	}
+	if (n > 0)
+		ctl_say(c, "%s", "");
+}
+
 static int status(struct ctl *c)
 {
 	const struct vx_config *conf = c->config;
@@ -318,6 +343,7 @@ static int status(struct ctl *c)
 	listener_status(c, "imaps", &conf->imaps_listen, ports);
 	listener_status(c, "pop3s", &conf->pop3s_listen, ports);
 	ctl_say(c, "%s", "");
+	old_clients_status(c);
 	return ctl_store_stat(c);
 }
 

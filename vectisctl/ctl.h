@@ -199,5 +199,12 @@ struct ctl_worker {
 };
 #define CTL_WORKERS_MAX 320
 size_t ctl_workers(struct ctl *c, struct ctl_worker out[CTL_WORKERS_MAX]);
+/*
+ * Whose TLS is too old, as the workers that run saw it, who came last first: up to
+ * CTL_OLD_CLIENTS_MAX networks.
+ */
+#define CTL_OLD_CLIENTS_MAX 256
+struct vx_diag_client;
+size_t ctl_old_clients(struct ctl *c, struct vx_diag_client *out);
 
 #endif

@@ -174,6 +174,8 @@ VX_API void vx_tls_bye(struct vx_tls *t, struct vx_buf *out);
 
 /* Why the handshake failed, in words; "": it did not.  Static. */
 VX_API const char *vx_tls_failure(const struct vx_tls *t);
+/* It did, since the peer knows no version that is new enough. */
+VX_API bool vx_tls_too_old(const struct vx_tls *t);
 /* After the handshake.  Static or owned by t. */
 VX_API const char *vx_tls_version(const struct vx_tls *t);
 VX_API const char *vx_tls_cipher(const struct vx_tls *t);

@@ -230,6 +230,24 @@ const char *vx_tls_failure(const struct vx_tls *t)
 	return t->failed == 0 ? "" : gnutls_strerror(t->failed);
 }
 
+/*
+ * Where 1.3 alone is spoken, GnuTLS takes the version of an older client and then finds no
+ * suite for it.
+ */
+bool vx_tls_too_old(const struct vx_tls *t)
+{
+	const unsigned *versions;
+	int n;
+
+	if (t->failed != GNUTLS_E_NO_CIPHER_SUITES || t->certs == NULL)
+		return t->failed == GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
+	n = gnutls_priority_protocol_list(t->certs->priority, &versions);
+	for (int i = 0; i < n; i++)
+		if (versions[i] == (unsigned)gnutls_protocol_get_version(t->session))
+			return false;
+	return true;
+}
+
 const char *vx_tls_version(const struct vx_tls *t)
 {
 	const char *name =

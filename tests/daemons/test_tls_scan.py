@@ -1,4 +1,5 @@
 """Scanners of others look at every listener: exactly these versions, suites and groups."""
+import json
 import os
 import re
 import socket
@@ -157,6 +158,24 @@ class Scan(unittest.TestCase):
                 for said in foreign:
                     self.assertIn('no application protocol', said)
                     self.assertIn('Cipher is (NONE)', said)
+
+    def seen(self):
+        """How many handshakes failed since the client was too old, by network."""
+        found = json.loads(self.mail.ctl('--json', 'status'))['old_clients']
+        return {c['network']: c['handshakes'] for c in found}
+
+    def test_who_is_too_old_is_counted(self):
+        """A client that fails for its version, on each port; one that fails otherwise is none."""
+        client(self.mail, 'imaps', '-alpn', 'http/1.1')
+        before = self.seen().get('127.0.0.1', 0)
+        side_by_side(lambda mail, port: client(
+            mail, port, '-tls1', '-cipher', 'ALL:@SECLEVEL=0'), self.mail)
+        until = time.monotonic() + 30
+        while self.seen().get('127.0.0.1', 0) < before + len(PORTS):
+            self.assertLess(time.monotonic(), until, self.seen())
+            time.sleep(0.1)
+        self.assertRegex(self.mail.ctl('status'),
+                         r'127\.0\.0\.1 has TLS that is too old: \d+ handshakes refused')
 
     def hear(self, port, say):
         with socket.create_connection(('127.0.0.1', self.mail.ports[port]), 10) as s:

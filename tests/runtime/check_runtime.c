@@ -145,6 +145,7 @@ START_TEST(deadly)
 END_TEST
 
 Suite *test_fetch_wire(void);
+Suite *test_old_clients(void);
 Suite *test_resolver(void);
 
 VXT_SUITE(suite, "sandbox", locked, deadly)
@@ -165,4 +166,4 @@ END_TEST
 
 VXT_SUITE(suite_networks, "networks", networks)
 
-VXT_MAIN(suite, suite_networks, test_fetch_wire, test_resolver)
+VXT_MAIN(suite, suite_networks, test_fetch_wire, test_old_clients, test_resolver)

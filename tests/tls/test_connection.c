@@ -393,7 +393,40 @@ START_TEST(what_is_said_of_a_connection)
 }
 END_TEST
 
+/* Who is refused for his version is told from who fails otherwise. */
+START_TEST(who_is_too_old)
+{
+	static const struct {
+		enum vx_tls_floor floor;
+		const char *offer;
+		bool too_old;
+	} cases[] = {
+		{ VX_TLS_FLOOR_1_2, "NORMAL:-VERS-ALL:+VERS-TLS1.0", true },
+		{ VX_TLS_FLOOR_1_2, "NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0", true },
+		{ VX_TLS_FLOOR_1_3, ONLY_1_2, true },
+		{ VX_TLS_FLOOR_1_2, ONLY_1_2 ":-KX-ALL:+RSA", false },
+		{ VX_TLS_FLOOR_1_2, ONLY_1_2, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vx_tls_certs *set = set_of(cases[i].floor, true);
+		struct vx_tls *server;
+		struct peer p;
+
+		vxt_assert_ok(vx_tls_server_new(set, NULL, &server));
+		peer_open(&p, cases[i].offer, "mail.a.test", NULL);
+		(void)peer_run(&p, server, 0, 0);
+		ck_assert_msg(vx_tls_too_old(server) == cases[i].too_old, "%s: %s",
+		    cases[i].offer, vx_tls_failure(server));
+		peer_close(&p);
+		vx_tls_free(server);
+		done(set);
+	}
+}
+END_TEST
+
 VXT_SUITE(test_connection, "connection", a_handshake_in_every_split, versions,
     a_refusal_is_told_by_an_alert, what_is_no_tls, alpn, octets_in_both_directions,
     a_full_buffer, the_end, truncated_and_changed_records, renegotiation,
-    channel_bindings, what_is_said_of_a_connection)
+    channel_bindings, what_is_said_of_a_connection,
+    who_is_too_old)
