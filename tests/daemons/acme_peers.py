@@ -80,9 +80,10 @@ class Pebble:
                 raise RuntimeError('pebble does not start:\n' + self.said())
             time.sleep(0.02)
 
-    def said(self):
+    def said(self, since=None):
+        """The end of its log, or all from an offset on."""
         with open(self.log, errors='replace') as f:
-            return f.read()[-5000:]
+            return f.read()[-5000:] if since is None else f.read()[since:]
 
     def directory(self, port=None):
         return f'https://{HOST}:{port or self.port}/dir'
@@ -113,17 +114,21 @@ class Proxy(http.server.ThreadingHTTPServer):
 
     def __init__(self, pebble):
         self.pebble = pebble
-        self.count = 0
-        self.paths = []
-        self.before = lambda n, method, path: None
-        self.after = lambda n, method, path, status, fields, body: None
         self.lock = threading.Lock()
+        self.begin()
         super().__init__(('127.0.0.1', 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*pebble.pair)
         self.socket = context.wrap_socket(self.socket, server_side=True,
                                           do_handshake_on_connect=False)
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def begin(self):
+        """Nothing was asked so far, and nothing is done to what is."""
+        self.count = 0
+        self.paths = []
+        self.before = lambda n, method, path: None
+        self.after = lambda n, method, path, status, fields, body: None
 
     @property
     def port(self):

@@ -2,6 +2,7 @@
 import contextlib
 import glob
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -33,16 +35,17 @@ class Authority(unittest.TestCase):
         self.addCleanup(self.closing.close)
 
     def prepare(self, nonces=30, reuse=0, proxy=False, tls='', settings='', daemons=None,
-                keys=None, secrets=lambda mail: None):
-        mail = Instance(provider='letsencrypt', daemons=daemons or ('imapd', 'acmed'))
+                keys=None, secrets=lambda mail: None, at_once=True):
+        daemons = daemons or ('imapd', 'acmed')[:1 + at_once]
+        mail = Instance(provider='letsencrypt', daemons=daemons)
         os.makedirs(mail.folder, exist_ok=True)
         ca = CertificateAuthority(mail.folder)
-        self.pebble = Pebble(ca, self.names.port, mail.http_port, nonces, reuse, keys)
+        mail.pebble = self.pebble = Pebble(ca, self.names.port, mail.http_port, nonces, reuse,
+                                           keys)
         self.closing.callback(self.pebble.stop)
-        self.proxy = None
         port = self.pebble.port
         if proxy:
-            self.proxy = Proxy(self.pebble)
+            mail.proxy = self.proxy = Proxy(self.pebble)
             self.closing.callback(self.proxy.stop)
             port = self.proxy.port
         mail.ca = ca
@@ -52,6 +55,14 @@ class Authority(unittest.TestCase):
         secrets(mail)
         self.closing.enter_context(mail)
         return mail
+
+    @staticmethod
+    def start_anew(mail):
+        """acmed without an account, a past, and a log."""
+        shutil.rmtree(mail.state + '-acme', ignore_errors=True)
+        with open(os.path.join(mail.folder, 'acmed.log'), 'w'):
+            pass
+        mail.start('acmed')
 
     def served(self, mail, port='imaps'):
         """The certificate that a listener shows, as DER."""
@@ -70,11 +81,12 @@ class Authority(unittest.TestCase):
     def issued(self, mail, port='imaps'):
         return 'Pebble' in self.text(self.served(mail, port), '-issuer')
 
-    def wait(self, what, seconds=60):
+    def wait(self, what, seconds=60, mail=None):
+        mail = mail or self.mail
         until = time.monotonic() + seconds
         while not what():
             if time.monotonic() > until:
-                self.fail('it did not come:\n' + self.mail.log('acmed') + self.pebble.said())
+                self.fail('it did not come:\n' + mail.log('acmed') + mail.pebble.said())
             time.sleep(0.1)
 
 
@@ -280,48 +292,47 @@ class Records(Authority):
 
 
 class Disturbed(Authority):
-    def later(self, status, fields, body, where):
-        said = []
+    def test_what_goes_by(self):
+        """Answers that make acmed come again soon, at every place of one order."""
+        limited = b'{"type":"urn:ietf:params:acme:error:rateLimited","detail":"later"}'
+        problem = ('Content-Type', 'application/problem+json')
+        left = [(503, '1', b'<html>busy</html>', 'nonce'), (503, None, b'', 'order-plz'),
+                (429, '2', limited, 'order-plz'), (503, '1', b'', 'authZ'),
+                (429, '1', limited, 'chalZ'), (503, '1', b'', 'finalize-order'),
+                (503, '1', b'', 'certZ')]
 
         def before(n, method, path):
-            if where in path and not said:
-                said.append(n)
-                return status, fields, body
+            for said in left:
+                status, later, body, where = said
+                if where not in path:
+                    continue
+                left.remove(said)
+                if later is None:
+                    later = time.strftime('%a, %d %b %Y %H:%M:%S GMT',
+                                          time.gmtime(time.time() + 3))
+                return status, [('Retry-After', later), problem], body
             return None
-        return before
-
-    def test_what_goes_by(self):
-        """Answers that make acmed come again soon, at every place of an order."""
-        soon = time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime(time.time() + 3))
-        limited = b'{"type":"urn:ietf:params:acme:error:rateLimited","detail":"later"}'
-        for status, fields, body, where in (
-                (503, [('Retry-After', '1')], b'<html>busy</html>', 'nonce'),
-                (503, [('Retry-After', soon)], b'', 'order-plz'),
-                (429, [('Retry-After', '2'), ('Content-Type', 'application/problem+json')],
-                 limited, 'order-plz'),
-                (503, [('Retry-After', '1')], b'', 'authZ'),
-                (429, [('Retry-After', '1')], limited, 'chalZ'),
-                (503, [('Retry-After', '1')], b'', 'finalize-order'),
-                (503, [('Retry-After', '1')], b'', 'certZ')):
-            with self.subTest(status=status, where=where):
-                self.mail = mail = self.prepare(proxy=True, nonces=0)
-                self.proxy.before = self.later(status, fields, body, where)
-                self.wait(lambda: self.issued(mail), 60)
-                self.assertLessEqual(self.proxy.paths.count('/order-plz'), 2)
-                self.closing.close()
+        self.mail = mail = self.prepare(proxy=True, nonces=0)
+        self.proxy.before = before
+        self.wait(lambda: self.issued(mail), 90)
+        self.assertFalse(left)
+        self.assertEqual(self.proxy.paths.count('/order-plz'), 3)
 
     def test_what_is_no_answer(self):
         """Cut, truncated, and of the wrong kind: acmed says so and waits."""
+        self.mail = mail = self.prepare(proxy=True, nonces=0)
+        mail.kill('acmed')
         for before in (lambda n, m, p: 'cut' if 'order-plz' in p else None,
                        lambda n, m, p: (200, [], b'{"status":') if 'order-plz' in p else None,
                        lambda n, m, p: (502, [], b'<html>') if p == '/dir' else None):
-            self.mail = mail = self.prepare(proxy=True, nonces=0)
+            self.proxy.begin()
             self.proxy.before = before
-            self.wait(lambda: ' text=' in mail.log('acmed'), 60)
-            time.sleep(2)
+            self.start_anew(mail)
+            self.wait(lambda: ' text=' in mail.log('acmed').replace('text="account', ''), 60)
+            time.sleep(1)
             self.assertLess(self.proxy.count, 30)
             self.assertFalse(self.issued(mail))
-            self.closing.close()
+            mail.kill('acmed')
 
     def test_paused(self):
         self.mail = mail = self.prepare(proxy=True, nonces=0)
@@ -335,41 +346,65 @@ class Disturbed(Authority):
 
 
 class Killed(Authority):
+    STATIONS = 4  # side by side: an order is mostly waiting
+
     def test_at_every_step(self):
         """acmed dies at each request, before or after the authority has seen it."""
-        number = 1
-        while True:
-            self.mail = mail = self.prepare(proxy=True, nonces=0)
-            killed = []
+        stations = [self.prepare(proxy=True, nonces=0, at_once=False)
+                    for _ in range(self.STATIONS)]
+        numbers, failures, last = itertools.count(1), [], []
 
-            def kill(n, *_, number=number, mail=mail, killed=killed):
-                if n == number and not killed:
-                    killed.append(n)
-                    mail.kill('acmed')
-                    mail.start('acmed')
-                    return 'cut'
-                return None
-            if number % 2:
-                self.proxy.before = kill
-            else:
-                self.proxy.after = kill
-            # the authority looked while nobody was there: that order is lost, and acmed
-            # waits a minute, as it should; who is in a hurry says so
-            hurried = []
+        def work(mail):
+            for number in numbers:
+                if last or failures:
+                    return
+                try:
+                    if not self.die_at(mail, number):
+                        last.append(number)
+                except Exception as e:  # pylint: disable=broad-except
+                    failures.append((number, e, mail.log('acmed'), mail.pebble.said()))
+        threads = [threading.Thread(target=work, args=(mail,)) for mail in stations]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        for number, e, log, said in failures:
+            print(f'at request {number}: {e!r}\n{log}{said}')
+        self.assertFalse(failures)
+        self.assertGreater(min(last), 8)
 
-            def there(mail=mail, hurried=hurried):
-                if not hurried and 'text="connection: ' in mail.log('acmed'):
-                    hurried.append(mail.ctl('cert', 'renew', '--force'))
-                return self.issued(mail)
-            self.wait(there)
-            paths = self.proxy.paths
-            self.assertLessEqual(paths.count('/order-plz'), 2 + len(hurried))
-            self.assertLessEqual(self.pebble.said().count('created account'), 1)
-            self.closing.close()
-            if not killed:
-                break
-            number += 1
-        self.assertGreater(number, 8)
+    def die_at(self, mail, number):
+        """From nothing to a certificate; False: there were not so many requests."""
+        killed, hurried, proxy = [], [], mail.proxy
+        old, since = self.served(mail), len(mail.pebble.said(0))
+        for path in glob.glob(mail.state + '/certs/mail*'):
+            (os.unlink if os.path.islink(path) else shutil.rmtree)(path)
+
+        def kill(n, *_):
+            if n == number and not killed:
+                killed.append(n)
+                mail.kill('acmed')
+                mail.start('acmed')
+                return 'cut'
+            return None
+        # the authority looked while nobody was there: that order is lost, and acmed
+        # waits a minute, as it should; who is in a hurry says so
+
+        def there():
+            if not hurried and 'text="connection: ' in mail.log('acmed'):
+                hurried.append(mail.ctl('cert', 'renew', '--force'))
+            return self.served(mail) != old and self.issued(mail)
+        proxy.begin()
+        if number % 2:
+            proxy.before = kill
+        else:
+            proxy.after = kill
+        self.start_anew(mail)
+        self.wait(there, mail=mail)
+        self.assertLessEqual(proxy.paths.count('/order-plz'), 2 + len(hurried))
+        self.assertLessEqual(mail.pebble.said(since).count('created account'), 1)
+        mail.kill('acmed')
+        return bool(killed)
 
 
 if __name__ == '__main__':
