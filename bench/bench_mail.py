@@ -3,7 +3,7 @@
 usage: bench_mail.py BUILD-DIRECTORY [quick] [ROWS...]
 Rows: name, value, unit, ratio to the limit named after it.  ROWS: memory deliver checked visible
 append store login fetch search large
-fairness send waiting start; all when none is named.
+fairness send submit waiting start; all when none is named.
 """
 import base64
 import contextlib
@@ -398,6 +398,23 @@ def send(mail):
         row('  messages a connection', goal / int(sessions), '')
 
 
+def submit(mail):
+    """Users log in and send elsewhere: signed, RSA-2048 and Ed25519, queued and sent on."""
+    goal = 500 if QUICK else 10000
+    mail.names.add('far.test', 'A', '127.0.0.1')
+    with subprocess.Popen([LOAD, 'sink', str(mail.sink_port), str(goal)],
+                          stdout=subprocess.PIPE, universal_newlines=True) as p:
+        p.stdout.readline()
+        before, begin = cpu_s(mail), time.monotonic()
+        rate = load('submit', mail.ports['submission'], 20, 100, goal, 10000, 20,
+                    'far.test').split()[0]
+        p.stdout.readline()
+        took = time.monotonic() - begin
+    row('submit 10 KB, signed, s20 m100', float(rate), '1/s', 'fdatasync')
+    row('  and sent on', goal / took, '1/s', 'fdatasync')
+    row('  cpu each', (cpu_s(mail) - before) / goal * 1e6, 'us')
+
+
 def sender_of(mail):
     return next(p for p in children(mail.processes['smtpd'].pid) if name_of(p) == 'sender')
 
@@ -468,7 +485,7 @@ def main():
         print(f'{USERS} accounts made in {time.monotonic() - begin:.1f} s')
         measure_limits(mail)
         for part in (memory, deliver, checked, visible, append, store, login, fetch, search, large,
-                     fairness, send, waiting, start):
+                     fairness, send, submit, waiting, start):
             if not WANTED or part.__name__ in WANTED:
                 part(mail)
 

@@ -4,6 +4,8 @@
  *   load limits CHAIN KEY                          memcpy, TLS records, handshakes
  *   load smtp PORT SESSIONS PER-CONNECTION TOTAL SIZE MAILBOXES [NAME]
  *   load starttls ... as smtp                      the same behind STARTTLS
+ *   load submit ... as smtp, then DOMAIN           behind a login, each session as a
+ *                                                  user, to users of the other domain
  *   load file ... as smtp, then FILE SENDER CLIENT one message from a file, from an
  * address load append PORT CONNECTIONS TOTAL SIZE        by IMAP, into users 0, 1, ...
  *   load store PORT CONNECTIONS TOTAL              one flag at a time
@@ -186,7 +188,8 @@ static const struct kind {
 struct job {
 	unsigned port, threads, per_connection, total, size, mailboxes;
 	const char *name;   /* of the mailboxes, before their number */
-	const char *sender; /* reverse-path */
+	const char *sender; /* reverse-path; NULL: the session's user, who logs in */
+	const char *domain; /* of the mailboxes */
 	char *file;         /* own: the one message, with its last dot missing; or NULL */
 	size_t file_len;
 	bool starttls;
@@ -286,7 +289,8 @@ static const struct body *body_of(const struct job *j, unsigned number)
 }
 
 /* The message of a number into the thread's buffer; its length. */
-static size_t make_message(const struct job *j, unsigned number, char **buf)
+static size_t make_message(
+    const struct job *j, unsigned number, const char *author, char **buf)
 {
 	const struct body *b = body_of(j, number);
 	size_t at;
@@ -295,13 +299,13 @@ static size_t make_message(const struct job *j, unsigned number, char **buf)
 	if (*buf == NULL)
 		fail("memory");
 	at = (size_t)snprintf(*buf, HEADER_MAX,
-	    "From: Someone %u <someone%u@example.net>\r\n"
+	    "From: Someone %u <%s>\r\n"
 	    "To: \"User\" <u%u@" DOMAIN ">, friends@example.org\r\n"
 	    "Subject: Re: the plans of week %u\r\n"
 	    "Date: Mon, 23 Nov 2026 10:%02u:%02u +0000\r\n"
 	    "Message-ID: <%u.%u@example.net>\r\nMIME-Version: 1.0\r\n",
-	    number % 997, number % 997, number % 10, number, number / 60 % 60,
-	    number % 60, number, j->port);
+	    number % 997, author, number % 10, number, number / 60 % 60, number % 60,
+	    number, j->port);
 	memcpy(*buf + at, b->text, b->len);
 	return at + b->len;
 }
@@ -349,15 +353,21 @@ static void expect(struct client *c, char digit, unsigned count)
 	}
 }
 
-static void one_message(struct job *j, struct client *c, unsigned number, char **buf)
+static void one_message(
+    struct job *j, struct client *c, unsigned thread, unsigned number, char **buf)
 {
-	const size_t len = j->file != NULL ? j->file_len : make_message(j, number, buf);
-	char text[300];
+	char text[300], sender[100];
 	double begin;
-	const int n = snprintf(text, sizeof(text),
-	    "MAIL FROM:<%s>\r\nRCPT TO:<%s%u@" DOMAIN ">\r\nDATA\r\n", j->sender, j->name,
-	    number % j->mailboxes);
+	size_t len;
+	int n;
 
+	(void)snprintf(sender, sizeof(sender), "u%u@" DOMAIN, thread % j->mailboxes);
+	if (j->sender != NULL)
+		(void)snprintf(sender, sizeof(sender), "%s", j->sender);
+	len = j->file != NULL ? j->file_len : make_message(j, number, sender, buf);
+	n = snprintf(text, sizeof(text),
+	    "MAIL FROM:<%s>\r\nRCPT TO:<%s%u@%s>\r\nDATA\r\n", sender, j->name,
+	    number % j->mailboxes, j->domain);
 	say(c, text, (size_t)n);
 	expect(c, '2', 2);
 	expect(c, '3', 1);
@@ -366,6 +376,23 @@ static void one_message(struct job *j, struct client *c, unsigned number, char *
 	say(c, ".\r\n", 3);
 	expect(c, '2', 1);
 	j->took[number] = now() - begin;
+}
+
+/* In base64, as a line; its length. */
+static size_t encode_line(const char *from_text, char *to)
+{
+	const gnutls_datum_t in = { (unsigned char *)(uintptr_t)from_text,
+		(unsigned)strlen(from_text) };
+	gnutls_datum_t out;
+	size_t len;
+
+	if (gnutls_base64_encode2(&in, &out) < 0)
+		fail("base64");
+	memcpy(to, out.data, out.size);
+	memcpy(to + out.size, "\r\n", 2);
+	len = out.size + 2;
+	gnutls_free(out.data);
+	return len;
 }
 
 static struct client *greet(unsigned port)
@@ -390,6 +417,21 @@ static struct client *greet_tls(unsigned port)
 	return c;
 }
 
+static struct client *log_in_to_send(const struct job *j, unsigned thread)
+{
+	struct client *c = greet_tls(j->port);
+	char text[100], user[100];
+
+	(void)snprintf(user, sizeof(user), "u%u@" DOMAIN, thread % j->mailboxes);
+	say(c, "AUTH LOGIN\r\n", 12);
+	expect(c, '3', 1);
+	say(c, text, encode_line(user, text));
+	expect(c, '3', 1);
+	say(c, text, encode_line(PASSWORD, text));
+	expect(c, '2', 1);
+	return c;
+}
+
 static void read_file(struct job *j, const char *path)
 {
 	FILE *f = fopen(path, "rb");
@@ -407,11 +449,12 @@ static void run_smtp(struct job *j, unsigned thread)
 	unsigned sent = 0, number;
 	char *buf = NULL;
 
-	(void)thread;
 	while ((number = atomic_fetch_add(&j->next, 1)) < j->total) {
 		if (c == NULL)
-			c = j->starttls ? greet_tls(j->port) : greet(j->port);
-		one_message(j, c, number, &buf);
+			c = j->sender == NULL ? log_in_to_send(j, thread)
+			    : j->starttls     ? greet_tls(j->port)
+					      : greet(j->port);
+		one_message(j, c, thread, number, &buf);
 		if (++sent % j->per_connection == 0) {
 			hang_up(c);
 			c = NULL;
@@ -486,7 +529,7 @@ static void run_append(struct job *j, unsigned thread)
 	unsigned number;
 
 	while ((number = atomic_fetch_add(&j->next, 1)) < j->total) {
-		const size_t len = make_message(j, number, &buf);
+		const size_t len = make_message(j, number, "someone@example.net", &buf);
 		const double begin = now();
 		const int n =
 		    snprintf(text, sizeof(text), "a APPEND INBOX {%zu}\r\n", len);
@@ -895,9 +938,13 @@ int main(int argc, char **argv)
 		limits(argv[2], argv[3]);
 	} else if (((strcmp(mode, "smtp") == 0 || strcmp(mode, "starttls") == 0) &&
 		       (argc == 8 || argc == 9)) ||
+		   (strcmp(mode, "submit") == 0 && argc == 9) ||
 		   (strcmp(mode, "file") == 0 && argc == 11)) {
-		j.name = argc == 9 ? argv[8] : "u";
-		j.sender = argc == 11 ? argv[9] : "someone@example.net";
+		const bool submit = strcmp(mode, "submit") == 0;
+
+		j.name = argc == 9 && !submit ? argv[8] : "u";
+		j.domain = submit ? argv[8] : DOMAIN;
+		j.sender = argc == 11 ? argv[9] : submit ? NULL : "someone@example.net";
 		j.starttls = strcmp(mode, "starttls") == 0;
 		if (argc == 11) {
 			read_file(&j, argv[8]);
