@@ -485,6 +485,28 @@ static void merge_into(struct diffing *g, const struct vx_zone_want *w,
 	c->to.ttl = first->ttl;
 }
 
+/*
+ * What Email Routing writes by itself when there is no other: it goes with it, and is no
+ * record to merge into.
+ */
+static bool is_routings_own(const struct diffing *g, const struct vx_zone_record *r)
+{
+	return g->p->backup == VX_ZONE_BACKUP_CLOUDFLARE && !vx_zone_is_ours(r) &&
+	       !is_locked(g, r) &&
+	       is(r->content, "v=spf1 " VX_ZONE_SPF_CLOUDFLARE " ~all");
+}
+
+static void remove_others(
+    struct diffing *g, const struct vx_zone_want *w, const struct vx_zone_record *first)
+{
+	const struct vx_zone_record *r;
+
+	for (size_t k = 0; (r = next_spf(g, w, &k)) != NULL;)
+		if (r != first)
+			(void)note(g, is_locked(g, r) ? VX_ZONE_CLASH : VX_ZONE_REMOVE,
+			    NULL, r, "its mechanisms are in the other SPF record now");
+}
+
 static void diff_spf(struct diffing *g, size_t i)
 {
 	const struct vx_zone_want *w = &g->p->wants[i];
@@ -504,11 +526,14 @@ static void diff_spf(struct diffing *g, size_t i)
 	k = 0;
 	while ((r = next_spf(g, w, &k)) != NULL) {
 		count++;
+		if (is_routings_own(g, r))
+			continue;
 		if (first == NULL || (vx_zone_is_ours(r) && !vx_zone_is_ours(first)))
 			first = r;
 	}
 	if (first == NULL) {
 		(void)note(g, VX_ZONE_ADD, w, NULL, "");
+		remove_others(g, w, NULL);
 		return;
 	}
 	/* what we wrote and nobody touched is written anew: an old address goes */
@@ -524,10 +549,7 @@ static void diff_spf(struct diffing *g, size_t i)
 		return;
 	}
 	merge_into(g, w, first, content);
-	for (k = 0; (r = next_spf(g, w, &k)) != NULL;)
-		if (r != first)
-			(void)note(g, is_locked(g, r) ? VX_ZONE_CLASH : VX_ZONE_REMOVE,
-			    NULL, r, "its mechanisms are in the other SPF record now");
+	remove_others(g, w, first);
 }
 
 /* --- what is ours and not wanted any more --------------------------------------------

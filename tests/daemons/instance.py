@@ -118,6 +118,7 @@ class Instance:
         self.keep = keep
         self.folder = folder or tempfile.mkdtemp(prefix='vectis-')
         self.accounts = accounts
+        self.hostname = 'mail.' + DOMAIN
         self.settings = settings
         self.keys = keys or {}  # more of a port's section: {'smtp': ('idle_seconds: 5',)}
         self.provider = provider
@@ -146,7 +147,7 @@ class Instance:
                 listen += line
         authorities = f'  authorities: {self.folder}/ca.crt\n' if self.believes_own else ''
         with open(self.config, 'w') as f:
-            f.write(f'''hostname: mail.{DOMAIN}
+            f.write(f'''hostname: {self.hostname}
 state_dir: {self.state}
 run_dir: {self.folder}/run
 user: ""

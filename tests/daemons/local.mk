@@ -46,3 +46,5 @@ TESTS += %D%/test_limits.py
 EXTRA_DIST += %D%/test_limits.py
 TESTS += %D%/test_sts.py
 EXTRA_DIST += %D%/test_sts.py
+TESTS += %D%/test_backup.py
+EXTRA_DIST += %D%/test_backup.py

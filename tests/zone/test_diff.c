@@ -134,8 +134,22 @@ static const struct {
 	    "leave example.net MX 76 route2.mx.cloudflare.net\n"
 	    "leave example.net MX 91 route3.mx.cloudflare.net\n"
 	    "add example.net MX 10 mail.example.net\n"
-	    "merge example.net TXT v=spf1 include:_spf.mx.cloudflare.net ip4:192.0.2.1 "
-	    "ip6:2001:db8::1 ~all\n" },
+	    "add example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
+	    "include:_spf.mx.cloudflare.net -all\n"
+	    "remove example.net TXT v=spf1 include:_spf.mx.cloudflare.net ~all\n" },
+	{ ALL "example.net MX 33 route1.mx.cloudflare.net\n"
+	      "example.net MX 76 route2.mx.cloudflare.net\n"
+	      "example.net MX 91 route3.mx.cloudflare.net\n"
+	      "example.net TXT v=spf1 include:_spf.mx.cloudflare.net include:x.example "
+	      "~all\n",
+	    BACKUP, 0,
+	    "leave example.net MX 33 route1.mx.cloudflare.net\n"
+	    "leave example.net MX 76 route2.mx.cloudflare.net\n"
+	    "leave example.net MX 91 route3.mx.cloudflare.net\n"
+	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
+	    "include:_spf.mx.cloudflare.net include:x.example -all\n"
+	    "remove example.net TXT v=spf1 include:_spf.mx.cloudflare.net "
+	    "include:x.example ~all\n" },
 	{ HOST POLICY MX "example.net MX 3 route1.mx.cloudflare.net | | locked\n"
 			 "example.net TXT " SPF " | vectis:spf\n",
 	    BACKUP, 0,
