@@ -1,0 +1,83 @@
+"""dns apply and domain check against name servers that follow the API and sign: Knot."""
+import unittest
+
+import harness
+import test_check
+from knot_zone import KnotZone
+from test_ctl import FAILED, GOOD
+from test_dns import DOMAIN, HOST
+
+
+class Signed(test_check.Check):
+    """What is applied at Cloudflare is what Knot answers with."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.knot = KnotZone(DOMAIN)
+        cls.addClassCleanup(cls.knot.__exit__)
+        cls.knot.__enter__()
+
+    def setUp(self):
+        super().setUp()
+        with open(self.box.config) as f:
+            text = f.read()
+        self.box.write(text.replace('trust_anchor: /nonexistent',
+                                    f'trust_anchor: {self.knot.path("anchor")}')
+                       .replace('  zones: [', f'  zones: ["{DOMAIN} 127.0.0.1@{self.knot.port}", '))
+        self.zone.dnssec = 'active'
+        self.zone.ds = self.knot.ds
+        self.knot.follow(self.zone)
+
+    def look(self, code):
+        alarms = self.alarms(code)
+        alarms.pop('tls.custom_expiry', None)
+        return alarms
+
+    def test_what_is_applied_is_right(self):
+        # in a signed zone there is more to have
+        plan = self.json('dns', 'plan', DOMAIN)
+        self.assertEqual(plan['dnssec'], {'provider': 'active', 'ds': self.knot.ds,
+                                          'host_validates': True})
+        self.assertIn(f'DNSSEC: active at Cloudflare; {HOST} is signed, and validates here',
+                      self.good('dns', 'plan', DOMAIN))
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.json('dns', 'plan', DOMAIN)['work'], 0)
+        self.assertEqual(self.look(GOOD), {})
+        found = {c['name']: c for c in self.json('domain', 'check', DOMAIN)['checks']}
+        self.assertEqual(found['dns.dnssec']['verdict'], 'pass', found['dns.dnssec'])
+        self.assertEqual(found['dane.tlsa']['verdict'], 'pass', found['dane.tlsa'])
+
+    def test_the_orange_cloud(self):
+        """Proxied: others see edges, and a name of Cloudflare's in MX."""
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        for r in self.zone.records:
+            r['proxied'] = r['name'] == HOST and r['type'] in ('A', 'AAAA')
+        self.knot.follow(self.zone)
+        alarms = self.look(FAILED)
+        self.assertIn('cf.proxied', alarms)
+        self.assertIn('_dc-mx.', alarms['cf.dc_record']['seen'])
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.look(GOOD), {})
+
+    def test_email_routing_and_challenges_of_others(self):
+        self.zone.hidden.append('a-challenge-of-an-edge-certificate')
+        self.zone.set_routing(True)
+        self.assertEqual(set(self.look(FAILED)), {'cf.email_routing'})
+        self.zone.set_routing(False)
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.look(GOOD), {})
+
+    def test_the_parent_does_not_know_yet(self):
+        self.zone.dnssec = 'pending'
+        self.assertIn('the registrar has to publish: ' + self.knot.ds,
+                      self.good('dns', 'plan', DOMAIN))
+
+
+# those that it has of itself are run elsewhere, without signatures
+for name in [n for n in dir(test_check.Check) if n.startswith('test_')]:
+    if name not in Signed.__dict__:
+        setattr(Signed, name, None)
+
+if __name__ == '__main__':
+    harness.main(__name__)
