@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "store/box.h"
 #include "store/guard.h"
+#include "store/lists.h"
 #include "store/store_int.h"
 #include "vectis/message.h"
 
@@ -698,6 +699,63 @@ static void see_report(struct check *c, vx_slice key, vx_slice value, void *ctx)
 		c->blobs[c->blob_count++] = blob;
 }
 
+/* --- the directory -------------------------------------------------------------------
+ */
+
+struct lists_check {
+	struct vx_lists lists;
+	uint32_t orphan; /* the last list that was not there: said once */
+};
+
+static void see_directory(struct check *c, vx_slice key, vx_slice value, void *ctx)
+{
+	struct lists_check *x = ctx;
+	uint32_t number = 0;
+
+	see_any(c, key, value, NULL);
+	switch (vx_lists_look(&x->lists, key, value, &number)) {
+	case VX_LIST_NONE:
+	case VX_LIST_GOOD:
+		break;
+	case VX_LIST_DAMAGED:
+		vx_guard_say(c->g, "the directory: a list's entry is damaged");
+		break;
+	case VX_LIST_DAMAGED_MEMBER:
+		vx_guard_say(c->g, "list %u: a member's entry is damaged", number);
+		break;
+	case VX_LIST_TWICE:
+		vx_guard_say(c->g, "list %u: another list has its members", number);
+		break;
+	case VX_LIST_ORPHAN:
+		if (number != x->orphan || number == 0)
+			vx_guard_say(
+			    c->g, "list %u: it is not there, and has members", number);
+		x->orphan = number;
+		break;
+	}
+}
+
+static void check_directory(struct check *c)
+{
+	struct lists_check x = { 0 };
+	uint64_t next = 1; /* a counter that was never used */
+	int rc = vx_lists_read(c->txn, &x.lists);
+
+	if (rc != VX_OK)
+		return ended(c, rc, "the lists");
+	each(c, VX_TREE_DIR, "the directory", see_directory, &x);
+	rc = vx_meta_get(c->txn, "list", &next);
+	if (rc == VX_ECORRUPT)
+		vx_guard_say(c->g, "the counter of lists is damaged");
+	else if (next <= vx_lists_highest(&x.lists))
+		vx_guard_say(c->g, "list %u: its number would be given again",
+		    vx_lists_highest(&x.lists));
+	vx_lists_done(&x.lists);
+}
+
+/* --- all of what refers to bodies
+ * -------------------------------------------------------- */
+
 static void check_references(struct check *c)
 {
 	struct dead dead = { 0 };
@@ -714,7 +772,7 @@ static void check_references(struct check *c)
 	each(c, VX_TREE_VOLUME, "the list of volumes", see_volume, NULL);
 	check_records(c);
 	each(c, VX_TREE_META, "the counters", see_any, NULL);
-	each(c, VX_TREE_DIR, "the directory", see_any, NULL);
+	check_directory(c);
 	each(c, VX_TREE_EVENT, "the events", see_any, NULL);
 	vx_free(dead.blobs);
 }

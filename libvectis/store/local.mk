@@ -13,6 +13,7 @@ libvx_store_la_SOURCES = \
 	%D%/guard.c %D%/guard.h \
 	%D%/keys.c %D%/keys.h \
 	%D%/kv.c %D%/kv.h \
+	%D%/lists.c %D%/lists.h \
 	%D%/mailbox.c \
 	%D%/metadata.c \
 	%D%/notify.c \

@@ -84,8 +84,45 @@ static int each_of_tree(struct repair *r, enum vx_tree tree, vx_repair_entry_fn 
 	return rc == VX_ENOENT ? VX_OK : rc;
 }
 
+/* A list without members in the place of one whose number an older list has. */
+static int copy_renumbered(struct repair *r, vx_slice key, vx_slice value)
+{
+	vx_slice local = vx_slice_from(key, 1), domain;
+	char *copy = vx_alloc(value.len);
+	uint64_t number;
+	int rc = copy == NULL ? VX_ENOMEM : vx_meta_next(r->out, "list", &number);
+
+	if (rc == VX_OK) {
+		vx_list_renumber(value, (uint32_t)number, copy);
+		(void)vx_slice_cut(&local, '\0', &domain);
+		vx_guard_say(r->g,
+		    "%.*s@%.*s had the members of an older list, and has none now",
+		    (int)local.len, local.ptr, (int)domain.len, domain.ptr);
+		rc = vx_repair_put(r, VX_TREE_DIR, key, vx_slice_of(copy, value.len));
+	}
+	vx_free(copy);
+	return rc;
+}
+
+/* What belongs to no list that can be read is lost. */
 static int copy_dir(struct repair *r, vx_slice key, vx_slice value)
 {
+	uint32_t number;
+
+	switch (vx_lists_look(&r->lists, key, value, &number)) {
+	case VX_LIST_NONE:
+	case VX_LIST_GOOD:
+		break;
+	case VX_LIST_TWICE:
+		return copy_renumbered(r, key, value);
+	case VX_LIST_DAMAGED:
+		r->lists_lost++;
+		return VX_OK;
+	case VX_LIST_DAMAGED_MEMBER:
+	case VX_LIST_ORPHAN:
+		r->members_lost++;
+		return VX_OK;
+	}
 	return vx_repair_put(r, VX_TREE_DIR, key, value);
 }
 
@@ -533,13 +570,31 @@ static int write_volumes(struct repair *r, const struct volumes *v)
 /* --- the whole
  * ------------------------------------------------------------------------------ */
 
+/* The directory, and a counter that gives no list's number again. */
+static int copy_directory(struct repair *r)
+{
+	int rc = vx_lists_read(r->in, &r->lists);
+
+	if (rc == VX_OK && vx_lists_highest(&r->lists) > 0)
+		rc = raise_counter(r, "list", vx_lists_highest(&r->lists));
+	if (rc == VX_OK)
+		rc = each_of_tree(r, VX_TREE_DIR, copy_dir);
+	vx_lists_done(&r->lists);
+	if (rc == VX_OK && r->lists_lost + r->members_lost > 0)
+		vx_guard_say(r->g,
+		    "%llu mailing lists and %llu members of lists are lost",
+		    (unsigned long long)r->lists_lost,
+		    (unsigned long long)r->members_lost);
+	return rc;
+}
+
 static int build_all(struct repair *r)
 {
 	struct volumes v = { 0 };
 	int rc = each_of_tree(r, VX_TREE_META, copy_meta);
 
 	if (rc == VX_OK)
-		rc = each_of_tree(r, VX_TREE_DIR, copy_dir);
+		rc = copy_directory(r);
 	if (rc == VX_OK)
 		rc = each_of_tree(r, VX_TREE_EVENT, copy_event);
 	if (rc == VX_OK)

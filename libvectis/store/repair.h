@@ -5,6 +5,7 @@
 
 #include "store/guard.h"
 #include "store/keys.h"
+#include "store/lists.h"
 
 /* Copy all entries of the state file that can be reached to a new file. */
 int vx_salvage(const char *from, const char *to, vx_store_report_fn *report, void *ctx,
@@ -33,6 +34,8 @@ struct repair {
 	uint64_t *blobs;  /* own: of every record that was kept */
 	size_t blob_count, blob_cap;
 	uint32_t last_account;
+	struct vx_lists lists;
+	uint64_t lists_lost, members_lost;
 	uint64_t lost, described;
 };
 

@@ -1,4 +1,5 @@
 /* Damage of every kind is planted, named by store check, and mended by store repair. */
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "fixture.h"
 #include "store/box.h"
@@ -458,6 +459,189 @@ START_TEST(damage_of_the_state_is_named_and_mended)
 }
 END_TEST
 
+/* --- lists -----------------------------------------------------------------------------
+ */
+
+/* Records of the directory: "M", domain NUL local, or "m", number, address. */
+static void put_dir(struct fixture *f, vx_slice key, uint32_t number, uint64_t created)
+{
+	char value[VX_VALUE_HEADER + 16 + 6] = { 0 };
+	struct vx_kv_txn *txn;
+
+	vx_put_le32(value + VX_VALUE_HEADER + 4, number);
+	vx_put_le64(value + VX_VALUE_HEADER + 8, created);
+	vx_value_seal(value, sizeof(value), 'd');
+	vxt_assert_ok(vx_kv_begin(f->store->state, true, &txn));
+	vxt_assert_ok(
+	    vx_kv_put(txn, VX_TREE_DIR, key, vx_slice_of(value, sizeof(value))));
+	vxt_assert_ok(vx_kv_commit(txn));
+}
+
+static struct vx_key list_key(char local)
+{
+	struct vx_key k = { .len = 0 };
+
+	vx_key_add(&k, VX_S("Md.test"));
+	vx_key_add(&k, vx_slice_of("\0", 1));
+	vx_key_add(&k, vx_slice_of(&local, 1));
+	return k;
+}
+
+static struct vx_key member_key(uint32_t list, char local)
+{
+	struct vx_key k = { .len = 0 };
+
+	vx_key_add(&k, VX_S("m"));
+	vx_key_add_u32(&k, list);
+	vx_key_add(&k, vx_slice_of(&local, 1));
+	return k;
+}
+
+/* Two lists, "a" (1) with members x and y, and "b" (2) with x; the next is 3. */
+static void plant_lists(struct fixture *f)
+{
+	struct vx_kv_txn *txn;
+	struct vx_key k;
+
+	for (uint32_t list = 1; list <= 2; list++) {
+		k = list_key(list == 1 ? 'a' : 'b');
+		put_dir(f, vx_key_slice(&k), list, 100 + list);
+		for (uint32_t i = list; i <= 2; i++) {
+			k = member_key(list, i == list ? 'x' : 'y');
+			put_dir(f, vx_key_slice(&k), 0, 0);
+		}
+	}
+	vxt_assert_ok(vx_kv_begin(f->store->state, true, &txn));
+	vxt_assert_ok(vx_meta_set(txn, "list", 3));
+	vxt_assert_ok(vx_kv_commit(txn));
+}
+
+/* "a1 b2 1x 1y 2x, 3": lists, members, and the next number. */
+static void show_lists(struct fixture *f, char out[200])
+{
+	struct vx_kv_cursor *c;
+	struct vx_kv_txn *txn;
+	vx_slice key, value;
+	uint64_t next = 1;
+	size_t n = 0;
+
+	out[0] = '\0';
+	vxt_assert_ok(vx_kv_begin(f->store->state, false, &txn));
+	vxt_assert_ok(vx_kv_cursor_open(txn, VX_TREE_DIR, &c));
+	for (int rc = vx_kv_first(c, &key, &value); rc == VX_OK;
+	     rc = vx_kv_next(c, &key, &value)) {
+		const char last = key.ptr[key.len - 1];
+
+		if (key.ptr[0] == 'M')
+			n += (size_t)snprintf(out + n, 200 - n, "%c%u ", last,
+			    vx_get_le32(value.ptr + VX_VALUE_HEADER + 4));
+		else if (key.ptr[0] == 'm')
+			n += (size_t)snprintf(
+			    out + n, 200 - n, "%u%c ", vx_get_be32(key.ptr + 1), last);
+	}
+	vx_kv_cursor_close(c);
+	(void)vx_meta_get(txn, "list", &next);
+	(void)snprintf(out + n, 200 - n, "next %llu", (unsigned long long)next);
+	vx_kv_abort(txn);
+}
+
+static void nothing_wrong(struct fixture *f)
+{
+	(void)f;
+}
+
+static void member_of_none(struct fixture *f)
+{
+	const struct vx_key k = member_key(7, 'x'), again = member_key(7, 'y');
+
+	put_dir(f, vx_key_slice(&k), 0, 0);
+	put_dir(f, vx_key_slice(&again), 0, 0);
+}
+
+static void lose_list(struct fixture *f)
+{
+	const struct vx_key k = list_key('a');
+
+	erase(f, VX_TREE_DIR, vx_key_slice(&k));
+}
+
+static void damage_list(struct fixture *f)
+{
+	const struct vx_key k = list_key('b');
+
+	flip(f, VX_TREE_DIR, vx_key_slice(&k));
+}
+
+static void damage_member(struct fixture *f)
+{
+	const struct vx_key k = member_key(1, 'y');
+
+	flip(f, VX_TREE_DIR, vx_key_slice(&k));
+}
+
+/* The one that came last does not keep the members, wherever its name sorts. */
+static void same_number(struct fixture *f)
+{
+	const struct vx_key k = list_key('A');
+
+	put_dir(f, vx_key_slice(&k), 1, 500);
+}
+
+static void lose_counter(struct fixture *f)
+{
+	erase(f, VX_TREE_META, VX_S("list"));
+}
+
+static const struct {
+	const char *named, *after, *told; /* told: by the repair; NULL: nothing */
+	void (*plant)(struct fixture *f);
+	uint64_t problems;
+} lists[] = {
+	{ NULL, "a1 b2 1x 1y 2x next 3", NULL, nothing_wrong, 0 },
+	{ "list 7: it is not there, and has members", "a1 b2 1x 1y 2x next 3",
+	    "0 mailing lists and 2 members of lists are lost", member_of_none, 1 },
+	{ "list 1: it is not there, and has members", "b2 2x next 3",
+	    "0 mailing lists and 2 members of lists are lost", lose_list, 1 },
+	{ "the directory: a list's entry is damaged", "a1 1x 1y next 3",
+	    "1 mailing lists and 1 members of lists are lost", damage_list, 2 },
+	{ "list 1: a member's entry is damaged", "a1 b2 1x 2x next 3",
+	    "0 mailing lists and 1 members of lists are lost", damage_member, 1 },
+	{ "list 1: another list has its members", "A3 a1 b2 1x 1y 2x next 4",
+	    "A@d.test had the members of an older list, and has none now", same_number,
+	    1 },
+	{ "list 2: its number would be given again", "a1 b2 1x 1y 2x next 3", NULL,
+	    lose_counter, 1 },
+};
+
+START_TEST(members_belong_to_lists)
+{
+	char text[200];
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct fixture f;
+
+		fixture_open(&f);
+		plant_lists(&f);
+		lists[i].plant(&f);
+		vx_store_close(f.store);
+		ck_assert_uint_eq(check(&f), lists[i].problems);
+		ck_assert_msg(lists[i].named == NULL || was_said(lists[i].named),
+		    "%zu: %.*s", i, (int)said.len, said.ptr);
+		repair(&f);
+		ck_assert_msg(
+		    lists[i].told == NULL ? !was_said("list") : was_said(lists[i].told),
+		    "%zu: %.*s", i, (int)said.len, said.ptr);
+		ck_assert_msg(
+		    check(&f) == 0, "%zu after repair: %.*s", i, (int)said.len, said.ptr);
+		fixture_reopen(&f);
+		show_lists(&f, text);
+		ck_assert_str_eq(text, lists[i].after);
+		vx_store_close(f.store);
+		finish(&f);
+	}
+}
+END_TEST
+
 START_TEST(a_whole_store_is_repaired_to_the_same)
 {
 	struct vx_mailbox_status before, after;
@@ -560,6 +744,7 @@ START_TEST(damaged_pages_are_survived_and_what_is_left_is_kept)
 END_TEST
 
 VXT_SUITE(test_repair, "repair", damage_of_the_state_is_named_and_mended,
-    a_whole_store_is_repaired_to_the_same, a_damaged_body_is_named_and_the_rest_is_kept,
+    members_belong_to_lists, a_whole_store_is_repaired_to_the_same,
+    a_damaged_body_is_named_and_the_rest_is_kept,
     a_missing_volume_is_named_once_and_its_messages_are_given_up,
     damaged_pages_are_survived_and_what_is_left_is_kept)
