@@ -113,8 +113,9 @@ static struct asked *find(struct vx_away *a, uint64_t id)
 	return x;
 }
 
-static void take(struct vx_away *a, const struct vx_fetch_message *m, vx_slice octets)
+static void take(void *ctx, const struct vx_fetch_message *m, vx_slice octets)
 {
+	struct vx_away *a = ctx;
 	struct vx_fetch_field fields[VX_FETCH_FIELDS_MAX];
 	struct vx_fetch_answer answer;
 	struct asked *x = find(a, m->id);
@@ -130,22 +131,10 @@ static void take(struct vx_away *a, const struct vx_fetch_message *m, vx_slice o
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-	struct vx_away *a = poll->data;
-	struct vx_buf octets = { .max = VX_FETCH_WIRE_MAX };
-	struct vx_fetch_message m;
-	int rc = VX_OK;
+	const struct vx_away *a = poll->data;
 
 	(void)events;
-	for (int i = 0; i < VX_FETCH_AT_ONCE && rc != VX_ENOENT && status == 0; i++) {
-		rc = vx_fetch_receive(a->fd, &m, &octets);
-		if (rc == VX_OK)
-			take(a, &m, vx_buf_slice(&octets));
-		if (rc == VX_ECLOSED)
-			break;
-		vx_buf_reset(&octets);
-	}
-	vx_buf_done(&octets);
-	if (status != 0 || rc == VX_ECLOSED)
+	if (status != 0 || vx_fetch_receive_some(a->fd, take, poll->data) != VX_OK)
 		(void)uv_poll_stop(poll);
 }
 

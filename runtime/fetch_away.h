@@ -11,7 +11,6 @@
 
 #define VX_FETCH_AWAY_MAX 32    /* under way at once */
 #define VX_FETCH_GRACE_MS 20000 /* for names and a busy process, beside the request's */
-#define VX_FETCH_AT_ONCE 16     /* messages in one turn */
 
 struct vx_away;
 /* fd: one of the pair, borrowed.  VX_OK, VX_ENOMEM. */

@@ -81,9 +81,9 @@ static void drop(struct vx_fetch_desk *d, uint64_t id)
 	free_served(x);
 }
 
-static void take(
-    struct vx_fetch_desk *d, const struct vx_fetch_message *m, vx_slice octets)
+static void take(void *ctx, const struct vx_fetch_message *m, vx_slice octets)
 {
+	struct vx_fetch_desk *d = ctx;
 	struct vx_fetch_field fields[VX_FETCH_FIELDS_MAX];
 	struct vx_fetch request;
 
@@ -96,22 +96,10 @@ static void take(
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-	struct vx_fetch_desk *d = poll->data;
-	struct vx_buf octets = { .max = VX_FETCH_WIRE_MAX };
-	struct vx_fetch_message m;
-	int rc = VX_OK;
+	const struct vx_fetch_desk *d = poll->data;
 
 	(void)events;
-	for (int i = 0; i < VX_FETCH_AT_ONCE && rc != VX_ENOENT && status == 0; i++) {
-		rc = vx_fetch_receive(d->fd, &m, &octets);
-		if (rc == VX_OK)
-			take(d, &m, vx_buf_slice(&octets));
-		if (rc == VX_ECLOSED)
-			break;
-		vx_buf_reset(&octets);
-	}
-	vx_buf_done(&octets);
-	if (status != 0 || rc == VX_ECLOSED)
+	if (status != 0 || vx_fetch_receive_some(d->fd, take, poll->data) != VX_OK)
 		(void)uv_poll_stop(poll);
 }
 

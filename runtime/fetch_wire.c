@@ -257,3 +257,20 @@ int vx_fetch_receive(int fd, struct vx_fetch_message *m, struct vx_buf *octets)
 		(void)close(file);
 	return rc;
 }
+
+int vx_fetch_receive_some(int fd, vx_fetch_take_fn *take, void *ctx)
+{
+	struct vx_buf octets = { .max = VX_FETCH_WIRE_MAX };
+	struct vx_fetch_message m;
+	int rc = VX_OK;
+
+	for (int i = 0; i < VX_FETCH_AT_ONCE && rc != VX_ENOENT && rc != VX_ECLOSED;
+	     i++) {
+		vx_buf_reset(&octets);
+		rc = vx_fetch_receive(fd, &m, &octets);
+		if (rc == VX_OK)
+			take(ctx, &m, vx_buf_slice(&octets));
+	}
+	vx_buf_done(&octets);
+	return rc == VX_ECLOSED ? VX_ECLOSED : VX_OK;
+}

@@ -44,5 +44,13 @@ int vx_fetch_send(int fd, uint64_t id, enum vx_fetch_kind kind, vx_slice octets)
  * now; VX_ESYNTAX: it was none; VX_ECLOSED.
  */
 int vx_fetch_receive(int fd, struct vx_fetch_message *m, struct vx_buf *octets);
+/*
+ * Those that are there now, at most VX_FETCH_AT_ONCE; what is none is left out.  VX_OK;
+ * VX_ECLOSED: none will come any more.
+ */
+#define VX_FETCH_AT_ONCE 16
+typedef void vx_fetch_take_fn(
+    void *ctx, const struct vx_fetch_message *m, vx_slice octets);
+int vx_fetch_receive_some(int fd, vx_fetch_take_fn *take, void *ctx);
 
 #endif

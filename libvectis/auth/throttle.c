@@ -1,16 +1,12 @@
 #include "auth/throttle.h"
 
+#include "base/fs.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
 	WAYS = 4,
@@ -36,48 +32,25 @@ struct vx_throttle {
 	struct vx_siphash_key key;
 };
 
-static int map_file(const char *path, struct tables **out)
-{
-	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	struct stat st;
-	void *p = MAP_FAILED;
-
-	if (fd < 0)
-		return vx_errno_result(errno);
-	/* zeros are empty tables, and a shorter file is never seen by others */
-	if (fstat(fd, &st) == 0 && ((size_t)st.st_size >= sizeof(struct tables) ||
-				       ftruncate(fd, (off_t)sizeof(struct tables)) == 0))
-		p = mmap(NULL, sizeof(struct tables), PROT_READ | PROT_WRITE, MAP_SHARED,
-		    fd, 0);
-	(void)close(fd);
-	if (p == MAP_FAILED)
-		return vx_errno_result(errno);
-	*out = p;
-	return VX_OK;
-}
-
 int vx_throttle_open(const char *path, vx_slice secret, struct vx_throttle **out)
 {
 	struct vx_throttle *t = vx_alloc(sizeof(*t));
 	char digest[VX_SHA256_OCTETS];
-	int rc = VX_OK;
+	void *p;
+	int rc;
 
 	if (t == NULL)
 		return VX_ENOMEM;
 	vx_hmac_sha256(secret, VX_S("login throttle"), digest);
 	memcpy(&t->key, digest, sizeof(t->key));
 	vx_wipe(digest, sizeof(digest));
-	if (path != NULL) {
-		rc = map_file(path, &t->tables);
-	} else {
-		t->tables = mmap(NULL, sizeof(struct tables), PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		rc = t->tables == MAP_FAILED ? VX_ENOMEM : VX_OK;
-	}
+	rc = vx_fs_map(path, sizeof(struct tables), &p);
 	if (rc != VX_OK) {
+		vx_wipe(t, sizeof(*t));
 		vx_free(t);
 		return rc;
 	}
+	t->tables = p; /* zeros are empty tables */
 	*out = t;
 	return VX_OK;
 }
@@ -86,7 +59,7 @@ void vx_throttle_close(struct vx_throttle *t)
 {
 	if (t == NULL)
 		return;
-	(void)munmap(t->tables, sizeof(struct tables));
+	vx_fs_unmap(t->tables, sizeof(struct tables));
 	vx_wipe(t, sizeof(*t));
 	vx_free(t);
 }

@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -152,6 +153,36 @@ int vx_fs_mkdirs(const char *path, mode_t mode, struct vx_error *err)
 			    err, VX_EEXIST, "%s is there and no directory", part);
 		*p = c;
 	}
+}
+
+int vx_fs_map(const char *path, size_t octets, void **out)
+{
+	const int shared = path != NULL ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS;
+	int fd = -1, error = 0;
+	void *p = MAP_FAILED;
+
+	if (path != NULL) {
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return vx_errno_result(errno);
+		error = posix_fallocate(fd, 0, (off_t)octets);
+	}
+	if (error == 0) {
+		p = mmap(NULL, octets, PROT_READ | PROT_WRITE, shared, fd, 0);
+		error = errno;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	if (p == MAP_FAILED)
+		return vx_errno_result(error);
+	*out = p;
+	return VX_OK;
+}
+
+void vx_fs_unmap(void *p, size_t octets)
+{
+	if (p != NULL)
+		(void)munmap(p, octets);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

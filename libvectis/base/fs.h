@@ -26,6 +26,14 @@ int vx_fs_sync_dir(const char *path, struct vx_error *err);
 /* Write all of s to fd, whatever the kernel takes at a time.  VX_OK or a failure. */
 int vx_fs_write_all(int fd, vx_slice s);
 
+/*
+ * Memory that processes share, in a file of mode 0600 that is made of zeros when it is
+ * not there; the disk has all of it, so that writing there does not end a process.  path
+ * NULL: of this process and its children.  VX_OK; VX_ENOSPC, VX_EPERM, VX_EIO, VX_ENOMEM.
+ */
+int vx_fs_map(const char *path, size_t octets, void **out);
+void vx_fs_unmap(void *p, size_t octets); /* NULL is fine */
+
 /* Remove a directory with all that is in it (symbolic links are not followed). */
 int vx_fs_remove_tree(const char *path, struct vx_error *err);
 

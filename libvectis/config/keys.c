@@ -145,9 +145,9 @@ static const struct vx_key keys[] = {
 	KEY("smtp.trusted_networks", "list of networks", "[\"127.0.0.1\", \"::1\"]",
 	    "Whose mail is taken as it is, without any check.", "smtpd", VX_KEY_NETWORKS,
 	    FIELD(smtp_trusted), 0, 0, NULL),
-	KEY("smtp.blocklists", "list of zone, weight and codes",
-	    "[\"zen.spamhaus.org\"]", "Lists of addresses in the DNS.", "smtpd",
-	    VX_KEY_BLOCKLISTS, FIELD(smtp_blocklists), 0, 0, NULL),
+	KEY("smtp.blocklists", "list of zone, weight and codes", "[\"zen.spamhaus.org\"]",
+	    "Lists of addresses in the DNS.", "smtpd", VX_KEY_BLOCKLISTS,
+	    FIELD(smtp_blocklists), 0, 0, NULL),
 	KEY("smtp.refuse_score", "number", "10",
 	    "What speaks against a client, from which on it is refused; 0: never.",
 	    "smtpd", VX_KEY_NUMBER, FIELD(smtp_refuse_score), 0, 1000, NULL),
@@ -221,18 +221,16 @@ static const struct vx_key keys[] = {
 	KEY("reports.receive", "yes or no", "yes",
 	    "Read reports of others about our domains.", "smtpd", VX_KEY_YES_NO,
 	    FIELD(reports_receive), 0, 0, NULL),
-	KEY("reports.organization", "text", "",
-	    "Who makes our reports; empty: hostname.", "smtpd", VX_KEY_TEXT,
-	    FIELD(reports_organization), 0, 0, NULL),
+	KEY("reports.organization", "text", "", "Who makes our reports; empty: hostname.",
+	    "smtpd", VX_KEY_TEXT, FIELD(reports_organization), 0, 0, NULL),
 	KEY("reports.email", "text", "",
 	    "Their author, of a domain here; empty: postmaster.", "smtpd", VX_KEY_TEXT,
 	    FIELD(reports_email), 0, 0, NULL),
 	KEY("reports.dmarc_address", "text", "dmarc",
 	    "Local part that DMARC reports come to, in each domain.", "smtpd",
 	    VX_KEY_TEXT, FIELD(reports_dmarc_address), 0, 0, NULL),
-	KEY("reports.tls_address", "text", "tlsrpt",
-	    "The same of reports about TLS.", "smtpd", VX_KEY_TEXT,
-	    FIELD(reports_tls_address), 0, 0, NULL),
+	KEY("reports.tls_address", "text", "tlsrpt", "The same of reports about TLS.",
+	    "smtpd", VX_KEY_TEXT, FIELD(reports_tls_address), 0, 0, NULL),
 	KEY("limits.connections", "number", "10000", "Connections of a worker at once.",
 	    MAIL, VX_KEY_NUMBER, FIELD(connections_max), 10, 1000000, NULL),
 	KEY("limits.connections_per_address", "number", "100",
@@ -282,15 +280,6 @@ static const struct vx_key keys[] = {
 	    FIELD(search_index), 0, 0, NULL),
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
-
-bool vx_key_is_list(const struct vx_key *k)
-{
-	return k->type == VX_KEY_LISTEN || k->type == VX_KEY_RESOLVERS ||
-	       k->type == VX_KEY_ZONES || k->type == VX_KEY_NETWORKS ||
-	       k->type == VX_KEY_BLOCKLISTS || k->type == VX_KEY_ADDRESSES ||
-	       k->type == VX_KEY_NAMES || k->type == VX_KEY_CERTIFICATES ||
-	       k->type == VX_KEY_URLS;
-}
 
 const struct vx_key *vx_key_at(size_t index)
 {
@@ -490,39 +479,77 @@ static bool email_ok(vx_slice text)
 				    name_ok(vx_slice_from(text, at + 1)));
 }
 
-static bool item_ok(enum vx_key_type type, vx_slice text)
+static bool network_ok(vx_slice text)
 {
 	struct vx_network n;
-	struct vx_dnsbl l;
 	bool exact;
 
-	switch ((int)type) {
-	case VX_KEY_RESOLVERS:
-		return resolver_ok(text);
-	case VX_KEY_NETWORKS:
-		return vx_network_parse(text, &n, &exact) == VX_OK && exact;
-	case VX_KEY_ADDRESSES:
-		return address_ok(text);
-	case VX_KEY_ZONES:
-		return zone_ok(text);
-	case VX_KEY_NAMES:
-		return name_ok(text);
-	case VX_KEY_CERTIFICATES:
-		return certificate_ok(text);
-	case VX_KEY_URLS:
-		return url_ok(text);
-	default:
-		return vx_dnsbl_parse(text, &l) == VX_OK;
-	}
+	return vx_network_parse(text, &n, &exact) == VX_OK && exact;
 }
 
-static int set_text(const struct vx_key *k, vx_slice text, struct vx_text_list *out)
+static bool blocklist_ok(vx_slice text)
 {
-	if (!item_ok(k->type, text))
+	struct vx_dnsbl l;
+
+	return vx_dnsbl_parse(text, &l) == VX_OK;
+}
+
+static bool path_ok(vx_slice text)
+{
+	return text.len > 0 && text.ptr[0] == '/';
+}
+
+/* Nothing, or a visible character that is no part of a name and no syntax. */
+static bool delimiter_ok(vx_slice text)
+{
+	return text.len == 0 ||
+	       (text.len == 1 && strchr("+-_=#~!%&*/", text.ptr[0]) != NULL);
+}
+
+static bool any_ok(vx_slice text)
+{
+	(void)text;
+	return true;
+}
+
+/* Types whose values are texts, kept as they are: one, or a list. */
+static const struct {
+	bool (*is_good)(vx_slice text);
+	bool list;
+} texts[] = {
+	[VX_KEY_TEXT] = { any_ok, false },
+	[VX_KEY_PATH] = { path_ok, false },
+	[VX_KEY_CHARACTER] = { delimiter_ok, false },
+	[VX_KEY_EMAIL] = { email_ok, false },
+	[VX_KEY_RESOLVERS] = { resolver_ok, true },
+	[VX_KEY_ADDRESSES] = { address_ok, true },
+	[VX_KEY_ZONES] = { zone_ok, true },
+	[VX_KEY_NETWORKS] = { network_ok, true },
+	[VX_KEY_BLOCKLISTS] = { blocklist_ok, true },
+	[VX_KEY_NAMES] = { name_ok, true },
+	[VX_KEY_CERTIFICATES] = { certificate_ok, true },
+	[VX_KEY_URLS] = { url_ok, true },
+};
+#define TEXTS (sizeof(texts) / sizeof(texts[0]))
+
+bool vx_key_is_list(const struct vx_key *k)
+{
+	return k->type == VX_KEY_LISTEN || (k->type < TEXTS && texts[k->type].list);
+}
+
+static int set_text(struct vx_config *c, const struct vx_key *k, vx_slice text)
+{
+	struct vx_text_list *list = field(c, k);
+
+	if (!texts[k->type].is_good(text))
 		return VX_EINVAL;
-	if (out->count == VX_CONFIG_LIST_MAX)
+	if (!texts[k->type].list) {
+		*(const char **)field(c, k) = text.ptr;
+		return VX_OK;
+	}
+	if (list->count == VX_CONFIG_LIST_MAX)
 		return VX_ELIMIT;
-	out->items[out->count++] = text.ptr;
+	list->items[list->count++] = text.ptr;
 	return VX_OK;
 }
 
@@ -591,13 +618,6 @@ static int set_hostname(vx_slice text, struct vx_arena *arena, const char **out)
 	return rc;
 }
 
-/* Nothing, or a visible character that is no part of a name and no syntax. */
-static bool delimiter_ok(vx_slice text)
-{
-	return text.len == 0 ||
-	       (text.len == 1 && strchr("+-_=#~!%&*/", text.ptr[0]) != NULL);
-}
-
 bool vx_key_text_ok(vx_slice text)
 {
 	while (text.len > 0) {
@@ -612,57 +632,37 @@ bool vx_key_text_ok(vx_slice text)
 	return true;
 }
 
+static int set_number(const struct vx_key *k, vx_slice text, uint64_t *out)
+{
+	uint64_t n;
+	const int rc = vx_slice_number(text, k->max, &n);
+
+	if (rc == VX_OK && n < k->min)
+		return VX_EINVAL;
+	if (rc == VX_OK)
+		*out = n;
+	return rc;
+}
+
 int vx_key_set(
     struct vx_config *c, const struct vx_key *k, vx_slice text, struct vx_arena *arena)
 {
-	uint64_t n = 0;
-	int rc = VX_OK;
-
 	if (!vx_key_text_ok(text))
 		return VX_EINVAL;
-	switch (k->type) {
+	if (k->type < TEXTS && texts[k->type].is_good != NULL)
+		return set_text(c, k, text);
+	switch ((int)k->type) {
 	case VX_KEY_NUMBER:
-		rc = vx_slice_number(text, k->max, &n);
-		if (rc == VX_OK && n < k->min)
-			rc = VX_EINVAL;
-		break;
+		return set_number(k, text, field(c, k));
 	case VX_KEY_YES_NO:
-		rc = set_yes_no(text, &n);
-		break;
+		return set_yes_no(text, field(c, k));
 	case VX_KEY_WORD:
-		rc = set_word(k, text, &n);
-		break;
+		return set_word(k, text, field(c, k));
 	case VX_KEY_LISTEN:
 		return set_listen(text, field(c, k));
-	case VX_KEY_RESOLVERS:
-	case VX_KEY_ZONES:
-	case VX_KEY_NETWORKS:
-	case VX_KEY_BLOCKLISTS:
-	case VX_KEY_ADDRESSES:
-	case VX_KEY_NAMES:
-	case VX_KEY_CERTIFICATES:
-	case VX_KEY_URLS:
-		return set_text(k, text, field(c, k));
-	case VX_KEY_HOSTNAME:
+	default:
 		return set_hostname(text, arena, field(c, k));
-	case VX_KEY_PATH:
-		rc = text.len > 0 && text.ptr[0] == '/' ? VX_OK : VX_EINVAL;
-		break;
-	case VX_KEY_CHARACTER:
-		rc = delimiter_ok(text) ? VX_OK : VX_EINVAL;
-		break;
-	case VX_KEY_EMAIL:
-		rc = email_ok(text) ? VX_OK : VX_EINVAL;
-		break;
-	case VX_KEY_TEXT:
-		break;
 	}
-	if (rc == VX_OK && (k->type == VX_KEY_NUMBER || k->type == VX_KEY_YES_NO ||
-			       k->type == VX_KEY_WORD))
-		*(uint64_t *)field(c, k) = n;
-	else if (rc == VX_OK)
-		*(const char **)field(c, k) = text.ptr;
-	return rc;
 }
 
 void vx_key_clear_list(struct vx_config *c, const struct vx_key *k)

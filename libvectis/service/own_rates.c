@@ -1,14 +1,10 @@
 #include "service/own_rates.h"
 
+#include "base/fs.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
 	WAYS = 4
@@ -26,61 +22,34 @@ struct own_rates {
 
 #define OCTETS (OWN_RATES_SLOTS * sizeof(struct slot))
 
-static int map_file(const char *path, struct slot **out)
-{
-	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	struct stat st;
-	void *p = MAP_FAILED;
-
-	if (fd < 0)
-		return vx_errno_result(errno);
-	/* zeros are an empty table, and a shorter file is never seen by others */
-	if (fstat(fd, &st) == 0 &&
-	    ((size_t)st.st_size >= OCTETS || ftruncate(fd, (off_t)OCTETS) == 0))
-		p = mmap(NULL, OCTETS, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	(void)close(fd);
-	if (p == MAP_FAILED)
-		return vx_errno_result(errno);
-	*out = p;
-	return VX_OK;
-}
-
-static int map_memory(struct slot **out)
-{
-	void *p = mmap(
-	    NULL, OCTETS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return VX_ENOMEM;
-	*out = p;
-	return VX_OK;
-}
-
 int vx_own_rates_open(
     const struct vx_store *store, const char *path, struct own_rates **out)
 {
 	char secret[VX_STORE_SECRET_OCTETS];
 	struct own_rates *r = vx_alloc(sizeof(*r));
-	int rc = VX_ENOMEM;
+	void *p;
+	int rc;
 
 	if (r == NULL)
-		return rc;
+		return VX_ENOMEM;
 	vx_store_secret(store, secret);
 	memcpy(&r->key, secret, sizeof(r->key));
 	vx_wipe(secret, sizeof(secret));
-	rc = path != NULL ? map_file(path, &r->slots) : map_memory(&r->slots);
-	if (rc == VX_OK)
-		*out = r;
-	else
+	rc = vx_fs_map(path, OCTETS, &p);
+	if (rc != VX_OK) {
 		vx_free(r);
-	return rc;
+		return rc;
+	}
+	r->slots = p; /* zeros are an empty table */
+	*out = r;
+	return VX_OK;
 }
 
 void vx_own_rates_close(struct own_rates *r)
 {
 	if (r == NULL)
 		return;
-	(void)munmap(r->slots, OCTETS);
+	vx_fs_unmap(r->slots, OCTETS);
 	vx_wipe(r, sizeof(*r));
 	vx_free(r);
 }

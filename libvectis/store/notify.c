@@ -4,6 +4,7 @@
  * by more than the ring tells all its watches, and each compares HIGHESTMODSEQ: that
  * costs a get for each session, where a tree of changes would cost every commit a page.
  */
+#include "base/fs.h"
 #include "base/mem.h"
 #include "store/store_int.h"
 
@@ -12,7 +13,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum {
@@ -40,34 +40,33 @@ static int fail(struct vx_store *s, struct vx_error *err)
 	    "cannot set up the notices in %s: %s", s->dir, vx_errno_text(number));
 }
 
-static int map_ring(struct vx_store *s)
+static int map_ring(struct vx_store *s, struct vx_error *err)
 {
 	char path[PATH_MAX + 16];
-	void *p = MAP_FAILED;
-	int fd;
+	void *p;
+	int rc;
 
 	(void)snprintf(path, sizeof(path), "%s/notify.ring", s->dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -1;
-	if (posix_fallocate(fd, 0, sizeof(struct vx_ring)) == 0)
-		p = mmap(NULL, sizeof(struct vx_ring), PROT_READ | PROT_WRITE, MAP_SHARED,
-		    fd, 0);
-	(void)close(fd);
-	if (p == MAP_FAILED)
-		return -1;
+	rc = vx_fs_map(path, sizeof(struct vx_ring), &p);
+	if (rc != VX_OK)
+		return vx_error_set(
+		    err, rc, "cannot set up %s: %s", path, vx_strerror(rc));
 	s->ring = p;
-	return 0;
+	return VX_OK;
 }
 
 int vx_notify_open(struct vx_store *s, struct vx_error *err)
 {
 	char path[PATH_MAX + 16];
+	int rc;
 
 	(void)snprintf(path, sizeof(path), "%s/notify.sig", s->dir);
 	s->signal_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->signal_fd < 0 || map_ring(s) < 0)
+	if (s->signal_fd < 0)
 		return fail(s, err);
+	rc = map_ring(s, err);
+	if (rc != VX_OK)
+		return rc;
 	s->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (s->inotify_fd < 0 || inotify_add_watch(s->inotify_fd, path, IN_MODIFY) < 0)
 		return fail(s, err);
@@ -78,7 +77,7 @@ int vx_notify_open(struct vx_store *s, struct vx_error *err)
 void vx_notify_close(struct vx_store *s)
 {
 	if (s->ring != NULL)
-		(void)munmap(s->ring, sizeof(*s->ring));
+		vx_fs_unmap(s->ring, sizeof(*s->ring));
 	s->ring = NULL;
 	if (s->signal_fd >= 0)
 		(void)close(s->signal_fd);
@@ -217,8 +216,8 @@ void vx_notify_dispatch(struct vx_store *s)
 	}
 }
 
-bool vx_notify_read(struct vx_store *s, uint64_t *at, struct vx_change *out, size_t cap,
-    size_t *count)
+bool vx_notify_read(
+    struct vx_store *s, uint64_t *at, struct vx_change *out, size_t cap, size_t *count)
 {
 	const uint64_t next = atomic_load(&s->ring->next);
 

@@ -6,14 +6,13 @@
  * made anew, which costs time only.
  */
 #include "base/clock.h"
+#include "base/fs.h"
 #include "store/search_int.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum {
@@ -37,18 +36,10 @@ struct vx_search_guard {
 static struct vx_search_guard *map_guard(const struct vx_store *s)
 {
 	char path[PATH_MAX];
-	void *p = MAP_FAILED;
-	int fd;
+	void *p;
 
 	(void)snprintf(path, sizeof(path), "%.4000s/search.guard", s->dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return NULL;
-	if (posix_fallocate(fd, 0, sizeof(struct vx_search_guard)) == 0)
-		p = mmap(NULL, sizeof(struct vx_search_guard), PROT_READ | PROT_WRITE,
-		    MAP_SHARED, fd, 0);
-	(void)close(fd);
-	return p == MAP_FAILED ? NULL : p;
+	return vx_fs_map(path, sizeof(struct vx_search_guard), &p) == VX_OK ? p : NULL;
 }
 
 /* A death inside the index; true: it was one too many. */
@@ -114,7 +105,7 @@ void vx_search_guard_close(struct vx_search *s)
 		atomic_store(&s->guard->slots[s->slot].inside, 0);
 		atomic_store(&s->guard->slots[s->slot].pid, 0);
 	}
-	(void)munmap(s->guard, sizeof(*s->guard));
+	vx_fs_unmap(s->guard, sizeof(*s->guard));
 }
 
 void vx_search_guard_inside(struct vx_search *s, int by)

@@ -150,7 +150,49 @@ START_TEST(what_cannot_be_written_is_told)
 }
 END_TEST
 
+START_TEST(memory_in_files)
+{
+	const char *dir = vxt_mkdir();
+	char path[PATH_MAX + 16], link[PATH_MAX + 16];
+	struct stat st;
+	void *a, *b;
+
+	snprintf(path, sizeof(path), "%s/table", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	vxt_assert_ok(vx_fs_map(path, 10000, &a));
+	vxt_assert_ok(vx_fs_map(path, 10000, &b));
+	for (int i = 0; i < 10000; i++)
+		ck_assert_int_eq(((char *)a)[i], 0);
+	((char *)a)[9999] = 'x'; /* two are one */
+	ck_assert_int_eq(((char *)b)[9999], 'x');
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+	ck_assert_int_eq(st.st_size, 10000);
+	ck_assert_int_ge(st.st_blocks * 512, 10000); /* the disk has it */
+	vx_fs_unmap(a, 10000);
+	vx_fs_unmap(b, 10000);
+	vx_fs_unmap(NULL, 10000);
+	/* what is there stays: it grows, and never shrinks */
+	vxt_assert_ok(vx_fs_map(path, 20000, &a));
+	ck_assert_int_eq(((char *)a)[9999], 'x');
+	ck_assert_int_eq(((char *)a)[19999], 0);
+	vx_fs_unmap(a, 20000);
+	vxt_assert_ok(vx_fs_map(path, 100, &a));
+	vx_fs_unmap(a, 100);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_size, 20000);
+	ck_assert_int_eq(symlink(path, link), 0);
+	ck_assert_int_lt(vx_fs_map(link, 100, &a), 0);
+	snprintf(path, sizeof(path), "%s/none/table", dir);
+	ck_assert_int_eq(vx_fs_map(path, 100, &a), VX_ENOENT);
+	vxt_assert_ok(vx_fs_map(NULL, 100, &a));
+	ck_assert_int_eq(((char *)a)[99], 0);
+	vx_fs_unmap(a, 100);
+	vxt_rmdir(dir);
+}
+END_TEST
+
 VXT_SUITE(test_fs, "fs", writes_replace_whole_files,
     what_is_no_directory_is_not_taken_for_one,
     a_write_that_fails_leaves_the_old_file_and_no_other, symbolic_links_are_not_followed,
-    large_files_come_whole, what_cannot_be_written_is_told)
+    large_files_come_whole, what_cannot_be_written_is_told, memory_in_files)

@@ -221,6 +221,38 @@ START_TEST(messages_that_are_none)
 }
 END_TEST
 
+static void note_id(void *ctx, const struct vx_fetch_message *m, vx_slice octets)
+{
+	struct vx_buf *out = ctx;
+
+	vx_buf_printf(out, "%u%.*s ", (unsigned)m->id, (int)octets.len, octets.ptr);
+}
+
+/* A turn has its end, what is no message does not end it, and the last ones count. */
+START_TEST(some_at_a_time)
+{
+	struct vx_buf got = { .max = 1000 };
+
+	open_pair();
+	for (unsigned i = 0; i < VX_FETCH_AT_ONCE + 2; i++) {
+		if (i == 1) /* no message */
+			send_raw("short", 5, 1);
+		else
+			vxt_assert_ok(vx_fetch_send(fds[0], i, VX_FETCH_ANSWER,
+			    i % 2 == 0 ? VX_S("x") : vx_slice_of("", 0)));
+	}
+	vxt_assert_ok(vx_fetch_receive_some(fds[1], note_id, &got));
+	vxt_assert_str(
+	    vx_buf_slice(&got), "0x 2x 3 4x 5 6x 7 8x 9 10x 11 12x 13 14x 15 ");
+	vx_buf_reset(&got);
+	(void)close(fds[0]);
+	ck_assert_int_eq(vx_fetch_receive_some(fds[1], note_id, &got), VX_ECLOSED);
+	vxt_assert_str(vx_buf_slice(&got), "16x 17 ");
+	(void)close(fds[1]);
+	vx_buf_done(&got);
+}
+END_TEST
+
 /* Nobody reads: the sender is told, and does not wait. */
 START_TEST(full)
 {
@@ -265,4 +297,4 @@ START_TEST(checked)
 END_TEST
 
 VXT_SUITE(test_fetch_wire, "fetch_wire", there_and_back, mangled, messages,
-    messages_that_are_none, full, checked)
+    messages_that_are_none, some_at_a_time, full, checked)
