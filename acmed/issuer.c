@@ -191,6 +191,7 @@ static bool do_step(struct issuer *i, const struct vx_acme_step *step)
 		request(i, step);
 		return !i->fetching;
 	case VX_ACME_LOOK:
+	case VX_ACME_PERMIT:
 	case VX_ACME_PROVISION:
 	case VX_ACME_REMOVE:
 		prove(i, step);
@@ -319,6 +320,11 @@ void issuer_free(struct issuer *i)
 vx_slice issuer_token(const struct issuer *i, vx_slice token)
 {
 	return prover_find(i->prover, token);
+}
+
+vx_slice issuer_self(const struct issuer *i, vx_slice token)
+{
+	return prover_self(i->prover, token);
 }
 
 struct vx_tls_certs *issuer_proofs(const struct issuer *i)

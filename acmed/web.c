@@ -33,9 +33,10 @@ static void say(struct web *w, unsigned status, const char *text, struct vx_buf 
 static void challenge(struct web *w, const struct vx_http_request *r, struct vx_buf *out)
 {
 	const vx_slice token = vx_slice_from(r->path, sizeof(CHALLENGES) - 1);
-	const vx_slice content = w->issuer == NULL || r->query.ptr != NULL
-				     ? vx_slice_of(NULL, 0)
-				     : issuer_token(w->issuer, token);
+	const bool asks = w->issuer != NULL && r->query.ptr == NULL;
+	const vx_slice self = asks ? issuer_self(w->issuer, token) : vx_slice_of(NULL, 0);
+	const vx_slice content =
+	    asks && self.ptr == NULL ? issuer_token(w->issuer, token) : self;
 	const struct vx_http_answer a = {
 		.status = 200, .type = "application/octet-stream", .body = content
 	};
@@ -44,8 +45,9 @@ static void challenge(struct web *w, const struct vx_http_request *r, struct vx_
 		say(w, 404, "no such challenge\n", out);
 		return;
 	}
-	vx_log(w->worker->log, VX_LOG_INFO, "challenge answered",
-	    VX_KV_S("host", r->host), VX_KV_S("token", token));
+	if (self.ptr == NULL)
+		vx_log(w->worker->log, VX_LOG_INFO, "challenge answered",
+		    VX_KV_S("host", r->host), VX_KV_S("token", token));
 	(void)vx_http_server_answer(
 	    w->http, w->base.host->loop->now_s(w->base.host->loop), &a, out);
 }

@@ -88,6 +88,9 @@ static void check_step(const struct vx_acme_step *s)
 		must(strlen(s->url) <= VX_ACME_URL_MAX);
 		must(strpbrk(s->url, " \"\\\r\n") == NULL);
 	}
+	if (s->type == VX_ACME_PERMIT)
+		must(s->issuers[0] != '\0' && strpbrk(s->issuers, "\"\\\r\n") == NULL &&
+		     s->challenges != 0);
 	if (s->type == VX_ACME_PROVISION || s->type == VX_ACME_REMOVE)
 		must(strpbrk(s->token, "/. \r\n") == NULL && s->name[0] != '\0');
 }
@@ -121,7 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(start(vx_buf_slice(&state), &a) == VX_OK);
 	vx_buf_wipe(&state);
 	for (int i = 0; i < STEPS_MAX; i++) {
-		struct vx_acme_answer answer = { .challenges = VX_ACME_DNS_01 };
+		struct vx_acme_answer answer = { .challenges = VX_ACME_DNS_01 |
+							       VX_ACME_DNS_PERSIST_01,
+			.persists = "ca.test" };
 
 		must(vx_acme_next(a, now, &step) == VX_OK);
 		check_step(&step);

@@ -10,6 +10,7 @@ vxinclude_HEADERS = \
 	include/vectis/acl.h \
 	include/vectis/acme.h \
 	include/vectis/acme_setup.h \
+	include/vectis/acme_ways.h \
 	include/vectis/address.h \
 	include/vectis/api.h \
 	include/vectis/arc.h \

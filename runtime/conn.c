@@ -24,6 +24,7 @@ struct vx_conn {
 	const struct vx_listener_def *def; /* NULL: we opened it */
 	uv_connect_t connect;
 	char tls_name[256]; /* of the server that we called */
+	const char *alpn;   /* that we offer it; or NULL */
 	bool connecting;
 	struct vx_session *session; /* own; NULL until TLS is up or accepted */
 	struct vx_peer peer;
@@ -335,9 +336,13 @@ static void set_reading(struct vx_conn *c, bool on)
 static int new_tls(struct vx_conn *c)
 {
 	struct vx_tls_certs *certs;
+	int rc;
 
-	if (c->def == NULL)
-		return vx_tls_client_new(c->server->worker.trust, c->tls_name, &c->tls);
+	if (c->def == NULL) {
+		rc = vx_tls_client_new(c->server->worker.trust, c->tls_name, &c->tls);
+		return rc == VX_OK && c->alpn != NULL ? vx_tls_offer(c->tls, c->alpn)
+						      : rc;
+	}
 	certs = c->def->certs != NULL ? c->def->certs(c->server->service)
 				      : vx_certs_get(c->server->worker.certs);
 	return certs == NULL ? VX_ESTATE
@@ -614,6 +619,7 @@ int vx_conn_dial(struct vx_server *s, const struct vx_dial *d, struct vx_session
 		return VX_ENOMEM;
 	if (d->tls_name != NULL && strlen(d->tls_name) < sizeof(c->tls_name))
 		memcpy(c->tls_name, d->tls_name, strlen(d->tls_name) + 1);
+	c->alpn = d->alpn;
 	c->peer.implicit_tls = d->tls;
 	if ((d->from != NULL &&
 		uv_tcp_bind(&c->handle, (struct sockaddr *)&from, 0) < 0) ||

@@ -319,6 +319,27 @@ static void say_time(int64_t t, char out[32])
 		(void)strftime(out, 32, "%Y-%m-%d %H:%M UTC", &tm);
 }
 
+/* The record that proves a name for good, where the authority takes one. */
+static void show_record(struct ctl *c, const struct vx_acme_status *s)
+{
+	vx_slice rest = vx_slice_str(s->names), name;
+
+	if (s->persists[0] == '\0' || s->account[0] == '\0')
+		return;
+	ctl_say(c, "  records that would prove the names for good, without ports or a "
+		   "token:");
+	while (rest.len > 0) {
+		bool wild;
+
+		(void)vx_slice_cut(&rest, ' ', &name);
+		wild = vx_slice_has_prefix(name, VX_S("*."));
+		name = vx_slice_from(name, wild ? 2 : 0);
+		ctl_say(c, "    _validation-persist.%.*s. TXT \"%s; accounturi=%s%s\"",
+		    (int)name.len, name.ptr, s->persists, s->account,
+		    wild ? "; policy=wildcard" : "");
+	}
+}
+
 static void show_plan(struct ctl *c, const struct vx_acme_status *s, json_t *list)
 {
 	char due[32], next[32];
@@ -331,6 +352,7 @@ static void show_plan(struct ctl *c, const struct vx_acme_status *s, json_t *lis
 	    s->has_window ? " (the authority named the time)" : "", next);
 	if (s->account[0] != '\0')
 		ctl_say(c, "  account %s", s->account);
+	show_record(c, s);
 	if (s->problem[0] != '\0')
 		ctl_say(c, "  after %u failures: %s", s->failures, s->problem);
 	if (s->stopped)
@@ -339,12 +361,13 @@ static void show_plan(struct ctl *c, const struct vx_acme_status *s, json_t *lis
 		    "--force\"",
 		    s->id);
 	(void)json_array_append_new(list,
-	    json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:i, s:o, s:b}", "name",
+	    json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:i, s:o, s:b, s:b, s:s}", "name",
 		ctl_text(vx_slice_str(s->id)), "names", ctl_text(vx_slice_str(s->names)),
 		"authority", ctl_text(vx_slice_str(s->authority)), "account",
 		ctl_text(vx_slice_str(s->account)), "due", (json_int_t)s->due, "next",
 		(json_int_t)s->next, "failures", (int)s->failures, "problem",
-		ctl_text(vx_slice_str(s->problem)), "stopped", (int)s->stopped));
+		ctl_text(vx_slice_str(s->problem)), "stopped", (int)s->stopped, "there",
+		(int)s->there, "persists", s->persists));
 }
 
 void ctl_acme_status(struct ctl *c)

@@ -3,6 +3,7 @@
 
 #include "vectis/crypto.h"
 #include "vectis/memory.h"
+#include "vectis/network.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -18,19 +19,6 @@
 /* --- addresses ------------------------------------------------------------------------
  */
 
-static bool is_public4(const unsigned char *a)
-{
-	return a[0] != 0 && a[0] != 10 && a[0] != 127 && a[0] < 224 &&
-	       !(a[0] == 172 && (a[1] & 0xf0) == 16) && !(a[0] == 192 && a[1] == 168) &&
-	       !(a[0] == 169 && a[1] == 254) && !(a[0] == 100 && (a[1] & 0xc0) == 64);
-}
-
-/* 2000::/3 is what is given out. */
-static bool is_public6(const unsigned char *a)
-{
-	return (a[0] & 0xe0) == 0x20;
-}
-
 static void add_address(struct ctl_dns *d, const char *text)
 {
 	if (d->address_count < VX_ZONE_ADDRESSES_MAX)
@@ -41,22 +29,19 @@ static void add_interface(struct ctl_dns *d, const struct ifaddrs *i)
 {
 	char text[INET6_ADDRSTRLEN];
 	const void *octets;
-	bool good;
 
 	if (i->ifa_addr == NULL || (i->ifa_flags & IFF_UP) == 0)
 		return;
-	if (i->ifa_addr->sa_family == AF_INET) {
+	if (i->ifa_addr->sa_family == AF_INET)
 		octets =
 		    &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr;
-		good = is_public4(octets);
-	} else if (i->ifa_addr->sa_family == AF_INET6) {
+	else if (i->ifa_addr->sa_family == AF_INET6)
 		octets =
 		    &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr;
-		good = is_public6(octets);
-	} else {
+	else
 		return;
-	}
-	if (good && inet_ntop(i->ifa_addr->sa_family, octets, text, sizeof(text)) != NULL)
+	if (inet_ntop(i->ifa_addr->sa_family, octets, text, sizeof(text)) != NULL &&
+	    vx_network_is_public(text))
 		add_address(d, vx_arena_dup(&d->arena, vx_slice_str(text)));
 }
 

@@ -104,6 +104,9 @@ enum vx_acme_step_type {
 	VX_ACME_SAVE,    /* keep vx_acme_save's text, on the disk, before anything else */
 	VX_ACME_REQUEST, /* one HTTP request; redirects are not followed */
 	VX_ACME_LOOK,    /* what challenges can work for name? */
+	/* what of challenges do the CAA records of name allow?  Before each new order of
+	 * an authority that says what it is called there. */
+	VX_ACME_PERMIT,
 	VX_ACME_PROVISION, /* make it answerable, and be sure that it is seen */
 	VX_ACME_REMOVE,    /* undo that; it need not be there */
 	VX_ACME_INSTALL,   /* serve it: answered when all do */
@@ -122,11 +125,14 @@ struct vx_acme_step {
 	const char *content_type; /* NULL: no body */
 	const char *accept;       /* NULL: anything */
 	vx_slice body;
-	/* LOOK, PROVISION, REMOVE */
+	/* LOOK, PERMIT, PROVISION, REMOVE */
 	const char *name; /* without "*." */
 	bool wildcard;
 	enum vx_acme_challenge challenge;
 	const char *account; /* its URL; "": none yet */
+	const char
+	    *issuers; /* PERMIT: of the authority, as in CAA; blanks between them */
+	unsigned challenges; /* PERMIT: bits: those that could be used */
 	const char *token;   /* http-01: the last part of the path */
 	vx_slice content; /* http-01: the body; dns-01: TXT of "_acme-challenge." name */
 	vx_slice chain, key; /* tls-alpn-01 and INSTALL: PEM */
@@ -155,8 +161,11 @@ struct vx_acme_answer {
 	vx_slice links[VX_ACME_LINKS_MAX];
 	size_t link_count;
 	vx_slice body;
-	/* LOOK */
+	/* LOOK, PERMIT */
 	unsigned challenges; /* bits; 0: none, and text says why */
+	/* LOOK: issuers of records for dns-persist-01 (vx_acme_persist), with blanks
+	 * between them; NULL: none */
+	const char *persists;
 };
 VX_API void vx_acme_answer(
     struct vx_acme *a, int64_t now, const struct vx_acme_answer *answer);
@@ -192,6 +201,8 @@ struct vx_acme_status {
 	bool running;
 	const char *authority; /* that it is asked from next */
 	const char *account;   /* URL there; "": none */
+	const char *persists;  /* how it is called in records for dns-persist-01; "": it
+				  did not offer that */
 	bool has_window;       /* the authority named one */
 	int64_t window_start, window_end;
 	char digest[VX_PKI_DIGEST_OCTETS]; /* of its key, for TLSA 3 1 1 */
@@ -200,6 +211,13 @@ struct vx_acme_status {
 /* Number index; VX_ENOENT: no more.  Strings are good until the next call of others. */
 VX_API int vx_acme_status(
     const struct vx_acme *a, int64_t now, size_t index, struct vx_acme_status *out);
+
+/*
+ * Does a TXT record of "_validation-persist." name prove it for an account at an issuer
+ * (draft-ietf-acme-dns-persist)?  issuer: borrowed from text, when it is true.
+ */
+VX_API bool vx_acme_persist(
+    vx_slice text, const char *account, bool wildcard, int64_t now, vx_slice *issuer);
 
 VX_END_DECLS
 

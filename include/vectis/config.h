@@ -71,6 +71,8 @@ struct vx_config {
 	struct vx_text_list acme_directories;
 	const char *acme_profile, *acme_chain;
 	struct vx_listen_list http_listen, acme_alpn_listen;
+	uint64_t http_public_port, acme_alpn_port; /* where authorities come to */
+	uint64_t acme_preflight;                   /* 0 or 1 */
 
 	struct vx_listen_list smtp_listen, submission_listen, submissions_listen,
 	    imaps_listen, pop3s_listen;
@@ -150,12 +152,18 @@ VX_API void vx_config_error_write(const struct vx_error *e, struct vx_buf *out);
  */
 
 #define VX_SECRET_MAX 1024 /* octets of one */
+#define VX_SECRET_ACCOUNTS_MAX 4
 
 /* What nobody else may know (features SE-04).  Strings are never NULL; "": not given. */
 struct vx_secrets {
 	const char *cloudflare_api_token;
 	/* of an external account (RFC 8555 7.3.4); the key in base64url */
 	const char *acme_eab_kid, *acme_eab_key;
+	/* the same, of one authority by its name (its host, or "letsencrypt") */
+	struct vx_secret_account {
+		const char *authority, *kid, *key;
+	} acme_eab[VX_SECRET_ACCOUNTS_MAX];
+	size_t acme_eab_count;
 };
 /*
  * Read a file that only its owner can.  VX_OK; VX_ENOENT: there is none; VX_EPERM: others

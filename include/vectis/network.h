@@ -34,6 +34,9 @@ VX_API struct vx_network vx_network_wider(const struct vx_network *n, unsigned b
 /* Whose an address is: IPv4 one, IPv6 the /64, which any host may fill. */
 VX_API struct vx_network vx_network_owner(const struct vx_network *address);
 
+/* Is the address one that the whole Internet can reach, as far as its number says? */
+VX_API bool vx_network_is_public(const char *address);
+
 VX_END_DECLS
 
 #endif

@@ -51,6 +51,7 @@ struct vx_dial {
 	const char *from;     /* our own numeric address; NULL: any */
 	const char *tls_name; /* whose server it is, for TLS; copied */
 	bool tls;             /* from the first octet */
+	const char *alpn;     /* the protocol that is offered then; static; NULL: none */
 };
 
 /* What the loop gives to all services of a process. */

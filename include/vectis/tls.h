@@ -203,6 +203,9 @@ VX_API void vx_tls_trust_free(struct vx_tls_trust *t); /* gives one reference ba
 VX_API int vx_tls_client_new(
     struct vx_tls_trust *trust, const char *sni, struct vx_tls **out);
 
+/* Before the handshake: the one protocol that is offered (RFC 7301).  VX_OK, VX_ETLS. */
+VX_API int vx_tls_offer(struct vx_tls *t, const char *alpn);
+
 /*
  * After the handshake: do the authorities that are trusted vouch for the certificate, and
  * is it one of the names'?  VX_OK, VX_ETLS with err.

@@ -28,6 +28,7 @@ int vx_acme_authorization(
 struct vx_acme_directory {
 	vx_acme_url new_nonce, new_account, new_order, revoke, key_change, renewal_info;
 	vx_acme_url terms;
+	char issuers[512];  /* caaIdentities, with blanks between them; empty: not said */
 	char profiles[512]; /* each with a blank before and behind it; empty: none */
 	bool external_account;
 };
@@ -84,6 +85,7 @@ struct vx_acme_authz {
 		enum vx_acme_object_status status;
 		vx_acme_url url;
 		char token[VX_ACME_TOKEN_MAX + 1];
+		char issuers[512]; /* dns-persist-01: as above */
 	} offers[VX_ACME_CHALLENGES_MAX];
 	size_t count;
 	struct vx_acme_problem problem;
@@ -128,7 +130,8 @@ struct vx_acme_account {
 	vx_acme_url url;
 	vx_acme_url terms; /* that were agreed to */
 	bool deactivated;
-	int64_t not_before; /* it asked for that */
+	char persists[VX_ACME_NAME_MAX + 1]; /* its name, if it offers dns-persist-01 */
+	int64_t not_before;                  /* it asked for that */
 	struct vx_acme_directory directory;
 	int64_t directory_at; /* 0: not read */
 	char nonce[VX_ACME_NONCE_MAX + 1];
@@ -184,6 +187,7 @@ enum vx_acme_phase {
 	VX_ACME_PH_ACCOUNT,
 	VX_ACME_PH_AGREE,
 	VX_ACME_PH_WINDOW,
+	VX_ACME_PH_PERMIT,
 	VX_ACME_PH_NEW_ORDER,
 	VX_ACME_PH_ORDER,
 	VX_ACME_PH_AUTHZ,
@@ -270,6 +274,7 @@ struct vx_acme {
 	size_t index;      /* of what a phase goes through */
 	int64_t phase_end; /* when its patience is over; 0: not begun */
 	unsigned allowed[VX_ACME_NAMES_MAX];
+	char persists[VX_ACME_NAMES_MAX][VX_ACME_NAME_MAX + 1]; /* issuers in records */
 	struct vx_acme_order order;
 	struct vx_acme_step_authz authz[VX_ACME_NAMES_MAX];
 	size_t authz_count;
@@ -309,6 +314,12 @@ bool vx_acme_order_problem(struct vx_acme *a, const struct vx_acme_problem *p);
 /* Where it goes when the account is there. */
 void vx_acme_order_start(struct vx_acme *a);
 void vx_acme_clean(struct vx_acme *a);
+
+/* permit.c */
+void vx_acme_begin_permit(struct vx_acme *a);
+void vx_acme_permit_answer(struct vx_acme *a, const struct vx_acme_answer *answer);
+/* Do two lists share an issuer? */
+bool vx_acme_share(const char *issuers, const char *others);
 
 /* plan.c */
 /* Begin what is due: true.  Else *until is when something will be. */

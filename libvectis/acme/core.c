@@ -81,9 +81,13 @@ struct vx_acme_step *vx_acme_ask(struct vx_acme *a, enum vx_acme_step_type type)
 {
 	a->asked = true;
 	a->handed = false;
-	a->step = (struct vx_acme_step){
-		.type = type, .id = "", .name = "", .account = "", .token = "", .text = ""
-	};
+	a->step = (struct vx_acme_step){ .type = type,
+		.id = "",
+		.name = "",
+		.account = "",
+		.token = "",
+		.text = "",
+		.issuers = "" };
 	if (a->task.l != NULL) {
 		a->step.id = a->task.l->id;
 		a->step.kind = a->task.l->kind;

@@ -1,6 +1,7 @@
 /* What an authority says: directory, order, authorization, window, problem. */
 #include "acme/acme_int.h"
 #include "base/chars.h"
+#include "vectis/dns.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -244,6 +245,25 @@ void vx_acme_read_problem(unsigned status, vx_slice body, struct vx_acme_problem
 
 /* --- the directory (7.1.1) ---------------------------------------------------------- */
 
+/* Names of authorities as records have them, with blanks between them. */
+static void read_issuers(const json_t *list, char out[512])
+{
+	char name[VX_DNS_NAME_MAX + 1];
+	struct vx_buf all = { .max = 511 };
+
+	for (size_t i = 0; i < json_array_size(list) && i < VX_ACME_NAMES_MAX; i++) {
+		const char *const text = json_string_value(json_array_get(list, i));
+
+		if (text == NULL || vx_dns_name(vx_slice_str(text), name) != VX_OK ||
+		    !vx_dns_is_host(name) || all.len + strlen(name) + 1 > all.max)
+			continue;
+		vx_buf_printf(&all, "%s%s", all.len > 0 ? " " : "", name);
+	}
+	if (all.len > 0 && !all.failed)
+		memcpy(out, all.ptr, all.len + 1);
+	vx_buf_done(&all);
+}
+
 static void read_meta(const json_t *meta, struct vx_acme_directory *out)
 {
 	const char *name;
@@ -254,6 +274,7 @@ static void read_meta(const json_t *meta, struct vx_acme_directory *out)
 	    json_is_true(json_object_get(meta, "externalAccountRequired"));
 	json_object_foreach(json_object_get(meta, "profiles"), name, value)
 	    put_word(out->profiles, sizeof(out->profiles), name);
+	read_issuers(json_object_get(meta, "caaIdentities"), out->issuers);
 }
 
 int vx_acme_read_directory(vx_slice body, struct vx_acme_directory *out)
@@ -381,6 +402,8 @@ static void read_offer(const json_t *o, struct vx_acme_authz *out)
 	if (offer.type == 0 || !get_url(o, "url", offer.url) ||
 	    !get_status(o, &offer.status))
 		return;
+	if (offer.type == VX_ACME_DNS_PERSIST_01)
+		read_issuers(json_object_get(o, "issuer-domain-names"), offer.issuers);
 	if (is_token(token))
 		memcpy(offer.token, token, strlen(token) + 1);
 	else if (offer.type != VX_ACME_DNS_PERSIST_01)

@@ -100,6 +100,10 @@ static void look_answer(struct vx_acme *a, const struct vx_acme_answer *answer)
 		    answer->text == NULL ? "no challenge can work" : answer->text);
 		return;
 	}
+	if (answer->text != NULL)
+		vx_acme_tell(a, VX_ACME_WARN, "%s: %s", name, answer->text);
+	(void)snprintf(a->persists[a->index], sizeof(a->persists[0]), "%s",
+	    answer->persists == NULL ? "" : answer->persists);
 	a->allowed[a->index++] = can;
 }
 
@@ -256,15 +260,23 @@ static void poll_answer(struct vx_acme *a, const struct vx_acme_answer *answer)
 /* --- authorizations
  * ----------------------------------------------------------------------- */
 
-static unsigned allowed_for(const struct vx_acme *a, const char *name, bool wildcard)
+/* Which of the names; how many there are: none of them. */
+static size_t number_of(const struct vx_acme *a, const char *name, bool wildcard)
 {
 	const struct vx_acme_lineage *const l = a->task.l;
+	size_t i = 0;
 
-	for (size_t i = 0; i < l->count; i++)
-		if (is_wildcard(l->names[i]) == wildcard &&
-		    strcmp(base_of(l->names[i]), name) == 0)
-			return a->allowed[i];
-	return 0;
+	while (i < l->count && (is_wildcard(l->names[i]) != wildcard ||
+				   strcmp(base_of(l->names[i]), name) != 0))
+		i++;
+	return i;
+}
+
+/* A record that is there proves nothing to an authority that it does not name. */
+static bool fits(const struct vx_acme *a, const struct vx_acme_offer *offer, size_t name)
+{
+	return offer->type != VX_ACME_DNS_PERSIST_01 || offer->issuers[0] == '\0' ||
+	       vx_acme_share(offer->issuers, a->persists[name]);
 }
 
 /* The first of what is offered and can work, in our order. */
@@ -272,11 +284,13 @@ static const struct vx_acme_offer *choose_offer(const struct vx_acme *a)
 {
 	static const unsigned order[] = { VX_ACME_DNS_PERSIST_01, VX_ACME_DNS_01,
 		VX_ACME_HTTP_01, VX_ACME_TLS_ALPN_01 };
-	const unsigned can = allowed_for(a, a->seen.name, a->seen.wildcard);
+	const size_t name = number_of(a, a->seen.name, a->seen.wildcard);
+	const unsigned can = name < a->task.l->count ? a->allowed[name] : 0;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		for (size_t k = 0; k < a->seen.count && (can & order[i]) != 0; k++)
-			if (a->seen.offers[k].type == order[i])
+			if (a->seen.offers[k].type == order[i] &&
+			    fits(a, &a->seen.offers[k], name))
 				return &a->seen.offers[k];
 	return NULL;
 }
@@ -360,6 +374,24 @@ static void authz_is_dead(struct vx_acme *a)
 	vx_acme_fail(a, &p, 0);
 }
 
+/* What it is called in such records, for people who want to set one. */
+static void note_persists(struct vx_acme *a)
+{
+	struct vx_acme_account *const c = vx_acme_account_of(a);
+
+	for (size_t i = 0; i < a->seen.count; i++) {
+		vx_slice rest = vx_slice_str(a->seen.offers[i].issuers), first;
+
+		(void)vx_slice_cut(&rest, ' ', &first);
+		if (first.len == 0 || first.len >= sizeof(c->persists) ||
+		    vx_slice_eq(first, vx_slice_str(c->persists)))
+			continue;
+		memcpy(c->persists, first.ptr, first.len);
+		c->persists[first.len] = '\0';
+		a->dirty = true;
+	}
+}
+
 static void authz_answer(struct vx_acme *a, const struct vx_acme_answer *answer)
 {
 	if (vx_acme_read_authz(answer->body, &a->seen) != VX_OK)
@@ -370,6 +402,7 @@ static void authz_answer(struct vx_acme *a, const struct vx_acme_answer *answer)
 		authz_is_dead(a);
 	else
 		take_pending(a);
+	note_persists(a);
 }
 
 /* --- challenges
@@ -688,8 +721,8 @@ void vx_acme_order_start(struct vx_acme *a)
 	a->phase_end = 0;
 	switch (a->task.type) {
 	case VX_ACME_T_ISSUE:
-		vx_acme_go(a, a->task.l->order[0] == '\0' ? VX_ACME_PH_NEW_ORDER
-							  : VX_ACME_PH_ORDER);
+		vx_acme_go(a,
+		    a->task.l->order[0] == '\0' ? VX_ACME_PH_PERMIT : VX_ACME_PH_ORDER);
 		break;
 	case VX_ACME_T_WINDOW:
 		vx_acme_go(a, VX_ACME_PH_WINDOW);
@@ -711,6 +744,7 @@ static const struct {
 	void (*answer)(struct vx_acme *a, const struct vx_acme_answer *answer);
 } phases[] = {
 	[VX_ACME_PH_LOOK] = { begin_look, look_answer },
+	[VX_ACME_PH_PERMIT] = { vx_acme_begin_permit, vx_acme_permit_answer },
 	[VX_ACME_PH_NEW_ORDER] = { begin_new_order, new_order_answer },
 	[VX_ACME_PH_ORDER] = { NULL, NULL },
 	[VX_ACME_PH_AUTHZ] = { begin_authz, authz_answer },

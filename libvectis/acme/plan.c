@@ -514,6 +514,7 @@ int vx_acme_status(
 		.running = a->task.l == l && a->phase != VX_ACME_PH_IDLE,
 		.authority = a->accounts[l->authority].id,
 		.account = a->accounts[l->authority].url,
+		.persists = a->accounts[l->authority].persists,
 		.has_window = l->window_end != 0,
 		.window_start = l->window_start,
 		.window_end = l->window_end };

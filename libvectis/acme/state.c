@@ -1,6 +1,7 @@
 /* What survives: keys, accounts, orders, and what was tried, as one JSON text. */
 #include "acme/acme_int.h"
 #include "base/encode.h"
+#include "vectis/dns.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static int put_account(json_t *list, const struct vx_acme_account *c)
 	put_text(o, "directory", c->directory_url);
 	put_text(o, "url", c->url);
 	put_text(o, "terms", c->terms);
+	put_text(o, "persists", c->persists);
 	put_number(o, "deactivated", c->deactivated);
 	put_number(o, "not_before", c->not_before);
 	return json_array_append_new(list, o) == 0 ? rc : VX_ENOMEM;
@@ -186,6 +188,9 @@ static int get_account(
 		rc = key_of(o, "next_key", &c->next_key, err);
 	get_url(o, "url", c->url);
 	get_url(o, "terms", c->terms);
+	if (vx_dns_is_host(text_of(o, "persists")))
+		(void)snprintf(
+		    c->persists, sizeof(c->persists), "%s", text_of(o, "persists"));
 	c->deactivated = number_of(o, "deactivated") != 0;
 	c->not_before = number_of(o, "not_before");
 	return rc;

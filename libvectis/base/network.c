@@ -102,3 +102,22 @@ struct vx_network vx_network_owner(const struct vx_network *address)
 {
 	return vx_network_wider(address, address->v6 ? 64 : 32);
 }
+
+static bool is_public4(const unsigned char *a)
+{
+	return a[0] != 0 && a[0] != 10 && a[0] != 127 && a[0] < 224 &&
+	       !(a[0] == 172 && (a[1] & 0xf0) == 16) && !(a[0] == 192 && a[1] == 168) &&
+	       !(a[0] == 169 && a[1] == 254) && !(a[0] == 100 && (a[1] & 0xc0) == 64);
+}
+
+/* Of IPv6, 2000::/3 is what is given out. */
+bool vx_network_is_public(const char *address)
+{
+	struct vx_network n;
+	bool exact;
+
+	if (vx_network_parse(vx_slice_str(address), &n, &exact) != VX_OK)
+		return false;
+	return n.v6 ? n.bits == 128 && (n.address[0] & 0xe0) == 0x20
+		    : n.bits == 32 && is_public4(n.address);
+}

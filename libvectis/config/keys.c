@@ -80,9 +80,18 @@ static const struct vx_key keys[] = {
 	KEY("http.listen", "list of address:port", "[\"0.0.0.0:80\", \"[::]:80\"]",
 	    "Where acmed proves names, and sends all else to https.", "acmed",
 	    VX_KEY_LISTEN, FIELD(http_listen), 0, 0, NULL),
+	KEY("http.public_port", "number", "80",
+	    "The port by which others reach http.listen.", "acmed", VX_KEY_NUMBER,
+	    FIELD(http_public_port), 1, 65535, NULL),
 	KEY("acme.alpn_listen", "list of address:port", "[]",
 	    "Where acmed proves names by TLS: authorities ask port 443.", "acmed",
 	    VX_KEY_LISTEN, FIELD(acme_alpn_listen), 0, 0, NULL),
+	KEY("acme.alpn_port", "number", "443",
+	    "The port by which others reach acme.alpn_listen.", "acmed", VX_KEY_NUMBER,
+	    FIELD(acme_alpn_port), 1, 65535, NULL),
+	KEY("acme.preflight", "yes or no", "yes",
+	    "Before an order, see whether the authority will be answered and may issue.",
+	    "acmed", VX_KEY_YES_NO, FIELD(acme_preflight), 0, 0, NULL),
 	KEY("tls.authorities", "text", "",
 	    "Authorities that certificates of other servers are checked with, PEM; "
 	    "empty: "

@@ -13,6 +13,7 @@
 struct owned {
 	struct vx_secrets s;                     /* first: what callers see */
 	char values[SECRETS][VX_SECRET_MAX + 1]; /* what the strings are */
+	char accounts[VX_SECRET_ACCOUNTS_MAX][VX_SECRET_MAX + 1];
 };
 
 static const struct {
@@ -53,6 +54,39 @@ static bool is_group(vx_slice name)
 	return false;
 }
 
+/* "AUTHORITY KID KEY", where each blank becomes an end. */
+static int add_account(
+    struct owned *o, const struct vx_yaml_value *v, struct vx_error *err)
+{
+	struct vx_secret_account *const a = &o->s.acme_eab[o->s.acme_eab_count];
+	char *at = o->accounts[o->s.acme_eab_count];
+	vx_slice rest = v->text, words[3];
+	bool more = true, good = true;
+	size_t n = 0;
+
+	if (v->kind == VX_YAML_NO_ITEMS || v->kind == VX_YAML_NOTHING)
+		return VX_OK;
+	if (o->s.acme_eab_count == VX_SECRET_ACCOUNTS_MAX)
+		return vx_error_set(err, VX_EINVAL, "acme.eab has at most %d accounts",
+		    VX_SECRET_ACCOUNTS_MAX);
+	while (more && n < 3) {
+		more = vx_slice_cut(&rest, ' ', &words[n]);
+		good = good && words[n++].len > 0;
+	}
+	if (v->kind != VX_YAML_ITEM || n != 3 || more || !good ||
+	    v->text.len > VX_SECRET_MAX || !vx_key_text_ok(v->text))
+		return vx_error_set(err, VX_EINVAL,
+		    "acme.eab is a list of \"AUTHORITY KID KEY\", with one blank between "
+		    "them");
+	memcpy(at, v->text.ptr, v->text.len);
+	a->authority = at;
+	a->kid = at + (words[1].ptr - v->text.ptr);
+	a->key = at + (words[2].ptr - v->text.ptr);
+	at[words[0].len] = at[a->kid - at + (ptrdiff_t)words[1].len] = '\0';
+	o->s.acme_eab_count++;
+	return VX_OK;
+}
+
 static int set(struct owned *o, const struct vx_yaml_value *v, struct vx_error *err)
 {
 	for (size_t i = 0; i < SECRETS; i++) {
@@ -65,6 +99,8 @@ static int set(struct owned *o, const struct vx_yaml_value *v, struct vx_error *
 		memcpy(o->values[i], v->text.ptr, v->text.len);
 		return VX_OK;
 	}
+	if (strcmp(v->path, "acme.eab") == 0)
+		return add_account(o, v, err);
 	if (v->kind == VX_YAML_NOTHING && is_group(vx_slice_str(v->path)))
 		return VX_OK;
 	return vx_error_set(err, VX_EINVAL, "there is no secret %.100s", v->path);

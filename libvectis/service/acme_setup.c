@@ -142,21 +142,61 @@ static int make_wish(struct wish *w, const struct vx_config *c)
 	return rc;
 }
 
-/* For whichever authority wants one: who has two of them is not known yet. */
-static int add_external(
+/* The one account is for whichever authority wants one and has none of its own. */
+static int add_common(
     struct wish *w, const struct vx_secrets *secrets, struct vx_error *err)
 {
-	if (secrets == NULL ||
-	    (secrets->acme_eab_kid[0] == '\0' && secrets->acme_eab_key[0] == '\0'))
+	if (secrets->acme_eab_kid[0] == '\0' && secrets->acme_eab_key[0] == '\0')
 		return VX_OK;
 	if (secrets->acme_eab_kid[0] == '\0' || secrets->acme_eab_key[0] == '\0')
 		return vx_error_set(err, VX_EINVAL,
 		    "secrets.yaml has to have both acme.eab_kid and acme.eab_key");
-	for (size_t i = 0; i < w->authority_count; i++) {
-		w->authorities[i].eab_kid = secrets->acme_eab_kid;
-		w->authorities[i].eab_key = secrets->acme_eab_key;
-	}
+	for (size_t i = 0; i < w->authority_count; i++)
+		if (w->authorities[i].eab_kid == NULL) {
+			w->authorities[i].eab_kid = secrets->acme_eab_kid;
+			w->authorities[i].eab_key = secrets->acme_eab_key;
+		}
 	return VX_OK;
+}
+
+static int add_own(
+    struct wish *w, const struct vx_secret_account *a, struct vx_error *err)
+{
+	struct vx_buf known = { .max = 400 };
+	size_t i = 0;
+	int rc = VX_OK;
+
+	for (; i < w->authority_count; i++) {
+		if (strcmp(w->authorities[i].id, a->authority) == 0)
+			break;
+		vx_buf_printf(&known, "%s%s", i > 0 ? ", " : "", w->authorities[i].id);
+	}
+	if (i == w->authority_count)
+		rc = vx_error_set(err, VX_EINVAL,
+		    "acme.eab of secrets.yaml has an account at %.60s, which is none of "
+		    "acme.directories: they are %s",
+		    a->authority, known.ptr);
+	else if (w->authorities[i].eab_kid != NULL)
+		rc = vx_error_set(err, VX_EINVAL,
+		    "acme.eab of secrets.yaml has two accounts at %.60s", a->authority);
+	vx_buf_done(&known);
+	if (rc == VX_OK) {
+		w->authorities[i].eab_kid = a->kid;
+		w->authorities[i].eab_key = a->key;
+	}
+	return rc;
+}
+
+static int add_external(
+    struct wish *w, const struct vx_secrets *secrets, struct vx_error *err)
+{
+	int rc = VX_OK;
+
+	if (secrets == NULL)
+		return VX_OK;
+	for (size_t i = 0; i < secrets->acme_eab_count && rc == VX_OK; i++)
+		rc = add_own(w, &secrets->acme_eab[i], err);
+	return rc == VX_OK ? add_common(w, secrets, err) : rc;
 }
 
 static int open_state(const struct vx_config *c, const struct wish *w, uint64_t seed,

@@ -118,6 +118,14 @@ int vx_tls_client_new(struct vx_tls_trust *trust, const char *sni, struct vx_tls
 	return VX_OK;
 }
 
+int vx_tls_offer(struct vx_tls *t, const char *alpn)
+{
+	const gnutls_datum_t name = { (unsigned char *)(uintptr_t)alpn,
+		(unsigned)strlen(alpn) };
+
+	return gnutls_alpn_set_protocols(t->session, &name, 1, 0) == 0 ? VX_OK : VX_ETLS;
+}
+
 /* --- the server's certificates ---------------------------------------------------------
  */
 

@@ -188,6 +188,9 @@ static void say_directory(struct ca *ca, struct vx_acme_answer *out)
 		(void)json_object_set_new(meta, "termsOfService", url_of(ca, "terms"));
 	if (ca->eab)
 		(void)json_object_set_new(meta, "externalAccountRequired", json_true());
+	if (ca->identities != NULL)
+		(void)json_object_set_new(
+		    meta, "caaIdentities", json_loads(ca->identities, 0, NULL));
 	if (ca->profiles != NULL)
 		(void)json_object_set_new(
 		    meta, "profiles", json_loads(ca->profiles, 0, NULL));
@@ -234,6 +237,11 @@ static void say_authz(struct ca *ca, size_t n, size_t i, struct vx_acme_answer *
 		    json_sprintf(
 			"https://%s/challenge/%zu/%zu/%s", ca->host, n, i, types[k]));
 
+		if (k == 3) { /* it has no token */
+			(void)json_object_del(c, "token");
+			(void)json_object_set_new(c, "issuer-domain-names",
+			    json_pack("[s, s]", "CA.test", "also.test"));
+		}
 		if (z->status == CA_INVALID && k == 0) {
 			(void)json_object_set_new(c, "error",
 			    json_pack("{s:s+, s:s}", "type", URN, z->problem, "detail",
@@ -279,11 +287,12 @@ static void new_account(
 			      mac = decoded(text_of(binding, "signature"));
 		char want[VX_SHA256_OCTETS];
 
-		ck_assert_str_eq(text_of(inner, "kid"), "kid \"1\"");
+		ck_assert_str_eq(text_of(inner, "kid"), ca->eab_kid);
 		ck_assert_str_eq(text_of(inner, "alg"), "HS256");
 		vx_buf_printf(&signing, "%s.%s", text_of(binding, "protected"),
 		    text_of(binding, "payload"));
-		vx_hmac_sha256(VX_S("secret"), vx_buf_slice(&signing), want);
+		vx_hmac_sha256(
+		    vx_slice_str(ca->eab_secret), vx_buf_slice(&signing), want);
 		vxt_assert_slice(vx_buf_slice(&mac), vx_slice_of(want, sizeof(want)));
 		json_decref(inner);
 		vx_buf_done(&signing);

@@ -57,9 +57,12 @@ struct ca {
 	/* how it is */
 	unsigned nonce_reject, reuse; /* per cent */
 	int64_t life_s, skew_s;
+	const char *eab_kid, *eab_secret; /* of the one account elsewhere that it knows */
 	bool windows, eab, terms, deaf;   /* deaf: no connection is possible */
 	int64_t window_start, window_end; /* 0: a third before the end */
 	const char *profiles;             /* JSON */
+	const char
+	    *identities; /* JSON: what CAA records call it; NULL: it does not say */
 	const char *window_retry;
 	int processing; /* so many polls of an order */
 	struct ca_said script[CA_SCRIPT];
@@ -89,14 +92,20 @@ struct world {
 	size_t cert_count;
 	bool disagrees;
 	struct vx_acme *core;
-	struct vx_buf state; /* own: what is on the disk */
-	unsigned can;        /* challenges */
+	struct vx_buf state;  /* own: what is on the disk */
+	unsigned can;         /* challenges */
+	const char *persists; /* issuers that records of dns-persist-01 name */
+	unsigned permit;      /* challenges that CAA records allow */
+	const char *forbids;  /* why they do not; NULL: the DNS does not fail */
+	unsigned permits;     /* how often that was asked */
+	char permit_for[200]; /* the last time: name, issuers, account, challenges */
 	/* what is answerable now */
 	struct {
 		unsigned type;
 		char name[128], token[64], content[200];
 	} provided[CA_NAMES * 2];
 	size_t provided_count;
+	unsigned last_provided; /* challenge; 0: none was */
 	bool no_provision, no_disk, no_install;
 	/* what is served */
 	struct world_served {

@@ -2,7 +2,9 @@
 
 Suite *test_issue(void);
 Suite *test_object(void);
+Suite *test_permit(void);
 Suite *test_renewal(void);
 Suite *test_trouble(void);
+Suite *test_ways(void);
 
-VXT_MAIN(test_object, test_issue, test_trouble, test_renewal)
+VXT_MAIN(test_object, test_permit, test_issue, test_trouble, test_renewal, test_ways)

@@ -119,6 +119,36 @@ START_TEST(authorizations_that_are_there)
 }
 END_TEST
 
+/* Each authority has its own: the second is asked when the first one is not there. */
+START_TEST(external_accounts)
+{
+	struct world w;
+
+	world_init(&w);
+	w.ca_count = 2;
+	w.ca[0].eab = w.ca[1].eab = w.ca[0].deaf = true;
+	w.ca[1].eab_kid = "two";
+	w.ca[1].eab_secret = "other";
+	w.authorities[0].eab_kid = "kid \"1\"";
+	w.authorities[0].eab_key = "c2VjcmV0";
+	w.authorities[1].eab_kid = "two";
+	w.authorities[1].eab_key = "b3RoZXI";
+	world_cert(&w, "mail", VX_PKI_P256, one);
+	world_start(&w);
+	world_run(&w, w.now + 2 * 86400);
+	ck_assert_uint_eq(w.served[0].installs, 1);
+	ck_assert_uint_eq(w.ca[0].accounts, 0);
+	ck_assert_uint_eq(w.ca[1].accounts, 1);
+	/* and the first is preferred again */
+	w.ca[0].deaf = false;
+	vxt_assert_ok(vx_acme_do(w.core, VX_ACME_RENEW, "mail", 0, 1));
+	world_run(&w, w.now + 3000);
+	ck_assert_uint_eq(w.ca[0].accounts, 1);
+	ck_assert_uint_eq(w.served[0].installs, 2);
+	world_done(&w);
+}
+END_TEST
+
 START_TEST(external_account)
 {
 	struct world w;
@@ -389,6 +419,6 @@ START_TEST(many_commands)
 END_TEST
 
 VXT_SUITE(test_issue, "issue", first_certificate, both_kinds, challenges,
-    wildcard_names_the_way, authorizations_that_are_there, external_account, terms,
-    profiles, chain_choice, slow_authority, commands, roll_over, deactivate,
-    commands_meanwhile, many_commands)
+    wildcard_names_the_way, authorizations_that_are_there, external_account,
+    external_accounts, terms, profiles, chain_choice, slow_authority, commands, roll_over,
+    deactivate, commands_meanwhile, many_commands)

@@ -13,6 +13,8 @@ static void ca_init(struct ca *ca, struct world *w, const char *host)
 	ca->host = host;
 	ca->life_s = 90 * 86400;
 	ca->windows = ca->terms = true;
+	ca->eab_kid = "kid \"1\"";
+	ca->eab_secret = "secret";
 	ca->orders = calloc(CA_ORDERS, sizeof(*ca->orders));
 	ck_assert_ptr_nonnull(ca->orders);
 	must(gnutls_x509_crt_init(&ca->crt));
@@ -38,6 +40,8 @@ void world_init(struct world *w)
 	memset(w, 0, sizeof(*w));
 	w->now = 1795888800; /* 2026-11-28 */
 	w->can = VX_ACME_HTTP_01;
+	w->persists = "ca.test";
+	w->permit = ~0U;
 	vx_buf_init(&w->state, VX_ACME_STATE_MAX);
 	for (size_t i = 0; i < 2; i++)
 		ca_init(&w->ca[i], w, hosts[i]);
@@ -138,6 +142,7 @@ static void provision(
 		return;
 	}
 	ck_assert_uint_lt(w->provided_count, CA_NAMES * 2);
+	w->last_provided = s->challenge;
 	w->provided[w->provided_count].type = s->challenge;
 	(void)snprintf(w->provided[w->provided_count].name, 128, "%s", s->name);
 	(void)snprintf(w->provided[w->provided_count].token, 64, "%s", s->token);
@@ -230,6 +235,16 @@ static void do_step(struct world *w, const struct vx_acme_step *s)
 	case VX_ACME_LOOK:
 		answer.challenges = w->can;
 		answer.text = w->can == 0 ? "it does not point here" : NULL;
+		answer.persists = w->persists;
+		break;
+	case VX_ACME_PERMIT:
+		w->permits++;
+		(void)snprintf(w->permit_for, sizeof(w->permit_for), "%s%s, %s, %s, %u",
+		    s->wildcard ? "*." : "", s->name, s->issuers, s->account,
+		    s->challenges);
+		answer.challenges = w->permit;
+		answer.text = w->forbids;
+		answer.result = w->permit == 0 && w->forbids == NULL ? VX_ETEMP : VX_OK;
 		break;
 	case VX_ACME_PROVISION:
 		provision(w, s, &answer);

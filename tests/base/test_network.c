@@ -98,5 +98,21 @@ START_TEST(an_owner_has_an_address_or_a_64)
 }
 END_TEST
 
+START_TEST(public_addresses)
+{
+	static const char *const yes[] = { "192.0.2.1", "8.8.8.8", "172.32.0.1",
+		"100.128.0.1", "2001:db8::1", "2a00::1" };
+	static const char *const no[] = { "", "x", "10.1.2.3", "127.0.0.1", "172.16.0.1",
+		"172.31.255.255", "192.168.0.1", "169.254.1.1", "100.64.0.1", "0.0.0.0",
+		"224.0.0.1", "8.8.8.0/24", "::1", "fe80::1", "fd00::1", "2000::/3",
+		"::ffff:10.0.0.1" };
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		ck_assert_msg(vx_network_is_public(yes[i]), "%s", yes[i]);
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		ck_assert_msg(!vx_network_is_public(no[i]), "%s", no[i]);
+}
+END_TEST
+
 VXT_SUITE(test_network, "network", texts_come_back, what_is_none_is_refused,
-    networks_have_their_addresses, an_owner_has_an_address_or_a_64)
+    networks_have_their_addresses, an_owner_has_an_address_or_a_64, public_addresses)

@@ -67,6 +67,42 @@ START_TEST(what_is_in_it)
 }
 END_TEST
 
+START_TEST(accounts)
+{
+	static const char *const bad[] = { "a b", "a b c d", "a  b c", "a b ", " a b",
+		"" };
+	struct vx_secrets *s = NULL;
+	struct vx_error err = { 0 };
+	char text[200];
+
+	vxt_assert_ok(
+	    load("acme:\n  eab_kid: k\n  eab_key: x\n  eab:\n    - ca.test kid-1 "
+		 "c2Vj\n    - \"other kid-2 YQ\"\n",
+		0600, &s, &err));
+	ck_assert_uint_eq(s->acme_eab_count, 2);
+	ck_assert_str_eq(s->acme_eab[0].authority, "ca.test");
+	ck_assert_str_eq(s->acme_eab[0].kid, "kid-1");
+	ck_assert_str_eq(s->acme_eab[0].key, "c2Vj");
+	ck_assert_str_eq(s->acme_eab[1].authority, "other");
+	ck_assert_str_eq(s->acme_eab[1].key, "YQ");
+	ck_assert_str_eq(s->acme_eab_kid, "k");
+	vx_secrets_free(s);
+	vxt_assert_ok(load("acme:\n  eab: []\n", 0600, &s, &err));
+	ck_assert_uint_eq(s->acme_eab_count, 0);
+	vx_secrets_free(s);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		(void)snprintf(text, sizeof(text), "acme:\n  eab: [\"%s\"]\n", bad[i]);
+		ck_assert_msg(load(text, 0600, &s, &err) == VX_EINVAL, "%s", bad[i]);
+		ck_assert_ptr_nonnull(strstr(err.text, "AUTHORITY KID KEY"));
+	}
+	ck_assert_int_eq(load("acme:\n  eab: a b c\n", 0600, &s, &err), VX_EINVAL);
+	ck_assert_int_eq(
+	    load("acme:\n  eab: [a b c, a b c, a b c, a b c, a b c]\n", 0600, &s, &err),
+	    VX_EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "at most 4"));
+}
+END_TEST
+
 START_TEST(others_must_not_read_it)
 {
 	static const mode_t modes[] = { 0640, 0604, 0620, 0602, 0601, 0610, 0666 };
@@ -106,5 +142,5 @@ START_TEST(secrets_have_limits)
 }
 END_TEST
 
-VXT_SUITE(
-    test_secrets, "secrets", what_is_in_it, others_must_not_read_it, secrets_have_limits)
+VXT_SUITE(test_secrets, "secrets", what_is_in_it, accounts, others_must_not_read_it,
+    secrets_have_limits)

@@ -2,6 +2,7 @@
 
 The authority's host is ca.test, which the tests' name server points to loopback.
 """
+import base64
 import contextlib
 import http.client
 import http.server
@@ -51,7 +52,11 @@ class Pebble:
                   'managementListenAddress': f'127.0.0.1:{self.management}',
                   'certificate': chain, 'privateKey': key, 'httpPort': http_port,
                   'tlsPort': tls_port, 'ocspResponderURL': '',
-                  'externalAccountBindingRequired': bool(keys)}
+                  'externalAccountBindingRequired': bool(keys),
+                  # older ones know none
+                  'profiles': {'classic': {'description': 'long', 'validityPeriod': 7776000},
+                               'tlsserver': {'description': 'shorter',
+                                             'validityPeriod': 3888000}}}
         if keys:
             config['externalAccountMACKeys'] = keys
         self.config = os.path.join(self.folder, 'pebble.json')
@@ -127,6 +132,7 @@ class Proxy(http.server.ThreadingHTTPServer):
         """Nothing was asked so far, and nothing is done to what is."""
         self.count = 0
         self.paths = []
+        self.payloads = []  # (path, what was signed), as JSON where it is
         self.before = lambda n, method, path: None
         self.after = lambda n, method, path, status, fields, body: None
 
@@ -140,6 +146,13 @@ class Proxy(http.server.ThreadingHTTPServer):
     def stop(self):
         self.shutdown()
         self.server_close()
+
+
+def payload_of(body):
+    with contextlib.suppress(ValueError, KeyError):
+        text = json.loads(body)['payload']
+        return json.loads(base64.urlsafe_b64decode(text + '=' * (-len(text) % 4)))
+    return None
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -176,6 +189,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.count += 1
             n = self.server.count
             self.server.paths.append(self.path)
+            self.server.payloads.append((self.path, payload_of(body)))
         said = self.server.before(n, self.command, self.path)
         if not said:
             answer = self.ask(body)

@@ -157,6 +157,7 @@ tls:
   hash_cost: 1
 http:
   listen: ["127.0.0.1:{self.http_port}"]
+  public_port: {self.http_port}
 {listen}{settings}''')
 
     def ctl(self, *args, **kwargs):

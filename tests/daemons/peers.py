@@ -14,7 +14,7 @@ import tempfile
 import threading
 
 TYPES = {'A': 1, 'NS': 2, 'CNAME': 5, 'SOA': 6, 'PTR': 12, 'MX': 15, 'TXT': 16, 'AAAA': 28,
-         'TLSA': 52}
+         'TLSA': 52, 'CAA': 257}
 
 
 def wire_name(name):
@@ -30,6 +30,9 @@ def wire_data(kind, text):
     if kind == 'MX':
         preference, host = text.split()
         return struct.pack('>H', int(preference)) + wire_name(host)
+    if kind == 'CAA':
+        flags, tag, value = text.split(' ', 2)
+        return bytes([int(flags), len(tag)]) + tag.encode() + value.encode()
     if kind == 'TXT':
         octets = text.encode()
         pieces = [octets[i:i + 255] for i in range(0, len(octets), 255)] or [b'']

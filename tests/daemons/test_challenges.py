@@ -1,23 +1,60 @@
 """How acmed proves names, and what it looks at before it asks: one instance for all."""
 import contextlib
+import http.server
+import json
 import os
 import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import unittest
 
 import harness
-from acme_peers import Pebble, find_pebble
+from acme_peers import Pebble, Proxy, find_pebble
 from instance import DOMAIN, CertificateAuthority, Instance, free_ports
 from peers import Names
 
 MAIL = 'mail.' + DOMAIN
+# of this host, each with other listeners
+HTTP, TLS, OTHER = '127.0.0.1', '127.0.0.2', '127.0.0.3'
+
+KEY = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W'
+
+# id: (name, its records, what is said when it is not ordered; None: it is)
+CASES = {
+    'tls': ('tls.test', {'A': [TLS]}, None),
+    'tree': ('tree.good.test', {'A': [HTTP]}, None),
+    'away': ('away.test', {'A': ['203.0.113.7']},
+             'its A record 203.0.113.7 is not an address of this server'),
+    'half': ('half.test', {'A': [HTTP, '203.0.113.8']}, 'its A record 203.0.113.8'),
+    'proxied': ('proxied.test', {'A': ['104.16.0.1']}, 'a proxy of Cloudflare'),
+    'taken': ('taken.test', {'A': [OTHER]}, 'another program answers on port'),
+    'none': ('none.test', {'TXT': ['x']}, 'it has no address'),
+    'caa': ('x.caa.test', {'A': [HTTP]}, 'the CAA records of caa.test let only others issue'),
+    'account': ('account.test', {'A': [HTTP], 'CAA': [
+        '0 issue ca.test; accounturi=https://ca.test/1']}, 'is for another account'),
+    'methods': ('methods.test', {'A': [HTTP], 'CAA': [
+        '0 issue ca.test; validationmethods=dns-01']}, 'validationmethods'),
+    'silent': ('silent.test', {'A': [HTTP]}, 'its name servers do not answer'),
+}
 
 
-class ByTls(unittest.TestCase):
-    """Names are proven by TLS only (RFC 8737)."""
+class Somebody(http.server.BaseHTTPRequestHandler):
+    """Another program at port 80."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'<html>It works!</html>')
+
+    def log_message(self, *args):
+        pass
+
+
+class Shared(unittest.TestCase):
+    """An instance, a name server, and Pebble behind a proxy that says how it is called."""
 
     @classmethod
     def setUpClass(cls):
@@ -26,29 +63,48 @@ class ByTls(unittest.TestCase):
                                     'have it')
         closing = contextlib.ExitStack()
         cls.addClassCleanup(closing.close)
-        cls.names = Names({MAIL: {'A': ['127.0.0.1']}, 'ca.test': {'A': ['127.0.0.1']}},
+        cls.names = Names({MAIL: {'A': [HTTP]}, 'ca.test': {'A': [HTTP]},
+                           'caa.test': {'CAA': ['0 issue other.example']},
+                           'good.test': {'CAA': ['0 issue other.example', '0 issue CA.test']}},
                           tcp=True)
         closing.callback(cls.names.stop)
+        for name, records, _ in CASES.values():
+            cls.names.records[name] = records
+        cls.names.broken.add('silent.test')
         cls.mail = mail = Instance(provider='letsencrypt', daemons=('imapd', 'acmed'))
         os.makedirs(mail.folder, exist_ok=True)
         mail.ca = ca = CertificateAuthority(mail.folder)
         (cls.port,) = free_ports(1)
-        cls.pebble = Pebble(ca, cls.names.port, 1, tls_port=cls.port)
+        # it wants accounts of elsewhere, and each authority has its own
+        cls.pebble = Pebble(ca, cls.names.port, mail.http_port, nonces=0, tls_port=cls.port,
+                            keys={'kid-1': KEY})
         closing.callback(cls.pebble.stop)
-        mail.tls = f'  email: postmaster@{DOMAIN}\n  authorities: {ca.cert}\n'
-        mail.settings = (f'acme:\n  directories: ["{cls.pebble.directory()}"]\n'
-                         f'  alpn_listen: ["127.0.0.1:{cls.port}"]\n'
-                         + cls.names.settings('test'))
-        write = mail.write_config
-
-        def without_http():
-            write()
-            with open(mail.config) as f:
-                text = f.read().replace(f'["127.0.0.1:{mail.http_port}"]', '[]')
-            with open(mail.config, 'w') as f:
-                f.write(text)
-        mail.write_config = without_http
+        cls.proxy = Proxy(cls.pebble)
+        closing.callback(cls.proxy.stop)
+        cls.proxy.after = cls.identify
+        other = http.server.ThreadingHTTPServer((OTHER, mail.http_port), Somebody)
+        closing.callback(other.server_close)
+        closing.callback(other.shutdown)
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        mail.tls = (f'  email: postmaster@{DOMAIN}\n  authorities: {ca.cert}\n  certificates:\n'
+                    + ''.join(f'    - "{i} {c[0]}"\n' for i, c in CASES.items()))
+        mail.settings = (f'acme:\n  directories: ["{cls.pebble.directory(cls.proxy.port)}"]\n'
+                         f'  alpn_listen: ["{TLS}:{cls.port}"]\n  alpn_port: {cls.port}\n'
+                         + cls.names.settings('test') + f'  addresses: ["{HTTP}"]\n')
+        with open(os.path.join(mail.folder, 'secrets.yaml'), 'w') as f:
+            f.write('acme:\n  eab_kid: wrong\n  eab_key: d3Jvbmc\n'
+                    f'  eab: ["ca.test-{cls.proxy.port} kid-1 {KEY}"]\n')
+        os.chmod(f.name, 0o600)
         closing.enter_context(mail)
+
+    @staticmethod
+    def identify(n, method, path, status, fields, body):
+        """Older ones do not say what CAA records call them."""
+        if path != '/dir':
+            return None
+        directory = json.loads(body)
+        directory.setdefault('meta', {})['caaIdentities'] = ['ca.test']
+        return status, fields, json.dumps(directory).encode()
 
     def wait(self, what, seconds=60):
         until = time.monotonic() + seconds
@@ -57,38 +113,81 @@ class ByTls(unittest.TestCase):
                 self.fail('it did not come:\n' + self.mail.log('acmed') + self.pebble.said())
             time.sleep(0.1)
 
-    def served(self):
+    def plans(self):
+        return {p['name']: p for p in
+                json.loads(self.mail.ctl('--json', 'cert', 'status'))['acme']}
+
+    def served(self, name):
+        """The certificate for a name, as text."""
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        with socket.create_connection(('127.0.0.1', self.mail.ports['imaps']), 10) as plain:
-            with context.wrap_socket(plain, server_hostname=MAIL) as tls:
-                return tls.getpeercert(True)
+        with socket.create_connection((HTTP, self.mail.ports['imaps']), 10) as plain:
+            with context.wrap_socket(plain, server_hostname=name) as tls:
+                return subprocess.run(
+                    ['openssl', 'x509', '-inform', 'DER', '-noout', '-text'],
+                    input=tls.getpeercert(True), stdout=subprocess.PIPE,
+                    check=True).stdout.decode()
 
-    def issued(self):
-        done = subprocess.run(['openssl', 'x509', '-inform', 'DER', '-noout', '-issuer'],
-                              input=self.served(), stdout=subprocess.PIPE, check=True)
-        return b'Pebble' in done.stdout
+    def orders(self):
+        """What was asked for, in order."""
+        return [(sorted(i['value'] for i in payload['identifiers']), payload)
+                for path, payload in self.proxy.payloads if path == '/order-plz' and payload]
 
     def hello(self, alpn, name):
-        """The reason of a failure, or 'served'; nothing is under way."""
+        """Whether somebody who connects as an authority does sees a certificate."""
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        if alpn:
-            context.set_alpn_protocols([alpn])
-        with socket.create_connection(('127.0.0.1', self.port), 10) as plain:
-            try:
+        context.set_alpn_protocols([alpn])
+        with contextlib.suppress(OSError):
+            with socket.create_connection((TLS, self.port), 10) as plain:
                 context.wrap_socket(plain, server_hostname=name).close()
-                return 'served'
-            except OSError as e:
-                return str(e)
+                return True
+        return False
 
-    def test_certificate(self):
-        self.wait(self.issued)
-        self.assertIn('type=tls-alpn-01', self.mail.log('acmed'))
-        # nobody is answered when nothing is under way
-        self.wait(lambda: self.hello('acme-tls/1', MAIL) != 'served')
+
+class Challenges(Shared):
+    def test_1_what_cannot_work_costs_nothing(self):
+        """Each is told with what to do; the others are served (TLS-02, DX-TL-02 to 04)."""
+        self.wait(lambda: all(p['failures'] or p['there'] for p in self.plans().values()))
+        plans = self.plans()
+        log = self.mail.ctl('logs', 'acme')
+        good = {MAIL}
+        for ident, (name, _, refusal) in CASES.items():
+            with self.subTest(ident):
+                plan = plans[ident]
+                if refusal is None:
+                    good.add(name)
+                    self.assertTrue(plan['there'], plan)
+                    self.assertIn('DNS:' + name, self.served(name))
+                else:
+                    self.assertEqual(plan['failures'], 1, plan)
+                    self.assertIn(f'{name}: ', plan['problem'])
+                    self.assertIn(refusal, plan['problem'])
+                    self.assertIn(plan['problem'], log)
+                    self.assertIn(plan['problem'], self.mail.ctl('cert', 'status'))
+                    self.assertFalse(plan['stopped'])
+        self.assertEqual(sorted(n for names, _ in self.orders() for n in names), sorted(good))
+        self.assertEqual(self.pebble.said().count('set INVALID'), 0)
+
+    def test_2_by_tls(self):
+        """RFC 8737: at an address where port 80 takes no connections."""
+        log = self.mail.log('acmed')
+        self.assertIn('type=tls-alpn-01', log)
+        self.assertIn('"challenge answered" host=' + MAIL, log)
+        self.assertNotIn('"challenge answered" host=tls.test', log)
+        # nothing is under way, and nobody else is ever answered
+        self.assertFalse(self.hello('acme-tls/1', 'tls.test'))
+        self.assertFalse(self.hello('http/1.1', 'tls.test'))
+
+    def test_3_mended(self):
+        """What was told is done, and then it is ordered."""
+        self.names.records['away.test'] = {'A': [HTTP]}
+        self.names.records['x.caa.test'] = {'A': [HTTP], 'CAA': ['0 issue ca.test']}
+        for ident in ('away', 'caa'):
+            self.assertIn('done', self.mail.ctl('cert', 'renew', ident, '--force'))
+            self.assertIn('DNS:' + CASES[ident][0], self.served(CASES[ident][0]))
 
 
 if __name__ == '__main__':

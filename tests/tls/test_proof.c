@@ -78,6 +78,51 @@ START_TEST(who_is_answered)
 }
 END_TEST
 
+/* Our own client, as it is used to see whether an authority will be answered. */
+START_TEST(our_client)
+{
+	static const char *const offers[] = { ACME, "http/1.1" };
+	struct pki pairs[2];
+	struct vx_tls_certs *const set = set_of(pairs, 1);
+	struct vx_tls_trust *trust;
+	struct vx_tls_cert_info info;
+	const char *const dir = vxt_mkdir();
+	struct vx_error err;
+
+	vxt_assert_ok(vx_tls_trust_new(
+	    pki_file(dir, "ca.pem", vx_buf_slice(&pairs[0].pem), 0600), &trust, &err));
+	for (size_t i = 0; i < 2; i++) {
+		struct vx_buf up = { .max = 1u << 20 }, down = { .max = 1u << 20 };
+		vx_slice in = vx_slice_of("", 0);
+		struct vx_tls *client, *server;
+		int rc;
+
+		vxt_assert_ok(vx_tls_server_new(set, ACME, &server));
+		vxt_assert_ok(vx_tls_client_new(trust, "a.test", &client));
+		vxt_assert_ok(vx_tls_offer(client, offers[i]));
+		ck_assert_int_eq(vx_tls_handshake(client, &in, &up), VX_MORE);
+		in = vx_buf_slice(&up);
+		rc = vx_tls_handshake(server, &in, &down);
+		ck_assert_int_eq(rc, i == 0 ? VX_MORE : VX_ETLS);
+		in = vx_buf_slice(&down);
+		ck_assert_int_eq(
+		    vx_tls_handshake(client, &in, &up), i == 0 ? VX_OK : VX_ETLS);
+		if (i == 0) {
+			vxt_assert_ok(vx_tls_peer(client, &info, &err));
+			ck_assert_str_eq(info.serial, pairs[0].serial);
+		}
+		vx_tls_free(client);
+		vx_tls_free(server);
+		vx_buf_done(&up);
+		vx_buf_done(&down);
+	}
+	vx_tls_trust_free(trust);
+	vx_tls_certs_free(set);
+	pki_free(&pairs[0]);
+	vxt_rmdir(dir);
+}
+END_TEST
+
 START_TEST(sets_that_cannot_be)
 {
 	struct vx_tls_proof list[VX_TLS_PROOFS_MAX + 1] = {
@@ -94,4 +139,4 @@ START_TEST(sets_that_cannot_be)
 }
 END_TEST
 
-VXT_SUITE(test_proof, "proof", who_is_answered, sets_that_cannot_be)
+VXT_SUITE(test_proof, "proof", who_is_answered, our_client, sets_that_cannot_be)
