@@ -2,6 +2,7 @@
 #include "vectisctl/ctl.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void report(void *ctx, const char *text)
@@ -45,6 +46,7 @@ static int store_repair(struct ctl *c)
 static int store_backup(struct ctl *c)
 {
 	struct vx_error err;
+	struct stat st;
 
 	(void)json_object_set_new(c->result, "report", json_array());
 	if (ctl_output_dir(c, c->args[0], false) != CTL_OK ||
@@ -54,7 +56,13 @@ static int store_backup(struct ctl *c)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
 	(void)json_object_set_new(
 	    c->result, "directory", ctl_text(vx_slice_str(c->args[0])));
-	ctl_say(c, "the backup is in %s", c->args[0]);
+	ctl_say(c,
+	    "the backup is in %s; with the mail it has passwords of relays and private "
+	    "keys, which nobody else may read",
+	    c->args[0]);
+	if (stat(".", &st) == 0 && (st.st_mode & S_IRWXO) != 0)
+		ctl_warn(c, "anybody may look into %s (mode %04o)", c->args[0],
+		    (unsigned)(st.st_mode & 07777));
 	return CTL_OK;
 }
 

@@ -623,9 +623,9 @@ int vx_kv_cursor_open(struct vx_kv_txn *txn, enum vx_tree tree, struct vx_kv_cur
 	if (c == NULL)
 		return VX_ENOMEM;
 	c->txn = txn;
-	rc = is_missing(txn->env, tree) ? MDB_SUCCESS
-					: mdb_cursor_open(txn->mdb,
-					      txn->env->dbi[tree], &c->mdb);
+	rc = is_missing(txn->env, tree)
+		 ? MDB_SUCCESS
+		 : mdb_cursor_open(txn->mdb, txn->env->dbi[tree], &c->mdb);
 	if (rc != MDB_SUCCESS) {
 		vx_free(c);
 		return finish(txn, rc);
@@ -647,8 +647,7 @@ static int move(
     struct vx_kv_cursor *c, MDB_val k, MDB_cursor_op op, vx_slice *key, vx_slice *value)
 {
 	MDB_val v;
-	const int rc =
-	    c->mdb == NULL ? MDB_NOTFOUND : mdb_cursor_get(c->mdb, &k, &v, op);
+	const int rc = c->mdb == NULL ? MDB_NOTFOUND : mdb_cursor_get(c->mdb, &k, &v, op);
 
 	if (rc == MDB_SUCCESS) {
 		*key = vx_slice_of(k.mv_data, k.mv_size);
@@ -755,28 +754,31 @@ bool vx_kv_is_current(const struct vx_kv_env *env)
 	       st.st_ino == env->ino;
 }
 
-static int sync_file(const char *path, struct vx_error *err)
-{
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int failed = fd < 0 || fsync(fd) < 0 ? errno : 0;
-
-	if (fd >= 0)
-		(void)close(fd);
-	if (failed == 0)
-		return VX_OK;
-	return vx_error_set(err, vx_errno_result(failed), "cannot write %s: %s", path,
-	    vx_errno_text(failed));
-}
-
-int vx_kv_copy(struct vx_kv_env *env, const char *to, struct vx_error *err)
+static int copy_to(struct vx_kv_env *env, int fd)
 {
 	int rc;
 
 	enter(env);
-	rc = env->failed ? MDB_PANIC : mdb_env_copy2(env->mdb, to, 0);
+	rc = env->failed ? MDB_PANIC : mdb_env_copyfd2(env->mdb, fd, 0);
 	leave(env);
+	if (rc == MDB_SUCCESS && fsync(fd) < 0) /* LMDB leaves that to the kernel */
+		rc = errno;
+	return rc;
+}
+
+int vx_kv_copy(struct vx_kv_env *env, const char *to, struct vx_error *err)
+{
+	/* made by LMDB it would be for whom the umask lets read it */
+	const int fd =
+	    open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const int rc = fd < 0 ? errno : copy_to(env, fd);
+
+	if (fd >= 0)
+		(void)close(fd);
 	if (rc == MDB_SUCCESS)
-		return sync_file(to, err); /* LMDB leaves that to the kernel */
+		return VX_OK;
+	if (fd >= 0)
+		(void)unlink(to);
 	return vx_error_set(err, result_of(env, rc), "cannot copy %s to %s: %s",
 	    env->path, to, rc > 0 ? vx_errno_text(rc) : mdb_strerror(rc));
 }

@@ -120,7 +120,7 @@ int vx_kv_sync(struct vx_kv_env *env);
 int vx_kv_check_readers(struct vx_kv_env *env);
 /* Is the file at its path still the one that is open?  It is not once it was replaced. */
 bool vx_kv_is_current(const struct vx_kv_env *env);
-/* Copy the environment to a new file while it is in use. */
+/* Copy the environment to a new file, mode 0600, while it is in use. */
 int vx_kv_copy(struct vx_kv_env *env, const char *to, struct vx_error *err);
 struct vx_kv_stat {
 	uint64_t map_octets, used_octets, last_txn;

@@ -2,11 +2,13 @@
 #include "fixture.h"
 #include "vectis/message.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -576,6 +578,41 @@ START_TEST(a_backup_is_a_whole_store)
 }
 END_TEST
 
+/* There are passwords and keys in it, whoever's umask it is made with. */
+START_TEST(a_backup_is_for_its_owner)
+{
+	const mode_t old = umask(0);
+	char to[PATH_MAX], path[PATH_MAX + 300];
+	struct vx_error err;
+	struct dirent *e;
+	struct fixture f;
+	struct stat st;
+	size_t count = 0;
+	DIR *dir;
+
+	fixture_open(&f);
+	(void)fixture_add(&f, f.inbox, VX_S("Subject: kept\r\n\r\nx\r\n"), 0);
+	(void)snprintf(to, sizeof(to), "%s/backup", f.dir);
+	ck_assert_int_eq(mkdir(to, 0777), 0);
+	for (int i = 0; i < 2; i++)
+		vxt_assert_ok(vx_store_backup(f.store, to, ignore_line, NULL, &err));
+	dir = opendir(to);
+	ck_assert_ptr_nonnull(dir);
+	while ((e = readdir(dir)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", to, e->d_name);
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_msg((st.st_mode & 077) == 0, "%s: %o", path, st.st_mode);
+		count++;
+	}
+	(void)closedir(dir);
+	ck_assert_uint_ge(count, 3); /* state, a volume, and what says that it is one */
+	(void)umask(old);
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(a_newer_format_and_foreign_files_are_refused)
 {
 	const char newer[4] = { 3, 0, 0, 0 };
@@ -620,4 +657,5 @@ VXT_SUITE(test_engine, "engine", bodies_of_all_sizes_come_back,
     the_map_grows_while_views_are_nested, a_newer_format_and_foreign_files_are_refused,
     one_directory_opens_once_in_a_process, what_was_acknowledged_survives_kill_9,
     processes_that_begin_at_once_do_not_refuse_mail, another_process_sees_a_change,
-    a_damaged_body_is_noticed_when_it_is_read, a_backup_is_a_whole_store)
+    a_damaged_body_is_noticed_when_it_is_read, a_backup_is_for_its_owner,
+    a_backup_is_a_whole_store)
