@@ -1,14 +1,18 @@
 """What is spoken on each port, who may log in where, and how guessing is slowed down."""
 import base64
+import contextlib
 import imaplib
 import json
 import os
+import shutil
 import smtplib
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 import unittest
+from unittest import mock
 
 import harness
 from instance import DOMAIN, PASSWORD, PORTS, Instance
@@ -94,6 +98,63 @@ class Policy(unittest.TestCase):
         listening = subprocess.run(('ss', '-Hltn'), stdout=subprocess.PIPE,
                                    universal_newlines=True, check=False).stdout
         self.assertNotRegex(listening, r':(110|143)\s')
+
+    # --- what is acmed's alone ----------------------------------------------------
+
+    def serves(self, port, name):
+        """Whether the certificate for a name is of the account's folder."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with contextlib.suppress(OSError):
+            with socket.create_connection(('127.0.0.1', self.mail.ports[port]), 10) as plain:
+                with context.wrap_socket(plain, server_hostname=name) as tls:
+                    return self.leak == tls.getpeercert(True)
+        return None
+
+    def wait(self, what, seconds=30):
+        until = time.monotonic() + seconds
+        while not what():
+            if time.monotonic() > until:
+                self.fail('it did not come:\n' + ''.join(map(self.mail.log, self.mail.logs)))
+            time.sleep(0.05)
+
+    def test_account_folder(self):
+        """Daemons that serve mail cannot read it, though they be root, and something
+        leads them there; without the sandbox they could."""
+        mail = self.mail
+        if 'no Landlock' in mail.log('imapd'):
+            self.skipTest('this kernel has no Landlock')
+        folder = mail.state + '-acme/pair'
+        os.makedirs(folder, exist_ok=True)
+        chain, key = mail.ca.issue('leak', hosts=('leak.test',))
+        shutil.copy(chain, folder + '/fullchain.pem')
+        shutil.copy(key, folder + '/privkey.pem')
+        with open(chain) as f:
+            self.leak = ssl.PEM_cert_to_DER_cert(f.read())
+        certs = mail.state + '/certs'
+        os.symlink(folder, certs + '/leak@1')
+        self.addCleanup(os.unlink, certs + '/leak@1')
+        with open(certs + '/manifest') as f:
+            old = f.read()
+
+        def write(text):
+            with open(certs + '/manifest.test', 'w') as f:
+                f.write(text)
+            os.rename(f.name, certs + '/manifest')
+        self.addCleanup(write, old)
+        write(old + 'leak 1 custom\n')
+        for daemon, port in (('imapd', 'imaps'), ('pop3d', 'pop3s'), ('smtpd', 'submissions')):
+            with self.subTest(daemon):
+                self.wait(lambda d=daemon: 'Permission denied' in mail.log(d))
+                self.assertIs(self.serves(port, 'leak.test'), False)
+        mail.kill('imapd')
+        with mock.patch.dict(os.environ, VX_SANDBOX='off'):
+            mail.start('imapd')
+        self.wait(lambda: self.serves('imaps', 'leak.test'))
+        mail.kill('imapd')
+        mail.start('imapd')
+        mail.wait_ready()
 
     # --- who may log in where ---------------------------------------------------
 
@@ -274,6 +335,21 @@ class Certificates(unittest.TestCase):
                 except ssl.SSLCertVerificationError:
                     self.assertLess(time.monotonic(), until)
                     time.sleep(0.1)
+
+
+class Packages(unittest.TestCase):
+    def test_purge(self):
+        """The account goes with the package, the mail stays."""
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..',
+                              'packaging', 'debian', 'vectis-acmed.postrm')
+        with tempfile.TemporaryDirectory() as root:
+            for name in ('vectis', 'vectis-acme'):
+                os.makedirs(f'{root}/var/lib/{name}/x')
+            for word, left in (('remove', ['vectis', 'vectis-acme']), ('upgrade', [
+                    'vectis', 'vectis-acme']), ('purge', ['vectis'])):
+                subprocess.run(['sh', script, word], check=True,
+                               env=dict(os.environ, DPKG_ROOT=root))
+                self.assertEqual(sorted(os.listdir(root + '/var/lib')), left)
 
 
 if __name__ == '__main__':
