@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 from instance import build_dir, free_ports
@@ -92,6 +93,27 @@ class Pebble:
 
     def directory(self, port=None):
         return f'https://{HOST}:{port or self.port}/dir'
+
+    def ask(self, path):
+        """What it says to a GET, as JSON."""
+        context = ssl.create_default_context(cafile=self.ca_cert)
+        with urllib.request.urlopen(f'https://localhost:{self.port}{path}', context=context,
+                                    timeout=10) as answer:
+            return json.load(answer)
+
+    def set_window(self, pem, said):
+        """From now on that is said of the renewal of a certificate; False: it cannot be set."""
+        context = ssl.create_default_context(cafile=self.ca_cert)
+        request = urllib.request.Request(
+            f'https://localhost:{self.management}/set-renewal-info/', method='POST',
+            data=json.dumps({'Certificate': pem, 'ARIResponse': json.dumps(said)}).encode())
+        try:
+            urllib.request.urlopen(request, context=context, timeout=10).close()
+            return True
+        except urllib.error.HTTPError as e:
+            if e.code != 404:
+                raise
+            return False
 
     def root(self):
         """The file with the root that its certificates lead to."""

@@ -189,6 +189,74 @@ class Challenges(Shared):
             self.assertIn('done', self.mail.ctl('cert', 'renew', ident, '--force'))
             self.assertIn('DNS:' + CASES[ident][0], self.served(CASES[ident][0]))
 
+    # --- what newer authorities can, when the one that was found does ---------------
+
+    def directory(self):
+        return self.pebble.ask('/dir')
+
+    def test_4_a_proof_for_good(self):
+        """dns-persist-01: a name without an address, proven by a record that stays."""
+        plan = self.plans()['none']
+        if not plan['persists']:
+            self.skipTest('this pebble offers no dns-persist-01, as 2.10 does')
+        record = f'{plan["persists"]}; accounturi={plan["account"]}'
+        self.assertIn(f'_validation-persist.none.test. TXT "{record}"',
+                      self.mail.ctl('cert', 'status'))
+        answered = self.mail.log('acmed').count('challenge answered')
+        for wrong in (record + '1', 'x' + record, record + '; persistUntil=1000'):
+            self.names.records['_validation-persist.none.test'] = {'TXT': [wrong]}
+            time.sleep(1)  # as long as it is remembered that there is none
+            with self.assertRaisesRegex(RuntimeError, 'none.test'):
+                self.mail.ctl('cert', 'renew', 'none', '--force')
+        self.names.records['_validation-persist.none.test'] = {'TXT': [record]}
+        time.sleep(1)
+        self.assertIn('done', self.mail.ctl('cert', 'renew', 'none', '--force'))
+        self.assertIn('DNS:none.test', self.served('none.test'))
+        self.assertEqual(self.mail.log('acmed').count('challenge answered'), answered)
+
+    def test_5_profile(self):
+        if 'profiles' not in self.directory().get('meta', {}):
+            self.skipTest('this pebble has no profiles, as 2.8 has')
+        self.assertEqual({o.get('profile') for _, o in self.orders()}, {'tlsserver'})
+        end = ssl.cert_time_to_seconds(
+            self.served(MAIL).split('Not After : ')[1].split('\n')[0])
+        self.assertLess(abs(end - time.time() - 3888000), 7200)
+
+    def test_6_renewal_information(self):
+        """RFC 9773: in a window that is past it is renewed at once, and replaces."""
+        if 'renewalInfo' not in self.directory():
+            self.skipTest('this pebble says nothing of renewals, as 2.6 does')
+        old = self.served('tls.test')
+        past = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() - 9000))
+        end = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() - 5400))
+        with open(self.mail.state + '/certs/tls/fullchain.pem') as f:
+            pem = f.read().split('-----END')[0] + '-----END CERTIFICATE-----\n'
+        said = self.pebble.set_window(pem, {
+            'suggestedWindow': {'start': past, 'end': end},
+            'explanationURL': 'https://ca.test/why'})
+        if not said:
+            self.skipTest('this pebble says no window that tests set, as 2.10 does')
+        # it is asked again soon: now
+        self.mail.kill('acmed', signal.SIGTERM)
+        path = self.mail.state + '-acme/state.json'
+        with open(path) as f:
+            state = json.load(f)
+        for cert in state['certs']:
+            if cert['id'] == 'tls':
+                cert.pop('window_next', None)
+        with open(path, 'w') as f:
+            json.dump(state, f)
+        before = len(self.orders())
+        self.mail.start('acmed')
+        self.wait(lambda: len(self.orders()) > before)
+        names, order = self.orders()[before]
+        self.assertEqual(names, ['tls.test'])
+        self.assertRegex(order['replaces'], r'^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$')
+        self.wait(lambda: self.served('tls.test') != old)
+        self.wait(lambda: 'certificate for tls.test' in self.mail.ctl('logs', 'acme', '--tail',
+                                                                      '5'))
+        self.assertIn('https://ca.test/why', self.mail.ctl('logs', 'acme'))
+
 
 if __name__ == '__main__':
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
