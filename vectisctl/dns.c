@@ -169,6 +169,50 @@ static int read_token(struct ctl *c, struct ctl_dns *d)
 	return rc == VX_OK ? CTL_OK : ctl_fail(c, CTL_FAILED, "%s", vx_strerror(rc));
 }
 
+#define LETSENCRYPT "letsencrypt.org"
+
+static bool has_wildcard(const struct vx_text_list *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (vx_slice_has_prefix(vx_slice_str(names->items[i]), VX_S("*.")))
+			return true;
+	return false;
+}
+
+/*
+ * All of them, with our account there (RFC 8657 3), or none: where one is not named that
+ * is asked for certificates, it may not give any.  core NULL: nothing was asked yet.
+ */
+static void find_authorities(struct ctl *c, struct ctl_dns *d, const struct vx_acme *core)
+{
+	const bool standard = c->config->acme_directories.count == 0;
+	const bool wildcard = has_wildcard(&c->config->tls_names);
+	struct vx_acme_issuer a = { .account = "", .caa = "" };
+
+	if (c->config->tls_provider != VX_TLS_LETSENCRYPT || (core == NULL && !standard))
+		return;
+	for (size_t n = 0; n < VX_ZONE_KEYS_MAX &&
+			   (core == NULL ? n == 0 : vx_acme_issuer(core, n, &a) == VX_OK);
+	     n++) {
+		vx_slice rest = vx_slice_str(a.caa), name;
+		struct vx_zone_authority *each = &d->authorities[n];
+
+		(void)vx_slice_cut(&rest, ' ', &name);
+		if (name.len == 0 && standard)
+			name = VX_S(LETSENCRYPT);
+		each->issuer = vx_arena_dup(&d->arena, name);
+		each->account = a.account[0] != '\0'
+				    ? vx_arena_dup(&d->arena, vx_slice_str(a.account))
+				    : NULL;
+		each->wildcard = wildcard;
+		if (name.len == 0 || each->issuer == NULL) {
+			d->authority_count = 0;
+			return;
+		}
+		d->authority_count++;
+	}
+}
+
 /* Root's, too: what acmed keeps is not for the daemons' user (DESIGN 4). */
 static void read_acme(struct ctl *c, struct ctl_dns *d)
 {
@@ -176,14 +220,13 @@ static void read_acme(struct ctl *c, struct ctl_dns *d)
 	struct vx_acme_status s;
 	struct vx_error err;
 
-	if (!vx_acme_is_wanted(c->config) ||
+	if (vx_acme_is_wanted(c->config) &&
 	    vx_acme_open(c->config, NULL, 0, &core, &err) != VX_OK)
-		return;
-	if (vx_acme_status(core, (int64_t)time(NULL), 0, &s) == VX_OK) {
-		(void)snprintf(d->account, sizeof(d->account), "%s", s.account);
+		core = NULL;
+	if (core != NULL && vx_acme_status(core, (int64_t)time(NULL), 0, &s) == VX_OK)
 		(void)snprintf(
 		    d->acme_problem, sizeof(d->acme_problem), "%.390s", s.problem);
-	}
+	find_authorities(c, d, core);
 	vx_acme_free(core);
 }
 
@@ -293,14 +336,6 @@ static unsigned services(const struct vx_config *c)
 									  : 0u);
 }
 
-static bool has_wildcard(const struct vx_text_list *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		if (vx_slice_has_prefix(vx_slice_str(names->items[i]), VX_S("*.")))
-			return true;
-	return false;
-}
-
 /*
  * The id is made of the policy, so that it changes with it and not without it (RFC 8461
  * 3.1); a policy that is written elsewhere has an id of its own.
@@ -335,7 +370,6 @@ static void declare_backup(const struct ctl_dns *d, struct vx_zone_wish *w)
 
 int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 {
-	struct vx_zone_authority letsencrypt = { .issuer = "letsencrypt.org" };
 	char postmaster[VX_ADDRESS_MAX + 1];
 	struct vx_zone_wish w = { .struct_size = sizeof(w),
 		.domain = d->domain,
@@ -361,14 +395,8 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 							     : VX_DMARC_QUARANTINE;
 	declare_backup(d, &w);
 	declare_policy(c, d, &w);
-	/* of other authorities we do not know the name that CAA has for them */
-	if (c->config->tls_provider == VX_TLS_LETSENCRYPT &&
-	    c->config->acme_directories.count == 0) {
-		letsencrypt.account = d->account[0] != '\0' ? d->account : NULL;
-		letsencrypt.wildcard = has_wildcard(&c->config->tls_names);
-		w.authorities = &letsencrypt;
-		w.authority_count = 1;
-	}
+	w.authorities = d->authorities;
+	w.authority_count = d->authority_count;
 	d->plan = vx_memory_alloc(sizeof(*d->plan));
 	if (d->plan == NULL)
 		return ctl_fail(c, CTL_FAILED, "%s", vx_strerror(VX_ENOMEM));

@@ -42,9 +42,11 @@ struct ctl_dns {
 	bool backup_asked;
 	enum vx_cf_todo todo[VX_CF_TODO_MAX];
 	size_t todo_count;
-	/* what acmed keeps: the URI of the account, what the last attempt failed by; ""
+	/* what acmed keeps: who gives certificates, what the last attempt failed by; ""
 	 */
-	char account[VX_ACME_URL_MAX + 1], acme_problem[VX_ACME_TEXT_MAX + 1];
+	struct vx_zone_authority authorities[VX_ZONE_KEYS_MAX];
+	size_t authority_count;
+	char acme_problem[VX_ACME_TEXT_MAX + 1];
 	/* for a diagnosis, which goes on where others stop and asks by itself */
 	bool tolerant;
 	char secrets_problem[VX_ERROR_TEXT_MAX];

@@ -219,6 +219,18 @@ VX_API int vx_acme_status(
 VX_API bool vx_acme_persist(
     vx_slice text, const char *account, bool wildcard, int64_t now, vx_slice *issuer);
 
+/* An authority as it is configured, and what it has said of itself. */
+struct vx_acme_issuer {
+	const char *id, *directory;
+	const char *account; /* URL; "": none yet */
+	/* Its names in CAA records (RFC 8555 7.1.1), separated by blanks; "": not known.
+	 */
+	const char *caa;
+};
+/* Number index, the preferred first; VX_ENOENT: no more.  As of vx_acme_status. */
+VX_API int vx_acme_issuer(
+    const struct vx_acme *a, size_t index, struct vx_acme_issuer *out);
+
 VX_END_DECLS
 
 #endif

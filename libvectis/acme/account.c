@@ -298,6 +298,7 @@ static void directory_answer(struct vx_acme *a, const struct vx_acme_answer *ans
 		return;
 	}
 	c->directory_at = a->now;
+	memcpy(c->issuers, c->directory.issuers, sizeof(c->issuers));
 	after_directory(a);
 }
 

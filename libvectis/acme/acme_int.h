@@ -129,6 +129,7 @@ struct vx_acme_account {
 	struct vx_pki_key *key, *next_key;                              /* own; or NULL */
 	vx_acme_url url;
 	vx_acme_url terms; /* that were agreed to */
+	char issuers[512]; /* as the directory had it last */
 	bool deactivated;
 	char persists[VX_ACME_NAME_MAX + 1]; /* its name, if it offers dns-persist-01 */
 	int64_t not_before;                  /* it asked for that */

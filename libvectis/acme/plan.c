@@ -521,3 +521,18 @@ int vx_acme_status(
 	out->has_key = l->key != NULL && vx_pki_key_digest(l->key, out->digest) == VX_OK;
 	return VX_OK;
 }
+
+int vx_acme_issuer(
+    const struct vx_acme *a, size_t index, struct vx_acme_issuer *out)
+{
+	const struct vx_acme_account *c;
+
+	if (index >= a->account_count)
+		return VX_ENOENT;
+	c = &a->accounts[index];
+	*out = (struct vx_acme_issuer){ .id = c->id,
+		.directory = c->directory_url,
+		.account = c->deactivated ? "" : c->url,
+		.caa = c->issuers };
+	return VX_OK;
+}

@@ -55,6 +55,7 @@ static int put_account(json_t *list, const struct vx_acme_account *c)
 	put_text(o, "url", c->url);
 	put_text(o, "terms", c->terms);
 	put_text(o, "persists", c->persists);
+	put_text(o, "issuers", c->issuers);
 	put_number(o, "deactivated", c->deactivated);
 	put_number(o, "not_before", c->not_before);
 	return json_array_append_new(list, o) == 0 ? rc : VX_ENOMEM;
@@ -191,6 +192,7 @@ static int get_account(
 	if (vx_dns_is_host(text_of(o, "persists")))
 		(void)snprintf(
 		    c->persists, sizeof(c->persists), "%s", text_of(o, "persists"));
+	(void)snprintf(c->issuers, sizeof(c->issuers), "%s", text_of(o, "issuers"));
 	c->deactivated = number_of(o, "deactivated") != 0;
 	c->not_before = number_of(o, "not_before");
 	return rc;

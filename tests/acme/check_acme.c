@@ -1,5 +1,6 @@
 #include "lib/vxt.h"
 
+Suite *test_caa(void);
 Suite *test_issue(void);
 Suite *test_object(void);
 Suite *test_permit(void);
@@ -7,4 +8,5 @@ Suite *test_renewal(void);
 Suite *test_trouble(void);
 Suite *test_ways(void);
 
-VXT_MAIN(test_object, test_permit, test_issue, test_trouble, test_renewal, test_ways)
+VXT_MAIN(test_object, test_permit, test_issue, test_trouble, test_renewal, test_ways,
+    test_caa)

@@ -245,12 +245,21 @@ class Records(Authority):
             with open(path, 'w') as f:
                 f.write(f'cloudflare:\n  api_token: "{token(cloud)}"\n')
             os.chmod(path, mode)
+            mail.proxy.after = self.name_caa
             # both are believed: Pebble's own certificate and the API's
             with open(ca.cert) as one, open(mail.ca.cert, 'a') as both:
                 both.write(one.read())
         return self.prepare(
-            secrets=write, settings=f'cloudflare:\n  api: {cloud.base}\n',
+            proxy=True, secrets=write, settings=f'cloudflare:\n  api: {cloud.base}\n',
             tls=f'  dns_challenge: cloudflare\n  names: ["*.{DOMAIN}", {DOMAIN}]\n')
+
+    @staticmethod
+    def name_caa(n, method, path, status, fields, body):
+        """Pebble says nothing of its names in CAA."""
+        if path == '/dir':
+            directory = json.loads(body)
+            directory['meta']['caaIdentities'] = ['ca.test', 'a"; b']
+            return status, fields, json.dumps(directory).encode()
 
     def test_wildcard_and_its_base(self):
         """Two values at one name; no port 80, and no address (TLS-03 to TLS-05)."""
@@ -262,6 +271,13 @@ class Records(Authority):
             self.assertIn('DNS:' + name, text)
         self.wait(lambda: not self.zone.records)
         self.assertNotIn('challenge answered', mail.log('acmed'))
+        # the account that it has there gets into CAA (RFC 8657 3)
+        mail.settings = mail.settings.replace('dns:\n', 'dns:\n  addresses: ["192.0.2.1"]\n')
+        mail.write_config()
+        mail.ctl('dns', 'apply', DOMAIN, '--yes')
+        caa, = self.zone.say('CAA', MAIL)
+        self.assertRegex(caa, rf'^0 issue "ca\.test; accounturi=https://ca\.test:'
+                              rf'{self.proxy.port}/my-account/\w+"$')
 
     def test_token_that_may_not(self):
         self.mail = mail = self.prepare_records(

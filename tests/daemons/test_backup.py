@@ -63,6 +63,8 @@ class Failover(unittest.TestCase):
                               accounts=('alice',))
         cls.addClassCleanup(cls.sender.__exit__, None, None, None)
         cls.sender.__enter__()
+        # it would wait a while for a server that is away
+        cls.addClassCleanup(cls.sender.kill, 'smtpd')
         cls.sender.ctl('domain', 'set', 'example.test', '--any-sender', 'on')
         cls.inbox = MailServer('127.0.3.9')
         cls.addClassCleanup(cls.inbox.stop)
