@@ -28,8 +28,15 @@ struct checking {
 uint64_t ctl_check_left(const struct checking *k);
 /* What ports, web servers and a far host say: sets the facts. */
 void ctl_check_reach(struct checking *k);
+/* Run the rounds of questions to the resolver, as long as there is time. */
+void ctl_check_ask(struct vx_once *once, struct vx_diag *d, uint64_t end_ms);
+/* Whether mail may leave, to an address of the far host; UNTRIED: it has none. */
+enum vx_diag_reached ctl_check_far(
+    struct vx_once *once, uint16_t port, const struct vx_dns_answer *a);
 /* What other servers of the DNS say, to the diagnosis. */
 void ctl_check_others(struct checking *k, struct vx_diag *d);
+/* All findings, in the result, too: CTL_FAILED when one is FAIL. */
+int ctl_check_say_all(struct ctl *c, const struct vx_diag *d, const char *what);
 /* Give back what the facts point to. */
 void ctl_check_done(struct checking *k);
 

@@ -147,16 +147,17 @@ static bool far_address(const struct vx_dns_answer *a, char out[VX_DNS_ADDRESS_M
 	       vx_dns_read_address(a->rdata[0], out) == VX_OK;
 }
 
-static void reach_far(struct checking *k, const struct vx_dns_answer *a)
+enum vx_diag_reached ctl_check_far(
+    struct vx_once *once, uint16_t port, const struct vx_dns_answer *a)
 {
-	struct vx_once_connection far = { .port = (uint16_t)k->c->config->sending_port };
+	struct vx_once_connection far = { .port = port };
 	struct vx_once_work w = {
 		.connections = &far, .connection_count = 1, .ms_max = FAR_MS
 	};
 
-	if (k->f.relay_host == NULL && far_address(a, far.address) &&
-	    vx_once_do(k->d.once, &w) == VX_OK)
-		k->f.out25 = reached(&far);
+	return far_address(a, far.address) && vx_once_do(once, &w) == VX_OK
+		   ? reached(&far)
+		   : VX_DIAG_UNTRIED;
 }
 
 static void add_ports(struct checking *k, struct vx_once_connection *all)
@@ -211,7 +212,9 @@ void ctl_check_reach(struct checking *k)
 		k->f.http80 = web != NULL ? reached(web) : VX_DIAG_UNTRIED;
 		find_trust(k);
 		read_pages(k);
-		reach_far(k, far.answer);
+		if (k->f.relay_host == NULL)
+			k->f.out25 = ctl_check_far(
+			    k->d.once, (uint16_t)k->c->config->sending_port, far.answer);
 	}
 	vx_dns_answer_free(far.answer);
 }

@@ -135,17 +135,17 @@ static void ask_cloudflare(struct checking *k)
  */
 
 /* All questions of a round side by side; the next round asks what follows from them. */
-static bool ask_round(struct checking *k, struct vx_diag *d)
+static bool ask_round(struct vx_once *once, struct vx_diag *d, uint64_t ms_max)
 {
 	static struct vx_dns_question asked[QUESTIONS];
 	static struct vx_once_question questions[QUESTIONS];
 	struct vx_once_work w = { .questions = questions };
 
 	w.question_count = vx_diag_ask(d, asked, QUESTIONS);
-	w.ms_max = ctl_check_left(k) < ROUND_MS ? ctl_check_left(k) : ROUND_MS;
+	w.ms_max = ms_max < ROUND_MS ? ms_max : ROUND_MS;
 	for (size_t i = 0; i < w.question_count; i++)
 		questions[i] = (struct vx_once_question){ .question = asked[i] };
-	if (w.question_count == 0 || vx_once_do(k->d.once, &w) != VX_OK)
+	if (w.question_count == 0 || vx_once_do(once, &w) != VX_OK)
 		return false;
 	for (size_t i = 0; i < w.question_count; i++) {
 		if (questions[i].answer != NULL)
@@ -155,10 +155,20 @@ static bool ask_round(struct checking *k, struct vx_diag *d)
 	return true;
 }
 
+void ctl_check_ask(struct vx_once *once, struct vx_diag *d, uint64_t end_ms)
+{
+	for (int i = 0; i < ROUNDS_MAX; i++) {
+		const uint64_t now = ctl_dns_now_ms();
+
+		if (now >= end_ms || !ask_round(once, d, end_ms - now))
+			return;
+	}
+}
+
 /* --- saying ---------------------------------------------------------------------------
  */
 
-static void say(struct checking *k, const struct vx_diag_finding *f, json_t *list)
+static void say(struct ctl *c, const struct vx_diag_finding *f, json_t *list)
 {
 	json_t *j = json_object();
 
@@ -172,19 +182,52 @@ static void say(struct checking *k, const struct vx_diag_finding *f, json_t *lis
 	(void)json_object_set_new(j, "fix", ctl_text(vx_slice_str(f->fix)));
 	(void)json_object_set_new(j, "wait", json_string(f->wait));
 	(void)json_array_append_new(list, j);
-	if (f->verdict == VX_DIAG_NA && !ctl_flag(k->c, "--all"))
+	if (f->verdict == VX_DIAG_NA && !ctl_flag(c, "--all"))
 		return;
-	ctl_say(k->c, "%-4s  %s (%s %s): %s", vx_diag_verdict_name(f->verdict), f->title,
+	ctl_say(c, "%-4s  %s (%s %s): %s", vx_diag_verdict_name(f->verdict), f->title,
 	    f->id, f->name, f->seen);
 	if (f->verdict != VX_DIAG_WARN && f->verdict != VX_DIAG_FAIL)
 		return;
 	if (f->why[0] != '\0')
-		ctl_say(k->c, "      why:  %s", f->why);
-	ctl_say(k->c, "      do:   %s", f->fix);
-	ctl_say(k->c, "      wait: %s", f->wait);
+		ctl_say(c, "      why:  %s", f->why);
+	ctl_say(c, "      do:   %s", f->fix);
+	ctl_say(c, "      wait: %s", f->wait);
 }
 
-static int say_all(struct checking *k, const struct vx_diag *d)
+/* What it comes to for those who get mail from here (DNS-31). */
+static void say_report(struct checking *k, const struct vx_diag *d)
+{
+	struct vx_diag_section sections[VX_DIAG_SECTIONS];
+	const unsigned score = vx_diag_report(d, sections);
+	json_t *report = json_object(), *list = json_array();
+
+	(void)json_object_set_new(report, "score", json_integer((json_int_t)score));
+	(void)json_object_set_new(report, "sections", list);
+	(void)json_object_set_new(k->c->result, "report", report);
+	ctl_say(k->c, "\ndeliverability: %u of 100", score);
+	for (size_t i = 0; i < VX_DIAG_SECTIONS; i++) {
+		const struct vx_diag_section *s = &sections[i];
+		json_t *j = json_object();
+
+		(void)json_object_set_new(j, "name", json_string(s->name));
+		(void)json_object_set_new(j, "title", json_string(s->title));
+		(void)json_object_set_new(
+		    j, "verdict", json_string(vx_diag_verdict_name(s->verdict)));
+		(void)json_object_set_new(
+		    j, "weight", json_integer((json_int_t)s->weight));
+		(void)json_object_set_new(
+		    j, "points", json_integer((json_int_t)s->points));
+		(void)json_object_set_new(j, "check", json_string(s->decisive->name));
+		(void)json_object_set_new(
+		    j, "found", ctl_text(vx_slice_str(s->decisive->seen)));
+		(void)json_array_append_new(list, j);
+		ctl_say(k->c, "  %-4s  %2u of %2u  %s: %s",
+		    vx_diag_verdict_name(s->verdict), s->points, s->weight, s->title,
+		    s->decisive->seen);
+	}
+}
+
+int ctl_check_say_all(struct ctl *c, const struct vx_diag *d, const char *what)
 {
 	size_t counts[VX_DIAG_NA + 1] = { 0 };
 	const struct vx_diag_finding *f;
@@ -192,15 +235,15 @@ static int say_all(struct checking *k, const struct vx_diag *d)
 
 	for (size_t i = 0; (f = vx_diag_finding(d, i)) != NULL; i++) {
 		counts[f->verdict]++;
-		say(k, f, list);
+		say(c, f, list);
 	}
 	for (int v = 0; v <= VX_DIAG_NA; v++)
 		(void)json_object_set_new(sums,
 		    vx_diag_verdict_name((enum vx_diag_verdict)v),
 		    json_integer((json_int_t)counts[v]));
-	(void)json_object_set_new(k->c->result, "checks", list);
-	(void)json_object_set_new(k->c->result, "counts", sums);
-	ctl_say(k->c, "%s: %zu pass, %zu warn, %zu fail", k->d.domain,
+	(void)json_object_set_new(c->result, "checks", list);
+	(void)json_object_set_new(c->result, "counts", sums);
+	ctl_say(c, "%s: %zu pass, %zu warn, %zu fail", what,
 	    counts[VX_DIAG_PASS] + counts[VX_DIAG_INFO], counts[VX_DIAG_WARN],
 	    counts[VX_DIAG_FAIL]);
 	return counts[VX_DIAG_FAIL] > 0 ? CTL_FAILED : CTL_OK;
@@ -247,12 +290,11 @@ static int diagnose(struct checking *k)
 	rc = vx_diag_new(&k->f, &d);
 	if (rc != VX_OK)
 		return ctl_fail(k->c, CTL_FAILED, "%s", vx_strerror(rc));
-	for (int i = 0; i < ROUNDS_MAX && ctl_dns_now_ms() < k->end_ms; i++)
-		if (!ask_round(k, d))
-			break;
+	ctl_check_ask(k->d.once, d, k->end_ms);
 	ctl_check_others(k, d);
 	vx_diag_run(d);
-	status = say_all(k, d);
+	status = ctl_check_say_all(k->c, d, k->d.domain);
+	say_report(k, d);
 	vx_diag_free(d);
 	ctl_check_done(k);
 	return status;

@@ -287,6 +287,9 @@ static int setup(struct ctl *c)
 		status = ctl_load_config(c);
 	if (status == CTL_OK)
 		status = check_config(c);
+	/* the first time, as root, who sees whose the ports are */
+	if (status == CTL_OK && access(c->config->state_dir, F_OK) != 0)
+		ctl_preflight_tell(c);
 	if (status == CTL_OK)
 		status = ctl_read_file(c, c->config_path, &text);
 	if (status == CTL_OK)

@@ -64,7 +64,7 @@ extern const struct ctl_command ctl_relay_commands[], ctl_test_commands[],
     ctl_bounce_commands[];
 /* the DNS of domains */
 extern const struct ctl_command ctl_dns_commands[], ctl_move_commands[],
-    ctl_check_commands[];
+    ctl_check_commands[], ctl_preflight_commands[];
 
 /* --- words ---------------------------------------------------------------------------
  */
@@ -188,6 +188,8 @@ bool ctl_tls_believed(struct ctl *c, const struct vx_listen *l, char why[300]);
 struct vx_tls_cert_info;
 bool ctl_tls_look(
     struct ctl *c, const struct vx_listen *l, struct vx_tls_cert_info *out);
+/* What this host lacks: preflight's checks that ask nobody, in the result, too. */
+void ctl_preflight_tell(struct ctl *c);
 /* What store stat prints. */
 int ctl_store_stat(struct ctl *c);
 

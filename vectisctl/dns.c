@@ -45,7 +45,7 @@ static void add_interface(struct ctl_dns *d, const struct ifaddrs *i)
 		add_address(d, vx_arena_dup(&d->arena, vx_slice_str(text)));
 }
 
-static int find_addresses(struct ctl *c, struct ctl_dns *d)
+void ctl_dns_addresses(struct ctl *c, struct ctl_dns *d)
 {
 	struct ifaddrs *all = NULL;
 
@@ -56,6 +56,11 @@ static int find_addresses(struct ctl *c, struct ctl_dns *d)
 			add_interface(d, i);
 		freeifaddrs(all);
 	}
+}
+
+static int find_addresses(struct ctl *c, struct ctl_dns *d)
+{
+	ctl_dns_addresses(c, d);
 	if (d->address_count == 0)
 		return ctl_fail(c, CTL_FAILED,
 		    "no public address of this server is known: set dns.addresses in %s",

@@ -62,6 +62,8 @@ int ctl_dns_open(struct ctl *c, struct ctl_dns *d);
 int ctl_dns_open_server(struct ctl *c, struct ctl_dns *d);
 int ctl_dns_select(struct ctl *c, struct ctl_dns *d, const char *domain);
 void ctl_dns_close(struct ctl_dns *d);
+/* The addresses alone, into an arena that is there: perhaps none. */
+void ctl_dns_addresses(struct ctl *c, struct ctl_dns *d);
 /* Make the plan; zone: NULL, the domain. */
 int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone);
 /* Run the task that was begun to its end: CTL_OK, or what went wrong is reported. */

@@ -78,6 +78,24 @@ struct vx_diag_client {
 	int64_t last; /* seconds since 1970 */
 };
 
+/* A port that a daemon wants, and whose it is. */
+struct vx_diag_holder {
+	uint16_t port;
+	bool held, ours;  /* ours: one of the daemons has it */
+	char process[64]; /* "nginx (123)"; "": not known */
+};
+
+/* A host before it is a mail server. */
+struct vx_diag_host {
+	const char *os_id, *os_version, *os_name; /* of os-release(5); "" */
+	unsigned cpus;
+	uint64_t ram_octets, disk_free_octets;
+	const char *disk_path; /* where mail will be */
+	bool has_name;         /* hostname is what it will be called */
+	const struct vx_diag_holder *ports;
+	size_t port_count;
+};
+
 /* All of it is borrowed until vx_diag_free. */
 struct vx_diag_facts {
 	size_t struct_size;
@@ -132,6 +150,9 @@ struct vx_diag_facts {
 	const struct vx_diag_port *ports;
 	size_t port_count;
 	enum vx_diag_reached out25;
+	/* not NULL: only that is looked at (DX-OP-26), and of all else addresses, host
+	 * name and out25 */
+	const struct vx_diag_host *host;
 };
 
 struct vx_diag;
@@ -175,6 +196,22 @@ struct vx_diag_finding {
 VX_API void vx_diag_run(struct vx_diag *d);
 VX_API const struct vx_diag_finding *vx_diag_finding(
     const struct vx_diag *d, size_t index);
+
+/*
+ * The deliverability report (features DNS-31): what it comes to for those who get mail
+ * from here.  A section has the verdict of the worst of its checks; FAIL takes all of its
+ * weight, WARN half.  What does not apply takes nothing.
+ */
+#define VX_DIAG_SECTIONS 8
+struct vx_diag_section {
+	const char *name, *title; /* "spf"; static */
+	unsigned weight, points;  /* the weights of all are 100 */
+	enum vx_diag_verdict verdict;
+	const struct vx_diag_finding *decisive; /* the diagnosis' */
+};
+/* After vx_diag_run: the score, 0 to 100. */
+VX_API unsigned vx_diag_report(
+    const struct vx_diag *d, struct vx_diag_section out[VX_DIAG_SECTIONS]);
 
 /* Whom to reach tells whether mail may leave: a server that takes it from anybody. */
 #define VX_DIAG_FAR_HOST "gmail-smtp-in.l.google.com"

@@ -82,7 +82,7 @@ static void count_addresses(struct vx_diag *d, enum vx_dns_type type,
 	}
 }
 
-static enum vx_diag_verdict host(struct vx_diag *d, struct vx_diag_finding *f)
+enum vx_diag_verdict vx_diag_check_host(struct vx_diag *d, struct vx_diag_finding *f)
 {
 	size_t ours = 0, others = 0;
 
@@ -344,7 +344,7 @@ const struct vx_diag_row vx_diag_dns_rows[] = {
 	    "the TTL of the DS record, up to a day" },
 	{ "DX-DN-01", "dns.mx", "mail for the domain comes here", mx,
 	    "mail goes elsewhere or back to its sender", "5 minutes" },
-	{ "DX-DN-02", "dns.host", "the server's name leads to it", host,
+	{ "DX-DN-02", "dns.host", "the server's name leads to it", vx_diag_check_host,
 	    "mail and clients do not find the server", "5 minutes" },
 	{ "DX-DN-03", "dns.ptr", "IPv4 addresses are named like the server", ptr,
 	    "large receivers refuse mail from addresses without a name, or with "

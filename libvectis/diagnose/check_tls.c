@@ -174,7 +174,7 @@ static enum vx_diag_verdict intercepted(struct vx_diag *d, struct vx_diag_findin
 	return VX_DIAG_NA;
 }
 
-static enum vx_diag_verdict out25(struct vx_diag *d, struct vx_diag_finding *f)
+enum vx_diag_verdict vx_diag_check_out25(struct vx_diag *d, struct vx_diag_finding *f)
 {
 	if (d->f.relay_host != NULL || d->f.out25 == VX_DIAG_UNTRIED) {
 		vx_diag_seen(f, d->f.relay_host != NULL ? "not required: there is a relay"
@@ -245,7 +245,7 @@ const struct vx_diag_row vx_diag_tls_rows[] = {
 	    "clients see an old certificate", "seconds" },
 	{ "DX-TL-13", "tls.legacy", "old TLS is off", legacy,
 	    "TLS before 1.2 can be read and changed on the way", "none" },
-	{ "DX-OP-01", "net.out25", "other servers can be reached", out25,
+	{ "DX-OP-01", "net.out25", "other servers can be reached", vx_diag_check_out25,
 	    "mail cannot leave", "up to days" },
 	{ "DX-OP-02", "net.in25", "the ports answer", in_ports,
 	    "neither servers nor clients can connect", "none" },

@@ -125,6 +125,10 @@ static void run_rows(struct vx_diag *d, const struct vx_diag_row *rows)
 void vx_diag_run(struct vx_diag *d)
 {
 	d->finding_count = 0;
+	if (d->f.host != NULL) {
+		run_rows(d, vx_diag_preflight_rows);
+		return;
+	}
 	run_rows(d, vx_diag_cloudflare_rows);
 	run_rows(d, vx_diag_dns_rows);
 	run_rows(d, vx_diag_sender_rows);

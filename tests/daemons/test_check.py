@@ -1,6 +1,7 @@
 """vectisctl domain check: what dns apply sets up is right, and what is broken is named."""
 import contextlib
 import http.server
+import json
 import os
 import socket
 import ssl
@@ -12,7 +13,7 @@ import harness
 from cloudflare import EDIT
 from instance import CertificateAuthority, free_ports
 from peers import TYPES, Names
-from test_ctl import FAILED, GOOD
+from test_ctl import FAILED, GOOD, USAGE, Box
 from test_dns import DOMAIN, HOST, Case
 
 FAR = 'gmail-smtp-in.l.google.com'
@@ -121,11 +122,17 @@ class Check(Case):
     def test_what_is_applied_is_right(self):
         # a certificate of thirty days' life, which nobody renews
         self.assertEqual(set(self.alarms(GOOD)) - {'tls.custom_expiry'}, set())
+        report = self.json('domain', 'check', DOMAIN)['report']
+        self.assertEqual((report['score'], sum(s['weight'] for s in report['sections'])),
+                         (100, 100))
+        self.assertEqual([s['name'] for s in report['sections']], [
+            'mx', 'spf', 'dkim', 'dmarc', 'verification', 'ptr', 'tls', 'reputation'])
         text = self.good('domain', 'check', DOMAIN)
+        self.assertIn('deliverability: 100 of 100', text)
         self.assertIn('pass  mail for the domain comes here (DX-DN-01 dns.mx): 10 ' + HOST,
                       text)
         self.assertIn('info  how long records are kept', text)
-        self.assertNotIn('n/a', text)
+        self.assertNotIn('n/a', text.partition('deliverability')[0])
         self.assertIn('n/a ', self.good('domain', 'check', DOMAIN, '--all'))
 
     def only(self, name, verdict='fail', code=FAILED):
@@ -187,7 +194,9 @@ class Check(Case):
     def test_a_list(self):
         self.publish()
         self.names.records['1.2.0.192.list.example'] = {'A': ['127.0.0.4']}
-        self.assertIn('rbl.listed', self.alarms(FAILED))
+        found = self.json('domain', 'check', DOMAIN, code=FAILED)
+        self.assertIn(('rbl.listed', 'fail'), [(c['name'], c['verdict']) for c in found['checks']])
+        self.assertEqual(found['report']['score'], 95)
 
     def test_the_certificate_is_for_another(self):
         chain, key = self.ca.issue('other', hosts=('other.test',))
@@ -286,6 +295,70 @@ class Check(Case):
             alarms = self.alarms(FAILED)
         self.assertIn('dns.dnssec', alarms)
         self.assertNotIn('dns.mx', alarms)
+
+
+class Preflight(unittest.TestCase):
+    """Whether a host is fit, before there is a server."""
+
+    def setUp(self):
+        self.names = Names({HOST: {'A': ['192.0.2.1']}, FAR: {'A': ['127.0.0.1']}})
+        self.addCleanup(self.names.stop)
+        self.box = Box()
+        self.addCleanup(self.box.remove)
+        self.far = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(self.far.close)
+        settings = self.names.settings('test', 'google.com').replace(
+            'dns:\n', 'dns:\n  addresses: ["192.0.2.1"]\n')
+        self.text = self.box.text(HOST) + settings + (
+            f'sending:\n  port: {self.far.getsockname()[1]}\n')
+        self.box.write(self.text)
+
+    def look(self, code, *args):
+        done = self.box.run('--json', 'preflight', *args)
+        self.assertEqual(done.returncode, code, (done.stdout, done.stderr))
+        return {c['name']: c for c in json.loads(done.stdout)['checks']}
+
+    def test_a_host(self):
+        found = self.look(GOOD)
+        self.assertEqual({n: found[n]['verdict'] for n in (
+            'pre.address', 'dns.host', 'pre.ports', 'net.out25')}, {
+                'pre.address': 'info', 'dns.host': 'pass', 'pre.ports': 'pass',
+                'net.out25': 'pass'})
+        self.assertEqual(len(found), 8)
+        self.assertIn('GB free for', found['pre.disk']['seen'])
+        self.names.records[HOST] = {'A': ['198.51.100.7']}
+        self.far.close()
+        found = self.look(GOOD)
+        self.assertEqual((found['dns.host']['verdict'], found['net.out25']['verdict']),
+                         ('warn', 'warn'))
+        self.assertIn(f'{HOST} A 192.0.2.1', found['dns.host']['fix'])
+
+    def test_a_port_is_held(self):
+        port = int(self.text.split('listen: ["127.0.0.1:')[1].split('"')[0])
+        with socket.create_server(('127.0.0.1', port)):
+            found = self.look(FAILED)['pre.ports']
+        self.assertEqual(found['verdict'], 'fail')
+        self.assertRegex(found['seen'], rf'{port} is held by \S.* \({os.getpid()}\)')
+        self.assertEqual(self.look(GOOD)['pre.ports']['verdict'], 'pass')
+
+    def test_no_configuration(self):
+        """All that asks nobody; a name that is none is told before."""
+        os.unlink(self.box.config)
+        done = self.box.run('preflight', '--hostname', 'not a name')
+        self.assertEqual((done.returncode, done.stdout), (USAGE, ''))
+        self.assertIn('no host name', done.stderr)
+        self.assertFalse(os.path.exists(self.box.config))
+
+    def test_setup_looks_too(self):
+        """The first time; it is no reason not to go on."""
+        port = int(self.text.split('listen: ["127.0.0.1:')[1].split('"')[0])
+        with socket.create_server(('127.0.0.1', port)):
+            done = self.box.run('setup', '--unattended')
+            self.assertEqual(done.returncode, GOOD, done.stderr)
+            self.assertRegex(done.stdout, f'look at this: ports are free: {port} is held by .*: '
+                             'stop ')
+            again = json.loads(self.box.run('--json', 'setup', '--unattended').stdout)
+            self.assertNotIn('preflight', again)
 
 
 if __name__ == '__main__':

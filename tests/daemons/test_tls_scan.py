@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import harness
 from instance import PORTS, Instance, run
+from peers import Names
 
 CLEAR = ('smtp', 'submission')  # until STARTTLS
 MODERN = {'TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'}
@@ -56,7 +57,8 @@ def client(mail, port, *options, say=''):
 class Scan(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.mail = Instance(accounts=('alice',))
+        cls.names = Names({'gmail-smtp-in.l.google.com': {'A': ['127.0.0.1']}})
+        cls.mail = Instance(accounts=('alice',), settings=cls.names.settings('test', 'google.com'))
         cls.mail.__enter__()
         cls.addClassCleanup(cls.mail.__exit__, None, None, None)
 
@@ -176,6 +178,12 @@ class Scan(unittest.TestCase):
             time.sleep(0.1)
         self.assertRegex(self.mail.ctl('status'),
                          r'127\.0\.0\.1 has TLS that is too old: \d+ handshakes refused')
+
+    def test_ports_are_ours(self):
+        found = json.loads(self.mail.ctl('--json', 'preflight'))['checks']
+        ports = [c for c in found if c['name'] == 'pre.ports'][0]
+        for number in self.mail.ports.values():
+            self.assertIn(f'{number} (ours)', ports['seen'])
 
     def hear(self, port, say):
         with socket.create_connection(('127.0.0.1', self.mail.ports[port]), 10) as s:

@@ -1,5 +1,6 @@
 #include "lib/vxt.h"
 
+Suite *test_host(void);
 Suite *test_rows(void);
 
-VXT_MAIN(test_rows)
+VXT_MAIN(test_rows, test_host)
