@@ -44,6 +44,7 @@ struct sender_link {
 	const char *checked; /* how its certificate was; static */
 	char tls_version[16];
 	bool tls, refused; /* refused: its certificate is not the right one */
+	bool in_clear;     /* it was to be without TLS from the beginning */
 	bool reports_only; /* nothing but reports of ours went on it */
 	struct sender_tls_seen seen;
 };
@@ -781,7 +782,9 @@ static void orphan(struct sender_link *l)
 static void link_over(struct sender_link *l)
 {
 	struct sender_visit *v = l->visit;
-	const bool again = v->in_clear && !l->tls && !l->ready && l->sent == 0;
+	/* once more, in the clear; what fails in the clear is not tried again */
+	const bool again =
+	    v->in_clear && !l->in_clear && !l->tls && !l->ready && l->sent == 0;
 
 	end_idle(l);
 	drain(l);
@@ -866,6 +869,7 @@ static int dial(struct sender_visit *v, const char *address)
 		return VX_ENOMEM;
 	l->base.ops = &ops;
 	l->visit = v;
+	l->in_clear = v->in_clear;
 	rc = vx_smtp_client_new(&o, &l->client);
 	if (rc == VX_OK)
 		rc = s->o.loop->dial(s->o.loop, &d, &l->base);
