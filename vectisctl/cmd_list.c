@@ -1,8 +1,11 @@
 /* list and group: an address with members */
+#include "vectis/event.h"
+#include "vectis/srs.h"
 #include "vectisctl/ctl.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -452,6 +455,135 @@ static int group_list(struct ctl *c)
 	return ctl_list(c, "groups", next_group);
 }
 
+/* --- bounces: their owner has them as mail, and here they are counted by member
+ * ---------
+ */
+
+/* Did a copy of the list's fail?  Its reverse-path is the list's address, rewritten. */
+static bool is_failure(const struct vx_event *e, vx_slice tail)
+{
+	const vx_slice from = e->texts[VX_EVENT_SENDER];
+
+	if (e->type != VX_EVENT_BOUNCED && e->type != VX_EVENT_EXPIRED &&
+	    e->type != VX_EVENT_RETURNED)
+		return false;
+	return vx_srs_is_rewritten(from) && from.len > tail.len &&
+	       vx_slice_eq_nocase(vx_slice_from(from, from.len - tail.len), tail);
+}
+
+/* The newest comes first: of that the time and the reason are kept. */
+static void count_failure(json_t *found, const struct vx_event *e)
+{
+	struct vx_buf key = { .max = VX_ADDRESS_MAX };
+	vx_slice address = e->texts[VX_EVENT_RECIPIENTS];
+	json_t *item, *name;
+
+	if (vx_directory_normalise(address, &key) == VX_OK && !key.failed)
+		address = vx_buf_slice(&key);
+	name = ctl_text(address);
+	item = json_object_get(found, json_string_value(name));
+	if (item == NULL) {
+		item = json_object();
+		(void)json_object_set_new(item, "address", json_incref(name));
+		(void)json_object_set_new(item, "failures", json_integer(0));
+		(void)json_object_set_new(
+		    item, "time", json_integer((json_int_t)e->time));
+		(void)json_object_set_new(
+		    item, "reason", ctl_text(e->texts[VX_EVENT_REASON]));
+		(void)json_object_set_new(found, json_string_value(name), item);
+	}
+	(void)json_object_set_new(item, "failures",
+	    json_integer(json_integer_value(json_object_get(item, "failures")) + 1));
+	json_decref(name);
+	vx_buf_done(&key);
+}
+
+static int count_failures(struct vx_view *v, const struct vx_list *list, json_t *found)
+{
+	const int at = (int)vx_slice_rfind(list->address, '@');
+	const char *const domain = list->address.ptr + at + 1;
+	const int length = (int)list->address.len - at - 1;
+	struct vx_event e = { .number = UINT64_MAX };
+	char tail[3 * VX_ADDRESS_MAX];
+	int rc;
+
+	(void)snprintf(tail, sizeof(tail), "=%.*s=%.*s@%.*s", length, domain, at,
+	    list->address.ptr, length, domain);
+	while ((rc = vx_event_before(v, e.number, &e)) == VX_OK)
+		if (is_failure(&e, vx_slice_str(tail)))
+			count_failure(found, &e);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
+static void say_failures(struct ctl *c, json_t *item)
+{
+	const time_t t = (time_t)json_integer_value(json_object_get(item, "time"));
+	char text[32] = "?";
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &tm);
+	ctl_say(c, "%-40s %4lld%s, the last one %s: %s",
+	    json_string_value(json_object_get(item, "address")),
+	    (long long)json_integer_value(json_object_get(item, "failures")),
+	    json_is_true(json_object_get(item, "member")) ? "" : " (no member)", text,
+	    json_string_value(json_object_get(item, "reason")));
+}
+
+static int bounces_in(
+    struct ctl *c, struct vx_view *v, const struct vx_list *list, json_t *found)
+{
+	json_t *names = json_array(), *members = json_array(), *name, *item;
+	const char *key;
+	size_t count, i;
+	int rc = each_member(v, list->id, names, &count);
+
+	if (rc == VX_OK)
+		rc = count_failures(v, list, found);
+	json_object_foreach(found, key, item)
+	{
+		(void)json_object_set_new(item, "member", json_false());
+	}
+	json_array_foreach(names, i, name)
+	{
+		item = json_object_get(found, json_string_value(name));
+		if (item != NULL)
+			(void)json_object_set_new(item, "member", json_true());
+	}
+	json_object_foreach(found, key, item)
+	{
+		say_failures(c, item);
+		(void)json_array_append(members, item);
+	}
+	(void)json_object_set_new(c->result, "failures", members);
+	json_decref(names);
+	return rc;
+}
+
+static int list_bounces(struct ctl *c)
+{
+	json_t *found = json_object();
+	struct vx_list list;
+	struct vx_view *v;
+	int status = find(c, c->args[0], false, &list), rc;
+
+	if (status == CTL_OK) {
+		rc = vx_view_begin(c->store, &v);
+		if (rc == VX_OK) {
+			rc = vx_directory_list(v, vx_slice_str(c->args[0]), &list);
+			if (rc == VX_OK)
+				rc = bounces_in(c, v, &list, found);
+			vx_view_end(v);
+		}
+		if (rc != VX_OK)
+			status = ctl_done(c, rc, "", c->args[0]);
+		else if (json_object_size(found) == 0)
+			ctl_say(c, "no copy failed in %d days", VX_EVENT_DAYS);
+	}
+	json_decref(found);
+	return status;
+}
+
 const struct ctl_command ctl_list_commands[] = {
 	{ "list", "add", list_add, NEEDS_STORE | TAKES_NAME, 1, CTL_ARGS_MAX,
 	    "ADDRESS [MEMBER...] [--stdin] [--owner ADDRESS] [--title TEXT] "
@@ -468,6 +600,8 @@ const struct ctl_command ctl_list_commands[] = {
 	{ "list", "members", list_members, NEEDS_STORE, 2, CTL_ARGS_MAX,
 	    "add|remove ADDRESS [MEMBER...] [--stdin]",
 	    "change the members of a mailing list" },
+	{ "list", "bounces", list_bounces, NEEDS_STORE_READ | TAKES_NAME, 1, 1, "ADDRESS",
+	    "which members did not get what was sent to a mailing list, and why" },
 	{ "list", "list", list_list, NEEDS_STORE_READ, 0, 0, "",
 	    "list the mailing lists" },
 	{ "group", "add", group_add, NEEDS_STORE | TAKES_NAME, 1, CTL_ARGS_MAX,

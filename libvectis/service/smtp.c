@@ -515,10 +515,11 @@ static struct smtp_reply resolve_bounce(
 					   s->base.host->loop->now_s(s->base.host->loop),
 					   ev->path, &path) == VX_OK) {
 		back.path = vx_buf_slice(&path);
-		s->txn->rewritten = true;
 		verdict = (struct smtp_reply){ 451, "4.3.0",
 			"the directory cannot be read now" };
-		if (vx_own_bounce_goes(v, back.path, s->service->o.delimiter,
+		if (vx_arena_copy(&s->txn->arena, ev->path, &s->txn->rewritten) ==
+			VX_OK &&
+		    vx_own_bounce_goes(v, back.path, s->service->o.delimiter,
 			&s->txn->arena, &back.path, &r) == VX_OK)
 			verdict =
 			    r.kind == VX_RESOLVED_FOREIGN || r.kind == VX_RESOLVED_LOCAL

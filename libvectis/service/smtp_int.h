@@ -3,8 +3,8 @@
 #define VX_SERVICE_SMTP_INT_H
 
 #include "reports/intake.h"
-#include "service/own_events.h"
 #include "service/own_bounce.h"
+#include "service/own_events.h"
 #include "service/own_rates.h"
 #include "service/own_reports.h"
 #include "service/own_sign.h"
@@ -77,10 +77,11 @@ struct smtp_txn {
 	struct vx_event event; /* texts in the arena */
 	const char *objection; /* why it is refused, static; NULL: it is not */
 	/* of a user's message (smtp_submit.c) */
-	struct vx_buf returned;   /* own: the beginning of what may be a report */
-	bool rewritten;           /* it came to a path that we rewrote */
+	struct vx_buf returned; /* own: the beginning of what may be a report */
+	vx_slice
+	    rewritten; /* path of ours that a bounce came to, in the arena; empty: none */
 	struct own_bounce bounce; /* in the arena */
-	bool counted;                /* against the limits of: */
+	bool counted;             /* against the limits of: */
 	struct vx_sending_count sending;
 	vx_slice login;              /* in the arena */
 	struct own_signing *signing; /* own */
@@ -89,8 +90,8 @@ struct smtp_txn {
 	vx_slice author_domain;  /* in the arena */
 	struct vx_footer footer; /* in the arena */
 	struct vx_buf signature; /* own: fields for those elsewhere */
-	uint32_t release; /* RFC 4865; 0: at once */
-	vx_slice hold;    /* in the arena, as of queue.h */
+	uint32_t release;        /* RFC 4865; 0: at once */
+	vx_slice hold;           /* in the arena, as of queue.h */
 	bool ret_headers, ret_full;
 	vx_slice envid;               /* in the arena */
 	uint64_t size;                /* as MAIL said; 0: it did not */

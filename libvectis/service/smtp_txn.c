@@ -488,7 +488,8 @@ static int commit(struct smtp_session *s, struct smtp_txn *t)
 	t->also.intake = t->report;
 	t->also.only = t->count == 0;
 	t->also.now = t->op.internal_date;
-	vx_own_bounce_read(vx_buf_slice(&t->returned), t->recipient, t->rewritten,
+	vx_own_bounce_read(vx_buf_slice(&t->returned),
+	    t->rewritten.len > 0 ? t->rewritten : t->recipient, t->rewritten.len > 0,
 	    s->service->o.hostname, t->op.internal_date, &t->arena, &t->bounce);
 	if (rc == VX_OK)
 		rc = vx_smtp_limit_begin(s, t);

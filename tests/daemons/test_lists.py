@@ -21,6 +21,16 @@ def text(subject, sender=f'alice@{DOMAIN}', to=LIST, extra='', body='Hello.\r\n'
             f'\r\n{body}').encode()
 
 
+def returned(address, why):
+    """A report of another server about somebody's copy."""
+    return ('From: <mailer-daemon@there.test>\r\nTo: <x@y.test>\r\nSubject: failed\r\n'
+            'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status;'
+            ' boundary=b\r\n\r\n--b\r\n\r\nSorry.\r\n--b\r\nContent-Type: '
+            'message/delivery-status\r\n\r\nReporting-MTA: dns; mx.there.test\r\n\r\n'
+            f'Final-Recipient: rfc822; {address}\r\nAction: failed\r\nStatus: '
+            f'{why.split()[0]}\r\nDiagnostic-Code: smtp; 550 {why}\r\n\r\n--b--\r\n').encode()
+
+
 def signed_well(mail, octets):
     """Is the RSA signature of a message good?"""
     keys = json.loads(mail.ctl('domain', 'dkim', DOMAIN, '--json'))['dkim']
@@ -172,6 +182,26 @@ class Lists(unittest.TestCase):
         wait_until(lambda: self.found('bob', 'bounced'))
         self.assertFalse(self.found('alice', 'bounced'))
         self.assertFalse(self.there_with('bounced'))
+        # counted by member: what was refused, and what came back later
+        with self.mail.smtp() as s:
+            s.sendmail('', [path], returned('x@there.test', '4.2.2 full'))
+            s.sendmail('', [path], returned('Gone@there.test', '5.1.1 no more'))
+        wait_until(lambda: len(self.bounces()) == 2)
+        self.mail.ctl('list', 'members', 'remove', LIST, 'x@there.test')
+        self.assertEqual(self.bounces(), {
+            'gone@there.test': (2, True, '550 5.1.1 no more'),
+            'x@there.test': (1, False, '550 4.2.2 full')})
+        self.assertRegex(self.mail.ctl('list', 'bounces', LIST),
+                         r'gone@there\.test +2, the last one 20.*: 550 5\.1\.1 no more\n')
+        self.mail.ctl('list', 'add', f'quiet@{DOMAIN}', f'alice@{DOMAIN}')
+        self.addCleanup(self.mail.ctl, 'list', 'remove', f'quiet@{DOMAIN}', '--confirm')
+        self.assertEqual(self.mail.ctl('list', 'bounces', f'quiet@{DOMAIN}'),
+                         'no copy failed in 30 days\n')
+
+    def bounces(self):
+        """address: (failures, is it a member, the last reason)"""
+        shown = json.loads(self.mail.ctl('list', 'bounces', LIST, '--json'))['failures']
+        return {f['address']: (f['failures'], f['member'], f['reason']) for f in shown}
 
     def test_inner_destinations_are_no_domains(self):
         with self.mail.submission('alice') as s:

@@ -309,6 +309,36 @@ class Sending(unittest.TestCase):
         wait_until(lambda: home.messages)
         self.assertEqual(home.messages[0][0].split()[0], '<>')
         self.assertEqual(home.messages[0][1], ['<joe@fifteen.test>'])
+        # it was our domain that sent it, not the one that it came from
+        with self.mail.smtp() as s:
+            s.sendmail('', [path], 'From: <mailer-daemon@fourteen.test>\r\nTo: <x@y.test>\r\n'
+                       'MIME-Version: 1.0\r\nContent-Type: multipart/report; '
+                       'report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nSorry.\r\n--b\r\n'
+                       'Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x.test'
+                       '\r\n\r\nFinal-Recipient: rfc822; x@fourteen.test\r\nAction: failed\r\n'
+                       'Status: 5.1.1\r\n\r\n--b--\r\n')
+        wait_until(lambda: self.returned().get(DOMAIN))
+        self.assertNotIn('fifteen.test', self.returned())
+
+    def returned(self):
+        """How many reports came back, by domain."""
+        return {d['domain']: d['returned'] for d in json.loads(
+            self.mail.ctl('bounce', 'list', '--json'))['domains']}
+
+    def test_a_server_that_can_do_neither_is_not_hammered(self):
+        """TLS fails, and in the clear it hangs up: later, not at once and again."""
+        seen = []
+
+        def greeting(line):
+            seen.append(line)
+            return None if len(seen) == 1 else 'CLOSE'
+        peer = self.peer('hammer.test', '127.0.26.1', replies={
+            'GREETING': greeting, 'STARTTLS': '220 2.0.0 go on'})
+        peer.extensions.append('STARTTLS')
+        self.send('x@hammer.test')
+        wait_until(lambda: len(seen) >= 3)  # the first attempt is two of them
+        time.sleep(1)
+        self.assertLess(len(seen), 9)
 
     def keys(self):
         return json.loads(self.mail.ctl('domain', 'dkim', DOMAIN, '--json'))['dkim']
