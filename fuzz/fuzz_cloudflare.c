@@ -47,8 +47,16 @@ static void check_diff(
 					     c->verb == VX_ZONE_MERGE ||
 					     c->verb == VX_ZONE_REMOVE;
 
-			check(!changes || vx_zone_is_ours(c->have) || spf || c->taken);
-			check(!changes || !c->have->locked);
+			/* of the declared backup, the preference */
+			const bool backup = c->verb == VX_ZONE_MERGE &&
+					    strcmp(c->have->type, "MX") == 0 &&
+					    strcmp(strrchr(c->have->content, ' '),
+						strrchr(c->to.content, ' ')) == 0;
+
+			check(!changes || vx_zone_is_ours(c->have) || spf || c->taken ||
+			      backup);
+			check(!changes || !c->have->locked ||
+			      (flags & VX_ZONE_UNLOCK) != 0);
 			check(!c->taken || (flags & VX_ZONE_TAKE) != 0);
 			check(c->why != NULL);
 			work += changes || c->verb == VX_ZONE_ADD;
@@ -59,10 +67,50 @@ static void check_diff(
 	free(d);
 }
 
+/* What is led to proxies has a target within its record, and the way out is in the zone.
+ */
+static void check_tangles(const struct vx_zone_plan *p, const struct vx_zone *z)
+{
+	struct vx_zone_tangle t[VX_ZONE_TANGLES_MAX];
+	const size_t n = vx_zone_find_tangles(z, t);
+	char name[VX_DNS_NAME_MAX + 1];
+
+	for (size_t i = 0; i < n; i++)
+		check(t[i].target > t[i].have->content &&
+		      t[i].target <= t[i].have->content + strlen(t[i].have->content));
+	if (vx_zone_open_name(p, z, name) == VX_OK)
+		check(vx_dns_is_below(vx_slice_str(name), vx_slice_str("example.net")));
+}
+
+static void check_backup(const struct vx_cf *cf)
+{
+	enum vx_cf_todo todo[VX_CF_TODO_MAX];
+
+	check(vx_cf_backup_todo(vx_cf_backup(cf), "a@b.test", false, todo) <=
+	      VX_CF_TODO_MAX);
+	check(vx_cf_backup_todo(vx_cf_backup(cf), NULL, false, todo) <= VX_CF_TODO_MAX);
+}
+
+#define BACKUP_TASKS 250 /* and those behind it */
+
+static void begin_backup(struct vx_cf *cf, unsigned task)
+{
+	const char *to = (task & 1) != 0 ? "a@b.test" : NULL;
+	const int rc = task < BACKUP_TASKS + 2
+			   ? vx_cf_ask_backup(cf, "example.net", to)
+			   : vx_cf_set_backup(cf, "example.net", to, task >= 254);
+
+	check(rc == VX_OK);
+}
+
 static void begin(struct vx_cf *cf, unsigned task, const struct vx_zone_plan *p)
 {
 	int rc;
 
+	if (task >= BACKUP_TASKS) {
+		begin_backup(cf, task);
+		return;
+	}
 	switch (task % 7) {
 	case 0:
 		rc = vx_cf_check(cf, "example.net");
@@ -143,8 +191,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	converse(cf, vx_slice_of(data + 1, size - 1));
 	for (const char *t = vx_cf_result(cf)->text; *t != '\0'; t++)
 		check(*t >= ' ' && *t < 0x7f);
-	for (unsigned flags = 0; flags < 8; flags++)
+	for (unsigned flags = 0; flags < 32; flags++)
 		check_diff(&p, vx_cf_records(cf), flags);
+	check_tangles(&p, vx_cf_records(cf));
+	check_backup(cf);
 	vx_cf_free(cf);
 	vx_zone_plan_done(&p);
 	return 0;
