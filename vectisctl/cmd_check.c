@@ -129,6 +129,11 @@ static void ask_cloudflare(struct checking *k)
 	ctl_dns_try(d, vx_cf_load(d->cf, d->domain));
 	if (vx_cf_result(d->cf)->outcome == VX_CF_GOOD)
 		k->f.zone = vx_cf_records(d->cf);
+	if (k->f.backup_to == NULL)
+		return;
+	ctl_dns_try(d, vx_cf_ask_backup(d->cf, d->domain, k->f.backup_to));
+	if (vx_cf_result(d->cf)->outcome == VX_CF_GOOD)
+		k->f.routing = vx_cf_backup(d->cf);
 }
 
 /* --- the DNS --------------------------------------------------------------------------
@@ -265,6 +270,10 @@ static void gather(struct checking *k)
 	k->f.keys = k->d.keys;
 	k->f.key_count = k->d.dkim_count;
 	k->f.backup = (k->d.flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0;
+	if (k->f.backup && k->d.backup[0] != '\0')
+		k->f.backup_to = k->d.backup;
+	if ((k->d.flags & VX_DOMAIN_BACKUP_HOST) != 0)
+		k->f.backup_host = k->d.backup;
 	k->f.dmarc_none = (k->d.flags & VX_DOMAIN_DMARC_NONE) != 0;
 	k->f.mailbox = has_mailbox;
 	k->f.mailbox_ctx = k;

@@ -105,9 +105,11 @@ struct vx_diag_facts {
 	size_t address_count;
 	const struct vx_diag_key *keys;
 	size_t key_count;
-	bool backup;            /* Email Routing is declared as backup */
-	bool dmarc_none;        /* p=none is declared */
-	const char *relay_host; /* all mail leaves by it; NULL: none */
+	bool backup;             /* Email Routing is declared as backup */
+	const char *backup_to;   /* where it shall lead mail; NULL: not said */
+	const char *backup_host; /* another server is declared; NULL: none */
+	bool dmarc_none;         /* p=none is declared */
+	const char *relay_host;  /* all mail leaves by it; NULL: none */
 	/* Is it the address of a mailbox or an alias here?  NULL: not known. */
 	bool (*mailbox)(void *ctx, vx_slice address);
 	void *mailbox_ctx;
@@ -143,6 +145,7 @@ struct vx_diag_facts {
 	bool has_token;
 	const struct vx_cf_result *token;     /* what checking it came to */
 	const struct vx_cf_state *cloudflare; /* NULL: not known */
+	const struct vx_cf_backup *routing;   /* for backup_to; NULL: not known */
 	const struct vx_zone *zone;           /* its records; NULL: not known */
 	bool order_runs;                      /* a challenge may be under way */
 	const char *secrets_problem;          /* "" */

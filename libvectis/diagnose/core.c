@@ -130,6 +130,7 @@ void vx_diag_run(struct vx_diag *d)
 		return;
 	}
 	run_rows(d, vx_diag_cloudflare_rows);
+	run_rows(d, vx_diag_backup_rows);
 	run_rows(d, vx_diag_dns_rows);
 	run_rows(d, vx_diag_sender_rows);
 	run_rows(d, vx_diag_witness_rows);

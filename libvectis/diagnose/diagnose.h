@@ -73,7 +73,8 @@ struct vx_diag_row {
 	const char *why, *wait;
 };
 /* Each ends with an id of NULL. */
-extern const struct vx_diag_row vx_diag_cloudflare_rows[], vx_diag_dns_rows[],
+extern const struct vx_diag_row vx_diag_cloudflare_rows[], vx_diag_backup_rows[],
+    vx_diag_dns_rows[],
     vx_diag_sender_rows[], vx_diag_witness_rows[], vx_diag_tls_rows[], vx_diag_web_rows[],
     vx_diag_preflight_rows[];
 /* Checks that are in two tables. */

@@ -3,6 +3,7 @@ import unittest
 
 import harness
 import test_check
+from cloudflare import ROUTE
 from knot_zone import KnotZone
 from test_ctl import FAILED, GOOD
 from test_dns import DOMAIN, HOST
@@ -67,6 +68,21 @@ class Signed(test_check.Check):
         self.zone.set_routing(False)
         self.good('dns', 'apply', DOMAIN, '--yes')
         self.assertEqual(self.look(GOOD), {})
+
+    def test_a_declared_backup(self):
+        self.set_token(self.cloud.token([DOMAIN], ROUTE))
+        self.cloud.addresses['spare@inbox.test'] = True
+        self.good('domain', 'set', DOMAIN, '--backup-mx', 'cloudflare', '--backup-to',
+                  'spare@inbox.test')
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        found = {c['name']: c for c in self.json('domain', 'check', DOMAIN)['checks']}
+        self.assertEqual(found['cf.backup_inbox']['seen'],
+                         'what comes there is led to spare@inbox.test')
+        self.assertEqual([found[n]['verdict'] for n in ('cf.backup_inbox', 'cf.backup_mx',
+                                                        'cf.backup_spf')],
+                         ['pass', 'info', 'pass'])
+        self.zone.rule['enabled'] = False
+        self.assertEqual(set(self.look(FAILED)), {'cf.backup_inbox'})
 
     def test_the_parent_does_not_know_yet(self):
         self.zone.dnssec = 'pending'
