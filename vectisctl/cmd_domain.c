@@ -505,6 +505,19 @@ static int domain_list(struct ctl *c)
 
 /* --- alias ------------------------------------------------------------------------ */
 
+/* "@shop.net", as other servers have it. */
+static int check_alias(struct ctl *c)
+{
+	const char *name = c->args[0];
+
+	if (name[0] != '@')
+		return CTL_OK;
+	return ctl_fail(c, CTL_USAGE,
+	    "%s is no alias: who gets mail for unknown names of a domain is set by "
+	    "\"vectisctl domain set %s --catch-all MAILBOX,...\"",
+	    name, name + 1);
+}
+
 static int alias_add(struct ctl *c)
 {
 	vx_slice targets[VX_ALIAS_TARGETS_MAX];
@@ -514,7 +527,9 @@ static int alias_add(struct ctl *c)
 	vx_directory_op_init(&op, VX_ALIAS_ADD);
 	op.name = vx_slice_str(c->args[0]);
 	op.targets = targets;
-	status = ctl_find_own_domain(c, op.name);
+	status = check_alias(c);
+	if (status == CTL_OK)
+		status = ctl_find_own_domain(c, op.name);
 	if (status == CTL_OK)
 		status = ctl_targets(c, NULL, 1, targets, &op.target_count);
 	if (status == CTL_OK && op.target_count == 0)
@@ -532,6 +547,8 @@ static int alias_set(struct ctl *c)
 	int status = ctl_targets(c, NULL, 1, targets, &op.target_count);
 	const size_t count = op.target_count;
 
+	if (status == CTL_OK)
+		status = check_alias(c);
 	if (status != CTL_OK)
 		return status;
 	vx_directory_op_init(&op, VX_ALIAS_SET);
@@ -552,11 +569,12 @@ static int alias_set(struct ctl *c)
 
 static int alias_remove(struct ctl *c)
 {
+	const int status = check_alias(c);
 	struct vx_directory_op op;
 
 	vx_directory_op_init(&op, VX_ALIAS_REMOVE);
 	op.name = vx_slice_str(c->args[0]);
-	return ctl_submit(c, &op, "alias removed");
+	return status == CTL_OK ? ctl_submit(c, &op, "alias removed") : status;
 }
 
 static int next_alias(

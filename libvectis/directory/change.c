@@ -231,6 +231,67 @@ static int account_set(
 	return rc;
 }
 
+/* The domain behind a key, which becomes its own; damaged ones are passed over. */
+static int next_domain(
+    struct vx_kv_txn *txn, struct vx_dir_key *at, struct vx_dir_record *out)
+{
+	struct vx_kv_cursor *c;
+	vx_slice key, value;
+	int rc = vx_kv_cursor_open(txn, VX_TREE_DIR, &c);
+
+	if (rc != VX_OK)
+		return rc;
+	rc = vx_kv_seek(c, vx_dir_key_slice(at), &key, &value);
+	if (rc == VX_OK && vx_slice_eq(key, vx_dir_key_slice(at)))
+		rc = vx_kv_next(c, &key, &value);
+	while (rc == VX_OK && key.ptr[0] == VX_DIR_DOMAIN &&
+	       vx_dir_parse(value, out) != VX_OK)
+		rc = vx_kv_next(c, &key, &value);
+	if (rc == VX_OK && key.ptr[0] != VX_DIR_DOMAIN)
+		rc = VX_ENOENT;
+	if (rc == VX_OK) {
+		memcpy(at->octets, key.ptr, key.len);
+		at->len = key.len;
+	}
+	vx_kv_cursor_close(c);
+	return rc;
+}
+
+/*
+ * An account is no more: whoever has its name later does not get what is for unknown
+ * names of a domain (MB-11).
+ */
+static int forget_catch_all(struct vx_kv_txn *txn, vx_slice address)
+{
+	struct vx_dir_key at = { .octets = { VX_DIR_DOMAIN }, .len = 1 };
+	struct vx_buf left = { .max = VX_ALIAS_TARGETS_MAX * VX_ADDRESS_MAX };
+	struct vx_dir_record r;
+	int rc;
+
+	while ((rc = next_domain(txn, &at, &r)) == VX_OK) {
+		vx_slice rest = r.strings[1], one;
+		bool found = false;
+
+		vx_buf_reset(&left);
+		while (vx_directory_target(&rest, &one)) {
+			if (vx_slice_eq(one, address)) {
+				found = true;
+				continue;
+			}
+			if (left.len > 0)
+				vx_buf_add_char(&left, '\n');
+			vx_buf_add(&left, one);
+		}
+		r.strings[1] = vx_buf_slice(&left);
+		if (found)
+			rc = left.failed ? VX_ELIMIT : vx_dir_write(txn, &at, &r);
+		if (rc != VX_OK)
+			break;
+	}
+	vx_buf_done(&left);
+	return rc == VX_ENOENT ? VX_OK : rc;
+}
+
 static int account_remove(
     struct vx_kv_txn *txn, const struct vx_dir_key *k, vx_slice name)
 {
@@ -248,6 +309,8 @@ static int account_remove(
 		rc = vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(&by_id));
 	if (rc == VX_OK)
 		rc = vx_dir_forget_member(txn, name);
+	if (rc == VX_OK)
+		rc = forget_catch_all(txn, name);
 	return rc == VX_OK ? vx_kv_delete(txn, VX_TREE_DIR, vx_dir_key_slice(k)) : rc;
 }
 

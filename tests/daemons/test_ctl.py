@@ -345,6 +345,9 @@ class Domains(Case):
                          (False, True, [], 2))
         self.bad(FAILED, 'no mailbox nobody@', 'domain', 'set', DOMAIN, '--catch-all',
                  f'nobody@{DOMAIN}')
+        for verb in ('add', 'set', 'remove'):  # as other servers have it
+            self.bad(USAGE, f'domain set {DOMAIN} --catch-all', 'alias', verb, f'@{DOMAIN}',
+                     *([f'ann@{DOMAIN}'] if verb != 'remove' else []))
         self.bad(USAGE, 'at most 10 targets', 'domain', 'set', DOMAIN, '--catch-all',
                  ','.join(f'a{i}@{DOMAIN}' for i in range(11)))
         self.bad(USAGE, '--active is on or off, not "yes"', 'domain', 'set', DOMAIN, '--active',

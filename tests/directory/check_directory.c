@@ -240,6 +240,34 @@ START_TEST(tags_and_the_catch_all)
 }
 END_TEST
 
+/* Who has the name of a mailbox that was removed does not get the strangers' mail. */
+START_TEST(a_catch_all_goes_with_its_mailbox)
+{
+	const vx_slice both[] = { VX_S("alice@example.test"), VX_S("BOB@example.test") };
+	struct vx_directory_op op;
+
+	set_up();
+	vx_directory_op_init(&op, VX_DOMAIN_SET);
+	op.name = VX_S("example.test");
+	op.targets = both;
+	op.target_count = 2;
+	op.set = VX_SET_TARGETS;
+	vxt_assert_ok(vx_store_run(store, &op.op));
+	vxt_assert_ok(change(VX_DOMAIN_ADD, "other.test", "", 0));
+	vxt_assert_ok(change(VX_DOMAIN_SET, "other.test", "bob@example.test", 0));
+	vxt_assert_str(
+	    resolved("x@example.test"), "local:alice@example.test bob@example.test");
+	vxt_assert_str(resolved("x@other.test"), "local:bob@example.test");
+	vxt_assert_ok(change(VX_ACCOUNT_REMOVE, "bob@example.test", "", 0));
+	vxt_assert_ok(change(VX_ACCOUNT_ADD, "bob@example.test", "", 0));
+	vxt_assert_str(resolved("x@example.test"), "local:alice@example.test");
+	vxt_assert_str(resolved("x@other.test"), "unknown");
+	vxt_assert_ok(change(VX_ACCOUNT_REMOVE, "alice@example.test", "", 0));
+	vxt_assert_str(resolved("x@example.test"), "unknown");
+	close_store();
+}
+END_TEST
+
 START_TEST(a_domain_can_be_switched_off)
 {
 	set_up();
@@ -777,10 +805,10 @@ END_TEST
 VXT_SUITE(test_directory, "directory", resolution_follows_the_order,
     inactive_accounts_and_removal, names_are_checked, who_may_send_as_whom,
     domains_of_other_scripts, aliases_do_not_lead_to_aliases, tags_and_the_catch_all,
-    a_domain_can_be_switched_off, aliases_change, domains_have_footers,
-    lists_have_members, groups_go_round_once, who_may_write_to_a_list, a_list_has_a_limit,
-    damaged_records_are_told, keys_take_turns, keys_go_with_their_domain,
-    networks_are_blocked_and_let_go)
+    a_catch_all_goes_with_its_mailbox, a_domain_can_be_switched_off, aliases_change,
+    domains_have_footers, lists_have_members, groups_go_round_once,
+    who_may_write_to_a_list, a_list_has_a_limit, damaged_records_are_told,
+    keys_take_turns, keys_go_with_their_domain, networks_are_blocked_and_let_go)
 
 Suite *test_sending(void);
 
