@@ -54,16 +54,40 @@ void desk_done(
 	(void)rename(aside, path);
 }
 
-/* VERB ID REASON */
-static int obey(struct vx_acme *core, vx_slice line, uint64_t number)
+/* AUTHORITY REASON LENGTH, and behind the line a certificate and its key. */
+static int obey_revoke(struct vx_acme *core, vx_slice line, vx_slice rest,
+    uint64_t number, struct vx_error *err)
 {
-	vx_slice verb, id;
+	vx_slice id, reason;
+	char name[VX_ACME_ID_MAX + 1];
+	uint64_t why, length;
+
+	if (!vx_slice_cut(&line, ' ', &id) || !vx_slice_cut(&line, ' ', &reason) ||
+	    id.len > VX_ACME_ID_MAX || vx_slice_number(reason, 10, &why) != VX_OK ||
+	    vx_slice_number(line, rest.len, &length) != VX_OK)
+		return VX_EINVAL;
+	memcpy(name, id.ptr, id.len);
+	name[id.len] = '\0';
+	return vx_acme_revoke(core, vx_slice_head(rest, length),
+	    vx_slice_from(rest, length), strcmp(name, "-") == 0 ? NULL : name,
+	    (unsigned)why, number, err);
+}
+
+/* VERB ID REASON */
+static int obey(
+    struct vx_acme *core, vx_slice text, uint64_t number, struct vx_error *err)
+{
+	vx_slice line, verb, id;
 	char name[VX_ACME_ID_MAX + 1];
 	uint64_t reason;
 
-	line = vx_slice_trim(line, "\n");
-	if (!vx_slice_cut(&line, ' ', &verb) || !vx_slice_cut(&line, ' ', &id) ||
-	    id.len > VX_ACME_ID_MAX || vx_slice_number(line, 10, &reason) != VX_OK)
+	(void)vx_slice_cut(&text, '\n', &line);
+	if (line.len > DESK_LINE_MAX || !vx_slice_cut(&line, ' ', &verb))
+		return VX_EINVAL;
+	if (vx_slice_eq(verb, VX_S("revoke-key")))
+		return obey_revoke(core, line, text, number, err);
+	if (!vx_slice_cut(&line, ' ', &id) || id.len > VX_ACME_ID_MAX ||
+	    vx_slice_number(line, 10, &reason) != VX_OK)
 		return VX_EINVAL;
 	memcpy(name, id.ptr, id.len);
 	name[id.len] = '\0';
@@ -74,29 +98,47 @@ static int obey(struct vx_acme *core, vx_slice line, uint64_t number)
 	return VX_EINVAL;
 }
 
+/* It is gone before anything is done about it: there may be a key in it. */
+static bool read_file(int dir, const char *name, struct vx_buf *out)
+{
+	const int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return false;
+	while (n > 0) {
+		char *const at = vx_buf_reserve(out, DESK_PIECE);
+
+		n = at == NULL ? -1 : read(fd, at, DESK_PIECE);
+		if (n > 0)
+			vx_buf_truncate(out, out->len += (size_t)n);
+	}
+	(void)close(fd);
+	(void)unlinkat(dir, name, 0);
+	return n == 0;
+}
+
 static void take(
     const struct vx_config *config, struct vx_acme *core, int dir, const char *name)
 {
-	char text[DESK_LINE_MAX];
+	struct vx_buf text = { .max = DESK_FILE_MAX };
+	struct vx_error err = { 0 };
 	uint64_t number;
-	ssize_t n;
-	int rc;
-	const int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int rc = VX_EINVAL;
 
-	if (fd < 0)
-		return;
-	n = read(fd, text, sizeof(text));
-	(void)close(fd);
-	(void)unlinkat(dir, name, 0);
-	if (n <= 0 || vx_slice_number(vx_slice_str(name), INT64_MAX, &number) != VX_OK)
-		return;
-	rc = obey(core, vx_slice_of(text, (size_t)n), number);
-	if (rc != VX_OK)
-		desk_done(config, number, rc,
-		    rc == VX_ENOENT ? "acmed knows no such certificate or authority, or "
-				      "there is none yet"
-		    : rc == VX_ELIMIT ? "acmed has too much to do"
-				      : "acmed does not understand that");
+	if (read_file(dir, name, &text) &&
+	    vx_slice_number(vx_slice_str(name), INT64_MAX, &number) == VX_OK) {
+		rc = obey(core, vx_buf_slice(&text), number, &err);
+		if (rc != VX_OK)
+			desk_done(config, number, rc,
+			    err.text[0] != '\0' ? err.text
+			    : rc == VX_ENOENT
+				? "acmed knows no such certificate or authority, or "
+				  "there is none yet"
+			    : rc == VX_ELIMIT ? "acmed has too much to do"
+					      : "acmed does not understand that");
+	}
+	vx_buf_wipe(&text);
 }
 
 bool desk_look(const struct vx_config *config, struct vx_acme *core)

@@ -73,23 +73,35 @@ static bool read_file(struct ctl *c, const char *name, struct vx_buf *out)
 	return fd >= 0 && n == 0 && !out->failed;
 }
 
-static int put_question(struct ctl *c, const char *verb, const char *id, unsigned reason,
+/* What is behind the line may be a key: nobody else reads the file, and acmed removes it.
+ */
+static bool write_question(
+    const char *path, const char *line, vx_slice chain, vx_slice key)
+{
+	const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	const bool good =
+	    fd >= 0 && dprintf(fd, "%s\n", line) > 0 &&
+	    (chain.len == 0 || write(fd, chain.ptr, chain.len) == (ssize_t)chain.len) &&
+	    (key.len == 0 || write(fd, key.ptr, key.len) == (ssize_t)key.len);
+
+	return fd >= 0 && close(fd) == 0 && good;
+}
+
+static int put_question(struct ctl *c, const char *line, vx_slice chain, vx_slice key,
     unsigned long long number)
 {
 	char aside[VX_ACME_PATH_MAX], path[VX_ACME_PATH_MAX], name[64];
-	int fd;
 
 	(void)snprintf(name, sizeof(name), "ask/.%llu", number);
 	if (vx_acme_path(c->config, name, aside) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "the path of state_dir is too long");
 	(void)snprintf(name, sizeof(name), "ask/%llu", number);
 	(void)vx_acme_path(c->config, name, path);
-	fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || dprintf(fd, "%s %s %u\n", verb, id, reason) < 0 || close(fd) < 0 ||
-	    rename(aside, path) < 0)
-		return ctl_fail(
-		    c, CTL_FAILED, "acmed cannot be asked: %s is not writable", aside);
-	return CTL_OK;
+	if (write_question(aside, line, chain, key) && rename(aside, path) == 0)
+		return CTL_OK;
+	(void)unlink(aside);
+	return ctl_fail(
+	    c, CTL_FAILED, "acmed cannot be asked: %s is not writable", aside);
 }
 
 /* --- waiting
@@ -149,24 +161,38 @@ static int wait_for(struct ctl *c, unsigned long long number, size_t seen)
 	return status;
 }
 
-static int ask(struct ctl *c, const char *verb, const char *id, unsigned reason)
+static int ask_line(struct ctl *c, const char *line, vx_slice chain, vx_slice key)
 {
 	struct vx_buf before = { .max = (size_t)1 << 20 };
 	unsigned long long number;
 	size_t seen;
 	int status;
 
-	if (check_acmed(c) != CTL_OK)
-		return CTL_FAILED;
-	if (strchr(id, ' ') != NULL || strlen(id) > VX_ACME_ID_MAX)
-		return ctl_fail(c, CTL_USAGE, "\"%s\" is no name of a certificate", id);
 	vx_random(&number, sizeof(number));
 	number = (number >> 2) + 1;
 	(void)read_file(c, "events.log", &before);
 	seen = before.len;
 	vx_buf_done(&before);
-	status = put_question(c, verb, id, reason, number);
+	status = put_question(c, line, chain, key, number);
 	return status == CTL_OK ? wait_for(c, number, seen) : status;
+}
+
+static bool is_id(const char *id)
+{
+	return strpbrk(id, " \n") == NULL && strlen(id) <= VX_ACME_ID_MAX;
+}
+
+static int ask(struct ctl *c, const char *verb, const char *id, unsigned reason)
+{
+	const vx_slice nothing = { NULL, 0 };
+	char line[VX_ACME_ID_MAX + 64];
+
+	if (check_acmed(c) != CTL_OK)
+		return CTL_FAILED;
+	if (!is_id(id))
+		return ctl_fail(c, CTL_USAGE, "\"%s\" is no name of a certificate", id);
+	(void)snprintf(line, sizeof(line), "%s %s %u", verb, id, reason);
+	return ask_line(c, line, nothing, nothing);
 }
 
 /* --- commands
@@ -188,7 +214,7 @@ static int cert_renew(struct ctl *c)
 }
 
 /* RFC 5280 5.3.1, those that authorities take. */
-static int cert_revoke(struct ctl *c)
+static int read_reason(struct ctl *c, unsigned *out)
 {
 	static const struct {
 		const char *word;
@@ -197,18 +223,69 @@ static int cert_revoke(struct ctl *c)
 		{ "superseded", 4 }, { "cessation", 5 } };
 	const char *const word = ctl_option(c, "--reason");
 
-	if (!ctl_flag(c, "--confirm"))
-		return ctl_fail(c, CTL_USAGE,
-		    "clients that look will refuse the certificate at once, and another "
-		    "is "
-		    "ordered: add --confirm");
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (strcmp(word == NULL ? "unspecified" : word, reasons[i].word) == 0)
-			return ask(c, "revoke", id_of(c), reasons[i].number);
+		if (strcmp(word == NULL ? "unspecified" : word, reasons[i].word) == 0) {
+			*out = reasons[i].number;
+			return CTL_OK;
+		}
 	return ctl_fail(c, CTL_USAGE,
 	    "a reason is unspecified, key-compromise, superseded or cessation, not "
 	    "\"%s\"",
 	    word);
+}
+
+/* Of a file, or what is installed. */
+static int read_chain(struct ctl *c, struct vx_buf *out)
+{
+	const char *const file = ctl_option(c, "--certificate");
+	char dir[PATH_MAX], path[PATH_MAX + 128];
+
+	ctl_state_path(c, "certs", dir);
+	(void)snprintf(path, sizeof(path), "%s/%.64s/fullchain.pem", dir, id_of(c));
+	return ctl_read_file(c, file != NULL ? file : path, out);
+}
+
+/* RFC 8555 7.6: whoever has the key of a certificate may, with any account or none. */
+static int revoke_by_key(struct ctl *c, unsigned reason)
+{
+	struct vx_buf chain = { .max = VX_PKI_PEM_MAX }, key = { .max = VX_PKI_PEM_MAX };
+	const char *const authority = ctl_option(c, "--authority");
+	char line[VX_ACME_ID_MAX + 128];
+	int status = ctl_read_file(c, ctl_option(c, "--key"), &key);
+
+	if (authority != NULL && !is_id(authority))
+		status = ctl_fail(
+		    c, CTL_USAGE, "\"%s\" is no name of an authority", authority);
+	if (status == CTL_OK && check_acmed(c) != CTL_OK)
+		status = CTL_FAILED;
+	if (status == CTL_OK)
+		status = read_chain(c, &chain);
+	(void)snprintf(line, sizeof(line), "revoke-key %s %u %zu",
+	    authority == NULL ? "-" : authority, reason, chain.len);
+	if (status == CTL_OK)
+		status = ask_line(c, line, vx_buf_slice(&chain), vx_buf_slice(&key));
+	vx_buf_done(&chain);
+	vx_buf_wipe(&key);
+	return status;
+}
+
+static int cert_revoke(struct ctl *c)
+{
+	const bool by_key = ctl_option(c, "--key") != NULL;
+	unsigned reason = 0;
+
+	if (!ctl_flag(c, "--confirm"))
+		return ctl_fail(c, CTL_USAGE,
+		    "clients that look will refuse the certificate at once, and one that "
+		    "is installed is ordered anew: add --confirm");
+	if (!by_key && (ctl_option(c, "--certificate") != NULL ||
+			   ctl_option(c, "--authority") != NULL))
+		return ctl_fail(c, CTL_USAGE,
+		    "--certificate and --authority are for --key: without it, what is "
+		    "installed is revoked by the account");
+	if (read_reason(c, &reason) != CTL_OK)
+		return CTL_USAGE;
+	return by_key ? revoke_by_key(c, reason) : ask(c, "revoke", id_of(c), reason);
 }
 
 static int cert_roll_over(struct ctl *c)
@@ -395,7 +472,8 @@ const struct ctl_command ctl_acme_commands[] = {
 	{ "cert", "renew", cert_renew, NEEDS_CONFIG, 0, 1, "[NAME] [--force]",
 	    "renew what is due; --force: whatever its age" },
 	{ "cert", "revoke", cert_revoke, NEEDS_CONFIG, 0, 1,
-	    "[NAME] [--reason WORD] --confirm",
+	    "[NAME] [--reason WORD] [--key FILE [--certificate FILE] [--authority NAME]] "
+	    "--confirm",
 	    "revoke what is served, and order another" },
 	{ "cert", "keys", cert_keys, NEEDS_CONFIG, 0, 0, "",
 	    "digests of the keys, for TLSA records" },

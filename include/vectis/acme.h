@@ -187,6 +187,16 @@ enum vx_acme_command {
 VX_API int vx_acme_do(struct vx_acme *a, enum vx_acme_command command, const char *id,
     unsigned reason, uint64_t number);
 
+/*
+ * Revoke any certificate by its own key, without an account (RFC 8555 7.6), behind what
+ * waits; chain and key are PEM.  authority: an id; NULL: who issued it, if it is one of
+ * ours, else the first.  One that is installed is ordered anew.  VX_OK; VX_ENOENT: no
+ * such authority; VX_ELIMIT: too much waits; VX_EINVAL: they are no pair, or a kind of
+ * key that is not known, with err.
+ */
+VX_API int vx_acme_revoke(struct vx_acme *a, vx_slice chain_pem, vx_slice key_pem,
+    const char *authority, unsigned reason, uint64_t number, struct vx_error *err);
+
 /* What there is about a certificate. */
 struct vx_acme_status {
 	const char *id, *names; /* of what is wanted, separated by blanks */

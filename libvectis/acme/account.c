@@ -9,8 +9,7 @@ enum {
 	DIRECTORY_S = 86400,
 	WINDOW_MIN_S = 60,
 	WINDOW_MAX_S = 43200, /* at least twice a day */
-	WINDOW_STANDARD_S = 21600,
-	KEY_COMPROMISE = 1 /* RFC 5280 5.3.1 */
+	WINDOW_STANDARD_S = 21600
 };
 
 /* --- the account -------------------------------------------------------------------- */
@@ -174,42 +173,8 @@ static void begin_roll_over(struct vx_acme *a)
 	vx_buf_done(&whole);
 }
 
-/* --- the end of certificates and accounts (7.6, 7.3.6) -------------------------------
+/* --- the end of accounts (7.3.6) ------------------------------------------------------
  */
-
-static void begin_revoke(struct vx_acme *a)
-{
-	const struct vx_acme_account *const c = vx_acme_account_of(a);
-	struct vx_buf der = { .max = VX_PKI_PEM_MAX }, text = { .max = VX_PKI_PEM_MAX };
-
-	if (c->directory.revoke[0] == '\0' ||
-	    vx_pki_cert_der(vx_buf_slice(&a->task.l->chain), &der) != VX_OK) {
-		vx_acme_fail_text(
-		    a, VX_ACME_P_OURS, "there is no certificate that can be revoked");
-	} else {
-		vx_base64url_add(&text, vx_buf_slice(&der));
-		vx_acme_post(a, c->directory.revoke,
-		    json_pack("{s:s, s:i}", "certificate", text.ptr, "reason",
-			(int)a->task.reason));
-	}
-	vx_buf_done(&der);
-	vx_buf_done(&text);
-}
-
-/* Another one is ordered at once, for another key if this one is not ours alone. */
-static void revoked(struct vx_acme *a)
-{
-	struct vx_acme_lineage *const l = a->task.l;
-
-	if (a->task.reason == KEY_COMPROMISE) {
-		vx_pki_key_free(l->key);
-		l->key = NULL;
-	}
-	l->chosen = 1;
-	l->order[0] = '\0';
-	a->dirty = true;
-	vx_acme_end(a, VX_OK, "the certificate is revoked, another is ordered");
-}
 
 static void begin_deactivate(struct vx_acme *a)
 {
@@ -273,8 +238,9 @@ static void window_answer(struct vx_acme *a, const struct vx_acme_answer *answer
 
 static void after_directory(struct vx_acme *a)
 {
-	vx_acme_go(a,
-	    a->task.type == VX_ACME_T_WINDOW ? VX_ACME_PH_WINDOW : VX_ACME_PH_CHECK_KEY);
+	vx_acme_go(a, a->task.type == VX_ACME_T_WINDOW         ? VX_ACME_PH_WINDOW
+		      : a->task.type == VX_ACME_T_REVOKE_OTHER ? VX_ACME_PH_REVOKE
+							       : VX_ACME_PH_CHECK_KEY);
 }
 
 static void begin_directory(struct vx_acme *a)
@@ -322,7 +288,7 @@ void vx_acme_begin_account(struct vx_acme *a)
 		begin_window(a);
 		break;
 	case VX_ACME_PH_REVOKE:
-		begin_revoke(a);
+		vx_acme_begin_revoke(a);
 		break;
 	case VX_ACME_PH_ROLL_OVER:
 		begin_roll_over(a);
@@ -351,7 +317,7 @@ void vx_acme_account_answer(struct vx_acme *a, const struct vx_acme_answer *answ
 		window_answer(a, answer);
 		break;
 	case VX_ACME_PH_REVOKE:
-		revoked(a);
+		vx_acme_revoked(a, "the certificate is revoked");
 		break;
 	case VX_ACME_PH_ROLL_OVER:
 		take_next_key(a, true);
@@ -380,7 +346,7 @@ bool vx_acme_account_problem(struct vx_acme *a, const struct vx_acme_problem *p)
 		return true;
 	}
 	if (a->phase == VX_ACME_PH_REVOKE && p->what == VX_ACME_P_REVOKED_ALREADY) {
-		vx_acme_end(a, VX_OK, "the certificate was revoked before");
+		vx_acme_revoked(a, "the certificate was revoked before");
 		return true;
 	}
 	/* what is refused is over; what nobody answered is looked at next time */

@@ -211,6 +211,7 @@ struct vx_acme_task {
 		VX_ACME_T_ISSUE,
 		VX_ACME_T_WINDOW,
 		VX_ACME_T_REVOKE,
+		VX_ACME_T_REVOKE_OTHER, /* by its own key */
 		VX_ACME_T_ROLL_OVER,
 		VX_ACME_T_DEACTIVATE
 	} type;
@@ -270,6 +271,12 @@ struct vx_acme {
 		const char *accept;
 	} request;
 
+	/* what vx_acme_revoke was given; key NULL: nothing */
+	struct {
+		struct vx_pki_key *key; /* own */
+		struct vx_buf chain;    /* own */
+	} other;
+
 	struct vx_acme_task task;
 	enum vx_acme_phase phase;
 	size_t index;      /* of what a phase goes through */
@@ -322,6 +329,11 @@ void vx_acme_permit_answer(struct vx_acme *a, const struct vx_acme_answer *answe
 /* Do two lists share an issuer? */
 bool vx_acme_share(const char *issuers, const char *others);
 
+/* revoke.c */
+void vx_acme_begin_revoke(struct vx_acme *a);
+void vx_acme_revoked(struct vx_acme *a, const char *text);
+void vx_acme_forget_other(struct vx_acme *a);
+
 /* plan.c */
 /* Begin what is due: true.  Else *until is when something will be. */
 bool vx_acme_plan(struct vx_acme *a, int64_t *until);
@@ -330,6 +342,10 @@ int64_t vx_acme_due(const struct vx_acme_lineage *l);
 void vx_acme_fail(struct vx_acme *a, const struct vx_acme_problem *p, int64_t retry);
 void vx_acme_fail_text(struct vx_acme *a, enum vx_acme_problem_class what,
     const char *fmt, ...) VX_PRINTF(3, 4);
+/* Behind the commands that wait: VX_OK, VX_ELIMIT. */
+int vx_acme_queue(struct vx_acme *a, const struct vx_acme_task *task);
+/* Who issued what is there; VX_ACME_AUTHORITIES_MAX: it is not known. */
+size_t vx_acme_issuer_of(const struct vx_acme *a, const struct vx_acme_lineage *l);
 /* It is over. */
 void vx_acme_end(struct vx_acme *a, int result, const char *text);
 void vx_acme_succeed(struct vx_acme *a);

@@ -541,6 +541,7 @@ int vx_acme_new(const struct vx_acme_options *o, vx_slice state, struct vx_acme 
 	vx_buf_init(&a->content, VX_PKI_PEM_MAX);
 	vx_buf_init(&a->alpn_chain, VX_PKI_PEM_MAX);
 	vx_buf_init(&a->alpn_key, VX_PKI_PEM_MAX);
+	vx_buf_init(&a->other.chain, VX_PKI_PEM_MAX);
 	rc = take_options(a, o, err);
 	if (rc == VX_OK && state.len > 0)
 		rc = vx_acme_load(a, state, err);
@@ -591,5 +592,6 @@ void vx_acme_free(struct vx_acme *a)
 	vx_buf_wipe(&a->content);
 	vx_buf_done(&a->alpn_chain);
 	vx_buf_wipe(&a->alpn_key);
+	vx_acme_forget_other(a);
 	vx_free(a);
 }

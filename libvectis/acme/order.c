@@ -728,6 +728,7 @@ void vx_acme_order_start(struct vx_acme *a)
 		vx_acme_go(a, VX_ACME_PH_WINDOW);
 		break;
 	case VX_ACME_T_REVOKE:
+	case VX_ACME_T_REVOKE_OTHER:
 		vx_acme_go(a, VX_ACME_PH_REVOKE);
 		break;
 	case VX_ACME_T_ROLL_OVER:

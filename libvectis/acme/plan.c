@@ -112,7 +112,7 @@ static int64_t earliest(const struct vx_acme *a, const struct vx_acme_lineage *l
 	return at;
 }
 
-static size_t issuer_of(const struct vx_acme *a, const struct vx_acme_lineage *l)
+size_t vx_acme_issuer_of(const struct vx_acme *a, const struct vx_acme_lineage *l)
 {
 	for (size_t i = 0; i < a->account_count; i++)
 		if (strcmp(a->accounts[i].id, l->issued_by) == 0)
@@ -230,7 +230,7 @@ bool vx_acme_plan(struct vx_acme *a, int64_t *until)
 	*until = best;
 	for (size_t i = 0; i < a->cert_count; i++) {
 		struct vx_acme_lineage *const l = &a->certs[i];
-		const size_t issuer = issuer_of(a, l);
+		const size_t issuer = vx_acme_issuer_of(a, l);
 
 		if (!l->there || issuer == VX_ACME_AUTHORITIES_MAX)
 			continue;
@@ -264,6 +264,8 @@ void vx_acme_end(struct vx_acme *a, int result, const char *text)
 		e->command = number;
 		e->result = result;
 	}
+	if (a->task.type == VX_ACME_T_REVOKE_OTHER)
+		vx_acme_forget_other(a);
 	a->request.active = false;
 	a->task = (struct vx_acme_task){ .l = NULL };
 	vx_acme_go(a, VX_ACME_PH_IDLE);
@@ -438,7 +440,7 @@ static void force(struct vx_acme *a, struct vx_acme_lineage *l, uint64_t number)
 		a->accounts[i].not_before = 0;
 }
 
-static int queue(struct vx_acme *a, const struct vx_acme_task *task)
+int vx_acme_queue(struct vx_acme *a, const struct vx_acme_task *task)
 {
 	if (a->command_count == VX_ACME_COMMANDS_MAX)
 		return VX_ELIMIT;
@@ -449,16 +451,17 @@ static int queue(struct vx_acme *a, const struct vx_acme_task *task)
 static int do_cert(struct vx_acme *a, enum vx_acme_command command,
     struct vx_acme_lineage *l, unsigned reason, uint64_t number)
 {
-	const size_t issuer = issuer_of(a, l);
+	const size_t issuer = vx_acme_issuer_of(a, l);
 
 	if (command == VX_ACME_REVOKE) {
 		if (!l->there)
 			return VX_ENOENT;
-		return queue(a, &(struct vx_acme_task){ .type = VX_ACME_T_REVOKE,
-				    .l = l,
-				    .authority = issuer < a->account_count ? issuer : 0,
-				    .reason = reason,
-				    .number = number });
+		return vx_acme_queue(
+		    a, &(struct vx_acme_task){ .type = VX_ACME_T_REVOKE,
+			   .l = l,
+			   .authority = issuer < a->account_count ? issuer : 0,
+			   .reason = reason,
+			   .number = number });
 	}
 	if (command == VX_ACME_RENEW || vx_acme_due(l) <= a->now)
 		force(a, l, number);
@@ -476,7 +479,7 @@ int vx_acme_do(struct vx_acme *a, enum vx_acme_command command, const char *id,
 
 	for (size_t i = 0; account && i < a->account_count; i++)
 		if (strcmp(a->accounts[i].id, id) == 0)
-			return queue(a,
+			return vx_acme_queue(a,
 			    &(struct vx_acme_task){ .type = command == VX_ACME_ROLL_OVER
 								? VX_ACME_T_ROLL_OVER
 								: VX_ACME_T_DEACTIVATE,
@@ -522,8 +525,7 @@ int vx_acme_status(
 	return VX_OK;
 }
 
-int vx_acme_issuer(
-    const struct vx_acme *a, size_t index, struct vx_acme_issuer *out)
+int vx_acme_issuer(const struct vx_acme *a, size_t index, struct vx_acme_issuer *out)
 {
 	const struct vx_acme_account *c;
 

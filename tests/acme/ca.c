@@ -484,9 +484,15 @@ static void change_key(struct ca *ca, vx_slice payload, struct vx_acme_answer *o
 	say(out, 200, json_object());
 }
 
-static void revoke(struct ca *ca, json_t *payload, struct vx_acme_answer *out)
+/* By the account, or by the certificate's own key (7.6), which its request has in it. */
+static void revoke(
+    struct ca *ca, const json_t *header, json_t *payload, struct vx_acme_answer *out)
 {
 	struct vx_buf der = decoded(text_of(payload, "certificate"));
+
+	ca->revoked_by_key += json_object_get(header, "jwk") != NULL;
+	(void)snprintf(ca->revoked_by, sizeof(ca->revoked_by), "%s",
+	    json_object_get(header, "jwk") != NULL ? text_of(header, "key") : "");
 
 	ck_assert_uint_gt(der.len, 100);
 	vx_buf_done(&der);
@@ -544,7 +550,7 @@ static void serve(struct ca *ca, const char *path, json_t *header, vx_slice payl
 	} else if (strcmp(path, "key-change") == 0) {
 		change_key(ca, payload, out);
 	} else if (strcmp(path, "revoke") == 0) {
-		revoke(ca, o, out);
+		revoke(ca, header, o, out);
 	} else if (strcmp(path, "account/1") == 0) {
 		ca->deactivated = text_of(o, "status") != NULL;
 		say(out, 200, json_object());

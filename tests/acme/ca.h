@@ -76,7 +76,9 @@ struct ca {
 	size_t order_count;
 	unsigned serial;
 	/* what happened */
-	unsigned requests, refused_nonces, accounts, certs, replaced, revoked;
+	unsigned requests, refused_nonces, accounts, certs, replaced, revoked,
+	    revoked_by_key;
+	char revoked_by[400]; /* the key that signed the last one; empty: the account */
 	unsigned last_reason;
 	char contact[100];
 };

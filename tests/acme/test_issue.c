@@ -315,6 +315,100 @@ START_TEST(commands)
 }
 END_TEST
 
+/* RFC 8555 7.6: who has the key of a certificate needs no account. */
+START_TEST(revoked_by_its_key)
+{
+	struct world w, other;
+	struct vx_buf jwk = { .max = 1000 };
+	struct vx_pki_key *key = NULL;
+	struct vx_error err = { 0 };
+	vx_slice chain, pem;
+	char before[32];
+
+	/* one that another host ordered, in another account */
+	world_init(&other);
+	world_cert(&other, "mail", VX_PKI_P256, one);
+	first_run(&other);
+	world_init(&w);
+	world_cert(&w, "mail", VX_PKI_P256, one);
+	first_run(&w);
+	memcpy(before, w.served[0].cert.digest, 32);
+	chain = vx_buf_slice(&other.served[0].chain);
+	pem = vx_buf_slice(&other.served[0].key);
+	ck_assert_int_eq(vx_acme_revoke(w.core, chain, vx_buf_slice(&w.served[0].key),
+			     NULL, 1, 7, &err),
+	    VX_EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "not that of the certificate"));
+	ck_assert_int_eq(
+	    vx_acme_revoke(w.core, VX_S("x"), pem, NULL, 1, 7, &err), VX_EINVAL);
+	ck_assert_int_eq(
+	    vx_acme_revoke(w.core, chain, VX_S("x"), NULL, 1, 7, &err), VX_EINVAL);
+	ck_assert_int_eq(
+	    vx_acme_revoke(w.core, chain, pem, "nobody", 1, 7, &err), VX_ENOENT);
+	vxt_assert_ok(vx_acme_revoke(w.core, chain, pem, "first", 4, 7, &err));
+	/* one at a time */
+	ck_assert_int_eq(vx_acme_revoke(w.core, chain, pem, NULL, 1, 8, &err), VX_ELIMIT);
+	world_run(&w, w.now + 60);
+	ck_assert_uint_eq(w.ended, 7);
+	ck_assert_int_eq(w.ended_result, VX_OK);
+	ck_assert_uint_eq(w.ca[0].revoked_by_key, 1);
+	ck_assert_uint_eq(w.ca[0].last_reason, 4);
+	vxt_assert_ok(vx_pki_key_read(pem, &key, &err));
+	vxt_assert_ok(vx_pki_key_jwk(key, &jwk));
+	ck_assert_str_eq(w.ca[0].revoked_by, jwk.ptr);
+	/* what is installed is another one, and stays */
+	ck_assert_uint_eq(w.served[0].installs, 1);
+	/* it was done before: that is no failure */
+	ca_say(&w.ca[0], "revoke", 400, "alreadyRevoked");
+	vxt_assert_ok(vx_acme_revoke(w.core, chain, pem, NULL, 4, 8, &err));
+	world_run(&w, w.now + 60);
+	ck_assert_int_eq(w.ended_result, VX_OK);
+	ck_assert_ptr_nonnull(strstr(w.told, "before"));
+	/* the authority may not want it */
+	ca_say(&w.ca[0], "revoke", 403, "unauthorized");
+	vxt_assert_ok(vx_acme_revoke(w.core, chain, pem, NULL, 4, 9, &err));
+	world_run(&w, w.now + 60);
+	ck_assert_uint_eq(w.ended, 9);
+	ck_assert_int_ne(w.ended_result, VX_OK);
+
+	/* that which is installed is replaced, with another key */
+	vxt_assert_ok(vx_acme_revoke(w.core, vx_buf_slice(&w.served[0].chain),
+	    vx_buf_slice(&w.served[0].key), NULL, 1, 10, &err));
+	world_run(&w, w.now + 600);
+	ck_assert_uint_eq(w.ended, 10);
+	ck_assert_uint_eq(w.served[0].installs, 2);
+	ck_assert_mem_ne(before, w.served[0].cert.digest, 32);
+	vx_pki_key_free(key);
+	vx_buf_done(&jwk);
+	world_done(&w);
+	world_done(&other);
+}
+END_TEST
+
+/* Not even an account is made for it. */
+START_TEST(revoked_without_an_account)
+{
+	struct world w, other;
+	struct vx_error err = { 0 };
+
+	world_init(&other);
+	world_cert(&other, "mail", VX_PKI_P256, one);
+	first_run(&other);
+	world_init(&w);
+	w.can = 0;
+	world_cert(&w, "mail", VX_PKI_P256, one);
+	first_run(&w);
+	vxt_assert_ok(vx_acme_revoke(w.core, vx_buf_slice(&other.served[0].chain),
+	    vx_buf_slice(&other.served[0].key), NULL, 0, 1, &err));
+	world_run(&w, w.now + 60);
+	ck_assert_int_eq(w.ended_result, VX_OK);
+	ck_assert_uint_eq(w.ca[0].revoked_by_key, 1);
+	ck_assert_uint_eq(w.ca[0].accounts, 0);
+	world_done(&w);
+	world_done(&other);
+}
+END_TEST
+
 START_TEST(roll_over)
 {
 	struct world w;
@@ -420,5 +514,6 @@ END_TEST
 
 VXT_SUITE(test_issue, "issue", first_certificate, both_kinds, challenges,
     wildcard_names_the_way, authorizations_that_are_there, external_account,
-    external_accounts, terms, profiles, chain_choice, slow_authority, commands, roll_over,
-    deactivate, commands_meanwhile, many_commands)
+    external_accounts, terms, profiles, chain_choice, slow_authority, commands,
+    revoked_by_its_key, revoked_without_an_account, roll_over, deactivate,
+    commands_meanwhile, many_commands)

@@ -101,6 +101,14 @@ class Pebble:
                                     timeout=10) as answer:
             return json.load(answer)
 
+    def status(self, serial):
+        """Of a certificate, by its number in hex: 'Valid', 'Revoked'."""
+        context = ssl.create_default_context(cafile=self.ca_cert)
+        with urllib.request.urlopen(
+                f'https://localhost:{self.management}/cert-status-by-serial/{serial}',
+                context=context, timeout=10) as answer:
+            return json.load(answer)['Status']
+
     def set_window(self, pem, said):
         """From now on that is said of the renewal of a certificate; False: it cannot be set."""
         context = ssl.create_default_context(cafile=self.ca_cert)

@@ -3,6 +3,7 @@ import contextlib
 import http.server
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -188,6 +189,32 @@ class Challenges(Shared):
         for ident in ('away', 'caa'):
             self.assertIn('done', self.mail.ctl('cert', 'renew', ident, '--force'))
             self.assertIn('DNS:' + CASES[ident][0], self.served(CASES[ident][0]))
+
+    def test_3_revoked_by_its_key(self):
+        """RFC 8555 7.6: a copy of what is served, and of its key, is enough."""
+        folder = os.path.join(self.mail.folder, 'stolen')
+        shutil.copytree(self.mail.state + '/certs/tree', folder)
+        old = self.served('tree.good.test')
+        text = ('--key', folder + '/privkey.pem', '--certificate', folder + '/fullchain.pem')
+        with self.assertRaisesRegex(RuntimeError, '--confirm'):
+            self.mail.ctl('cert', 'revoke', *text)
+        with self.assertRaisesRegex(RuntimeError, 'not that of the certificate'):
+            self.mail.ctl('cert', 'revoke', 'tls', *text[:2], '--confirm')
+        with self.assertRaisesRegex(RuntimeError, 'no such certificate or authority'):
+            self.mail.ctl('cert', 'revoke', *text, '--authority', 'nobody', '--confirm')
+        self.assertIn('revoked', self.mail.ctl('cert', 'revoke', *text, '--confirm', '--reason',
+                                               'key-compromise'))
+        serial = subprocess.run(['openssl', 'x509', '-noout', '-serial', '-in', text[3]],
+                                stdout=subprocess.PIPE, check=True).stdout.decode()
+        self.assertEqual(self.pebble.status(serial.strip().split('=')[1]), 'Revoked')
+        # it was installed: another one is there, for another key
+        self.wait(lambda: self.served('tree.good.test') != old)
+        with open(self.mail.state + '/certs/tree/privkey.pem') as new:
+            with open(folder + '/privkey.pem') as stolen:
+                self.assertNotEqual(new.read(), stolen.read())
+        # once more, of what is not installed any more
+        self.assertIn('before', self.mail.ctl('cert', 'revoke', *text, '--confirm'))
+        self.assertFalse(os.listdir(self.mail.state + '-acme/ask'))
 
     # --- what newer authorities can, when the one that was found does ---------------
 
