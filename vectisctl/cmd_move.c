@@ -25,6 +25,7 @@ struct moving {
 	char from[VX_DNS_NAME_MAX + 1], to[VX_DNS_NAME_MAX + 1];
 	int64_t since; /* that all domains lead to the new name; 0: they do not yet */
 	uint32_t ttl;  /* of what was replaced, the longest */
+	bool begun;    /* there is a certificate, and domains lead there */
 	char (*domains)[VX_DNS_NAME_MAX + 1]; /* in the arena */
 	size_t count;
 	json_t *results; /* borrowed from the result: one of each domain */
@@ -39,21 +40,41 @@ static void state_path(const struct ctl *c, char path[PATH_MAX])
 	ctl_state_path(c, "dns/move", path);
 }
 
-static void read_state(struct moving *m)
+/* Both names empty: nothing is under way. */
+static json_t *load_state(
+    const struct ctl *c, char from[VX_DNS_NAME_MAX + 1], char to[VX_DNS_NAME_MAX + 1])
 {
 	char path[PATH_MAX];
 	json_t *j;
 
-	state_path(m->c, path);
+	state_path(c, path);
 	j = json_load_file(path, 0, NULL);
 	if (vx_dns_name(vx_slice_str(json_string_value(json_object_get(j, "from"))),
-		m->from) != VX_OK ||
-	    vx_dns_name(vx_slice_str(json_string_value(json_object_get(j, "to"))),
-		m->to) != VX_OK)
-		m->from[0] = m->to[0] = '\0';
+		from) != VX_OK ||
+	    vx_dns_name(vx_slice_str(json_string_value(json_object_get(j, "to"))), to) !=
+		VX_OK)
+		from[0] = to[0] = '\0';
+	return j;
+}
+
+static void read_state(struct moving *m)
+{
+	json_t *j = load_state(m->c, m->from, m->to);
+
 	m->since = json_integer_value(json_object_get(j, "since"));
 	m->ttl = (uint32_t)json_integer_value(json_object_get(j, "ttl"));
+	m->begun = json_is_true(json_object_get(j, "begun"));
 	json_decref(j);
+}
+
+bool ctl_move_names(
+    const struct ctl *c, char from[VX_DNS_NAME_MAX + 1], char to[VX_DNS_NAME_MAX + 1])
+{
+	json_t *j = load_state(c, from, to);
+	const bool begun = json_is_true(json_object_get(j, "begun"));
+
+	json_decref(j);
+	return begun && from[0] != '\0' && to[0] != '\0';
 }
 
 static int add_octets(const char *octets, size_t len, void *out)
@@ -66,8 +87,9 @@ static int write_state(struct moving *m)
 {
 	char path[PATH_MAX], dir[PATH_MAX];
 	struct vx_buf text = { .max = 4096 };
-	json_t *j = json_pack("{s:s, s:s, s:I, s:I}", "from", m->from, "to", m->to,
-	    "since", (json_int_t)m->since, "ttl", (json_int_t)m->ttl);
+	json_t *j =
+	    json_pack("{s:s, s:s, s:b, s:I, s:I}", "from", m->from, "to", m->to, "begun",
+		(int)m->begun, "since", (json_int_t)m->since, "ttl", (json_int_t)m->ttl);
 	const int rc = json_dump_callback(j, add_octets, &text, JSON_INDENT(1));
 	int status;
 
@@ -109,6 +131,7 @@ static int read_names(struct moving *m)
 	(void)snprintf(m->to, sizeof(m->to), "%s", to);
 	m->since = 0;
 	m->ttl = 0;
+	m->begun = false;
 	if (strcmp(m->from, to) == 0)
 		return ctl_fail(c, CTL_FAILED, "the server is called %s already", to);
 	return CTL_OK;
@@ -394,6 +417,7 @@ static int move_records(struct moving *m)
 
 	(void)json_object_set_new(m->c->result, "phase", json_string("records"));
 	m->d.beside = m->from;
+	m->begun = true;
 	status = change_all(m, "Lead all these domains to the new name? (yes, no)");
 	m->d.beside = NULL;
 	if (status != CTL_OK || ctl_flag(m->c, "--plan"))

@@ -313,10 +313,25 @@ int ctl_dns_open_server(struct ctl *c, struct ctl_dns *d)
 	return open_all(c, d, NULL);
 }
 
+/* While the server is on its way to another name, no domain goes back. */
+static void heed_move(struct ctl *c, struct ctl_dns *d)
+{
+	if (!ctl_move_names(c, d->moves_from, d->moves_to))
+		return;
+	d->hostname = d->moves_to;
+	d->beside = d->moves_from;
+	if (!d->tolerant && strcmp(d->moves_to, c->config->hostname) != 0)
+		ctl_warn(c,
+		    "the server is on its way from %s to %s: see vectisctl dns move",
+		    d->moves_from, d->moves_to);
+}
+
 int ctl_dns_open(struct ctl *c, struct ctl_dns *d)
 {
 	const int status = open_all(c, d, c->args[0]);
 
+	if (status == CTL_OK)
+		heed_move(c, d);
 	(void)json_object_set_new(c->result, "domain", json_string(d->domain));
 	return status;
 }

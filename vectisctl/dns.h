@@ -19,7 +19,8 @@ struct ctl_dns {
 	const char *hostname;            /* of the server; NULL: the configuration's */
 	const char *beside; /* the one that it has as well while it is moved; NULL */
 	const char *former; /* the one whose records go; NULL */
-	bool host_only;     /* no more than the addresses of its name */
+	char moves_from[VX_DNS_NAME_MAX + 1], moves_to[VX_DNS_NAME_MAX + 1];
+	bool host_only; /* no more than the addresses of its name */
 	struct vx_arena arena, of_domain;
 	struct vx_once *once; /* own */
 	struct vx_cf *cf;     /* own; NULL: there is no token */
@@ -77,6 +78,10 @@ int ctl_dns_compare_loaded(struct ctl *c, struct ctl_dns *d, unsigned flags);
 int ctl_dns_change(struct ctl *c, struct ctl_dns *d, unsigned flags);
 /* --yes, or a person says so. */
 int ctl_dns_confirm(struct ctl *c, const char *question);
+
+/* cmd_move.c: is the server on its way to another name, and do domains lead there? */
+bool ctl_move_names(
+    const struct ctl *c, char from[VX_DNS_NAME_MAX + 1], char to[VX_DNS_NAME_MAX + 1]);
 
 /* dns_more.c: what a plan has beside records. */
 

@@ -343,8 +343,6 @@ class Backup(Case):
         self.set_token(self.cloud.token([DOMAIN], ROUTE))
         self.good('dns', 'apply', DOMAIN, '--yes')
         self.assertEqual(len(self.zone.say('MX', DOMAIN)), 4)
-
-    def test_words(self):
         for args, pattern in (
                 (('--backup-mx', 'none', '--backup-to', INBOX), 'goes with'),
                 (('--backup-to', 'x@' + DOMAIN), 'is here'), (('--backup-to', 'x'), 'no address'),
@@ -417,8 +415,8 @@ class Tangles(Case):
                 (HOST, 'A', '192.0.2.1'), (HOST, 'AAAA', '2001:DB8::1'),
                 ('_imaps._tcp.sub.' + DOMAIN, 'SRV', '0 1 993 ' + HOST)])])
         self.assertNotIn('move_to', found)
-
-    def test_the_server_itself(self):
+        # the server itself
+        self.zone.records = []
         self.zone.add('A', HOST, '192.0.2.1', proxied=True)
         self.zone.add('MX', DOMAIN, HOST, priority=10)
         found = self.json('dns', 'plan', DOMAIN)
@@ -500,6 +498,9 @@ class Move(Case):
                          (['10 ' + HOST], ['192.0.2.1']))
         self.cloud.faults = []
         self.bad(FAILED, 'on its way to', 'dns', 'move', 'mx3.' + DOMAIN, '--yes')
+        # meanwhile no domain is led back
+        plan = self.json('dns', 'plan', 'other.test')
+        self.assertEqual((plan['work'], len(plan['warnings'])), (0, 1))
         self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'hostname')
         self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
         # and back
@@ -507,25 +508,21 @@ class Move(Case):
         self.assertEqual(self.names_of(self.other), [HOST])
         self.assertEqual(self.names_of(self.zone), [HOST])
 
-    def test_what_is_in_the_way(self):
+    def test_what_stands_in_the_way(self):
+        self.bad(USAGE, 'no name of a server', 'dns', 'move', 'a b')
+        self.bad(FAILED, 'already', 'dns', 'move', HOST)
         self.certificate(HOST, self.TO)
         self.zone.add('A', self.TO, '198.51.100.7')
         self.bad(FAILED, 'nothing was changed', 'dns', 'move', self.TO, '--yes')
         self.assertEqual(self.other.say('MX', 'other.test'), ['10 ' + HOST])
-
-    def test_served_elsewhere(self):
-        """What the token does not see is led there by hand, and waited for."""
-        self.certificate(HOST, self.TO)
+        self.zone.records.pop()
+        # what the token does not see is led there by hand, and waited for
         self.names.add('far.test', 'MX', '10 ' + HOST)
         self.good('domain', 'add', 'far.test')
         self.bad(FAILED, '1 domains are served elsewhere', 'dns', 'move', self.TO, '--yes')
         self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
         self.names.records['far.test'] = {'MX': ['10 ' + self.TO]}
         self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'hostname')
-
-    def test_words(self):
-        self.bad(USAGE, 'no name of a server', 'dns', 'move', 'a b')
-        self.bad(FAILED, 'already', 'dns', 'move', HOST)
         os.remove(os.path.join(self.box.folder, 'secrets.yaml'))
         self.bad(FAILED, 'cloudflare.api_token', 'dns', 'move', self.TO)
 
