@@ -199,21 +199,42 @@ static bool has_certificate(struct moving *m)
 	return false;
 }
 
+/* The names that acmed asks for, and the new one, as config set takes them. */
+static void write_names(const struct moving *m, struct vx_buf *out)
+{
+	const struct vx_text_list *names = &m->c->config->tls_names;
+
+	vx_buf_add_str(out, "[");
+	for (size_t i = 0; i < names->count; i++)
+		vx_buf_printf(out, "\"%s\", ", names->items[i]);
+	vx_buf_printf(out, "\"%s\"]", m->to);
+	vx_buf_add_char(out, '\0');
+}
+
 static int want_certificate(struct moving *m)
 {
-	const bool ordered = m->c->config->tls_provider == VX_TLS_LETSENCRYPT;
+	struct vx_buf names = { .max = 500 };
+	char how[900];
 
+	write_names(m, &names);
+	if (m->c->config->tls_provider == VX_TLS_LETSENCRYPT && !names.failed)
+		(void)snprintf(how, sizeof(how),
+		    "\"vectisctl config set tls.names '%s'\", \"vectisctl config apply\" "
+		    "and \"vectisctl cert issue\"",
+		    names.ptr);
+	else
+		(void)snprintf(how, sizeof(how), "%s",
+		    m->c->config->tls_provider == VX_TLS_LETSENCRYPT
+			? "add the name to tls.names, \"vectisctl config apply\" and "
+			  "\"vectisctl cert issue\""
+			: "import one that has it, beside the old name, with "
+			  "\"vectisctl cert import\"");
+	vx_buf_done(&names);
 	(void)json_object_set_new(m->c->result, "phase", json_string("certificate"));
 	return ctl_fail(m->c, CTL_FAILED,
 	    "there is no certificate for %s yet, and clients would be refused: %s; then "
 	    "\"vectisctl dns move %s\" again",
-	    m->to,
-	    ordered
-		? "add the name to tls.names, \"vectisctl config apply\" and "
-		  "\"vectisctl cert issue\""
-		: "import one that has it, beside the old name, with \"vectisctl cert "
-		  "import\"",
-	    m->to);
+	    m->to, how, m->to);
 }
 
 /* --- domains that are served elsewhere -------------------------------------------------

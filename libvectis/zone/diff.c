@@ -274,19 +274,35 @@ static const struct vx_zone_want *next_open(const struct diffing *g, size_t firs
 	return NULL;
 }
 
-/* The next open want that r could be: of Email Routing's MX those of Email Routing. */
+static const char *host_of(const char *content)
+{
+	const char *last = strrchr(content, ' ');
+
+	return last != NULL ? last + 1 : content;
+}
+
+/*
+ * The next open want that r could be: of Email Routing's MX those of Email Routing, the
+ * one of that name if it is open.
+ */
 static const struct vx_zone_want *open_like(
     const struct diffing *g, size_t first, const struct vx_zone_record *r)
 {
+	const struct vx_zone_want *found = NULL;
+
 	for (size_t i = first; i < g->p->count; i++) {
 		const struct vx_zone_want *w = &g->p->wants[i];
 
-		if (!g->settled[i] && same_group(w, &g->p->wants[first]) &&
-		    (w->purpose != VX_ZONE_MX ||
-			is_routing(w->record.content) == is_routing(r->content)))
+		if (g->settled[i] || !same_group(w, &g->p->wants[first]) ||
+		    (w->purpose == VX_ZONE_MX &&
+			is_routing(w->record.content) != is_routing(r->content)))
+			continue;
+		if (w->purpose != VX_ZONE_MX ||
+		    is(host_of(w->record.content), host_of(r->content)))
 			return w;
+		found = found != NULL ? found : w;
 	}
-	return NULL;
+	return found;
 }
 
 static void settle(struct diffing *g, const struct vx_zone_want *w)
@@ -340,15 +356,25 @@ static size_t count_foreign(const struct diffing *g, const struct vx_zone_want *
 	return n;
 }
 
-/* The declared backup, which would come before us. */
+/* The declared backup, which would come before us: it stays, behind. */
 static void note_merge(
     struct diffing *g, const struct vx_zone_want *open, const struct vx_zone_record *r)
 {
 	struct vx_zone_change *c =
 	    note(g, VX_ZONE_MERGE, open, r, "the backup has to come after this server");
+	struct vx_buf text = { .max = VX_ZONE_CONTENT_MAX };
 
+	vx_buf_printf(&text, "%u %s", (unsigned)preference(open->record.content),
+	    host_of(r->content));
 	c->to.comment = r->comment;
 	c->to.ttl = r->ttl;
+	c->to.content =
+	    text.failed ? NULL : vx_arena_dup(&g->d->arena, vx_buf_slice(&text));
+	vx_buf_done(&text);
+	if (c->to.content == NULL) {
+		c->to.content = r->content;
+		g->rc = VX_ELIMIT;
+	}
 }
 
 /* What others have there: true when nothing may be added beside it. */

@@ -181,6 +181,16 @@ static const struct {
 	    "leave example.net MX 70 route3.mx.cloudflare.net\n"
 	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
 	    "include:_spf.mx.cloudflare.net -all\n" },
+	/* each keeps its name, also when there are more of them */
+	{ HOST POLICY MX "example.net MX 3 route2.mx.cloudflare.net\n"
+			 "example.net MX 4 amir.mx.cloudflare.net\n"
+			 "example.net MX 70 route3.mx.cloudflare.net\n" TXT,
+	    BACKUP, 0,
+	    "merge example.net MX 52 route2.mx.cloudflare.net\n"
+	    "merge example.net MX 51 amir.mx.cloudflare.net\n"
+	    "leave example.net MX 70 route3.mx.cloudflare.net\n"
+	    "change example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
+	    "include:_spf.mx.cloudflare.net -all\n" },
 	/* Email Routing, not declared any more: what was its MX does not become ours */
 	{ HOST POLICY
 	    "example.net MX 51 route1.mx.cloudflare.net | vectis:mx\n"
