@@ -216,6 +216,7 @@ static void fetched(struct vx_fetch *f, const struct vx_fetch_answer *a)
 	r->status = a->result == VX_FETCH_ANSWERED ? a->status : 0;
 	copy_field(a, "Retry-After", r->retry_after, sizeof(r->retry_after));
 	copy_field(a, "Age", r->age, sizeof(r->age));
+	copy_field(a, "Date", r->date, sizeof(r->date));
 	copy_field(a, "CF-Cache-Status", r->cache, sizeof(r->cache));
 	vx_buf_add(&r->body, a->body);
 	if (r->body.failed)
@@ -230,7 +231,7 @@ static void fetch_all(struct call *c)
 		int rc;
 
 		r->status = 0;
-		r->retry_after[0] = r->age[0] = r->cache[0] = '\0';
+		r->retry_after[0] = r->age[0] = r->cache[0] = r->date[0] = '\0';
 		vx_buf_reset(&r->body);
 		r->fetch.done = fetched;
 		r->fetch.body_max = r->body.max;

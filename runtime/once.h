@@ -51,7 +51,7 @@ struct vx_once_request {
 	enum vx_fetch_result result;
 	char text[VX_FETCH_TEXT_MAX];
 	unsigned status;
-	char retry_after[64], age[32], cache[64]; /* fields, cut; "" */
+	char retry_after[64], age[32], cache[64], date[64]; /* fields, cut; "" */
 	struct vx_buf body;                       /* own; max is set by the caller */
 };
 

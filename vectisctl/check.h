@@ -4,7 +4,10 @@
 
 #include "vectisctl/dns.h"
 
+#include "vectis/address.h"
+
 #define CTL_CHECK_PAGES 3
+#define CTL_CHECK_MAILBOXES 20 /* full ones that are named */
 
 struct checking {
 	struct ctl *c;
@@ -20,12 +23,20 @@ struct checking {
 	struct vx_diag_web pages[CTL_CHECK_PAGES];
 	struct vx_tls_cert_info web_cert;
 	struct vx_diag_client old_clients[CTL_OLD_CLIENTS_MAX];
+	struct vx_diag_server server;
+	struct vx_diag_mailbox mailboxes[CTL_CHECK_MAILBOXES];
+	char names[CTL_CHECK_MAILBOXES][VX_ADDRESS_MAX + 1];
+	char running[64], stopped[64];
+	struct vx_buf drift; /* own */
 	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1], distrust[300];
 	uint64_t end_ms;
 };
 
 /* Milliseconds that are left of the whole, at least 1. */
 uint64_t ctl_check_left(const struct checking *k);
+/* What is known of the server itself: the first as root, the second with the store. */
+void ctl_check_config(struct checking *k);
+void ctl_check_server(struct checking *k);
 /* What ports, web servers and a far host say: sets the facts. */
 void ctl_check_reach(struct checking *k);
 /* Run the rounds of questions to the resolver, as long as there is time. */

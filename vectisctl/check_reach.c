@@ -93,6 +93,9 @@ static const struct vx_diag_web *read_page(struct checking *k, enum page number)
 	const struct vx_once_request *r = &k->requests[number];
 	struct vx_diag_web *w = &k->pages[number];
 
+	/* what a cache kept has an old date */
+	if (r->age[0] == '\0')
+		ctl_dns_clock(&k->d, r->date);
 	*w = (struct vx_diag_web){ .result = r->result,
 		.status = r->status,
 		.problem = r->text,
@@ -223,4 +226,5 @@ void ctl_check_done(struct checking *k)
 {
 	for (size_t i = 0; i < CTL_CHECK_PAGES; i++)
 		vx_buf_done(&k->requests[i].body);
+	vx_buf_done(&k->drift);
 }

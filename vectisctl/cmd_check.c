@@ -286,8 +286,11 @@ static void gather(struct checking *k)
 	find_certificate(k);
 	k->f.old_clients = k->old_clients;
 	k->f.old_client_count = ctl_old_clients(k->c, k->old_clients);
+	ctl_check_server(k);
 	ask_cloudflare(k);
 	ctl_check_reach(k);
+	k->server.clock_known = k->d.clock_known;
+	k->server.clock_skew = k->d.clock_skew;
 }
 
 static int diagnose(struct checking *k)
@@ -305,7 +308,6 @@ static int diagnose(struct checking *k)
 	status = ctl_check_say_all(k->c, d, k->d.domain);
 	say_report(k, d);
 	vx_diag_free(d);
-	ctl_check_done(k);
 	return status;
 }
 
@@ -317,10 +319,12 @@ static int domain_check(struct ctl *c)
 	k.c = c;
 	k.d.tolerant = true;
 	k.end_ms = ctl_dns_now_ms() + ALL_MS;
+	ctl_check_config(&k); /* as root, whose the file is */
 	status = ctl_dns_open(c, &k.d);
 	if (status == CTL_OK)
 		status = diagnose(&k);
 	ctl_dns_close(&k.d);
+	ctl_check_done(&k);
 	return status;
 }
 

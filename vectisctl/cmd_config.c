@@ -172,6 +172,35 @@ static int compare(struct ctl *c, struct changes *ch)
 	return CTL_OK;
 }
 
+bool ctl_config_drift(struct ctl *c, struct vx_buf *out)
+{
+	struct vx_config_errors errors;
+	struct vx_config *old = NULL;
+	const struct vx_config_key *k;
+	char path[PATH_MAX];
+
+	ctl_state_path(c, "applied.yaml", path);
+	if (vx_config_load(path, &old, &errors) != VX_OK)
+		return false;
+	for (size_t i = 0; (k = vx_config_key_at(i)) != NULL; i++) {
+		struct vx_buf before = { .max = 65536 }, after = { .max = 65536 };
+		bool restarts_one = false;
+
+		for (size_t n = 0; n < DAEMONS; n++)
+			restarts_one =
+			    restarts_one || strstr(k->daemons, daemons[n]) != NULL;
+		(void)vx_config_get(old, vx_slice_str(k->path), &before);
+		(void)vx_config_get(c->config, vx_slice_str(k->path), &after);
+		if (restarts_one &&
+		    !vx_slice_eq(vx_buf_slice(&before), vx_buf_slice(&after)))
+			vx_buf_printf(out, "%s%s", out->len > 0 ? " " : "", k->path);
+		vx_buf_done(&before);
+		vx_buf_done(&after);
+	}
+	vx_config_free(old);
+	return !out->failed;
+}
+
 static int config_diff(struct ctl *c)
 {
 	struct changes ch = { .count = 0 };

@@ -61,15 +61,17 @@ static void find_system(struct preflight *p)
 }
 
 /* "MemTotal:  2015204 kB" */
-static uint64_t memory_of(void)
+uint64_t ctl_memory(const char *key)
 {
+	const vx_slice start = vx_slice_str(key);
 	char line[256];
 	FILE *f = fopen("/proc/meminfo", "re");
 	uint64_t kb = 0;
 
 	while (f != NULL && kb == 0 && fgets(line, sizeof(line), f) != NULL)
-		if (vx_slice_has_prefix(vx_slice_str(line), VX_S("MemTotal:")) &&
-		    vx_slice_number(vx_slice_trim(vx_slice_str(line + 9), " kB\n"),
+		if (vx_slice_has_prefix(vx_slice_str(line), start) &&
+		    vx_slice_number(
+			vx_slice_trim(vx_slice_str(line + start.len), ": kB\n"),
 			INT64_MAX / 1024, &kb) != VX_OK)
 			kb = 0;
 	if (f != NULL)
@@ -118,7 +120,7 @@ static void look_at_host(struct preflight *p)
 	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	p->host.cpus = cpus > 0 ? (unsigned)cpus : 0;
-	p->host.ram_octets = memory_of();
+	p->host.ram_octets = ctl_memory("MemTotal");
 	find_system(p);
 	find_disk(p);
 	find_ports(p);

@@ -186,6 +186,28 @@ static struct figures count(const char *daemon, const struct ctl_worker *w, size
 	return f;
 }
 
+void ctl_daemons(
+    struct ctl *c, char running[64], char stopped[64], uint64_t *memory_octets)
+{
+	static struct ctl_worker workers[CTL_WORKERS_MAX];
+	const size_t n = ctl_workers(c, workers);
+	const bool wanted[DAEMONS] = { true, c->config->imaps_listen.count > 0,
+		c->config->pop3s_listen.count > 0, true };
+
+	running[0] = stopped[0] = '\0';
+	*memory_octets = 0;
+	for (size_t i = 0; i < DAEMONS; i++) {
+		const struct figures f = count(daemons[i], workers, n);
+		char *list = f.workers > 0 ? running : stopped;
+		const size_t len = strlen(list);
+
+		*memory_octets += f.memory;
+		if (f.workers > 0 || wanted[i])
+			(void)snprintf(list + len, 64 - len, "%s%s", len > 0 ? " " : "",
+			    daemons[i]);
+	}
+}
+
 static void write_duration(uint64_t s, char out[40])
 {
 	(void)snprintf(out, 40, "%llud %02llu:%02llu:%02llu",

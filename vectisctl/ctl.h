@@ -188,6 +188,16 @@ bool ctl_tls_believed(struct ctl *c, const struct vx_listen *l, char why[300]);
 struct vx_tls_cert_info;
 bool ctl_tls_look(
     struct ctl *c, const struct vx_listen *l, struct vx_tls_cert_info *out);
+/* A line of /proc/meminfo in octets; 0: there is none. */
+uint64_t ctl_memory(const char *key);
+/* Names of the daemons that run and of those that should, and what they have of memory. */
+void ctl_daemons(
+    struct ctl *c, char running[64], char stopped[64], uint64_t *memory_octets);
+/*
+ * Keys that a daemon would have to be restarted for, since they are not as they were
+ * applied last; false: that cannot be told.
+ */
+bool ctl_config_drift(struct ctl *c, struct vx_buf *out);
 /* What this host lacks: preflight's checks that ask nobody, in the result, too. */
 void ctl_preflight_tell(struct ctl *c);
 /* What store stat prints. */

@@ -2,6 +2,7 @@
 #include "vectisctl/dns.h"
 
 #include "vectis/crypto.h"
+#include "vectis/date.h"
 #include "vectis/memory.h"
 #include "vectis/network.h"
 
@@ -466,6 +467,16 @@ static uint64_t patience(const struct ctl_dns *d)
 	return d->deadline_ms > now ? d->deadline_ms - now : 1;
 }
 
+void ctl_dns_clock(struct ctl_dns *d, const char *date)
+{
+	struct vx_civil said;
+
+	if (vx_date_parse(vx_slice_str(date), &said) != VX_OK)
+		return;
+	d->clock_known = true;
+	d->clock_skew = (int64_t)time(NULL) - vx_civil_time(&said);
+}
+
 /* One request of the client's. */
 static void converse(struct ctl_dns *d, const struct vx_cf_request *request)
 {
@@ -489,6 +500,7 @@ static void converse(struct ctl_dns *d, const struct vx_cf_request *request)
 		a.body = vx_buf_slice(&r.body);
 		a.retry_after = vx_slice_str(r.retry_after);
 	}
+	ctl_dns_clock(d, r.date);
 	(void)vx_cf_answer(d->cf, ctl_dns_now_ms(), &a);
 	vx_buf_done(&r.body);
 }

@@ -52,6 +52,9 @@ struct ctl_dns {
 	bool tolerant;
 	char secrets_problem[VX_ERROR_TEXT_MAX];
 	uint64_t deadline_ms; /* of ctl_dns_now_ms; 0: none */
+	/* how many seconds our clock is fast, as the last answer by HTTPS has it */
+	bool clock_known;
+	int64_t clock_skew;
 };
 
 /*
@@ -110,6 +113,8 @@ int ctl_dns_begin_backup(struct ctl *c, struct ctl_dns *d, bool take);
 int ctl_dns_end_backup(struct ctl *c, struct ctl_dns *d);
 
 uint64_t ctl_dns_now_ms(void);
+/* Take the time from an answer's field Date; "" and what is none are ignored. */
+void ctl_dns_clock(struct ctl_dns *d, const char *date);
 /* One HTTPS request; VX_OK, or our own failure. */
 int ctl_dns_fetch(struct ctl_dns *d, struct vx_once_request *r, uint64_t ms_max);
 

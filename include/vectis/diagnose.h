@@ -78,6 +78,25 @@ struct vx_diag_client {
 	int64_t last; /* seconds since 1970 */
 };
 
+struct vx_diag_mailbox {
+	const char *name;
+	unsigned percent; /* of its quota */
+};
+
+/* The server as it is. */
+struct vx_diag_server {
+	const struct vx_diag_mailbox *mailboxes; /* of the domain */
+	size_t mailbox_count;
+	bool search_wanted, search_present;
+	uint64_t search_pending;         /* messages */
+	uint64_t disk_octets, disk_free; /* of state_dir; 0: not known */
+	uint64_t ram_octets, ram_available, daemon_octets; /* 0: not known */
+	const char *running, *stopped; /* daemons, separated by blanks */
+	const char *drift; /* keys that are changed and not applied; NULL: not known */
+	bool clock_known;
+	int64_t clock_skew; /* seconds that ours is fast */
+};
+
 /* A port that a daemon wants, and whose it is. */
 struct vx_diag_holder {
 	uint16_t port;
@@ -153,6 +172,7 @@ struct vx_diag_facts {
 	const struct vx_diag_port *ports;
 	size_t port_count;
 	enum vx_diag_reached out25;
+	const struct vx_diag_server *server; /* NULL: not known */
 	/* not NULL: only that is looked at (DX-OP-26), and of all else addresses, host
 	 * name and out25 */
 	const struct vx_diag_host *host;

@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 import time
+from email.utils import formatdate
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from peers import WebServer, http
@@ -339,6 +340,7 @@ class Cloudflare:
         self.lock = threading.Lock()
         self.web = WebServer(pair, port=port, answers=self)
         self.base = f'https://127.0.0.1:{self.web.port}/client/v4'
+        self.clock = 0  # seconds that its clock is fast
 
     def stop(self):
         self.web.stop()
@@ -399,9 +401,9 @@ class Cloudflare:
             return http(b'{"success":true,' + text[1:], kind='application/json')
         return answer
 
-    @staticmethod
-    def envelope(value, status='200 OK', fields=()):
-        return http(json.dumps(value).encode(), status, 'application/json', fields)
+    def envelope(self, value, status='200 OK', fields=()):
+        date = 'Date: ' + formatdate(time.time() + self.clock, usegmt=True)
+        return http(json.dumps(value).encode(), status, 'application/json', [*fields, date])
 
     # --- who asks -------------------------------------------------------------------
 

@@ -3,5 +3,6 @@
 Suite *test_backup(void);
 Suite *test_host(void);
 Suite *test_rows(void);
+Suite *test_server(void);
 
-VXT_MAIN(test_rows, test_host, test_backup)
+VXT_MAIN(test_rows, test_host, test_backup, test_server)

@@ -1,0 +1,166 @@
+/* What the server itself lacks: room, time, processes (DX-OP). */
+#include "diagnose/diagnose.h"
+
+#define QUOTA_WARN 80 /* percent */
+#define DISK_WARN 80
+#define DISK_LEAST ((uint64_t)128 << 20) /* octets, below which mail is refused soon */
+#define CLOCK_WARN 60                    /* seconds */
+#define MEMORY_LEAST 20                  /* one in so many has to be free */
+
+static bool is_set(const char *text)
+{
+	return text != NULL && *text != '\0';
+}
+
+static enum vx_diag_verdict quota(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const struct vx_diag_server *s = d->f.server;
+	enum vx_diag_verdict v = VX_DIAG_PASS;
+
+	for (size_t i = 0; i < s->mailbox_count; i++) {
+		const struct vx_diag_mailbox *m = &s->mailboxes[i];
+
+		if (m->percent < QUOTA_WARN)
+			continue;
+		vx_diag_seen(f, "%.100s %u %%; ", m->name, m->percent);
+		vx_diag_fix(f,
+		    "vectisctl mailbox set %.100s --quota MB, or let them "
+		    "delete mail; ",
+		    m->name);
+		if (m->percent >= 100)
+			v = VX_DIAG_FAIL;
+		else if (v == VX_DIAG_PASS)
+			v = VX_DIAG_WARN;
+	}
+	if (v == VX_DIAG_PASS)
+		vx_diag_seen(f, "no mailbox has %d %% of its quota", QUOTA_WARN);
+	return v;
+}
+
+static enum vx_diag_verdict search(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const struct vx_diag_server *s = d->f.server;
+
+	if (!s->search_wanted) {
+		vx_diag_seen(f, "off (search.index): searches read the messages");
+		return VX_DIAG_INFO;
+	}
+	if (!s->search_present || s->search_pending > 0) {
+		vx_diag_seen(f,
+		    s->search_present ? "%llu messages are not in it yet"
+				      : "it is not there yet",
+		    (unsigned long long)s->search_pending);
+		return VX_DIAG_INFO;
+	}
+	vx_diag_seen(f, "complete");
+	return VX_DIAG_PASS;
+}
+
+static enum vx_diag_verdict disk(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const uint64_t all = d->f.server->disk_octets, left = d->f.server->disk_free;
+	uint64_t used;
+
+	if (all == 0) {
+		vx_diag_seen(f, "not known");
+		return VX_DIAG_NA;
+	}
+	used = (all - left) * 100 / all;
+	vx_diag_seen(f, "%llu %% used, %llu MB free", (unsigned long long)used,
+	    (unsigned long long)(left >> 20));
+	if (used <= DISK_WARN && left >= DISK_LEAST)
+		return VX_DIAG_PASS;
+	vx_diag_fix(
+	    f, "make the disk of state_dir larger, or take away what is not mail");
+	return left < DISK_LEAST ? VX_DIAG_FAIL : VX_DIAG_WARN;
+}
+
+static enum vx_diag_verdict memory(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const struct vx_diag_server *s = d->f.server;
+
+	if (s->ram_octets == 0) {
+		vx_diag_seen(f, "not known");
+		return VX_DIAG_NA;
+	}
+	vx_diag_seen(f, "%llu of %llu MB can be had; the daemons have %llu MB",
+	    (unsigned long long)(s->ram_available >> 20),
+	    (unsigned long long)(s->ram_octets >> 20),
+	    (unsigned long long)(s->daemon_octets >> 20));
+	if (s->ram_available >= s->ram_octets / MEMORY_LEAST &&
+	    s->daemon_octets <= s->ram_octets / 2)
+		return VX_DIAG_PASS;
+	vx_diag_fix(f, s->daemon_octets > s->ram_octets / 2
+			   ? "see which daemon it is (vectisctl status), and restart it"
+			   : "see which program takes it, or give the host more");
+	return VX_DIAG_WARN;
+}
+
+/* That a port does not answer is net.in25's affair. */
+static enum vx_diag_verdict daemons(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const struct vx_diag_server *s = d->f.server;
+
+	for (size_t i = 0; i < d->f.port_count; i++)
+		if (d->f.ports[i].reached == VX_DIAG_REFUSED)
+			return vx_diag_see(f, "net.in25");
+	if (!is_set(s->running)) {
+		vx_diag_seen(f, "skipped: no daemon runs here that could be seen");
+		return VX_DIAG_NA;
+	}
+	vx_diag_seen(f, "%.200s: running", s->running);
+	if (!is_set(s->stopped))
+		return VX_DIAG_PASS;
+	vx_diag_seen(f, "; %.200s: not", s->stopped);
+	vx_diag_fix(f, "look into the log of %.200s, and start it", s->stopped);
+	return VX_DIAG_FAIL;
+}
+
+static enum vx_diag_verdict drift(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	if (d->f.server->drift == NULL) {
+		vx_diag_seen(f, "skipped: what was applied last cannot be read");
+		return VX_DIAG_NA;
+	}
+	if (!is_set(d->f.server->drift)) {
+		vx_diag_seen(f, "the daemons run with what the file says");
+		return VX_DIAG_PASS;
+	}
+	vx_diag_seen(f, "changed and not applied: %.400s", d->f.server->drift);
+	vx_diag_fix(f, "vectisctl config diff shows it, vectisctl config apply does it");
+	return VX_DIAG_WARN;
+}
+
+static enum vx_diag_verdict time_of_day(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const int64_t skew = d->f.server->clock_skew;
+
+	if (!d->f.server->clock_known) {
+		vx_diag_seen(f, "skipped: nobody told the time");
+		return VX_DIAG_NA;
+	}
+	vx_diag_seen(f, "%lld seconds %s", (long long)(skew < 0 ? -skew : skew),
+	    skew < 0 ? "slow" : "fast");
+	if (skew >= -CLOCK_WARN && skew <= CLOCK_WARN)
+		return VX_DIAG_PASS;
+	vx_diag_fix(f, "let the clock be set from the network: timedatectl set-ntp true");
+	return VX_DIAG_WARN;
+}
+
+const struct vx_diag_row vx_diag_server_rows[] = {
+	{ "DX-OP-16", "quota.level", "mailboxes have room", quota,
+	    "mail to a full mailbox comes back to its sender", "none" },
+	{ "DX-OP-17", "fts.state", "searches are quick", search, "", "none" },
+	{ "DX-OP-19", "disk.free", "the disk has room", disk,
+	    "mail is refused when it is full", "none" },
+	{ "DX-OP-20", "mem", "there is memory", memory,
+	    "it is slow, and processes are killed", "minutes" },
+	{ "DX-OP-21", "svc", "the daemons run", daemons, "what it does is not done",
+	    "seconds" },
+	{ "DX-OP-22", "conf.drift", "the configuration is in force", drift,
+	    "the server does something else than the file says", "seconds" },
+	{ "DX-OP-24", "clock", "the clock is right", time_of_day,
+	    "certificates, signatures and codes are taken for expired, or not yet good",
+	    "minutes" },
+	{ NULL, NULL, NULL, NULL, NULL, NULL },
+};

@@ -1,0 +1,187 @@
+/* One server per fault; a good one gives no alarm. */
+#include "lib/vxt.h"
+#include "vectis/diagnose.h"
+
+static const char *const addresses[] = { "192.0.2.1" };
+static struct vx_diag_server server;
+static struct vx_diag_mailbox mailboxes[2];
+static struct vx_diag_port port;
+
+static void reset(void)
+{
+	mailboxes[0] = (struct vx_diag_mailbox){ "ann@example.net", 79 };
+	mailboxes[1] = (struct vx_diag_mailbox){ "bob@example.net", 0 };
+	port = (struct vx_diag_port){ "smtp", 25, VX_DIAG_REACHED };
+	server = (struct vx_diag_server){ .mailboxes = mailboxes,
+		.mailbox_count = 2,
+		.search_wanted = true,
+		.search_present = true,
+		.disk_octets = UINT64_C(100) << 30,
+		.disk_free = UINT64_C(20) << 30,
+		.ram_octets = UINT64_C(2) << 30,
+		.ram_available = UINT64_C(1) << 30,
+		.daemon_octets = UINT64_C(200) << 20,
+		.running = "smtpd imapd pop3d acmed",
+		.stopped = "",
+		.drift = "",
+		.clock_known = true,
+		.clock_skew = -60 };
+}
+
+static void nearly_full(void)
+{
+	mailboxes[0].percent = 80;
+}
+static void full(void)
+{
+	mailboxes[1].percent = 100;
+	mailboxes[0].percent = 95;
+}
+static void being_built(void)
+{
+	server.search_pending = 7;
+}
+static void no_index(void)
+{
+	server.search_present = false;
+}
+static void index_off(void)
+{
+	server.search_wanted = server.search_present = false;
+}
+static void disk_used(void)
+{
+	server.disk_free = (UINT64_C(19) << 30) - 1;
+}
+static void disk_full(void)
+{
+	server.disk_free = UINT64_C(127) << 20;
+}
+static void no_memory(void)
+{
+	server.ram_available = UINT64_C(100) << 20;
+}
+static void large_daemons(void)
+{
+	server.daemon_octets = UINT64_C(1100) << 20;
+}
+static void one_is_down(void)
+{
+	server.running = "smtpd imapd pop3d";
+	server.stopped = "acmed";
+}
+static void none_runs(void)
+{
+	server.running = "";
+	server.stopped = "smtpd imapd pop3d acmed";
+}
+static void port_is_closed(void)
+{
+	one_is_down();
+	port.reached = VX_DIAG_REFUSED;
+}
+static void drifted(void)
+{
+	server.drift = "smtp.listen";
+}
+static void unknown_drift(void)
+{
+	server.drift = NULL;
+}
+static void slow_clock(void)
+{
+	server.clock_skew = -61;
+}
+static void fast_clock(void)
+{
+	server.clock_skew = 3600;
+}
+static void no_clock(void)
+{
+	server.clock_known = false;
+}
+
+static const struct {
+	const char *name;
+	enum vx_diag_verdict verdict;
+	void (*tweak)(void);
+	const char *seen, *fix;
+} rows[] = {
+	{ "quota.level", VX_DIAG_PASS, reset, "no mailbox", "" },
+	{ "quota.level", VX_DIAG_WARN, nearly_full, "ann@example.net 80 %;", "--quota" },
+	{ "quota.level", VX_DIAG_FAIL, full, "bob@example.net 100 %", "bob@example.net" },
+	{ "fts.state", VX_DIAG_PASS, reset, "complete", "" },
+	{ "fts.state", VX_DIAG_INFO, being_built, "7 messages", "" },
+	{ "fts.state", VX_DIAG_INFO, no_index, "not there yet", "" },
+	{ "fts.state", VX_DIAG_INFO, index_off, "off", "" },
+	{ "disk.free", VX_DIAG_PASS, reset, "80 % used", "" },
+	{ "disk.free", VX_DIAG_WARN, disk_used, "81 % used", "larger" },
+	{ "disk.free", VX_DIAG_FAIL, disk_full, "127 MB free", "larger" },
+	{ "mem", VX_DIAG_PASS, reset, "1024 of 2048 MB", "" },
+	{ "mem", VX_DIAG_WARN, no_memory, "100 of 2048 MB", "which program" },
+	{ "mem", VX_DIAG_WARN, large_daemons, "1100 MB", "vectisctl status" },
+	{ "svc", VX_DIAG_PASS, reset, "smtpd", "" },
+	{ "svc", VX_DIAG_FAIL, one_is_down, "acmed: not", "log of acmed" },
+	{ "svc", VX_DIAG_NA, none_runs, "skipped", "" },
+	{ "svc", VX_DIAG_NA, port_is_closed, "net.in25", "" },
+	{ "conf.drift", VX_DIAG_PASS, reset, "what the file says", "" },
+	{ "conf.drift", VX_DIAG_WARN, drifted, "smtp.listen", "config apply" },
+	{ "conf.drift", VX_DIAG_NA, unknown_drift, "skipped", "" },
+	{ "clock", VX_DIAG_PASS, reset, "60 seconds slow", "" },
+	{ "clock", VX_DIAG_WARN, slow_clock, "61 seconds slow", "set-ntp" },
+	{ "clock", VX_DIAG_WARN, fast_clock, "3600 seconds fast", "set-ntp" },
+	{ "clock", VX_DIAG_NA, no_clock, "skipped", "" },
+};
+
+static bool is_servers(const char *name)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(each_fault_of_a_server)
+{
+	const struct vx_diag_facts facts = { .struct_size = sizeof(facts),
+		.domain = "example.net",
+		.hostname = "mail.example.net",
+		.addresses = addresses,
+		.address_count = 1,
+		.ports = &port,
+		.port_count = 1,
+		.cert_serial = "",
+		.server = &server };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct vx_diag_finding *f;
+		struct vx_diag *d;
+		unsigned met = 0;
+
+		reset();
+		rows[i].tweak();
+		vxt_assert_ok(vx_diag_new(&facts, &d));
+		vx_diag_run(d);
+		for (size_t k = 0; (f = vx_diag_finding(d, k)) != NULL; k++) {
+			if (!is_servers(f->name))
+				continue;
+			met++;
+			if (strcmp(f->name, rows[i].name) != 0) {
+				ck_assert_msg(
+				    f->verdict < VX_DIAG_WARN || f->verdict == VX_DIAG_NA,
+				    "row %zu: %s, too: %s", i, f->name, f->seen);
+				continue;
+			}
+			ck_assert_msg(f->verdict == rows[i].verdict &&
+					  strstr(f->seen, rows[i].seen) != NULL &&
+					  strstr(f->fix, rows[i].fix) != NULL,
+			    "row %zu, %s: %s, %s, %s", i, f->name,
+			    vx_diag_verdict_name(f->verdict), f->seen, f->fix);
+		}
+		ck_assert_uint_eq(met, 7);
+		vx_diag_free(d);
+	}
+}
+END_TEST
+
+VXT_SUITE(test_server, "server", each_fault_of_a_server)
