@@ -544,7 +544,9 @@ static void add_message(void)
 	struct vx_queue_new n = { .created = (uint32_t)now,
 		.due = (uint32_t)now,
 		.reverse_path = vx_slice_str(from[kind >> 2 & 3]),
-		.flags = (kind & 8) != 0 ? VX_QUEUE_8BIT | VX_QUEUE_HAS_8BIT : 0,
+		.flags =
+		    ((kind & 8) != 0 ? VX_QUEUE_8BIT | VX_QUEUE_HAS_8BIT : 0u) |
+		    ((kind & 64) != 0 ? VX_QUEUE_REPORT | VX_QUEUE_TLS_OPTIONAL : 0u),
 		.token = "0123456789abcde",
 		.to = to,
 		.count = count };

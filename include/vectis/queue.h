@@ -46,6 +46,9 @@ enum vx_queue_flag {
 	VX_QUEUE_HAS_UTF8_HEADER = 1 << 7,
 	VX_QUEUE_HAS_BARE = 1 << 8,
 	VX_QUEUE_REPORT = 1 << 5, /* made by this server: never told of */
+	/* A report about TLS: it goes even where no TLS is as it has to be (RFC 8460 3).
+	 */
+	VX_QUEUE_TLS_OPTIONAL = 1 << 9,
 };
 
 struct vx_queue_message {
@@ -113,7 +116,7 @@ struct vx_queue_result {
 	bool delay_told;      /* the sender was told that it takes long */
 	vx_slice host, reply; /* of an attempt that failed */
 	const struct vx_event
-	    *event;   /* what is told of it, unless it is missing; or NULL */
+	    *event;               /* what is told of it, unless it is missing; or NULL */
 	bool counted;             /* finished, and counted of the message's domain: */
 	enum vx_bounce_kind kind; /* bounce.h */
 	uint64_t now_s;
@@ -197,7 +200,7 @@ struct vx_queue_admin_op {
 	uint64_t from_id, next_id;
 	uint32_t now;      /* of all but HOLD */
 	uint32_t wait_max; /* of MEND, seconds; 0: whatever it was put off to */
-	uint64_t changed; /* out: recipients */
+	uint64_t changed;  /* out: recipients */
 	/* of ROUTE */
 	vx_slice destination, mx;
 	struct vx_queue_place at,

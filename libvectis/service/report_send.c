@@ -248,7 +248,8 @@ static int commit(struct report_sending *x)
 	x->add = (struct vx_queue_new){ .created = now,
 		.due = now,
 		.size = x->mail.len,
-		.flags = VX_QUEUE_REPORT,
+		.flags = VX_QUEUE_REPORT |
+			 (x->kind == VX_REPORT_TLS ? VX_QUEUE_TLS_OPTIONAL : 0u),
 		.reverse_path = vx_slice_of("", 0),
 		.prefix = vx_buf_slice(&x->signature),
 		.to = x->queue_to };

@@ -119,8 +119,9 @@ static inline uint64_t vx_sender_begun(const struct sender_outgoing *o)
  */
 int vx_sender_claim(struct vx_sender *s, struct destination *d, uint32_t now,
     struct sender_outgoing **out, uint32_t *due);
-/* Is all that is due now a report of ours?  Looks at the first SENDER_LOOK_MAX. */
-bool vx_sender_has_only_reports(struct vx_sender *s, struct destination *d, uint32_t now);
+/* Has all that is due now this VX_QUEUE_ flag?  Looks at the first SENDER_LOOK_MAX. */
+bool vx_sender_has_only(
+    struct vx_sender *s, struct destination *d, uint32_t now, unsigned flag);
 /* Ready to be sent: its octets and what the client has to know. */
 int vx_sender_prepare(struct vx_sender *s, struct sender_outgoing *o);
 void vx_sender_note(struct sender_outgoing *o, size_t i, const struct vx_smtp_result *r);

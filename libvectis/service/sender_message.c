@@ -231,11 +231,12 @@ bool vx_sender_has_stray(struct vx_sender *s, struct destination *d)
 	return stray;
 }
 
-bool vx_sender_has_only_reports(struct vx_sender *s, struct destination *d, uint32_t now)
+bool vx_sender_has_only(
+    struct vx_sender *s, struct destination *d, uint32_t now, unsigned flag)
 {
 	struct vx_queue_place at = { 0 };
 	struct vx_queue_message m;
-	bool reports = false;
+	bool only = false;
 	struct vx_view *v;
 
 	if (vx_view_begin(s->o.store, &v) != VX_OK)
@@ -243,14 +244,13 @@ bool vx_sender_has_only_reports(struct vx_sender *s, struct destination *d, uint
 	for (int i = 0; i <= SENDER_LOOK_MAX; i++) {
 		if (first_free(v, d, &at) != VX_OK || at.due > now)
 			break;
-		reports = i < SENDER_LOOK_MAX &&
-			  vx_queue_get(v, at.message, &m) == VX_OK &&
-			  (m.flags & VX_QUEUE_REPORT) != 0;
-		if (!reports)
+		only = i < SENDER_LOOK_MAX && vx_queue_get(v, at.message, &m) == VX_OK &&
+		       (m.flags & flag) != 0;
+		if (!only)
 			break;
 	}
 	vx_view_end(v);
-	return reports;
+	return only;
 }
 
 void vx_sender_unclaim(struct sender_outgoing *o)

@@ -19,6 +19,7 @@ struct sender_visit {
 	size_t address; /* of the host: the next to try */
 	bool routed;    /* it was looked at whether relays have its mail */
 	struct sender_tls tls;
+	bool lax;                 /* what is due wants no more of TLS than there is */
 	bool in_clear;            /* TLS with this address failed, and may be left away */
 	struct sender_link *link; /* under way; the loop owns it */
 	unsigned took;            /* messages */
@@ -46,6 +47,7 @@ struct sender_link {
 	bool tls, refused; /* refused: its certificate is not the right one */
 	bool in_clear;     /* it was to be without TLS from the beginning */
 	bool reports_only; /* nothing but reports of ours went on it */
+	bool too_lax;      /* what is due may not go this way */
 	struct sender_tls_seen seen;
 };
 
@@ -255,7 +257,7 @@ static int new_route(struct sender_visit *v)
 		.hostname = s->o.hostname,
 		.self = s->o.self,
 		.self_count = own_port ? s->o.self_count : 0,
-		.dane = r == NULL,
+		.dane = r == NULL && !v->lax,
 		.no_mx = r != NULL,
 		.port = r != NULL ? r->port : s->o.port,
 		.random = s->random++ };
@@ -281,7 +283,7 @@ static void not_begun(struct vx_sender *s, struct destination *d, int rc)
 /* A relay with TLS that is checked has all that a policy could want (RFC 8461 3.4). */
 static bool asks_policy(const struct sender_visit *v)
 {
-	return v->relay == NULL || v->relay->tls == VX_RELAY_OFFERED;
+	return !v->lax && (v->relay == NULL || v->relay->tls == VX_RELAY_OFFERED);
 }
 
 int vx_sender_visit(struct vx_sender *s, struct destination *d)
@@ -293,6 +295,7 @@ int vx_sender_visit(struct vx_sender *s, struct destination *d)
 		return VX_ENOMEM;
 	v->sender = s;
 	v->destination = d;
+	v->lax = vx_sender_has_only(s, d, vx_sender_now(s), VX_QUEUE_TLS_OPTIONAL);
 	if (vx_sender_is_relay(d))
 		rc = vx_sender_relay_new(s, d, &v->relay);
 	if (rc == VX_OK)
@@ -314,7 +317,7 @@ int vx_sender_visit(struct vx_sender *s, struct destination *d)
 	d->due = UINT32_MAX; /* until a claim finds more */
 	if (!asks_policy(v) ||
 	    vx_sender_tls_begin(&v->tls, s, v->relay != NULL ? v->relay->host : d->name,
-		vx_sender_has_only_reports(s, d, vx_sender_now(s)),
+		vx_sender_has_only(s, d, vx_sender_now(s), VX_QUEUE_REPORT),
 		policy_known) == VX_OK)
 		go_on(v);
 	return VX_OK;
@@ -418,7 +421,8 @@ static bool may_send_more(const struct sender_link *l)
 {
 	const struct vx_sender *s = l->visit->sender;
 
-	return l->sent < s->o.messages_each && vx_smtp_client_mails_left(l->client) > 0 &&
+	return !l->too_lax && l->sent < s->o.messages_each &&
+	       vx_smtp_client_mails_left(l->client) > 0 &&
 	       (l->relay == NULL || l->relays == s->relays);
 }
 
@@ -445,6 +449,26 @@ static void note_report(struct sender_link *l)
 	l->reports_only = report && (l->sent == 0 || l->reports_only);
 }
 
+/* The next message is the outgoing one; false: there is none for this link. */
+static bool claim(struct sender_link *l)
+{
+	struct vx_sender *s = l->visit->sender;
+	struct destination *d = l->visit->destination;
+	const uint32_t now = vx_sender_now(s);
+
+	if (vx_sender_claim(s, d, now, &l->outgoing, &d->due) != VX_OK)
+		return false;
+	l->too_lax =
+	    l->visit->lax && (l->outgoing->info.flags & VX_QUEUE_TLS_OPTIONAL) == 0;
+	if (!l->too_lax)
+		return true;
+	/* it came meanwhile: another visit has it, with all that it may want */
+	vx_sender_outgoing_free(l->outgoing);
+	l->outgoing = NULL;
+	vx_sender_due(s, d, now);
+	return false;
+}
+
 /* The next message; when there is none it waits for one. */
 static void next_message(struct sender_link *l)
 {
@@ -454,8 +478,7 @@ static void next_message(struct sender_link *l)
 	if (convert(l))
 		return;
 	settle(l);
-	while (!s->stopping && may_send_more(l) &&
-	       vx_sender_claim(s, d, vx_sender_now(s), &l->outgoing, &d->due) == VX_OK) {
+	while (!s->stopping && may_send_more(l) && claim(l)) {
 		int rc = vx_sender_prepare(s, l->outgoing);
 
 		note_way(l);

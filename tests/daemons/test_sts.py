@@ -1,5 +1,7 @@
 """MTA-STS (RFC 8461): domains with policies, and what comes of their mail."""
 import contextlib
+import email
+import gzip
 import json
 import os
 import re
@@ -12,7 +14,9 @@ from instance import DOMAIN, CertificateAuthority, Instance, message, run
 from peers import MailServer, Names, WebServer, http
 from test_sending import wait_until
 
-SETTINGS = '''sending:
+SETTINGS = '''reports:
+  tls: yes
+sending:
   port: %d
   sts_port: %d
   sts_timeout_seconds: 2
@@ -190,6 +194,34 @@ class Sts(unittest.TestCase):
         self.send(d)
         self.must_wait(d, '502 5.5.1 not now')
         self.assertEqual(bad.messages, [])
+        self.forget(d)
+
+    def seen(self, domain):
+        """Sessions with a domain that its TLS report will tell of."""
+        shown = json.loads(self.mail.ctl('reports', 'pending', '--all', '--json'))['reports']
+        return sum(r['seen'] for r in shown if (r['domain'], r['kind']) == (domain, 'tls'))
+
+    def test_a_report_of_that_goes_nevertheless(self):
+        d = self.domain(30, policy('mx1.d30.test'))
+        bad = self.host(d, tls='other')
+        self.names.add('_smtp._tls.' + d, 'TXT', f'v=TLSRPTv1; rua=mailto:r@{d}')
+        self.send(d)
+        self.must_wait(d, 'not one of mx1')
+        self.forget(d)
+        wait_until(lambda: self.seen(d))
+        self.mail.ctl('reports', 'send-now', d, '--day', time.strftime('%Y-%m-%d', time.gmtime()))
+        wait_until(lambda: bad.messages)
+        sender, to, octets, secure = bad.messages[0]
+        self.assertEqual((sender.split()[0], to[0].split()[0], secure), ('<>', f'<r@{d}>', True))
+        packed = email.message_from_bytes(octets).get_payload()[1].get_payload(decode=True)
+        told = json.loads(gzip.decompress(packed))['policies']
+        self.assertEqual([p['policy']['policy-type'] for p in told], ['sts'])
+        self.assertEqual({(f['result-type'], f['receiving-mx-hostname'], f['receiving-mx-helo'])
+                          for f in told[0]['failure-details']},
+                         {('certificate-host-mismatch', f'mx1.{d}', 'peer')})
+        self.send(d)  # other mail waits, as before
+        self.must_wait(d, 'not one of mx1')
+        self.assertEqual(len(bad.messages), 1)
         self.forget(d)
 
     def test_hosts_that_the_policy_does_not_name(self):

@@ -5,13 +5,15 @@
 
 #include <stdlib.h>
 
-static void queue_message(struct world *w, const uint32_t dues[], size_t count)
+static void queue_with(
+    struct world *w, const uint32_t dues[], size_t count, unsigned flags)
 {
 	struct vx_queue_to to[3];
 	struct vx_queue_result results[3];
 	struct vx_queue_new n = { .created = 900,
 		.due = 900,
 		.size = 10,
+		.flags = flags,
 		.token = "0123456789abcde",
 		.to = to,
 		.count = count };
@@ -40,6 +42,42 @@ static void queue_message(struct world *w, const uint32_t dues[], size_t count)
 	put_off.count = count;
 	vxt_assert_ok(vx_store_run(w->store, &put_off.op));
 }
+
+static void queue_message(struct world *w, const uint32_t dues[], size_t count)
+{
+	queue_with(w, dues, count, 0);
+}
+
+/* What is due now, whatever comes later. */
+START_TEST(all_of_one_kind)
+{
+	static const uint32_t now[] = { 1000, 1001 }, later[] = { 3000 };
+	const unsigned report = VX_QUEUE_REPORT, lax = VX_QUEUE_TLS_OPTIONAL;
+	static struct vx_sender s;
+	struct destination *d = calloc(1, sizeof(*d) + 7);
+	struct world w;
+
+	ck_assert_ptr_nonnull(d);
+	memcpy(d->name, "d.test", 7);
+	world_open(&w);
+	s.o.store = w.store;
+	ck_assert(!vx_sender_has_only(&s, d, 2000, report)); /* nothing at all */
+	queue_with(&w, later, 1, 0);
+	ck_assert(!vx_sender_has_only(&s, d, 2000, report));
+	queue_with(&w, now, 2, report | lax);
+	ck_assert(vx_sender_has_only(&s, d, 2000, report));
+	ck_assert(vx_sender_has_only(&s, d, 2000, lax));
+	queue_with(&w, now, 1, report);
+	ck_assert(vx_sender_has_only(&s, d, 2000, report));
+	ck_assert(!vx_sender_has_only(&s, d, 2000, lax));
+	ck_assert(!vx_sender_has_only(&s, d, 3000, report));
+	for (int i = 0; i < SENDER_LOOK_MAX; i++) /* too many to be sure */
+		queue_with(&w, now, 1, report);
+	ck_assert(!vx_sender_has_only(&s, d, 2000, report));
+	world_close(&w);
+	free(d);
+}
+END_TEST
 
 START_TEST(others_of_a_message_wait)
 {
@@ -80,4 +118,4 @@ START_TEST(others_of_a_message_wait)
 }
 END_TEST
 
-VXT_SUITE(test_claim, "claim", others_of_a_message_wait)
+VXT_SUITE(test_claim, "claim", others_of_a_message_wait, all_of_one_kind)
