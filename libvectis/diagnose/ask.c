@@ -115,17 +115,6 @@ bool vx_diag_is_routing(const char *host)
 	return vx_slice_has_suffix(vx_slice_str(host), VX_S(".mx.cloudflare.net"));
 }
 
-bool vx_diag_is_substitute(const char *host)
-{
-	if (vx_slice_has_prefix(vx_slice_str(host), VX_S("_dc-mx.")))
-		return true;
-	if (!vx_slice_has_prefix(vx_slice_str(host), VX_S("dc-")))
-		return false;
-	for (host += 3; vx_is(*host, VX_C_HEX);)
-		host++;
-	return *host == '.';
-}
-
 bool vx_diag_is_usurped(struct vx_diag *d)
 {
 	struct vx_diag_mx mx;

@@ -182,6 +182,39 @@ static enum vx_diag_verdict backup_subdomain(struct vx_diag *d, struct vx_diag_f
 	return VX_DIAG_WARN;
 }
 
+/* The services of mail whose records lead to a substitute; the first is in f. */
+static bool dc_service(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	static const char *const services[] = { "_submissions._tcp", "_submission._tcp",
+		"_imaps._tcp", "_imap._tcp", "_pop3s._tcp", "_pop3._tcp" };
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+		const struct vx_dns_answer *a =
+		    vx_diag_look(d, VX_DNS_SRV, services[i], d->f.domain);
+		char host[VX_DNS_NAME_MAX + 1];
+
+		for (size_t k = 0; vx_diag_spoken(a) && k < a->count && !found; k++) {
+			/* priority, weight, port (RFC 2782) */
+			if (a->rdata[k].len < 6 ||
+			    vx_dns_read_name(vx_slice_from(a->rdata[k], 6), host) !=
+				VX_OK ||
+			    !vx_zone_is_substitute(host))
+				continue;
+			vx_diag_seen(
+			    f, "%s.%s SRV leads to %s", services[i], d->f.domain, host);
+			vx_diag_fix(f,
+			    "the record names a host that is proxied: lead it to %s, "
+			    "with "
+			    "\"%s A %s\" as DNS only; or take it out",
+			    d->f.hostname, d->f.hostname,
+			    d->f.address_count > 0 ? d->f.addresses[0] : "...");
+			found = true;
+		}
+	}
+	return found;
+}
+
 static enum vx_diag_verdict dc_record(struct vx_diag *d, struct vx_diag_finding *f)
 {
 	struct vx_diag_mx mx;
@@ -190,20 +223,21 @@ static enum vx_diag_verdict dc_record(struct vx_diag *d, struct vx_diag_finding 
 	if (!mx.known)
 		return vx_diag_silent(f);
 	for (size_t i = 0; i < mx.count; i++) {
-		if (!vx_diag_is_substitute(mx.hosts[i].host))
+		if (!vx_zone_is_substitute(mx.hosts[i].host))
 			continue;
 		vx_diag_seen(f, "%s MX %u %s", d->f.domain,
 		    (unsigned)mx.hosts[i].preference, mx.hosts[i].host);
 		vx_diag_fix(f,
 		    "the MX names a host that is proxied: give the server a name of its "
 		    "own, \"%s A %s\" as DNS only, and set \"%s MX 10 %s\"; or take the "
-		    "MX "
-		    "out",
+		    "MX out",
 		    d->f.hostname, d->f.address_count > 0 ? d->f.addresses[0] : "...",
 		    d->f.domain, d->f.hostname);
 		return VX_DIAG_WARN;
 	}
-	vx_diag_seen(f, "MX are as they were set");
+	if (dc_service(d, f))
+		return VX_DIAG_WARN;
+	vx_diag_seen(f, "MX and SRV are as they were set");
 	return VX_DIAG_PASS;
 }
 
@@ -377,7 +411,7 @@ const struct vx_diag_row vx_diag_cloudflare_rows[] = {
 	    "Email Routing serves zones: a domain below one may have no "
 	    "backup in fact",
 	    "none" },
-	{ "DX-CF-07", "cf.dc_record", "MX are not replaced", dc_record,
+	{ "DX-CF-07", "cf.dc_record", "MX and SRV are not replaced", dc_record,
 	    "the name of a proxied host is replaced by one that no certificate, PTR or "
 	    "TLSA record knows",
 	    "5 minutes" },

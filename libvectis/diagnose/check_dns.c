@@ -53,7 +53,7 @@ static enum vx_diag_verdict mx(struct vx_diag *d, struct vx_diag_finding *f)
 		const char *host = mx.hosts[i].host;
 
 		ours = ours || strcmp(host, d->f.hostname) == 0;
-		substitute = substitute || vx_diag_is_substitute(host);
+		substitute = substitute || vx_zone_is_substitute(host);
 		vx_diag_seen(f, "%s%u %s", i > 0 ? ", " : "",
 		    (unsigned)mx.hosts[i].preference, *host == '\0' ? "." : host);
 	}

@@ -45,8 +45,7 @@ struct vx_diag_mx {
 	bool known; /* the DNS has answered, perhaps that there are none */
 };
 void vx_diag_read_mx(struct vx_diag *d, struct vx_diag_mx *out);
-bool vx_diag_is_routing(const char *host);    /* of Email Routing */
-bool vx_diag_is_substitute(const char *host); /* dc-..., _dc-mx... */
+bool vx_diag_is_routing(const char *host); /* of Email Routing */
 /* Is it of Email Routing, when that is not declared? */
 bool vx_diag_is_usurped(struct vx_diag *d);
 /* Does the name of the server lead to a proxy? */

@@ -307,11 +307,13 @@ class Zone:
                 if EDGE4 not in found.get(name, {}).get('A', ()):
                     add(name, 'A', EDGE4)
                     add(name, 'AAAA', EDGE6)
-            elif kind == 'MX' and self.proxied(content):
+            elif kind in ('MX', 'SRV') and self.proxied(content.split()[-1]):
+                *numbers, target = content.split()
                 host = f'_dc-mx.{self.id[:12]}.{self.name}'
-                add(name, 'MX', f'{r["priority"]} {host}')
+                add(name, kind, ' '.join([str(r['priority']), *numbers, host]))
                 for o in self.records:
-                    if o['name'] == content and o['type'] in ('A', 'AAAA'):
+                    if o['name'] == target and o['type'] in ('A', 'AAAA') and \
+                            o['content'] not in found.get(host, {}).get(o['type'], ()):
                         add(host, o['type'], o['content'])
             elif kind == 'MX':
                 add(name, kind, f'{r["priority"]} {content}')

@@ -26,6 +26,7 @@ class Signed(test_check.Check):
         self.box.write(text.replace('trust_anchor: /nonexistent',
                                     f'trust_anchor: {self.knot.path("anchor")}')
                        .replace('  zones: [', f'  zones: ["{DOMAIN} 127.0.0.1@{self.knot.port}", '))
+        self.good('config', 'apply', '--no-restart')
         self.zone.dnssec = 'active'
         self.zone.ds = self.knot.ds
         self.knot.follow(self.zone)
@@ -58,6 +59,17 @@ class Signed(test_check.Check):
         alarms = self.look(FAILED)
         self.assertIn('cf.proxied', alarms)
         self.assertIn('_dc-mx.', alarms['cf.dc_record']['seen'])
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.look(GOOD), {})
+        # and a service by another name
+        self.zone.add('A', 'www.' + DOMAIN, '192.0.2.9', proxied=True)
+        imaps, = [r for r in self.zone.records if r['name'].startswith('_imaps')]
+        imaps['content'] = '1 993 www.' + DOMAIN
+        imaps['data']['target'] = 'www.' + DOMAIN
+        self.knot.follow(self.zone)
+        found = self.look(GOOD)
+        self.assertEqual(set(found), {'cf.dc_record'})
+        self.assertIn('_imaps._tcp', found['cf.dc_record']['seen'])
         self.good('dns', 'apply', DOMAIN, '--yes')
         self.assertEqual(self.look(GOOD), {})
 

@@ -25,9 +25,10 @@ static void fill(struct vxt_zone *z, const char *text)
 		(void)snprintf(owner, sizeof(owner), "%.*s", (int)name.len, name.ptr);
 		(void)snprintf(content, sizeof(content), "%.*s", (int)line.len, line.ptr);
 		vxt_zone_add(z, owner,
-		    vx_slice_eq(type, VX_S("MX"))  ? VX_DNS_MX
-		    : vx_slice_eq(type, VX_S("A")) ? VX_DNS_A
-						   : VX_DNS_AAAA,
+		    vx_slice_eq(type, VX_S("MX"))    ? VX_DNS_MX
+		    : vx_slice_eq(type, VX_S("SRV")) ? VX_DNS_SRV
+		    : vx_slice_eq(type, VX_S("A"))   ? VX_DNS_A
+						     : VX_DNS_AAAA,
 		    content);
 	}
 }
@@ -162,4 +163,27 @@ START_TEST(email_routing)
 }
 END_TEST
 
-VXT_SUITE(test_backup, "backup", another_server, email_routing)
+/* Cloudflare replaces proxied names in SRV, too. */
+START_TEST(services_that_lead_to_proxies)
+{
+	static const char srv[] = "_imaps._tcp.example.net SRV 0 1 993 ";
+	const struct vx_diag_facts f = facts();
+	char text[500];
+
+	(void)snprintf(text, sizeof(text), OURS "%smail.example.net\n", srv);
+	check(text, &f, "cf.dc_record", VX_DIAG_PASS, "MX and SRV");
+	(void)snprintf(
+	    text, sizeof(text), OURS "%s_dc-mx.0123456789ab.example.net\n", srv);
+	check(text, &f, "cf.dc_record", VX_DIAG_WARN,
+	    "_imaps._tcp.example.net SRV leads to _dc-mx.0123456789ab.example.net");
+	check(text, &f, "cf.dc_record", VX_DIAG_WARN, "mail.example.net A 192.0.2.1");
+	(void)snprintf(text, sizeof(text),
+	    OURS "%sdc-0123456789ab.example.net\nexample.net MX 20 "
+		 "dc-0123456789ab.example.net\n",
+	    srv);
+	check(text, &f, "cf.dc_record", VX_DIAG_WARN, "example.net MX 20 dc-");
+}
+END_TEST
+
+VXT_SUITE(
+    test_backup, "backup", another_server, email_routing, services_that_lead_to_proxies)

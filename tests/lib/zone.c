@@ -56,6 +56,20 @@ static void add_address(struct vx_buf *out, int family, const char *text)
 	vx_buf_add(out, vx_slice_of(octets, family == AF_INET ? 4 : 16));
 }
 
+static void add_srv(struct vx_buf *out, const char *text)
+{
+	vx_slice rest = vx_slice_str(text), word;
+	uint64_t n;
+
+	for (int i = 0; i < 3; i++) {
+		(void)vx_slice_cut(&rest, ' ', &word);
+		vxt_assert_ok(vx_slice_number(word, 65535, &n));
+		vx_buf_add_char(out, (char)(n >> 8));
+		vx_buf_add_char(out, (char)n);
+	}
+	add_name(out, rest);
+}
+
 static void add_mx(struct vx_buf *out, const char *text)
 {
 	char preference[2], *end;
@@ -113,6 +127,8 @@ void vxt_zone_add(
 		add_address(out, type == VX_DNS_A ? AF_INET : AF_INET6, text);
 	else if (type == VX_DNS_MX)
 		add_mx(out, text);
+	else if (type == VX_DNS_SRV)
+		add_srv(out, text);
 	else if (type == VX_DNS_TXT || (int)type == 99) /* SPF */
 		add_strings(out, vx_slice_str(text));
 	else if (type == VX_DNS_TLSA)

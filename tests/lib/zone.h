@@ -24,7 +24,7 @@ struct vxt_zone {
 void vxt_zone_init(struct vxt_zone *z);
 void vxt_zone_done(struct vxt_zone *z);
 /*
- * A record from text: "192.0.2.1", "10 mail.example.com", "3 1 1 ABCDEF", "0 issue ca.example", of TXT the text
+ * A record from text: "192.0.2.1", "10 mail.example.com", "3 1 1 ABCDEF", "0 issue ca.example", "0 1 993 mail.example.com", of TXT the text
  * itself.  A failed test when it is none.
  */
 void vxt_zone_add(
