@@ -257,11 +257,21 @@ static enum vx_diag_verdict no_lists(struct vx_diag_finding *f)
 	return VX_DIAG_NA;
 }
 
+/* When nobody at all answers, that a list does not says nothing of the list. */
+static bool anybody_answers(const struct vx_diag *d)
+{
+	for (size_t i = 0; i < d->known_count; i++)
+		if (vx_diag_spoken(d->known[i].answer))
+			return true;
+	return false;
+}
+
 static enum vx_diag_verdict listed(struct vx_diag *d, struct vx_diag_finding *f)
 {
 	enum vx_diag_verdict v = VX_DIAG_PASS;
 	char code[VX_DNS_ADDRESS_MAX + 1];
 	bool asked, refused;
+	size_t working = 0;
 
 	if (d->f.list_count == 0)
 		return no_lists(f);
@@ -269,6 +279,7 @@ static enum vx_diag_verdict listed(struct vx_diag *d, struct vx_diag_finding *f)
 		const struct vx_dnsbl *l = &d->f.lists[i];
 		const bool works = list_works(d, l, &refused);
 
+		working += works;
 		for (size_t k = 0; k < d->f.address_count; k++) {
 			if (ask_list(d, l, d->f.addresses[k], &asked, code) !=
 				VX_DNSBL_LISTED ||
@@ -284,9 +295,11 @@ static enum vx_diag_verdict listed(struct vx_diag *d, struct vx_diag_finding *f)
 			v = VX_DIAG_FAIL;
 		}
 	}
-	if (v == VX_DIAG_PASS)
-		vx_diag_seen(f, "in none of %zu lists", d->f.list_count);
-	return v;
+	if (v != VX_DIAG_PASS)
+		return v;
+	vx_diag_seen(f, working > 0 ? "in none of %zu lists" : "none of %zu lists answers",
+	    d->f.list_count);
+	return working > 0 ? v : VX_DIAG_NA;
 }
 
 static enum vx_diag_verdict check_lists(
@@ -296,6 +309,8 @@ static enum vx_diag_verdict check_lists(
 
 	if (d->f.list_count == 0)
 		return no_lists(f);
+	if (!anybody_answers(d))
+		return vx_diag_silent(f);
 	for (size_t i = 0; i < d->f.list_count; i++) {
 		const char *zone = d->f.lists[i].zone;
 		bool refused;

@@ -23,55 +23,6 @@ static const char good[] =
     "_dmarc.example.net TXT v=DMARC1; p=quarantine; rua=mailto:dmarc@example.net; fo=1\n"
     "2.0.0.127.list.example A 127.0.0.2\n" VX_DIAG_FAR_HOST " A 198.51.100.25\n";
 
-static const struct {
-	const char *word;
-	enum vx_dns_type type;
-} types[] = { { "A", VX_DNS_A }, { "AAAA", VX_DNS_AAAA }, { "MX", VX_DNS_MX },
-	{ "TXT", VX_DNS_TXT }, { "NS", VX_DNS_NS }, { "PTR", VX_DNS_PTR },
-	{ "TLSA", VX_DNS_TLSA }, { "SPF", (enum vx_dns_type)99 } };
-
-static void add_line(struct vxt_zone *z, vx_slice line)
-{
-	char name[300], word[8], content[600];
-	vx_slice head;
-
-	(void)vx_slice_cut(&line, ' ', &head);
-	(void)snprintf(name, sizeof(name), "%.*s", (int)head.len, head.ptr);
-	(void)vx_slice_cut(&line, ' ', &head);
-	(void)snprintf(word, sizeof(word), "%.*s", (int)head.len, head.ptr);
-	(void)snprintf(content, sizeof(content), "%.*s", (int)line.len, line.ptr);
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcmp(types[i].word, word) == 0) {
-			vxt_zone_add(z, name, types[i].type, content);
-			return;
-		}
-	ck_abort_msg("no type %s", word);
-}
-
-/* Is it one of the lines that begin as one of drop (separated by '|')? */
-static bool dropped(vx_slice line, const char *drop)
-{
-	vx_slice rest = vx_slice_str(drop), each;
-
-	while (rest.len > 0) {
-		(void)vx_slice_cut(&rest, '|', &each);
-		if (vx_slice_has_prefix(line, each))
-			return true;
-	}
-	return false;
-}
-
-static void fill(struct vxt_zone *z, const char *text, const char *drop)
-{
-	vx_slice rest = vx_slice_str(text), line;
-
-	while (rest.len > 0) {
-		(void)vx_slice_cut(&rest, '\n', &line);
-		if (line.len > 0 && !dropped(line, drop))
-			add_line(z, line);
-	}
-}
-
 /* --- facts ----------------------------------------------------------------------------
  */
 
@@ -285,8 +236,8 @@ static void hear(struct vx_diag *d, enum vx_diag_witness kind, const char *who,
 	const size_t n = vx_diag_compare(d, kind, q);
 
 	vxt_zone_init(&z);
-	fill(&z, good, drop);
-	fill(&z, add, "");
+	vxt_zone_fill(&z, good, drop);
+	vxt_zone_fill(&z, add, "");
 	for (size_t i = 0; i < n; i++) {
 		const struct vx_dns_answer a = vxt_zone_answer(&z, &q[i]);
 
@@ -794,8 +745,8 @@ static struct vx_diag *set_up(struct vxt_zone *z, const char *drop, const char *
 	vxt_zone_init(z);
 	vx_zone_init(&records);
 	z->secure = is_signed == SIGNED;
-	fill(z, good, drop);
-	fill(z, add, "");
+	vxt_zone_fill(z, good, drop);
+	vxt_zone_fill(z, add, "");
 	reset(&f);
 	if (tweak != NULL)
 		tweak(&f);
@@ -935,7 +886,7 @@ START_TEST(a_dead_zone_is_one_fault)
 		vx_zone_init(&records);
 		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
 			vxt_zone_fail(&z, names[k], statuses[i]);
-		fill(&z, good, "example.net|mail.|202611|_dmarc");
+		vxt_zone_fill(&z, good, "example.net|mail.|202611|_dmarc");
 		reset(&f);
 		d = diagnose(&f, &z);
 		alarms(d, &got);
@@ -944,6 +895,32 @@ START_TEST(a_dead_zone_is_one_fault)
 		vx_buf_done(&got);
 		tear_down(&z, d);
 	}
+}
+END_TEST
+
+/* When all are silent, nothing is said of what could not be asked. */
+START_TEST(a_dead_network_is_one_fault)
+{
+	static const struct vx_dns_answer silent = { .status = VX_DNS_FAILED };
+	struct vx_dns_question q[50];
+	struct vx_diag_facts f;
+	struct vx_buf got = { .max = 1000 };
+	struct vx_diag *d;
+	size_t n;
+
+	vx_zone_init(&records);
+	reset(&f);
+	vxt_assert_ok(vx_diag_new(&f, &d));
+	while ((n = vx_diag_ask(d, q, 50)) > 0)
+		for (size_t i = 0; i < n; i++)
+			vxt_assert_ok(vx_diag_answer(d, &q[i], &silent));
+	hear_nothing(d, VX_DIAG_SYSTEM, "10.0.0.1");
+	vx_diag_run(d);
+	alarms(d, &got);
+	vxt_assert_str(vx_buf_slice(&got), "dns.dnssec fail; ");
+	vx_buf_done(&got);
+	vx_diag_free(d);
+	vx_zone_done(&records);
 }
 END_TEST
 
@@ -986,5 +963,5 @@ START_TEST(strangers_text_is_clean)
 END_TEST
 
 VXT_SUITE(test_rows, "rows", each_fault_is_named_and_no_other, good_ones_give_no_alarm, faults_take_points,
-    every_check_has_a_row, a_dead_zone_is_one_fault, facts_are_checked,
+    every_check_has_a_row, a_dead_zone_is_one_fault, a_dead_network_is_one_fault, facts_are_checked,
     strangers_text_is_clean)

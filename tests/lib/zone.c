@@ -210,3 +210,55 @@ struct vx_dns_answer vxt_zone_answer(struct vxt_zone *z, const struct vx_dns_que
 		a.canonical = vx_slice_str(z->canonical);
 	return a;
 }
+
+/* --- zones as text --------------------------------------------------------------------
+ */
+
+static const struct {
+	const char *word;
+	enum vx_dns_type type;
+} types[] = { { "A", VX_DNS_A }, { "AAAA", VX_DNS_AAAA }, { "MX", VX_DNS_MX },
+	{ "TXT", VX_DNS_TXT }, { "NS", VX_DNS_NS }, { "PTR", VX_DNS_PTR },
+	{ "TLSA", VX_DNS_TLSA }, { "SPF", (enum vx_dns_type)99 } };
+
+static void add_line(struct vxt_zone *z, vx_slice line)
+{
+	char name[300], word[8], content[600];
+	vx_slice head;
+
+	(void)vx_slice_cut(&line, ' ', &head);
+	(void)snprintf(name, sizeof(name), "%.*s", (int)head.len, head.ptr);
+	(void)vx_slice_cut(&line, ' ', &head);
+	(void)snprintf(word, sizeof(word), "%.*s", (int)head.len, head.ptr);
+	(void)snprintf(content, sizeof(content), "%.*s", (int)line.len, line.ptr);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(types[i].word, word) == 0) {
+			vxt_zone_add(z, name, types[i].type, content);
+			return;
+		}
+	ck_abort_msg("no type %s", word);
+}
+
+/* Is it one of the lines that begin as one of drop (separated by '|')? */
+static bool dropped(vx_slice line, const char *drop)
+{
+	vx_slice rest = vx_slice_str(drop), each;
+
+	while (rest.len > 0) {
+		(void)vx_slice_cut(&rest, '|', &each);
+		if (vx_slice_has_prefix(line, each))
+			return true;
+	}
+	return false;
+}
+
+void vxt_zone_fill(struct vxt_zone *z, const char *text, const char *drop)
+{
+	vx_slice rest = vx_slice_str(text), line;
+
+	while (rest.len > 0) {
+		(void)vx_slice_cut(&rest, '\n', &line);
+		if (line.len > 0 && !dropped(line, drop))
+			add_line(z, line);
+	}
+}

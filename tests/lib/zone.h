@@ -29,6 +29,11 @@ void vxt_zone_done(struct vxt_zone *z);
  */
 void vxt_zone_add(
     struct vxt_zone *z, const char *name, enum vx_dns_type type, const char *text);
+/*
+ * Records from lines "name TYPE content", but for those that begin as one of drop, which
+ * are separated by '|'.
+ */
+void vxt_zone_fill(struct vxt_zone *z, const char *text, const char *drop);
 /* A TXT record of several strings. */
 void vxt_zone_add_txt(
     struct vxt_zone *z, const char *name, const vx_slice *strings, size_t count);
