@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vx_dns_question q = { .name = "example.org" };
 	struct vx_dns_records r;
+	struct vx_dns_header h;
 	int rc;
 
 	if (size < 1)
@@ -44,6 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	q.type = (enum vx_dns_type)data[0];
 	vx_dns_records_init(&r);
 	rc = vx_dns_read_message(vx_slice_of(data + 1, size - 1), &q, &r);
+	must(vx_dns_read_header(vx_slice_of(data + 1, size - 1), &h) == VX_OK ||
+	     rc == VX_ESYNTAX);
 	must((r.answer.status == VX_DNS_FOUND) == (r.answer.count > 0));
 	must(rc == VX_OK || r.answer.status == VX_DNS_FAILED);
 	for (size_t i = 0; i < r.answer.count; i++)
