@@ -103,7 +103,7 @@ void vx_sender_tls_missing(struct sender_tls_seen *seen)
 	note(seen, VX_TLS_STARTTLS_NOT_SUPPORTED, "");
 }
 
-static enum vx_tls_failure_type failure_of(enum vx_tls_fault fault)
+enum vx_tls_failure_type vx_sender_tls_failure(enum vx_tls_fault fault)
 {
 	switch (fault) {
 	case VX_TLS_FAULT_NAME:
@@ -145,7 +145,7 @@ static int check_sts(const struct sender_tls *t, const struct vx_route_host *h,
 	}
 	if (vx_tls_check_host(tls, h->name, err) == VX_OK)
 		return VX_OK;
-	note(seen, failure_of(vx_tls_fault(tls)), err->text);
+	note(seen, vx_sender_tls_failure(vx_tls_fault(tls)), err->text);
 	if (is_enforced(t, h))
 		return VX_ETLS;
 	vx_log(t->sender->o.log, VX_LOG_INFO,
@@ -171,7 +171,7 @@ int vx_sender_tls_check(const struct sender_tls *t, const struct vx_route_host *
 		}
 		rc = check_dane(t, h, tls, err);
 		if (rc != VX_OK)
-			note(seen, failure_of(vx_tls_fault(tls)), err->text);
+			note(seen, vx_sender_tls_failure(vx_tls_fault(tls)), err->text);
 		break;
 	case VX_TLS_POLICY_NONE:
 		break;

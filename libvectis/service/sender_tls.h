@@ -42,6 +42,8 @@ struct sender_tls_seen {
 	const char *helo; /* what the host calls itself; borrowed; NULL: not known */
 };
 void vx_sender_tls_opened(struct sender_tls_seen *seen, const struct vx_peer *peer);
+/* What reports call it when a certificate is not the right one. */
+enum vx_tls_failure_type vx_sender_tls_failure(enum vx_tls_fault fault);
 /* TLS is on: VX_OK; VX_ETLS, with err: nothing may be sent. */
 int vx_sender_tls_check(const struct sender_tls *t, const struct vx_route_host *h,
     struct vx_tls *tls, struct sender_tls_seen *seen, struct vx_error *err);

@@ -289,13 +289,16 @@ static bool asks_policy(const struct sender_visit *v)
 int vx_sender_visit(struct vx_sender *s, struct destination *d)
 {
 	struct sender_visit *v = vx_alloc(sizeof(*v));
+	const uint32_t now = vx_sender_now(s);
+	bool quiet;
 	int rc = VX_OK;
 
 	if (v == NULL)
 		return VX_ENOMEM;
 	v->sender = s;
 	v->destination = d;
-	v->lax = vx_sender_has_only(s, d, vx_sender_now(s), VX_QUEUE_TLS_OPTIONAL);
+	quiet = vx_sender_has_only(s, d, now, VX_QUEUE_REPORT);
+	v->lax = quiet && vx_sender_has_only(s, d, now, VX_QUEUE_TLS_OPTIONAL);
 	if (vx_sender_is_relay(d))
 		rc = vx_sender_relay_new(s, d, &v->relay);
 	if (rc == VX_OK)
@@ -317,8 +320,7 @@ int vx_sender_visit(struct vx_sender *s, struct destination *d)
 	d->due = UINT32_MAX; /* until a claim finds more */
 	if (!asks_policy(v) ||
 	    vx_sender_tls_begin(&v->tls, s, v->relay != NULL ? v->relay->host : d->name,
-		vx_sender_has_only(s, d, vx_sender_now(s), VX_QUEUE_REPORT),
-		policy_known) == VX_OK)
+		quiet, policy_known) == VX_OK)
 		go_on(v);
 	return VX_OK;
 }
