@@ -12,7 +12,7 @@ static const struct {
 	enum vx_acme_command command;
 } verbs[] = { { "issue", VX_ACME_ISSUE }, { "renew", VX_ACME_RENEW },
 	{ "revoke", VX_ACME_REVOKE }, { "roll-over", VX_ACME_ROLL_OVER },
-	{ "deactivate", VX_ACME_DEACTIVATE } };
+	{ "deactivate", VX_ACME_DEACTIVATE }, { "roll-keys", VX_ACME_ROLL_KEYS } };
 
 static int make(const struct vx_config *config, const char *name, struct vx_error *err)
 {

@@ -1,5 +1,6 @@
 #include "acmed/issuer.h"
 
+#include "acmed/dane.h"
 #include "acmed/desk.h"
 #include "acmed/events.h"
 #include "acmed/prover.h"
@@ -16,6 +17,7 @@ struct issuer {
 	struct vx_worker *worker;
 	struct vx_acme *core;
 	struct prover *prover;
+	struct dane *dane;
 	struct vx_fetch fetch;
 	bool fetching, proving;
 	int64_t next; /* nothing before */
@@ -101,11 +103,13 @@ static void on_proved(void *ctx, const struct vx_acme_answer *a)
 
 static void prove(struct issuer *i, const struct vx_acme_step *step)
 {
+	const bool dane = step->type == VX_ACME_TLSA || step->type == VX_ACME_PUBLISH;
 	struct vx_acme_answer a;
 
 	/* it may be over before it returns: then run is above us and goes on */
 	i->proving = true;
-	if (prover_do(i->prover, step, &a) == VX_OK) {
+	if ((dane ? dane_do(i->dane, step, &a) : prover_do(i->prover, step, &a)) ==
+	    VX_OK) {
 		i->proving = false;
 		answer(i, &a);
 	}
@@ -124,19 +128,20 @@ static void save(struct issuer *i)
 	answer(i, &a);
 }
 
-/* The whole pair is checked before the manifest names it. */
+/* All of it is checked before the manifest names it. */
 static void install(struct issuer *i, const struct vx_acme_step *step)
 {
+	struct vx_certs_pair pairs[VX_ACME_PAIRS_MAX];
 	struct vx_error err = { 0 };
-	struct vx_tls_cert_info info;
 	struct vx_acme_answer a = { .result = VX_OK };
 	char dir[VX_ACME_PATH_MAX];
 
 	(void)snprintf(dir, sizeof(dir), "%.480s/certs", i->worker->config->state_dir);
-	a.result = vx_tls_check_pair(step->chain, step->key, &info, &err);
-	if (a.result == VX_OK)
-		a.result = vx_certs_install(
-		    dir, step->id, step->chain, step->key, PROVIDER, &err);
+	for (size_t n = 0; n < step->pair_count; n++)
+		pairs[n] = (struct vx_certs_pair){ .chain = step->pairs[n].chain,
+			.key = step->pairs[n].key };
+	a.result = vx_certs_install_pairs(
+	    dir, step->id, pairs, step->pair_count, PROVIDER, &err);
 	a.text = err.text;
 	if (a.result == VX_OK)
 		i->served_until = now(i) + ISSUER_SERVED_S;
@@ -154,6 +159,15 @@ static bool all_serve(const struct issuer *i, char *who, size_t size)
 	(void)snprintf(who, size, "?");
 	return vx_certs_mark_of(dir, mark, &err) == VX_OK &&
 	       served_by_all(i->worker->config->run_dir, mark, who, size);
+}
+
+static void say_served(struct issuer *i)
+{
+	char who[64];
+	const bool all = all_serve(i, who, sizeof(who));
+	const struct vx_acme_answer a = { .result = all ? VX_OK : VX_ETEMP, .text = who };
+
+	answer(i, &a);
 }
 
 /*
@@ -194,11 +208,16 @@ static bool do_step(struct issuer *i, const struct vx_acme_step *step)
 	case VX_ACME_PERMIT:
 	case VX_ACME_PROVISION:
 	case VX_ACME_REMOVE:
+	case VX_ACME_TLSA:
+	case VX_ACME_PUBLISH:
 		prove(i, step);
 		return !i->proving;
 	case VX_ACME_INSTALL:
 		install(i, step);
 		return i->served_until == 0;
+	case VX_ACME_SERVED:
+		say_served(i);
+		return true;
 	case VX_ACME_TELL:
 		events_tell(i->worker->config, i->worker->log, step);
 		if (step->command != 0)
@@ -237,6 +256,7 @@ void issuer_tick(struct issuer *i)
 	const bool asked = desk_look(i->worker->config, i->core);
 
 	prover_tick(i->prover);
+	dane_tick(i->dane);
 	if (i->served_until != 0)
 		look_at_served(i);
 	if (!i->fetching && !i->proving && i->served_until == 0 &&
@@ -247,36 +267,51 @@ void issuer_tick(struct issuer *i)
 /* --- life
  * ------------------------------------------------------------------------------------ */
 
-/* What is there already, if it is the authority's: its key goes on. */
+/* A pair of the authority's: its key goes on. */
+static void take_pair(struct issuer *i, const char *dir, const struct vx_certs_entry *e,
+    bool rsa, const struct vx_tls_cert_info *info)
+{
+	struct vx_buf chain = { .max = VX_PKI_PEM_MAX }, key = { .max = VX_PKI_PEM_MAX };
+	char chain_path[VX_ACME_PATH_MAX + 128], key_path[VX_ACME_PATH_MAX + 128];
+	struct vx_error err;
+	int rc = VX_EIO;
+
+	(void)snprintf(chain_path, sizeof(chain_path), "%s/%s@%u/%s", dir, e->name,
+	    e->generation, vx_certs_chain_file(rsa));
+	(void)snprintf(key_path, sizeof(key_path), "%s/%s@%u/%s", dir, e->name,
+	    e->generation, vx_certs_key_file(rsa));
+	if (served_read(chain_path, &chain) && served_read(key_path, &key))
+		rc = vx_acme_installed(i->core, e->name,
+		    strcmp(info->key_kind, "rsa") == 0 ? VX_PKI_RSA : VX_PKI_P256,
+		    vx_buf_slice(&chain), vx_buf_slice(&key), &err);
+	if (rc == VX_ENOENT || rc == VX_EUNSUP)
+		vx_log(i->worker->log, VX_LOG_INFO,
+		    "a certificate that is served is not wanted any more",
+		    VX_KV_Z("cert", e->name), VX_KV_Z("key", info->key_kind));
+	vx_buf_done(&chain);
+	vx_buf_wipe(&key);
+}
+
+/* What is there already: the authority's, and what others brought. */
 static void take_installed(struct issuer *i)
 {
-	char dir[VX_ACME_PATH_MAX], chain_path[VX_ACME_PATH_MAX + 128],
-	    key_path[VX_ACME_PATH_MAX + 128];
 	struct vx_certs_entry e;
 	struct vx_error err;
+	char dir[VX_ACME_PATH_MAX];
 
 	(void)snprintf(dir, sizeof(dir), "%.480s/certs", i->worker->config->state_dir);
-	for (size_t n = 0; vx_certs_entry(dir, n, &e, &err) == VX_OK; n++) {
-		struct vx_buf chain = { .max = VX_PKI_PEM_MAX },
-			      key = { .max = VX_PKI_PEM_MAX };
-		const enum vx_pki_kind kind =
-		    i->worker->config->tls_key_type == 0 ? VX_PKI_P256 : VX_PKI_RSA;
+	for (size_t n = 0; vx_certs_entry(dir, n, &e, &err) == VX_OK; n++)
+		for (int rsa = 0; rsa < (e.has_rsa ? 2 : 1); rsa++) {
+			const struct vx_tls_cert_info *const info =
+			    rsa == 0 ? &e.info : &e.rsa;
 
-		if (strcmp(e.provider, PROVIDER) != 0)
-			continue;
-		(void)snprintf(chain_path, sizeof(chain_path), "%s/%s@%u/fullchain.pem",
-		    dir, e.name, e.generation);
-		(void)snprintf(key_path, sizeof(key_path), "%s/%s@%u/privkey.pem", dir,
-		    e.name, e.generation);
-		if (served_read(chain_path, &chain) && served_read(key_path, &key) &&
-		    vx_acme_installed(i->core, e.name, kind, vx_buf_slice(&chain),
-			vx_buf_slice(&key), &err) == VX_EUNSUP)
-			vx_log(i->worker->log, VX_LOG_INFO,
-			    "the kind of the key changes with the next certificate",
-			    VX_KV_Z("cert", e.name));
-		vx_buf_done(&chain);
-		vx_buf_wipe(&key);
-	}
+			if (info->key_kind == NULL)
+				continue; /* it cannot be read, nor served */
+			if (strcmp(e.provider, PROVIDER) == 0)
+				take_pair(i, dir, &e, rsa == 1, info);
+			else
+				vx_acme_serving(i->core, e.name, info->key_digest);
+		}
 }
 
 int issuer_new(struct vx_worker *w, struct issuer **out, struct vx_error *err)
@@ -295,7 +330,8 @@ int issuer_new(struct vx_worker *w, struct issuer **out, struct vx_error *err)
 	rc = desk_open(w->config, err);
 	if (rc == VX_OK)
 		rc = vx_acme_open(w->config, w->secrets, seed, &i->core, err);
-	if (rc == VX_OK && prover_new(w, on_proved, i, &i->prover) != VX_OK)
+	if (rc == VX_OK && (prover_new(w, on_proved, i, &i->prover) != VX_OK ||
+			       dane_new(w, on_proved, i, &i->dane) != VX_OK))
 		rc = vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
 	if (rc != VX_OK) {
 		issuer_free(i);
@@ -313,6 +349,7 @@ void issuer_free(struct issuer *i)
 	if (i->fetching)
 		i->worker->loop->drop(i->worker->loop, &i->fetch);
 	prover_free(i->prover);
+	dane_free(i->dane);
 	vx_acme_free(i->core);
 	vx_memory_free(i);
 }

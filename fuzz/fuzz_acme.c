@@ -28,6 +28,15 @@ static const char key_pem[] =
     "n/CttdEipfos+xV0+FX30c3x5IYwue8ORIhop9qvbdCAVX1vHN5xLumC\n"
     "-----END PRIVATE KEY-----\n";
 
+static int make_key(void *ctx, enum vx_pki_kind kind, struct vx_pki_key **out)
+{
+	struct vx_error err;
+
+	(void)ctx;
+	(void)kind;
+	return vx_pki_key_read(vx_slice_str(key_pem), out, &err);
+}
+
 static int start(vx_slice state, struct vx_acme **out)
 {
 	static const char *const names[] = { "mail.example.com", "*.example.com" };
@@ -42,7 +51,8 @@ static int start(vx_slice state, struct vx_acme **out)
 		.certs = &cert,
 		.cert_count = 1,
 		.agrees = true,
-		.seed = 1 };
+		.seed = 1,
+		.make_key = make_key };
 	struct vx_error err;
 
 	return vx_acme_new(&o, state, out, &err);

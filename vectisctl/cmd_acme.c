@@ -301,45 +301,130 @@ static int cert_deactivate(struct ctl *c)
 	return ask(c, "deactivate", c->args[0], 0);
 }
 
-/* The records that DANE needs for what is installed (RFC 6698, MA-16). */
+static void say_time(int64_t t, char out[32])
+{
+	const time_t when = (time_t)t;
+	struct tm tm;
+
+	if (t <= (int64_t)time(NULL))
+		(void)snprintf(out, 32, "now");
+	else if (t == INT64_MAX || gmtime_r(&when, &tm) == NULL)
+		(void)snprintf(out, 32, "never");
+	else
+		(void)strftime(out, 32, "%Y-%m-%d %H:%M UTC", &tm);
+}
+
+/* The next keys are used on their own time; a person may want that sooner. */
+static int cert_roll_keys(struct ctl *c)
+{
+	enum vx_acme_haste haste = VX_ACME_STAGED;
+
+	if (ctl_flag(c, "--at-once") && !ctl_flag(c, "--confirm"))
+		return ctl_fail(c, CTL_USAGE,
+		    "servers that remember TLSA records without the next key will not "
+		    "deliver mail until they forget them: add --confirm");
+	if (ctl_flag(c, "--at-once"))
+		haste = VX_ACME_AT_ONCE;
+	else if (ctl_flag(c, "--urgent"))
+		haste = VX_ACME_URGENT;
+	return ask(c, "roll-keys", id_of(c), haste);
+}
+
+static void add_hex(const char digest[VX_PKI_DIGEST_OCTETS], char out[65])
+{
+	for (size_t i = 0; i < VX_PKI_DIGEST_OCTETS; i++)
+		(void)snprintf(
+		    out + 2 * i, 3, "%02x", (unsigned)(unsigned char)digest[i]);
+}
+
+/* When the next key may be served, and what it waits for. */
+static void say_next(struct ctl *c, const struct vx_acme_status *s, json_t *list)
+{
+	char hex[65], ready[32], seen[32];
+	const bool never = s->next_ready == INT64_MAX;
+
+	if (!s->has_next)
+		return;
+	add_hex(s->next_digest, hex);
+	say_time(s->next_ready, ready);
+	say_time(s->next_seen, seen);
+	ctl_say(c, "%s: TLSA 3 1 1 %s (%s, the next key%s)", s->id, hex,
+	    vx_pki_kind_name(s->kind), s->rolling ? ", which is wanted" : "");
+	if (s->dane && s->next_seen == 0)
+		ctl_say(
+		    c, "  its record is not there: it is not used before it was seen");
+	else if (!never)
+		ctl_say(c, "  can be used: %s", ready);
+	(void)json_array_append_new(
+	    list, json_pack("{s:o, s:s, s:s, s:I, s:o, s:b}", "name",
+		      ctl_text(vx_slice_str(s->id)), "kind", vx_pki_kind_name(s->kind),
+		      "sha256", hex, "seen", (json_int_t)s->next_seen, "ready",
+		      never ? json_null() : json_integer((json_int_t)s->next_ready),
+		      "wanted", (int)s->rolling));
+}
+
+/* What acmed keeps, which is read before the store is opened: as root. */
+static struct vx_acme *look_at_core(struct ctl *c)
+{
+	struct vx_acme *core = NULL;
+	struct vx_error err;
+
+	if (vx_acme_is_wanted(c->config) &&
+	    vx_acme_open(c->config, NULL, 0, &core, &err) != VX_OK)
+		ctl_warn(c, "%s", err.text);
+	return core;
+}
+
+static void say_key(struct ctl *c, struct vx_acme *core, const struct vx_certs_entry *e,
+    const struct vx_tls_cert_info *info, json_t *list)
+{
+	if (info->key_kind == NULL || info->key_digest[0] == '\0')
+		return;
+	/* when the next one is used depends on what is served */
+	if (core != NULL)
+		vx_acme_serving(core, e->name, info->key_digest);
+	ctl_say(c, "%s: TLSA 3 1 1 %s (%s, in use)", e->name, info->key_digest,
+	    info->key_kind);
+	(void)json_array_append_new(list,
+	    json_pack("{s:o, s:o, s:s, s:s}", "name", ctl_text(vx_slice_str(e->name)),
+		"names", ctl_text(vx_slice_str(info->names)), "kind", info->key_kind,
+		"sha256", info->key_digest));
+}
+
+/* The records that DANE needs, for what is installed and what will be (RFC 6698, MA-16).
+ */
 static int cert_keys(struct ctl *c)
 {
-	json_t *const list = json_array();
+	json_t *const list = json_array(), *const next = json_array();
+	struct vx_acme *const core = look_at_core(c);
 	struct vx_certs_entry e;
+	struct vx_acme_status s;
 	struct vx_error err = { 0 };
-	char dir[PATH_MAX], path[PATH_MAX + 128];
+	char dir[PATH_MAX];
 	size_t n = 0;
 
 	(void)json_object_set_new(c->result, "keys", list);
-	if (ctl_check_store(c) != CTL_OK)
+	(void)json_object_set_new(c->result, "next", next);
+	if (ctl_check_store(c) != CTL_OK) {
+		vx_acme_free(core);
 		return CTL_FAILED;
+	}
 	ctl_state_path(c, "certs", dir);
 	for (; vx_certs_entry(dir, n, &e, &err) == VX_OK; n++) {
-		struct vx_buf chain = { .max = VX_PKI_PEM_MAX }, hex = { .max = 128 };
-		struct vx_pki_cert cert;
-
-		(void)snprintf(path, sizeof(path), "%s/%s@%u/fullchain.pem", dir, e.name,
-		    e.generation);
-		if (ctl_read_file(c, path, &chain) == CTL_OK &&
-		    vx_pki_cert_read(vx_buf_slice(&chain), &cert, &err) == VX_OK) {
-			for (size_t i = 0; i < sizeof(cert.digest); i++)
-				vx_buf_printf(
-				    &hex, "%02x", (unsigned char)cert.digest[i]);
-			ctl_say(c, "%s: TLSA 3 1 1 %s", e.name, hex.ptr);
-			(void)json_array_append_new(
-			    list, json_pack("{s:o, s:o, s:o}", "name",
-				      ctl_text(vx_slice_str(e.name)), "names",
-				      ctl_text(vx_slice_str(cert.names)), "sha256",
-				      ctl_text(vx_buf_slice(&hex))));
-		}
-		vx_buf_done(&chain);
-		vx_buf_done(&hex);
+		say_key(c, core, &e, &e.info, list);
+		if (e.has_rsa)
+			say_key(c, core, &e, &e.rsa, list);
 	}
+	for (size_t i = 0;
+	     core != NULL && vx_acme_status(core, (int64_t)time(NULL), i, &s) == VX_OK;
+	     i++)
+		say_next(c, &s, next);
+	vx_acme_free(core);
 	if (n == 0)
 		return ctl_fail(c, CTL_FAILED, "no certificate is installed");
 	ctl_say(c,
-	    "publish \"_25._tcp.%s. TLSA\" only where the zone is signed; the key stays "
-	    "when a certificate is renewed",
+	    "publish \"_25._tcp.%s. TLSA\" only where the zone is signed, and the next "
+	    "key's with it; a key stays when a certificate is renewed",
 	    c->config->hostname);
 	return CTL_OK;
 }
@@ -383,19 +468,6 @@ static int logs_acme(struct ctl *c)
 /* --- what will be done, for cert status
  * --------------------------------------------------------- */
 
-static void say_time(int64_t t, char out[32])
-{
-	const time_t when = (time_t)t;
-	struct tm tm;
-
-	if (t <= (int64_t)time(NULL))
-		(void)snprintf(out, 32, "now");
-	else if (t == INT64_MAX || gmtime_r(&when, &tm) == NULL)
-		(void)snprintf(out, 32, "never");
-	else
-		(void)strftime(out, 32, "%Y-%m-%d %H:%M UTC", &tm);
-}
-
 /* The record that proves a name for good, where the authority takes one. */
 static void show_record(struct ctl *c, const struct vx_acme_status *s)
 {
@@ -423,8 +495,8 @@ static void show_plan(struct ctl *c, const struct vx_acme_status *s, json_t *lis
 
 	say_time(s->due, due);
 	say_time(s->next, next);
-	ctl_say(c, "%s: %s from %s; %s", s->id, s->there ? "renewed" : "ordered",
-	    s->authority, s->names);
+	ctl_say(c, "%s (%s): %s from %s; %s", s->id, vx_pki_kind_name(s->kind),
+	    s->there ? "renewed" : "ordered", s->authority, s->names);
 	ctl_say(c, "  due %s%s, next attempt %s", due,
 	    s->has_window ? " (the authority named the time)" : "", next);
 	if (s->account[0] != '\0')
@@ -432,14 +504,17 @@ static void show_plan(struct ctl *c, const struct vx_acme_status *s, json_t *lis
 	show_record(c, s);
 	if (s->problem[0] != '\0')
 		ctl_say(c, "  after %u failures: %s", s->failures, s->problem);
+	if (s->waits)
+		ctl_say(c, "  the new one waits until it may be served");
 	if (s->stopped)
 		ctl_say(c,
 		    "  STOPPED: nothing is tried before \"vectisctl cert renew %s "
 		    "--force\"",
 		    s->id);
 	(void)json_array_append_new(list,
-	    json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:i, s:o, s:b, s:b, s:s}", "name",
-		ctl_text(vx_slice_str(s->id)), "names", ctl_text(vx_slice_str(s->names)),
+	    json_pack("{s:o, s:s, s:b, s:o, s:o, s:o, s:I, s:I, s:i, s:o, s:b, s:b, s:s}",
+		"name", ctl_text(vx_slice_str(s->id)), "kind", vx_pki_kind_name(s->kind),
+		"waits", (int)s->waits, "names", ctl_text(vx_slice_str(s->names)),
 		"authority", ctl_text(vx_slice_str(s->authority)), "account",
 		ctl_text(vx_slice_str(s->account)), "due", (json_int_t)s->due, "next",
 		(json_int_t)s->next, "failures", (int)s->failures, "problem",
@@ -476,7 +551,10 @@ const struct ctl_command ctl_acme_commands[] = {
 	    "--confirm",
 	    "revoke what is served, and order another" },
 	{ "cert", "keys", cert_keys, NEEDS_CONFIG, 0, 0, "",
-	    "digests of the keys, for TLSA records" },
+	    "digests of the keys in use and the next ones, for TLSA records" },
+	{ "cert", "roll-keys", cert_roll_keys, NEEDS_CONFIG, 0, 1,
+	    "[NAME] [--urgent] [--at-once --confirm]",
+	    "use the next keys, when their TLSA records were seen for long enough" },
 	{ "cert", "roll-over", cert_roll_over, NEEDS_CONFIG, 0, 1, "[AUTHORITY]",
 	    "another key for the account there" },
 	{ "cert", "deactivate", cert_deactivate, NEEDS_CONFIG, 1, 1,

@@ -51,10 +51,27 @@ static int cert_import(struct ctl *c)
 	return ctl_import_cert(c, c->args[0], c->args[1]);
 }
 
+static long long days_left(const struct vx_tls_cert_info *info)
+{
+	return (long long)(info->not_after - (int64_t)time(NULL)) / 86400;
+}
+
+/* The second pair of a generation. */
+static json_t *rsa_json(const struct vx_certs_entry *e)
+{
+	json_t *const item = json_pack("{s:o, s:I, s:I}", "serial",
+	    ctl_text(vx_slice_str(e->rsa.serial)), "not_after",
+	    (json_int_t)e->rsa.not_after, "days_left", (json_int_t)days_left(&e->rsa));
+
+	if (e->rsa_problem.text[0] != '\0')
+		(void)json_object_set_new(
+		    item, "problem", ctl_text(vx_slice_str(e->rsa_problem.text)));
+	return item;
+}
+
 static void show(struct ctl *c, const struct vx_certs_entry *e, json_t *list)
 {
-	const long long days =
-	    (long long)(e->info.not_after - (int64_t)time(NULL)) / 86400;
+	const long long days = days_left(&e->info);
 	json_t *item = json_object();
 
 	(void)json_object_set_new(item, "name", ctl_text(vx_slice_str(e->name)));
@@ -67,6 +84,8 @@ static void show(struct ctl *c, const struct vx_certs_entry *e, json_t *list)
 	if (e->problem.text[0] != '\0')
 		(void)json_object_set_new(
 		    item, "problem", ctl_text(vx_slice_str(e->problem.text)));
+	if (e->has_rsa)
+		(void)json_object_set_new(item, "rsa", rsa_json(e));
 	(void)json_array_append_new(list, item);
 	ctl_say(c,
 	    "%s, generation %u (%s)\n  serial %s\n  names %s\n  issuer %s\n  "
@@ -78,6 +97,10 @@ static void show(struct ctl *c, const struct vx_certs_entry *e, json_t *list)
 						    : "");
 	if (e->problem.text[0] != '\0')
 		ctl_say(c, "  %s", e->problem.text);
+	if (e->has_rsa)
+		ctl_say(c, "  and of RSA, serial %s, %lld days left%s%s", e->rsa.serial,
+		    days_left(&e->rsa), e->rsa_problem.text[0] != '\0' ? ": " : "",
+		    e->rsa_problem.text);
 }
 
 /* What each worker says that it serves. */

@@ -23,7 +23,9 @@ struct probe {
 	struct vx_tls_trust *trust;
 	const char *name;
 	int fd, wait_ms;
-	bool bad; /* some listener is not good */
+	bool bad;        /* some listener is not good */
+	bool both;       /* certificates of both kinds are to be there */
+	bool rsa, alone; /* what this connection can check: of RSA, and nothing else */
 	struct vx_tls *tls;
 	char why[300];
 };
@@ -146,7 +148,8 @@ static bool starttls(struct probe *p)
 static bool handshake(struct probe *p)
 {
 	struct vx_buf in = { .max = (size_t)1 << 20 }, out = { .max = (size_t)1 << 20 };
-	bool good = vx_tls_client_new(p->trust, p->name, &p->tls) == VX_OK ||
+	bool good = (vx_tls_client_new(p->trust, p->name, &p->tls) == VX_OK &&
+			(!p->alone || vx_tls_client_only(p->tls, p->rsa) == VX_OK)) ||
 		    fail(p, "no memory");
 	int rc = VX_MORE;
 
@@ -178,13 +181,16 @@ static void report(
 
 	if (good)
 		(void)vx_tls_peer(p->tls, &info, &err);
-	ctl_say(p->c, "%-12s %s port %u: %s", port, l->address, l->port,
+	ctl_say(p->c, "%-12s %s port %u%s: %s", port, l->address, l->port,
+	    !p->alone ? ""
+	    : p->rsa  ? ", with RSA only"
+		      : ", with ECDSA only",
 	    !good      ? p->why
 	    : verified ? "good"
 		       : err.text);
 	if (good)
-		ctl_say(p->c, "  %s, %s\n  subject %s\n  issuer %s\n  serial %s",
-		    vx_tls_version(p->tls), vx_tls_cipher(p->tls),
+		ctl_say(p->c, "  %s, %s, key %s\n  subject %s\n  issuer %s\n  serial %s",
+		    vx_tls_version(p->tls), vx_tls_cipher(p->tls), info.key_kind,
 		    info.subject[0] == '\0' ? info.names : info.subject, info.issuer,
 		    info.serial);
 	(void)json_object_set_new(item, "listener", ctl_text(vx_slice_str(port)));
@@ -201,26 +207,38 @@ static void report(
 	(void)json_object_set_new(item, "issuer", ctl_text(vx_slice_str(info.issuer)));
 	(void)json_object_set_new(item, "serial", ctl_text(vx_slice_str(info.serial)));
 	(void)json_object_set_new(item, "not_after", json_integer(info.not_after));
+	(void)json_object_set_new(item, "key",
+	    ctl_text(vx_slice_str(info.key_kind == NULL ? "" : info.key_kind)));
 	(void)json_array_append_new(list, item);
 	if (!verified)
 		p->bad = true;
 }
 
+static void test_one(struct probe *p, const char *port, const struct vx_listen *l,
+    bool implicit, json_t *list)
+{
+	bool good;
+
+	p->fd = -1;
+	p->tls = NULL;
+	p->why[0] = '\0';
+	good = dial(p, l) && (implicit || starttls(p)) && handshake(p);
+	report(p, port, l, good, list);
+	vx_tls_free(p->tls);
+	if (p->fd >= 0)
+		(void)close(p->fd);
+}
+
+/* Each listener once, and where there are two certificates once for each. */
 static void test_list(struct probe *p, const char *port, const struct vx_listen_list *l,
     bool implicit, json_t *list)
 {
-	for (size_t i = 0; i < l->count; i++) {
-		bool good;
-
-		p->fd = -1;
-		p->tls = NULL;
-		p->why[0] = '\0';
-		good = dial(p, &l->items[i]) && (implicit || starttls(p)) && handshake(p);
-		report(p, port, &l->items[i], good, list);
-		vx_tls_free(p->tls);
-		if (p->fd >= 0)
-			(void)close(p->fd);
-	}
+	for (size_t i = 0; i < l->count; i++)
+		for (int kind = 0; kind < (p->both ? 2 : 1); kind++) {
+			p->alone = p->both;
+			p->rsa = kind == 1;
+			test_one(p, port, &l->items[i], implicit, list);
+		}
 }
 
 bool ctl_tls_believed(struct ctl *c, const struct vx_listen *l, char why[300])
@@ -274,6 +292,8 @@ static int tls_test(struct ctl *c)
 	struct vx_error err;
 
 	(void)json_object_set_new(c->result, "listeners", list);
+	p.both = c->config->tls_provider == VX_TLS_LETSENCRYPT &&
+		 c->config->tls_key_type == VX_TLS_KEYS_BOTH;
 	if (vx_tls_trust_new(authorities, &p.trust, &err) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
 	test_list(&p, "smtp", &c->config->smtp_listen, false, list);

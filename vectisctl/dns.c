@@ -109,6 +109,59 @@ static int find_dkim(struct ctl *c, struct ctl_dns *d)
 	return rc == VX_ENOENT ? CTL_OK : ctl_fail(c, CTL_FAILED, "%s", vx_strerror(rc));
 }
 
+static void add_tlsa(struct ctl_dns *d, const char *digest)
+{
+	for (size_t i = 0; i < d->tlsa_count; i++)
+		if (strcmp(d->tlsa[i], digest) == 0)
+			return;
+	if (digest[0] == '\0' || d->tlsa_count == VX_ZONE_KEYS_MAX)
+		return;
+	d->tlsa[d->tlsa_count] = vx_arena_dup(&d->arena, vx_slice_str(digest));
+	d->tlsa_count += d->tlsa[d->tlsa_count] != NULL;
+}
+
+/* Is name one of those that are separated by blanks? */
+static bool is_among(const char *names, const char *name)
+{
+	vx_slice rest = vx_slice_str(names), word;
+
+	while (rest.len > 0) {
+		(void)vx_slice_cut(&rest, ' ', &word);
+		if (vx_slice_eq_nocase(word, vx_slice_str(name)))
+			return true;
+	}
+	return false;
+}
+
+/* What clients that ask for the server's name get, and what acmed will serve there. */
+static void find_keys(struct ctl *c, struct ctl_dns *d)
+{
+	struct vx_certs_entry e;
+	struct vx_error err;
+	char dir[PATH_MAX];
+
+	ctl_state_path(c, "certs", dir);
+	for (size_t n = 0; vx_certs_entry(dir, n, &e, &err) == VX_OK; n++) {
+		if (n > 0 && !is_among(e.info.names, c->config->hostname))
+			continue;
+		if (e.problem.text[0] == '\0')
+			add_tlsa(d, e.info.key_digest);
+		if (e.has_rsa && e.rsa_problem.text[0] == '\0')
+			add_tlsa(d, e.rsa.key_digest);
+		/* who imported one has no use for keys of acmed */
+		if (n == 0 && strcmp(e.provider, "custom") == 0)
+			return;
+	}
+	for (size_t n = 0; n < d->acme_tlsa_count; n++) {
+		char hex[2 * VX_PKI_DIGEST_OCTETS + 1];
+
+		for (size_t i = 0; i < VX_PKI_DIGEST_OCTETS; i++)
+			(void)snprintf(hex + 2 * i, 3, "%02x",
+			    (unsigned)(unsigned char)d->acme_tlsa[n][i]);
+		add_tlsa(d, hex);
+	}
+}
+
 /* TLSA records only help, and only do no harm, in a signed zone (RFC 7672 2.2). */
 static void find_tlsa(struct ctl *c, struct ctl_dns *d)
 {
@@ -116,9 +169,6 @@ static void find_tlsa(struct ctl *c, struct ctl_dns *d)
 	struct vx_once_work w = {
 		.questions = &q, .question_count = 1, .ms_max = ASK_MS
 	};
-	struct vx_certs_entry e;
-	struct vx_error err;
-	char dir[PATH_MAX];
 
 	if (vx_dns_ask(VX_DNS_TLSA, "_25._tcp", vx_slice_str(c->config->hostname),
 		&q.question) != VX_OK ||
@@ -126,14 +176,8 @@ static void find_tlsa(struct ctl *c, struct ctl_dns *d)
 		return;
 	d->secure = q.answer != NULL && vx_dns_answered(q.answer) && q.answer->secure;
 	vx_dns_answer_free(q.answer);
-	ctl_state_path(c, "certs", dir);
-	for (size_t n = 0; d->secure && vx_certs_entry(dir, n, &e, &err) == VX_OK; n++)
-		if (e.problem.text[0] == '\0' && e.info.key_digest[0] != '\0' &&
-		    d->tlsa_count < VX_ZONE_KEYS_MAX) {
-			d->tlsa[d->tlsa_count] =
-			    vx_arena_dup(&d->arena, vx_slice_str(e.info.key_digest));
-			d->tlsa_count += d->tlsa[d->tlsa_count] != NULL;
-		}
+	if (d->secure)
+		find_keys(c, d);
 }
 
 /* --- opening --------------------------------------------------------------------------
@@ -233,6 +277,8 @@ static void read_acme(struct ctl *c, struct ctl_dns *d)
 		(void)snprintf(
 		    d->acme_problem, sizeof(d->acme_problem), "%.390s", s.problem);
 	find_authorities(c, d, core);
+	if (core != NULL)
+		d->acme_tlsa_count = vx_acme_tlsa(core, VX_ACME_DEFAULT, d->acme_tlsa);
 	vx_acme_free(core);
 }
 

@@ -32,6 +32,9 @@ struct ctl_dns {
 	size_t dkim_count;
 	const char *tlsa[VX_ZONE_KEYS_MAX];
 	size_t tlsa_count;
+	/* of what acmed keeps: keys in use, next ones, and such as were used */
+	char acme_tlsa[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS];
+	size_t acme_tlsa_count;
 	/* what has to be, and what has to be done */
 	struct vx_zone_plan *plan; /* own; NULL: not yet */
 	struct vx_zone_diff *diff; /* own; NULL */

@@ -12,6 +12,12 @@
  * (VX_ACME_SAVE) and gives back at the next start: an order that was under way then goes
  * on where it was.  The text has private keys in it.
  *
+ * A certificate may be of several kinds of keys: they are ordered one by one, and
+ *installed together.  Each kind has the key in use and the next one.  What TLSA records
+ *say of port 25 (DANE, RFC 7672) is looked at, and the next key is used when its record
+ *was seen for so long that nobody can remember records without it; until then, and
+ *without being asked, certificates are renewed for the key in use.
+ *
  * Challenges: http-01, dns-01 (RFC 8555 8), tls-alpn-01 (RFC 8737), dns-persist-01
  * (a draft, used when it is offered).  Addresses as names: RFC 8738.
  */
@@ -39,12 +45,34 @@ VX_BEGIN_DECLS
 #define VX_ACME_NONCE_TRIES 20 /* of one request that is refused for its nonce */
 #define VX_ACME_POLL_S_MAX 600 /* an order or an authorization that does not move */
 #define VX_ACME_COMMANDS_MAX 16
-#define VX_ACME_EVENTS_MAX 32 /* not yet handed out; the oldest are dropped */
+#define VX_ACME_EVENTS_MAX 32  /* not yet handed out; the oldest are dropped */
+#define VX_ACME_TLSA_MAX 32    /* records of a name that are looked at */
+#define VX_ACME_OLD_KEYS_MAX 4 /* of one kind, whose records are still there */
+#define VX_ACME_PAIRS_MAX VX_PKI_KINDS
 
 /* Times of a certificate that fails: a minute, ten, a hundred, then a day. */
 #define VX_ACME_BACKOFF_MAX 86400
 #define VX_ACME_SKEW_WARN_S 300
 #define VX_ACME_SKEW_MAX_S 3600
+/*
+ * TLSA records are looked at so often: at most, while something waits for them, and while
+ * that is urgent.  What was not looked at for the last time is not known.
+ */
+#define VX_ACME_LOOK_S (6 * 3600)
+#define VX_ACME_LOOK_SOON_S 3600
+#define VX_ACME_LOOK_URGENT_S 600
+#define VX_ACME_UNSEEN_MAX_S (13 * 3600)
+/*
+ * A key is served when its record was seen so long, and twice the records' TTL; the
+ * second number when it is urgent.  A record stays as long after its key.
+ */
+#define VX_ACME_STAGE_S 86400
+#define VX_ACME_STAGE_URGENT_S 7200
+#define VX_ACME_TTL_MAX (7 * 86400)
+/* One kind waits so long for the other, so that both are switched together. */
+#define VX_ACME_SIBLINGS_S 3600
+/* A certificate that may not be served is thrown away then. */
+#define VX_ACME_FRESH_S 86400
 /* So long one authority may fail before the next is tried. */
 #define VX_ACME_PATIENCE_S (3 * 86400)
 
@@ -70,8 +98,12 @@ struct vx_acme_wanted {
 	enum vx_pki_kind kind;
 	const char *const *names; /* host names, "*.name", addresses */
 	size_t count;
-	bool partial; /* names that the authority refuses are left out */
+	bool partial;     /* names that the authority refuses are left out */
+	const char *dane; /* of its kinds: whose TLSA records the host sets; NULL: none */
 };
+
+/* VX_OK, or a failure: then it is asked again later. */
+typedef int vx_acme_key_fn(void *ctx, enum vx_pki_kind kind, struct vx_pki_key **out);
 
 struct vx_acme_options {
 	size_t struct_size;
@@ -82,6 +114,10 @@ struct vx_acme_options {
 	const char *contact; /* "mailto:..."; NULL: none */
 	bool agrees;         /* to the terms of service, new ones too */
 	uint64_t seed;       /* of times that are chosen by chance */
+	unsigned
+	    key_days; /* a renewal takes the next key then; 0: when that is asked for */
+	vx_acme_key_fn *make_key; /* NULL: vx_pki_key_generate */
+	void *make_ctx;
 };
 
 struct vx_acme;
@@ -95,10 +131,17 @@ VX_API void vx_acme_free(struct vx_acme *a);
 
 /*
  * What is installed, at the start: a state that was lost does not make another order or
- * another key.  VX_OK; VX_ENOENT: no such certificate is wanted; else err.
+ * another key.  VX_OK; VX_ENOENT: no such certificate is wanted, VX_EUNSUP: not of that
+ * kind; else err.  In each case it is known to be served.
  */
 VX_API int vx_acme_installed(struct vx_acme *a, const char *id, enum vx_pki_kind kind,
     vx_slice chain_pem, vx_slice key_pem, struct vx_error *err);
+
+/*
+ * The same of one that came from elsewhere: only its key's digest, as hex, is of interest
+ * (TLSA).  What is no digest is as if it were not there.
+ */
+VX_API void vx_acme_serving(struct vx_acme *a, const char *id, const char *digest_hex);
 
 enum vx_acme_step_type {
 	VX_ACME_SAVE,    /* keep vx_acme_save's text, on the disk, before anything else */
@@ -109,7 +152,11 @@ enum vx_acme_step_type {
 	VX_ACME_PERMIT,
 	VX_ACME_PROVISION, /* make it answerable, and be sure that it is seen */
 	VX_ACME_REMOVE,    /* undo that; it need not be there */
-	VX_ACME_INSTALL,   /* serve it: answered when all do */
+	VX_ACME_INSTALL,   /* serve the pairs: answered when all do */
+	VX_ACME_SERVED,    /* do all serve what was installed last? */
+	VX_ACME_TLSA,      /* which TLSA records of port 25 has name? */
+	VX_ACME_PUBLISH,   /* those of name shall be 3 1 1 of digests, and no more of ours
+			    */
 	VX_ACME_TELL,      /* an event for the log; needs no answer */
 	VX_ACME_WAIT       /* nothing before until, or a command; needs no answer */
 };
@@ -135,7 +182,16 @@ struct vx_acme_step {
 	unsigned challenges; /* PERMIT: bits: those that could be used */
 	const char *token;   /* http-01: the last part of the path */
 	vx_slice content; /* http-01: the body; dns-01: TXT of "_acme-challenge." name */
-	vx_slice chain, key; /* tls-alpn-01 and INSTALL: PEM */
+	vx_slice chain, key; /* tls-alpn-01: PEM */
+	/* INSTALL: P-256 first */
+	struct vx_acme_pair {
+		enum vx_pki_kind kind;
+		vx_slice chain, key; /* PEM */
+	} pairs[VX_ACME_PAIRS_MAX];
+	size_t pair_count;
+	/* PUBLISH */
+	const char (*digests)[VX_PKI_DIGEST_OCTETS];
+	size_t digest_count;
 	/* TELL */
 	enum vx_acme_event {
 		VX_ACME_INFO,
@@ -166,6 +222,12 @@ struct vx_acme_answer {
 	/* LOOK: issuers of records for dns-persist-01 (vx_acme_persist), with blanks
 	 * between them; NULL: none */
 	const char *persists;
+	/* TLSA; result is a failure when nobody knows, and when the answer is bogus */
+	bool secure;   /* the answer is, whether there are records or not */
+	size_t usable; /* how many have usage 2 or 3 (RFC 7672 3.1) */
+	uint32_t ttl;  /* of these */
+	const char (*digests)[VX_PKI_DIGEST_OCTETS]; /* of those that are 3 1 1 */
+	size_t digest_count; /* more than VX_ACME_TLSA_MAX are not looked at */
 };
 VX_API void vx_acme_answer(
     struct vx_acme *a, int64_t now, const struct vx_acme_answer *answer);
@@ -174,12 +236,19 @@ VX_API void vx_acme_answer(
 VX_API int vx_acme_save(const struct vx_acme *a, struct vx_buf *out);
 
 enum vx_acme_command {
-	VX_ACME_RENEW,     /* id: now, whatever its age; what stopped it is forgotten */
-	VX_ACME_ISSUE,     /* id: now if it is not there or is due */
-	VX_ACME_REVOKE,    /* id: what is installed, for a reason (RFC 5280 5.3.1) */
-	VX_ACME_ROLL_OVER, /* id of an authority: another key for the account */
-	VX_ACME_DEACTIVATE /* id of an authority: the account, for ever */
+	VX_ACME_RENEW,      /* id: now, whatever its age; what stopped it is forgotten */
+	VX_ACME_ISSUE,      /* id: now if it is not there or is due */
+	VX_ACME_REVOKE,     /* id: what is installed, for a reason (RFC 5280 5.3.1) */
+	VX_ACME_ROLL_OVER,  /* id of an authority: another key for the account */
+	VX_ACME_DEACTIVATE, /* id of an authority: the account, for ever */
+	VX_ACME_ROLL_KEYS   /* id: the next keys; reason: enum vx_acme_haste */
 };
+enum vx_acme_haste {
+	VX_ACME_STAGED, /* when nobody can have missed their records */
+	VX_ACME_URGENT, /* the same, with the shortest time that is safe */
+	VX_ACME_AT_ONCE /* whatever others remember */
+};
+
 /*
  * Put it behind those that wait.  A TELL with number ends it.  An id of a certificate is
  * for all of its kinds.  VX_OK; VX_ENOENT: no such id; VX_ELIMIT: too many wait.
@@ -217,10 +286,29 @@ struct vx_acme_status {
 	int64_t window_start, window_end;
 	char digest[VX_PKI_DIGEST_OCTETS]; /* of its key, for TLSA 3 1 1 */
 	bool has_key;
+	/* the next key */
+	char next_digest[VX_PKI_DIGEST_OCTETS];
+	bool has_next;
+	int64_t next_seen;  /* since when in the TLSA records; 0: it is not */
+	int64_t next_ready; /* when it may be served; INT64_MAX: not known */
+	bool rolling;       /* it is wanted */
+	int64_t key_since;  /* when the key was made or taken into use */
+	size_t old_count;   /* keys whose records are still wanted */
+	bool waits;         /* there is a certificate that is not yet served */
+	/* TLSA records of its names */
+	bool dane, dane_secure; /* there are some that count; the zone is signed */
+	int64_t dane_looked;    /* when that was seen; 0: not yet */
+	int64_t dane_ttl;
 };
 /* Number index; VX_ENOENT: no more.  Strings are good until the next call of others. */
 VX_API int vx_acme_status(
     const struct vx_acme *a, int64_t now, size_t index, struct vx_acme_status *out);
+/*
+ * The digests that TLSA records of the certificate's names have to have: keys in use,
+ * next ones, old ones.  How many, at most VX_ACME_TLSA_MAX; 0: none is served yet.
+ */
+VX_API size_t vx_acme_tlsa(const struct vx_acme *a, const char *id,
+    char out[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS]);
 
 /*
  * Does a TXT record of "_validation-persist." name prove it for an account at an issuer

@@ -31,6 +31,17 @@ enum vx_tls_provider {
 	VX_TLS_SELF_SIGNED
 };
 
+enum vx_tls_keys {
+	VX_TLS_KEYS_BOTH,
+	VX_TLS_KEYS_ECDSA,
+	VX_TLS_KEYS_RSA
+};
+
+enum vx_tls_dane_by {
+	VX_TLS_DANE_MANUAL,
+	VX_TLS_DANE_CLOUDFLARE
+};
+
 enum vx_dns_challenge {
 	VX_DNS_CHALLENGE_NONE,
 	VX_DNS_CHALLENGE_CLOUDFLARE
@@ -66,7 +77,9 @@ struct vx_config {
 	const char *tls_email;                /* "": nothing is ordered */
 	struct vx_text_list tls_names;        /* beside hostname */
 	struct vx_text_list tls_certificates; /* "ID NAME NAME ..." */
-	uint64_t tls_key_type;                /* 0: ecdsa, 1: rsa */
+	uint64_t tls_key_type;                /* enum vx_tls_keys */
+	uint64_t tls_key_days;                /* 0: for ever */
+	uint64_t tls_dane;                    /* enum vx_tls_dane_by */
 	uint64_t tls_dns_challenge;           /* enum vx_dns_challenge */
 	struct vx_text_list acme_directories;
 	const char *acme_profile, *acme_chain;
@@ -77,9 +90,9 @@ struct vx_config {
 	struct vx_listen_list smtp_listen, submission_listen, submissions_listen,
 	    imaps_listen, pop3s_listen;
 
-	struct vx_text_list dns_upstream; /* "address[@port]"; none: ask the roots */
-	struct vx_text_list dns_zones;    /* "zone address[@port]" */
-	const char *dns_trust_anchor;     /* a file */
+	struct vx_text_list dns_upstream;  /* "address[@port]"; none: ask the roots */
+	struct vx_text_list dns_zones;     /* "zone address[@port]" */
+	const char *dns_trust_anchor;      /* a file */
 	struct vx_text_list dns_addresses; /* of this server, as the world sees it */
 	/* of domain check: "address[@port]" */
 	struct vx_text_list check_resolvers, check_system_resolvers;

@@ -141,7 +141,7 @@ VX_API int vx_certs_mark_of(
 #define VX_TLS_PROOFS_MAX 100
 
 struct vx_tls_proof {
-	const char *name; /* that the authority asks for by SNI, in lower case */
+	const char *name;    /* that the authority asks for by SNI, in lower case */
 	vx_slice chain, key; /* PEM: self-signed, with acmeIdentifier */
 };
 /*
@@ -205,6 +205,8 @@ VX_API int vx_tls_client_new(
 
 /* Before the handshake: the one protocol that is offered (RFC 7301).  VX_OK, VX_ETLS. */
 VX_API int vx_tls_offer(struct vx_tls *t, const char *alpn);
+/* Before the handshake: only keys of RSA, or none of RSA, can be checked from here. */
+VX_API int vx_tls_client_only(struct vx_tls *t, bool rsa);
 
 /*
  * After the handshake: do the authorities that are trusted vouch for the certificate, and

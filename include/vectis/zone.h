@@ -124,9 +124,10 @@ struct vx_zone_wish {
 	size_t address_count;
 	const struct vx_zone_dkim *dkim;
 	size_t dkim_count;
-	bool host_only;             /* no more than the addresses of the server's name */
-	bool spf_soft;              /* ~all: while it is being set up */
-	const char *spf_more;       /* mechanisms of ours beyond the standard, or NULL */
+	bool tlsa_only;       /* of the TLSA records alone; domain: the server's name */
+	bool host_only;       /* no more than the addresses of the server's name */
+	bool spf_soft;        /* ~all: while it is being set up */
+	const char *spf_more; /* mechanisms of ours beyond the standard, or NULL */
 	enum vx_dmarc_policy dmarc; /* UNSET: quarantine */
 	const char *dmarc_rua;      /* an address; NULL: dmarc@ the domain */
 	const char *mta_sts_id;     /* of the policy that is served; NULL: none is */
@@ -217,7 +218,9 @@ enum vx_zone_diff_flag {
 	/* The plan is a part of what is wanted: what it does not name stays. */
 	VX_ZONE_PART = 1 << 3,
 	/* What the provider has locked will be free by then. */
-	VX_ZONE_UNLOCK = 1 << 4
+	VX_ZONE_UNLOCK = 1 << 4,
+	/* The plan is of TLSA records: of what it does not name only such go. */
+	VX_ZONE_TLSA_ONLY = 1 << 5
 };
 /*
  * What makes `have` do what the plan wants.  Both have to stay as long as the result.

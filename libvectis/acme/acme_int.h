@@ -122,6 +122,10 @@ int64_t vx_acme_retry_after(vx_slice field, int64_t now, int64_t standard);
 int64_t vx_acme_retry_text(const char *text);
 int64_t vx_acme_backoff(unsigned failures);
 
+#define VX_ACME_ROLL_WAITS                                                               \
+	"the next keys are used when their TLSA records were seen for long enough: see " \
+	"\"vectisctl cert keys\""
+
 /* --- the core ----------------------------------------------------------------------- */
 
 struct vx_acme_account {
@@ -148,15 +152,65 @@ struct vx_acme_provided {
 	char content[256];
 };
 
+/* All kinds of one certificate. */
+struct vx_acme_group {
+	char id[VX_ACME_ID_MAX + 1];
+	char *dane;        /* own; or NULL */
+	uint64_t number;   /* of the command that waits for what is installed; 0: none */
+	bool number_rolls; /* it waits for the next keys */
+	/* keys that are served */
+	char served[2 * VX_PKI_KINDS][VX_PKI_DIGEST_OCTETS];
+	size_t served_count;
+	int64_t install_next; /* not before */
+	/* TLSA records of its names, as they were seen */
+	bool used;       /* there are some, in signed zones */
+	bool secure;     /* the zone of dane, or of the first name, is signed */
+	bool tidy;       /* a record of ours is not wanted any more */
+	int64_t looked;  /* 0: never */
+	int64_t kept;    /* that is in the state */
+	int64_t look_at; /* the next time */
+	int64_t ttl;     /* the largest */
+	int64_t clear;   /* not used: who remembers records forgets them then */
+	int64_t broken;  /* since when no key that is served is in them; 0: it is */
+	/* those of dane, or else what all have */
+	char set[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS];
+	size_t set_count;
+	unsigned unseen; /* times that they were set and not seen */
+	bool unknown;    /* the last time nobody could say */
+	bool told_broken, told_blocked, told_unserved;
+};
+
+struct vx_acme_old_key {
+	char digest[VX_PKI_DIGEST_OCTETS];
+	int64_t since; /* that it is not served any more */
+};
+
 struct vx_acme_lineage {
+	struct vx_acme_group *group;
 	char *id;     /* own */
 	char **names; /* own */
 	size_t count;
 	enum vx_pki_kind kind;
 	bool partial;
 	char all[VX_ACME_NAMES_MAX * 40 +
-		 1024];         /* names with blanks between, for people */
-	struct vx_pki_key *key; /* own; or NULL */
+		 1024];                    /* names with blanks between, for people */
+	struct vx_pki_key *key, *next_key; /* own; or NULL */
+	int64_t key_since;
+	int64_t key_seen, next_seen; /* since when in all TLSA records; 0: they are not */
+	bool rolling;                /* the next key is wanted */
+	enum vx_acme_haste haste;
+	bool bad; /* no certificate is ordered for the key any more */
+	struct vx_acme_old_key old[VX_ACME_OLD_KEYS_MAX];
+	size_t old_count;
+	bool told_key, told_next; /* that their records are missing */
+	/* the order under way is for the next key */
+	bool with_next;
+	/* what came of an order, until it is installed */
+	bool has_fresh, fresh_next;
+	struct vx_pki_cert fresh;
+	struct vx_buf fresh_chain; /* own */
+	char fresh_by[VX_ACME_ID_MAX + 1];
+	int64_t fresh_at;
 	/* what there is */
 	bool there;
 	struct vx_pki_cert cert;
@@ -172,7 +226,6 @@ struct vx_acme_lineage {
 	uint32_t refused; /* names, by number */
 	size_t authority;
 	bool forced;
-	uint64_t number;              /* of the command that wants it; 0: none */
 	bool no_replaces, no_profile; /* of the order under way, or the next one */
 	/* the order under way */
 	vx_acme_url order;
@@ -199,7 +252,10 @@ enum vx_acme_phase {
 	VX_ACME_PH_FINALIZE,
 	VX_ACME_PH_ISSUED,
 	VX_ACME_PH_DOWNLOAD,
+	VX_ACME_PH_TLSA,
 	VX_ACME_PH_INSTALL,
+	VX_ACME_PH_SERVED,
+	VX_ACME_PH_PUBLISH,
 	VX_ACME_PH_CLEAN,
 	VX_ACME_PH_REVOKE,
 	VX_ACME_PH_ROLL_OVER,
@@ -209,6 +265,8 @@ enum vx_acme_phase {
 struct vx_acme_task {
 	enum {
 		VX_ACME_T_ISSUE,
+		VX_ACME_T_INSTALL, /* l: the first of the group */
+		VX_ACME_T_DANE,    /* the same */
 		VX_ACME_T_WINDOW,
 		VX_ACME_T_REVOKE,
 		VX_ACME_T_REVOKE_OTHER, /* by its own key */
@@ -242,6 +300,11 @@ struct vx_acme {
 	size_t account_count;
 	struct vx_acme_lineage *certs; /* own */
 	size_t cert_count;
+	struct vx_acme_group *groups; /* own */
+	size_t group_count;
+	unsigned key_days;
+	vx_acme_key_fn *make_key; /* NULL: the library */
+	void *make_ctx;
 	char *contact; /* own; or NULL */
 	bool agrees;
 	uint64_t random;
@@ -293,6 +356,19 @@ struct vx_acme {
 	bool has_chain;
 	struct vx_pki_cert fresh;
 	struct vx_buf content, alpn_chain, alpn_key; /* own: of a step */
+	struct vx_buf keys[VX_ACME_PAIRS_MAX];       /* own: of INSTALL */
+	struct vx_acme_look {
+		bool used, failed, secure;
+		int64_t ttl;
+		char all[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS]; /* what all have */
+		size_t all_count;
+		char set[VX_ACME_TLSA_MAX]
+			[VX_PKI_DIGEST_OCTETS]; /* of the group's dane */
+		size_t set_count;
+		bool seen; /* some name was looked at */
+		char why[VX_ACME_TEXT_MAX];
+	} look;
+	char wanted[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS]; /* of PUBLISH */
 	bool failed; /* the task did: after cleaning up it is over */
 	bool agreed_again;
 };
@@ -328,6 +404,52 @@ void vx_acme_begin_permit(struct vx_acme *a);
 void vx_acme_permit_answer(struct vx_acme *a, const struct vx_acme_answer *answer);
 /* Do two lists share an issuer? */
 bool vx_acme_share(const char *issuers, const char *others);
+/* keys.c */
+/* Make what is missing: VX_OK, VX_DATA: one was made, or a failure. */
+int vx_acme_make_keys(struct vx_acme *a);
+bool vx_acme_is_served(const struct vx_acme_group *g, const char *digest);
+void vx_acme_note_served(struct vx_acme_group *g, const char *digest);
+/* How long a record has to be seen before its key is served. */
+int64_t vx_acme_stage(const struct vx_acme_group *g, enum vx_acme_haste haste);
+/* When a key may be served: 0: at once, INT64_MAX: not known. */
+int64_t vx_acme_key_ready(const struct vx_acme *a, const struct vx_acme_lineage *l);
+int64_t vx_acme_next_ready(const struct vx_acme *a, const struct vx_acme_lineage *l);
+/* Is a certificate ordered for the next key now? */
+bool vx_acme_takes_next(const struct vx_acme *a, const struct vx_acme_lineage *l);
+/* When one can be ordered at all. */
+int64_t vx_acme_order_ready(const struct vx_acme *a, const struct vx_acme_lineage *l);
+/* The next key is served. */
+void vx_acme_promote(struct vx_acme *a, struct vx_acme_lineage *l);
+/* What was looked up is known now. */
+void vx_acme_note_look(struct vx_acme *a, struct vx_acme_group *g);
+/* All digests that TLSA records have to have; how many. */
+size_t vx_acme_wanted_set(const struct vx_acme *a, const struct vx_acme_group *g,
+    char out[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS]);
+bool vx_acme_has_digest(
+    const char (*set)[VX_PKI_DIGEST_OCTETS], size_t count, const char *digest);
+
+/* dane.c: TLSA, SERVED, PUBLISH */
+void vx_acme_begin_tlsa(struct vx_acme *a);
+void vx_acme_tlsa_answer(struct vx_acme *a, const struct vx_acme_answer *answer);
+void vx_acme_begin_served(struct vx_acme *a);
+void vx_acme_served_answer(struct vx_acme *a, const struct vx_acme_answer *answer);
+void vx_acme_begin_publish(struct vx_acme *a);
+void vx_acme_publish_answer(struct vx_acme *a, const struct vx_acme_answer *answer);
+/* Begin to look. */
+void vx_acme_go_tlsa(struct vx_acme *a);
+
+/* install.c */
+/* An order came to a certificate: it is kept until it is installed. */
+void vx_acme_obtained(struct vx_acme *a);
+/* When what waits is installed; INT64_MAX: nothing does. */
+int64_t vx_acme_install_at(const struct vx_acme *a, const struct vx_acme_group *g);
+void vx_acme_begin_install(struct vx_acme *a);
+void vx_acme_install_answer(struct vx_acme *a, const struct vx_acme_answer *answer);
+/* Has what waits to be looked at before? */
+bool vx_acme_install_needs_look(const struct vx_acme *a, const struct vx_acme_group *g);
+/* What is kept of it is served. */
+void vx_acme_take_fresh(struct vx_acme *a, struct vx_acme_lineage *l);
+void vx_acme_drop_fresh(struct vx_acme_lineage *l);
 
 /* revoke.c */
 void vx_acme_begin_revoke(struct vx_acme *a);
@@ -335,9 +457,16 @@ void vx_acme_revoked(struct vx_acme *a, const char *text);
 void vx_acme_forget_other(struct vx_acme *a);
 
 /* plan.c */
+/* A command of a group is over. */
+void vx_acme_tell_number(
+    struct vx_acme *a, const struct vx_acme_group *g, uint64_t number, const char *text);
+int64_t vx_acme_earliest(const struct vx_acme *a, const struct vx_acme_lineage *l);
+/* The first of a group from index on; NULL: no more. */
+struct vx_acme_lineage *vx_acme_member(
+    const struct vx_acme *a, const struct vx_acme_group *g, size_t from);
 /* Begin what is due: true.  Else *until is when something will be. */
 bool vx_acme_plan(struct vx_acme *a, int64_t *until);
-int64_t vx_acme_due(const struct vx_acme_lineage *l);
+int64_t vx_acme_due(const struct vx_acme *a, const struct vx_acme_lineage *l);
 /* The task did not succeed; retry: what the authority asked for, a time, or 0. */
 void vx_acme_fail(struct vx_acme *a, const struct vx_acme_problem *p, int64_t retry);
 void vx_acme_fail_text(struct vx_acme *a, enum vx_acme_problem_class what,
@@ -348,7 +477,6 @@ int vx_acme_queue(struct vx_acme *a, const struct vx_acme_task *task);
 size_t vx_acme_issuer_of(const struct vx_acme *a, const struct vx_acme_lineage *l);
 /* It is over. */
 void vx_acme_end(struct vx_acme *a, int result, const char *text);
-void vx_acme_succeed(struct vx_acme *a);
 bool vx_acme_same_names(const struct vx_acme_lineage *l, const struct vx_pki_cert *cert);
 /* base64url of the key's id "." that of the serial; false: it has no key id. */
 bool vx_acme_cert_id(const struct vx_pki_cert *cert, struct vx_buf *out);

@@ -327,6 +327,13 @@ static bool move(struct vx_acme *a, int64_t *until, int *rc)
 	if (a->wait_until > a->now)
 		return true;
 	a->wait_until = 0;
+	if (a->phase == VX_ACME_PH_IDLE && !a->request.active) {
+		*rc = vx_acme_make_keys(a);
+		if (*rc != VX_OK || a->dirty) {
+			*rc = *rc == VX_DATA ? VX_OK : *rc;
+			return false;
+		}
+	}
 	if (a->request.active)
 		*rc = ask_request(a);
 	else if (a->phase != VX_ACME_PH_IDLE)
@@ -477,6 +484,20 @@ static int take_names(
 	return rc;
 }
 
+/* There is room for as many as there are certificates. */
+static struct vx_acme_group *group_for(struct vx_acme *a, const char *id)
+{
+	size_t i = 0;
+
+	while (i < a->group_count && strcmp(a->groups[i].id, id) != 0)
+		i++;
+	if (i == a->group_count) {
+		(void)snprintf(a->groups[i].id, sizeof(a->groups[i].id), "%s", id);
+		a->group_count++;
+	}
+	return &a->groups[i];
+}
+
 static int take_cert(
     struct vx_acme *a, const struct vx_acme_wanted *from, struct vx_error *err)
 {
@@ -495,7 +516,12 @@ static int take_cert(
 			return vx_error_set(
 			    err, VX_EINVAL, "\"%s\" is there twice", from->id);
 	a->cert_count++;
+	to->group = group_for(a, from->id);
+	if (from->dane != NULL && to->group->dane == NULL &&
+	    !set(&to->group->dane, from->dane))
+		return vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
 	vx_buf_init(&to->chain, VX_PKI_PEM_MAX);
+	vx_buf_init(&to->fresh_chain, VX_PKI_PEM_MAX);
 	to->kind = from->kind;
 	to->partial = from->partial;
 	to->id = copy(from->id);
@@ -516,7 +542,9 @@ static int take_options(
 		    VX_ACME_AUTHORITIES_MAX, VX_ACME_CERTS_MAX);
 	a->certs =
 	    vx_alloc_array(o->cert_count == 0 ? 1 : o->cert_count, sizeof(a->certs[0]));
-	if (a->certs == NULL || !set(&a->contact, o->contact))
+	a->groups =
+	    vx_alloc_array(o->cert_count == 0 ? 1 : o->cert_count, sizeof(a->groups[0]));
+	if (a->certs == NULL || a->groups == NULL || !set(&a->contact, o->contact))
 		return vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
 	for (size_t i = 0; i < o->authority_count && rc == VX_OK; i++)
 		rc = take_authority(a, &o->authorities[i], err);
@@ -524,6 +552,9 @@ static int take_options(
 		rc = take_cert(a, &o->certs[i], err);
 	a->agrees = o->agrees;
 	a->random = o->seed;
+	a->key_days = o->key_days;
+	a->make_key = o->make_key;
+	a->make_ctx = o->make_ctx;
 	return rc;
 }
 
@@ -542,6 +573,8 @@ int vx_acme_new(const struct vx_acme_options *o, vx_slice state, struct vx_acme 
 	vx_buf_init(&a->alpn_chain, VX_PKI_PEM_MAX);
 	vx_buf_init(&a->alpn_key, VX_PKI_PEM_MAX);
 	vx_buf_init(&a->other.chain, VX_PKI_PEM_MAX);
+	for (size_t i = 0; i < VX_ACME_PAIRS_MAX; i++)
+		vx_buf_init(&a->keys[i], VX_PKI_PEM_MAX);
 	rc = take_options(a, o, err);
 	if (rc == VX_OK && state.len > 0)
 		rc = vx_acme_load(a, state, err);
@@ -573,7 +606,9 @@ static void free_lineage(struct vx_acme_lineage *l)
 		vx_free(l->names[i]);
 	vx_free(l->names);
 	vx_pki_key_free(l->key);
+	vx_pki_key_free(l->next_key);
 	vx_buf_done(&l->chain);
+	vx_buf_done(&l->fresh_chain);
 }
 
 void vx_acme_free(struct vx_acme *a)
@@ -584,7 +619,12 @@ void vx_acme_free(struct vx_acme *a)
 		free_account(&a->accounts[i]);
 	for (size_t i = 0; i < a->cert_count; i++)
 		free_lineage(&a->certs[i]);
+	for (size_t i = 0; i < a->group_count; i++)
+		vx_free(a->groups[i].dane);
 	vx_free(a->certs);
+	vx_free(a->groups);
+	for (size_t i = 0; i < VX_ACME_PAIRS_MAX; i++)
+		vx_buf_wipe(&a->keys[i]);
 	vx_free(a->contact);
 	vx_buf_done(&a->request.payload);
 	vx_buf_done(&a->request.body);

@@ -506,6 +506,12 @@ static void poll_authz_answer(struct vx_acme *a, const struct vx_acme_answer *an
 /* --- the certificate
  * -------------------------------------------------------------------------- */
 
+/* The key that the order under way is for. */
+static const struct vx_pki_key *ordered_key(const struct vx_acme_lineage *l)
+{
+	return l->with_next ? l->next_key : l->key;
+}
+
 static void begin_finalize(struct vx_acme *a)
 {
 	struct vx_acme_lineage *const l = a->task.l;
@@ -513,17 +519,16 @@ static void begin_finalize(struct vx_acme *a)
 	struct vx_buf der = { .max = 32768 }, text = { .max = VX_ACME_JSON_MAX };
 	size_t n = 0;
 
-	if (l->key == NULL) {
-		if (vx_pki_key_generate(l->kind, &l->key) != VX_OK)
-			vx_acme_fail_text(
-			    a, VX_ACME_P_OURS, "no key can be made for the certificate");
+	if (vx_acme_takes_next(a, l) != l->with_next) {
+		l->with_next = !l->with_next;
 		a->dirty = true; /* kept before the authority knows it */
 		return;
 	}
 	for (size_t i = 0; i < l->count; i++)
 		if (!is_left_out(l, i))
 			names[n++] = l->names[i];
-	if (vx_pki_request(l->key, names, n, &der) == VX_OK) {
+	if (ordered_key(l) != NULL &&
+	    vx_pki_request(ordered_key(l), names, n, &der) == VX_OK) {
 		vx_base64url_add(&text, vx_buf_slice(&der));
 		vx_acme_post(a, a->order.finalize, json_pack("{s:s}", "csr", text.ptr));
 	} else {
@@ -550,10 +555,10 @@ static void finalize_answer(struct vx_acme *a, const struct vx_acme_answer *answ
 static int check_fresh(
     const struct vx_acme *a, const struct vx_pki_cert *cert, struct vx_error *err)
 {
+	const struct vx_pki_key *const key = ordered_key(a->task.l);
 	char digest[VX_PKI_DIGEST_OCTETS];
 
-	if (a->task.l->key == NULL ||
-	    vx_pki_key_digest(a->task.l->key, digest) != VX_OK ||
+	if (key == NULL || vx_pki_key_digest(key, digest) != VX_OK ||
 	    memcmp(digest, cert->digest, sizeof(digest)) != 0)
 		return vx_error_set(err, VX_ETLS, "it is not for our key");
 	if (!vx_acme_same_names(a->task.l, cert))
@@ -600,7 +605,7 @@ static void begin_download(struct vx_acme *a)
 			vx_acme_tell(a, VX_ACME_WARN,
 			    "there is no chain to %s: the one to %s is taken", wanted,
 			    a->fresh.top_issuer);
-		vx_acme_go(a, VX_ACME_PH_INSTALL);
+		vx_acme_obtained(a);
 		return;
 	} else {
 		vx_acme_post_get(a, a->alternates[--a->alternate_count]);
@@ -634,49 +639,6 @@ static void download_answer(struct vx_acme *a, const struct vx_acme_answer *answ
 	a->has_chain = true;
 }
 
-static void installed(struct vx_acme *a)
-{
-	struct vx_acme_lineage *const l = a->task.l;
-
-	vx_buf_wipe(&a->content);
-	vx_buf_reset(&l->chain);
-	vx_buf_add(&l->chain, vx_buf_slice(&a->chain));
-	l->cert = a->fresh;
-	vx_acme_succeed(a);
-}
-
-static void begin_install(struct vx_acme *a)
-{
-	struct vx_acme_lineage *const l = a->task.l;
-	struct vx_acme_step *step;
-
-	if (l->there && l->cert.serial_len == a->fresh.serial_len &&
-	    memcmp(l->cert.serial, a->fresh.serial, l->cert.serial_len) == 0 &&
-	    l->cert.not_after == a->fresh.not_after) {
-		installed(a); /* it was, before a crash */
-		return;
-	}
-	vx_buf_reset(&a->content);
-	if (vx_pki_key_write(l->key, &a->content) != VX_OK) {
-		vx_acme_fail_text(a, VX_ACME_P_OURS, "the key cannot be written");
-		return;
-	}
-	step = vx_acme_ask(a, VX_ACME_INSTALL);
-	step->chain = vx_buf_slice(&a->chain);
-	step->key = vx_buf_slice(&a->content);
-}
-
-static void install_answer(struct vx_acme *a, const struct vx_acme_answer *answer)
-{
-	if (answer->result == VX_OK) {
-		installed(a);
-		return;
-	}
-	vx_buf_wipe(&a->content);
-	vx_acme_fail_text(a, VX_ACME_P_OURS, "the certificate was not taken: %s",
-	    answer->text == NULL ? vx_strerror(answer->result) : answer->text);
-}
-
 /* --- the end
  * ------------------------------------------------------------------------------------ */
 
@@ -695,8 +657,7 @@ static void begin_clean(struct vx_acme *a)
 		fill_provision(
 		    vx_acme_ask(a, VX_ACME_REMOVE), &l->provided[l->provided_count - 1]);
 	else
-		vx_acme_end(a, a->failed ? VX_ETEMP : VX_OK,
-		    a->failed ? "" : "the certificate is served");
+		vx_acme_end(a, a->failed ? VX_ETEMP : VX_OK, "");
 }
 
 /* What could not be removed is told; it does no harm but to the eye. */
@@ -723,6 +684,10 @@ void vx_acme_order_start(struct vx_acme *a)
 	case VX_ACME_T_ISSUE:
 		vx_acme_go(a,
 		    a->task.l->order[0] == '\0' ? VX_ACME_PH_PERMIT : VX_ACME_PH_ORDER);
+		break;
+	case VX_ACME_T_INSTALL:
+	case VX_ACME_T_DANE: /* they need no account */
+		vx_acme_end(a, VX_OK, "");
 		break;
 	case VX_ACME_T_WINDOW:
 		vx_acme_go(a, VX_ACME_PH_WINDOW);
@@ -756,7 +721,10 @@ static const struct {
 	[VX_ACME_PH_FINALIZE] = { begin_finalize, finalize_answer },
 	[VX_ACME_PH_ISSUED] = { NULL, poll_answer },
 	[VX_ACME_PH_DOWNLOAD] = { begin_download, download_answer },
-	[VX_ACME_PH_INSTALL] = { begin_install, install_answer },
+	[VX_ACME_PH_TLSA] = { vx_acme_begin_tlsa, vx_acme_tlsa_answer },
+	[VX_ACME_PH_INSTALL] = { vx_acme_begin_install, vx_acme_install_answer },
+	[VX_ACME_PH_SERVED] = { vx_acme_begin_served, vx_acme_served_answer },
+	[VX_ACME_PH_PUBLISH] = { vx_acme_begin_publish, vx_acme_publish_answer },
 	[VX_ACME_PH_CLEAN] = { begin_clean, clean_answer },
 };
 

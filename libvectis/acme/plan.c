@@ -62,17 +62,37 @@ static int64_t latest(const struct vx_acme_lineage *l)
 }
 
 /* TLS-36: in the window, else at two thirds; 0: at once. */
-int64_t vx_acme_due(const struct vx_acme_lineage *l)
+static int64_t own_due(const struct vx_acme *a, const struct vx_acme_lineage *l)
 {
 	const int64_t net = latest(l);
-	int64_t chosen = l->chosen;
+	int64_t at = l->chosen, key;
 
 	if (!l->there || l->forced || !vx_acme_same_names(l, &l->cert))
 		return 0;
-	if (chosen == 0)
-		chosen =
+	if (at == 0)
+		at =
 		    l->cert.not_before + (l->cert.not_after - l->cert.not_before) / 3 * 2;
-	return chosen < net ? chosen : net;
+	if (net < at)
+		at = net;
+	key = l->rolling ? vx_acme_next_ready(a, l) : INT64_MAX;
+	return key < at ? key : at;
+}
+
+/* Kinds that were issued at about the same time are renewed together. */
+int64_t vx_acme_due(const struct vx_acme *a, const struct vx_acme_lineage *l)
+{
+	const int64_t own = own_due(a, l);
+	const int64_t near = (l->cert.not_after - l->cert.not_before) / 3;
+	int64_t at = own;
+
+	for (size_t i = 0; i < a->cert_count; i++)
+		if (a->certs[i].group == l->group && own > near) {
+			const int64_t other = own_due(a, &a->certs[i]);
+
+			if (other < at && own - other <= near)
+				at = other;
+		}
+	return at;
 }
 
 static uint32_t bit(size_t authority)
@@ -88,16 +108,20 @@ static bool is_stopped(const struct vx_acme *a, const struct vx_acme_lineage *l)
 	return true;
 }
 
-/* When something is done about it at the earliest. */
-static int64_t earliest(const struct vx_acme *a, const struct vx_acme_lineage *l)
+/* When it is ordered at the earliest. */
+int64_t vx_acme_earliest(const struct vx_acme *a, const struct vx_acme_lineage *l)
 {
-	int64_t at = vx_acme_due(l);
+	int64_t at = vx_acme_due(a, l);
 	const struct vx_acme_account *const c = &a->accounts[l->authority];
+	const int64_t key = vx_acme_order_ready(a, l);
 
-	if (is_stopped(a, l))
+	/* what came of the last order is to be installed first */
+	if (is_stopped(a, l) || l->has_fresh)
 		return INT64_MAX;
 	if (l->forced)
-		return l->not_before;
+		return l->not_before > key ? l->not_before : key;
+	if (at < key)
+		at = key;
 	if (at < l->not_before)
 		at = l->not_before;
 	if (at < c->not_before)
@@ -105,11 +129,22 @@ static int64_t earliest(const struct vx_acme *a, const struct vx_acme_lineage *l
 	for (size_t i = 0; i < a->cert_count; i++) {
 		const struct vx_acme_lineage *const other = &a->certs[i];
 
-		if (other != l && strcmp(other->id, l->id) == 0 && other->tried_at != 0 &&
+		/* the first ones are in a hurry, and so are people who wait */
+		if (l->group->served_count > 0 && l->group->number == 0 && other != l &&
+		    other->group == l->group && other->tried_at != 0 &&
 		    at < other->tried_at + SIBLING_S)
 			at = other->tried_at + SIBLING_S;
 	}
 	return at;
+}
+
+struct vx_acme_lineage *vx_acme_member(
+    const struct vx_acme *a, const struct vx_acme_group *g, size_t from)
+{
+	for (size_t i = from; i < a->cert_count; i++)
+		if (a->certs[i].group == g)
+			return &a->certs[i];
+	return NULL;
 }
 
 size_t vx_acme_issuer_of(const struct vx_acme *a, const struct vx_acme_lineage *l)
@@ -163,8 +198,11 @@ static void begin(struct vx_acme *a, const struct vx_acme_task *task)
 	a->failed = a->agreed_again = false;
 	a->phase_end = 0;
 	a->wait_until = 0;
-	vx_acme_go(
-	    a, task->type == VX_ACME_T_ISSUE ? VX_ACME_PH_LOOK : VX_ACME_PH_DIRECTORY);
+	memset(&a->look, 0, sizeof(a->look));
+	vx_acme_go(a, task->type == VX_ACME_T_ISSUE     ? VX_ACME_PH_LOOK
+		      : task->type == VX_ACME_T_INSTALL ? VX_ACME_PH_INSTALL
+		      : task->type == VX_ACME_T_DANE    ? VX_ACME_PH_TLSA
+							: VX_ACME_PH_DIRECTORY);
 }
 
 static void begin_issue(struct vx_acme *a, struct vx_acme_lineage *l)
@@ -174,7 +212,6 @@ static void begin_issue(struct vx_acme *a, struct vx_acme_lineage *l)
 	a->task = task; /* events are about it */
 	choose_authority(a, l);
 	task.authority = l->authority;
-	task.number = l->number;
 	/* names that were refused once may be taken now */
 	if (l->order[0] == '\0' && l->there && l->failures == 0)
 		l->refused = 0;
@@ -208,15 +245,43 @@ static bool begin_command(struct vx_acme *a)
 	return true;
 }
 
+/* What is about all kinds of a certificate; else *until is when something will be. */
+static bool begin_group(struct vx_acme *a, int64_t *until)
+{
+	for (size_t i = 0; i < a->group_count; i++) {
+		struct vx_acme_group *const g = &a->groups[i];
+		const int64_t install = vx_acme_install_at(a, g);
+		struct vx_acme_task task = { .l = vx_acme_member(a, g, 0) };
+
+		if (install <= a->now) {
+			task.type = VX_ACME_T_INSTALL;
+			begin(a, &task);
+			if (vx_acme_install_needs_look(a, g))
+				vx_acme_go_tlsa(a);
+			return true;
+		}
+		if (g->served_count > 0 && g->look_at <= a->now) {
+			task.type = VX_ACME_T_DANE;
+			begin(a, &task);
+			return true;
+		}
+		if (install < *until)
+			*until = install;
+		if (g->served_count > 0 && g->look_at < *until)
+			*until = g->look_at;
+	}
+	return false;
+}
+
 bool vx_acme_plan(struct vx_acme *a, int64_t *until)
 {
 	struct vx_acme_lineage *first = NULL;
-	int64_t best = INT64_MAX;
+	int64_t best = INT64_MAX, others = INT64_MAX;
 
-	if (begin_clean(a) || begin_command(a))
+	if (begin_clean(a) || begin_command(a) || begin_group(a, &others))
 		return true;
 	for (size_t i = 0; i < a->cert_count; i++) {
-		const int64_t at = earliest(a, &a->certs[i]);
+		const int64_t at = vx_acme_earliest(a, &a->certs[i]);
 
 		if (at < best) {
 			best = at;
@@ -227,7 +292,7 @@ bool vx_acme_plan(struct vx_acme *a, int64_t *until)
 		begin_issue(a, first);
 		return true;
 	}
-	*until = best;
+	*until = best < others ? best : others;
 	for (size_t i = 0; i < a->cert_count; i++) {
 		struct vx_acme_lineage *const l = &a->certs[i];
 		const size_t issuer = vx_acme_issuer_of(a, l);
@@ -251,6 +316,12 @@ bool vx_acme_plan(struct vx_acme *a, int64_t *until)
 
 void vx_acme_end(struct vx_acme *a, int result, const char *text)
 {
+	/* who waits for a certificate waits until it is served, or something fails */
+	if ((a->task.type == VX_ACME_T_ISSUE && result != VX_OK) ||
+	    (a->task.type == VX_ACME_T_INSTALL && (result != VX_OK || text[0] != '\0'))) {
+		a->task.number = a->task.l->group->number;
+		a->task.l->group->number = 0;
+	}
 	if (a->task.number != 0) {
 		const uint64_t number = a->task.number;
 		struct vx_acme_queued *e;
@@ -269,32 +340,6 @@ void vx_acme_end(struct vx_acme *a, int result, const char *text)
 	a->request.active = false;
 	a->task = (struct vx_acme_task){ .l = NULL };
 	vx_acme_go(a, VX_ACME_PH_IDLE);
-}
-
-void vx_acme_succeed(struct vx_acme *a)
-{
-	struct vx_acme_lineage *const l = a->task.l;
-	const int64_t life = l->cert.not_after - l->cert.not_before;
-	const int64_t spread = life / 60 < DAY ? life / 60 : DAY;
-
-	l->there = true;
-	(void)snprintf(
-	    l->issued_by, sizeof(l->issued_by), "%s", vx_acme_account_of(a)->id);
-	l->order[0] = l->problem[0] = '\0';
-	l->failures = l->throttled = 0;
-	l->failing_since = l->not_before = 0;
-	l->forced = l->no_profile = l->no_replaces = false;
-	l->number = 0;
-	l->stopped = 0;
-	l->authority = 0; /* the first one is preferred again */
-	l->window_start = l->window_end = 0;
-	l->window_next = a->now + HOUR / 2;
-	l->chosen = l->cert.not_before + life / 3 * 2 +
-		    (int64_t)vx_acme_random(a, (uint64_t)spread + 1);
-	a->dirty = true;
-	vx_acme_tell(a, VX_ACME_INFO, "certificate for %s from %s is served", l->all,
-	    vx_acme_account_of(a)->id);
-	vx_acme_clean(a);
 }
 
 /* --- failures (the table of them)
@@ -355,7 +400,6 @@ static void note_failure(
 	(void)snprintf(l->problem, sizeof(l->problem), "%s", p->text);
 	if (l->failing_since == 0)
 		l->failing_since = a->now;
-	l->number = 0;
 	if (stops)
 		l->stopped |= bit(a->task.authority);
 	if (stops || !is_believed(a, p, retry)) {
@@ -386,6 +430,18 @@ void vx_acme_fail(struct vx_acme *a, const struct vx_acme_problem *p, int64_t re
 		vx_acme_clean(a);
 		return;
 	}
+	if (a->task.type == VX_ACME_T_INSTALL) {
+		struct vx_acme_lineage *m = l;
+
+		/* the first that waits stands for all */
+		while (m != NULL && !m->has_fresh)
+			m = vx_acme_member(a, l->group, (size_t)(m - a->certs) + 1);
+		a->task.l = m == NULL ? l : m;
+		note_failure(a, p, retry);
+		l->group->install_next = a->task.l->not_before;
+		if (a->task.l->failures % OURS_MAX == 0)
+			vx_acme_drop_fresh(a->task.l);
+	}
 	if (a->task.type == VX_ACME_T_WINDOW) {
 		l->window_next = a->now + 6 * HOUR;
 		if (l->window_next < retry)
@@ -411,33 +467,47 @@ void vx_acme_fail_text(
 /* --- what a person wants
  * ----------------------------------------------------------------------- */
 
-static void tell_number(
-    struct vx_acme *a, const struct vx_acme_lineage *l, uint64_t number, const char *text)
+void vx_acme_tell_number(
+    struct vx_acme *a, const struct vx_acme_group *g, uint64_t number, const char *text)
 {
 	struct vx_acme_queued *e;
 
 	vx_acme_tell(a, VX_ACME_INFO, "%s", text);
 	e = &a->events[(a->event_first + a->event_count - 1) % VX_ACME_EVENTS_MAX];
-	(void)snprintf(e->id, sizeof(e->id), "%s", l->id);
-	e->kind = l->kind;
+	(void)snprintf(e->id, sizeof(e->id), "%s", g->id);
 	e->command = number;
 }
 
-static void force(struct vx_acme *a, struct vx_acme_lineage *l, uint64_t number)
+/* The last one who waits is told of what is installed. */
+static void wait_for(
+    struct vx_acme *a, struct vx_acme_group *g, uint64_t number, bool rolls)
 {
-	const bool running = a->task.l == l && a->task.type == VX_ACME_T_ISSUE;
-	uint64_t *const waits = running ? &a->task.number : &l->number;
+	if (g->number != 0 && g->number != number)
+		vx_acme_tell_number(a, g, g->number, "another command is waited for");
+	g->number = number;
+	g->number_rolls = rolls;
+}
 
-	if (*waits != 0)
-		tell_number(a, l, *waits, "another command is waited for");
-	/* what is under way is what is wanted */
-	*waits = number;
-	l->forced = !running;
+/* What stopped it is forgotten. */
+static void forgive(struct vx_acme *a, struct vx_acme_lineage *l)
+{
 	l->not_before = 0;
 	l->stopped = 0;
 	l->failures = l->throttled = 0;
+	l->group->install_next = 0;
 	for (size_t i = 0; i < a->account_count; i++)
 		a->accounts[i].not_before = 0;
+}
+
+static void force(struct vx_acme *a, struct vx_acme_lineage *l)
+{
+	const bool running = a->task.l == l && a->task.type == VX_ACME_T_ISSUE;
+
+	/* what is under way is what is wanted, but for what may not be served */
+	if (l->has_fresh && l->group->told_blocked)
+		vx_acme_drop_fresh(l);
+	l->forced = !running && !l->has_fresh;
+	forgive(a, l);
 }
 
 int vx_acme_queue(struct vx_acme *a, const struct vx_acme_task *task)
@@ -448,36 +518,82 @@ int vx_acme_queue(struct vx_acme *a, const struct vx_acme_task *task)
 	return VX_OK;
 }
 
-static int do_cert(struct vx_acme *a, enum vx_acme_command command,
-    struct vx_acme_lineage *l, unsigned reason, uint64_t number)
+/* Of those kinds that are there, one after the other. */
+static int revoke(
+    struct vx_acme *a, struct vx_acme_group *g, unsigned reason, uint64_t number)
 {
-	const size_t issuer = vx_acme_issuer_of(a, l);
+	struct vx_acme_lineage *l = vx_acme_member(a, g, 0);
+	size_t issuer;
 
-	if (command == VX_ACME_REVOKE) {
-		if (!l->there)
-			return VX_ENOENT;
-		return vx_acme_queue(
-		    a, &(struct vx_acme_task){ .type = VX_ACME_T_REVOKE,
-			   .l = l,
-			   .authority = issuer < a->account_count ? issuer : 0,
-			   .reason = reason,
-			   .number = number });
+	while (l != NULL && !l->there)
+		l = vx_acme_member(a, g, (size_t)(l - a->certs) + 1);
+	if (l == NULL)
+		return VX_ENOENT;
+	issuer = vx_acme_issuer_of(a, l);
+	return vx_acme_queue(a, &(struct vx_acme_task){ .type = VX_ACME_T_REVOKE,
+				    .l = l,
+				    .authority = issuer < a->account_count ? issuer : 0,
+				    .reason = reason,
+				    .number = number });
+}
+
+static int order(
+    struct vx_acme *a, struct vx_acme_group *g, bool whatever, uint64_t number)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < a->cert_count; i++) {
+		struct vx_acme_lineage *const l = &a->certs[i];
+
+		if (l->group != g ||
+		    (!whatever && !l->has_fresh && vx_acme_due(a, l) > a->now))
+			continue;
+		force(a, l);
+		some = true;
 	}
-	if (command == VX_ACME_RENEW || vx_acme_due(l) <= a->now)
-		force(a, l, number);
+	if (some)
+		wait_for(a, g, number, false);
 	else
-		tell_number(a, l, number, "it is there and not due");
+		vx_acme_tell_number(a, g, number, "it is there and not due");
 	return VX_OK;
 }
 
-int vx_acme_do(struct vx_acme *a, enum vx_acme_command command, const char *id,
-    unsigned reason, uint64_t number)
+/* What can be done at once is waited for. */
+static int roll(
+    struct vx_acme *a, struct vx_acme_group *g, unsigned haste, uint64_t number)
 {
-	const bool account =
-	    command == VX_ACME_ROLL_OVER || command == VX_ACME_DEACTIVATE;
-	int rc = VX_ENOENT;
+	bool ready = true, some = false;
 
-	for (size_t i = 0; account && i < a->account_count; i++)
+	if (haste > VX_ACME_AT_ONCE)
+		return VX_EINVAL;
+	for (size_t i = 0; i < a->cert_count; i++) {
+		struct vx_acme_lineage *const l = &a->certs[i];
+
+		if (l->group != g || !l->there)
+			continue;
+		some = l->rolling = true;
+		l->haste = (enum vx_acme_haste)haste;
+		ready =
+		    ready && l->next_key != NULL && vx_acme_next_ready(a, l) <= a->now;
+	}
+	if (!some)
+		return VX_ENOENT;
+	for (size_t i = 0; i < a->cert_count && ready; i++)
+		if (a->certs[i].group == g && a->certs[i].there)
+			forgive(a, &a->certs[i]);
+	g->look_at = a->now;
+	a->dirty = true;
+	if (ready)
+		wait_for(a, g, number, true);
+	else
+		vx_acme_tell_number(a, g, number, VX_ACME_ROLL_WAITS);
+	return VX_OK;
+}
+
+static int do_account(
+    struct vx_acme *a, enum vx_acme_command command, const char *id, uint64_t number)
+{
+	for (size_t i = 0; i < a->account_count; i++)
 		if (strcmp(a->accounts[i].id, id) == 0)
 			return vx_acme_queue(a,
 			    &(struct vx_acme_task){ .type = command == VX_ACME_ROLL_OVER
@@ -485,13 +601,30 @@ int vx_acme_do(struct vx_acme *a, enum vx_acme_command command, const char *id,
 								: VX_ACME_T_DEACTIVATE,
 				.authority = i,
 				.number = number });
-	for (size_t i = 0; !account && i < a->cert_count; i++)
-		if (strcmp(a->certs[i].id, id) == 0) {
-			rc = do_cert(a, command, &a->certs[i], reason, number);
-			if (rc != VX_OK)
-				break;
-		}
-	return rc;
+	return VX_ENOENT;
+}
+
+int vx_acme_do(struct vx_acme *a, enum vx_acme_command command, const char *id,
+    unsigned reason, uint64_t number)
+{
+	struct vx_acme_group *g = NULL;
+
+	for (size_t i = 0; i < a->group_count; i++)
+		if (strcmp(a->groups[i].id, id) == 0)
+			g = &a->groups[i];
+	switch (command) {
+	case VX_ACME_ROLL_OVER:
+	case VX_ACME_DEACTIVATE:
+		return do_account(a, command, id, number);
+	case VX_ACME_REVOKE:
+		return g == NULL ? VX_ENOENT : revoke(a, g, reason, number);
+	case VX_ACME_ROLL_KEYS:
+		return g == NULL ? VX_ENOENT : roll(a, g, reason, number);
+	case VX_ACME_RENEW:
+	case VX_ACME_ISSUE:
+		break;
+	}
+	return g == NULL ? VX_ENOENT : order(a, g, command == VX_ACME_RENEW, number);
 }
 
 int vx_acme_status(
@@ -509,8 +642,8 @@ int vx_acme_status(
 		.there = l->there,
 		.not_before = l->cert.not_before,
 		.not_after = l->cert.not_after,
-		.due = vx_acme_due(l),
-		.next = earliest(a, l),
+		.due = vx_acme_due(a, l),
+		.next = vx_acme_earliest(a, l),
 		.failures = l->failures,
 		.problem = l->problem,
 		.stopped = is_stopped(a, l),
@@ -521,6 +654,18 @@ int vx_acme_status(
 		.has_window = l->window_end != 0,
 		.window_start = l->window_start,
 		.window_end = l->window_end };
+	out->next_seen = l->next_seen;
+	out->next_ready = vx_acme_next_ready(a, l);
+	out->rolling = l->rolling || l->bad;
+	out->key_since = l->key_since;
+	out->old_count = l->old_count;
+	out->waits = l->has_fresh;
+	out->dane = l->group->used;
+	out->dane_secure = l->group->secure;
+	out->dane_looked = l->group->looked;
+	out->dane_ttl = l->group->ttl;
+	out->has_next = l->next_key != NULL &&
+			vx_pki_key_digest(l->next_key, out->next_digest) == VX_OK;
 	out->has_key = l->key != NULL && vx_pki_key_digest(l->key, out->digest) == VX_OK;
 	return VX_OK;
 }

@@ -40,12 +40,32 @@ static bool is_same(const struct vx_pki_cert *a, const struct vx_pki_cert *b)
 static void order_another(struct vx_acme *a, struct vx_acme_lineage *l)
 {
 	if (a->task.reason == KEY_COMPROMISE) {
-		vx_pki_key_free(l->key);
-		l->key = NULL;
+		l->bad = l->rolling = true;
+		if (l->haste == VX_ACME_STAGED)
+			l->haste = VX_ACME_URGENT;
 	}
 	l->chosen = 1;
 	l->order[0] = '\0';
+	vx_acme_drop_fresh(l);
 	a->dirty = true;
+}
+
+/* The other kinds of a certificate go with it; false: there is no other. */
+static bool go_on(struct vx_acme *a)
+{
+	struct vx_acme_lineage *l = a->task.l;
+	size_t issuer;
+
+	do
+		l = vx_acme_member(a, l->group, (size_t)(l - a->certs) + 1);
+	while (l != NULL && !l->there);
+	if (l == NULL)
+		return false;
+	issuer = vx_acme_issuer_of(a, l);
+	a->task.l = l;
+	a->task.authority = issuer < a->account_count ? issuer : 0;
+	vx_acme_go(a, VX_ACME_PH_DIRECTORY);
+	return true;
 }
 
 /* Which of those that are installed it is. */
@@ -70,6 +90,8 @@ void vx_acme_revoked(struct vx_acme *a, const char *text)
 		l = find_other(a, &cert);
 	if (l != NULL)
 		order_another(a, l);
+	if (a->task.type == VX_ACME_T_REVOKE && go_on(a))
+		return;
 	(void)snprintf(
 	    whole, sizeof(whole), "%s%s", text, l != NULL ? ", another is ordered" : "");
 	vx_acme_end(a, VX_OK, whole);

@@ -76,12 +76,69 @@ static json_t *provided(const struct vx_acme_lineage *l)
 	return list;
 }
 
+static void put_digest(json_t *o, const char *name, const char *digest)
+{
+	struct vx_buf hex = { .max = 2 * VX_PKI_DIGEST_OCTETS };
+
+	vx_hex_add(&hex, vx_slice_of(digest, VX_PKI_DIGEST_OCTETS));
+	(void)json_object_set_new(o, name, json_stringn(hex.ptr, hex.len));
+	vx_buf_done(&hex);
+}
+
+/* How far its keys are, and what waits to be installed. */
+static void put_stage(json_t *o, const struct vx_acme_lineage *l)
+{
+	json_t *const list = json_array();
+
+	put_number(o, "key_since", l->key_since);
+	put_number(o, "key_seen", l->key_seen);
+	put_number(o, "next_seen", l->next_seen);
+	put_number(o, "rolling", l->rolling);
+	put_number(o, "haste", l->haste);
+	put_number(o, "bad", l->bad);
+	put_number(o, "with_next", l->with_next);
+	for (size_t i = 0; i < l->old_count; i++) {
+		json_t *const each = json_object();
+
+		put_digest(each, "digest", l->old[i].digest);
+		put_number(each, "since", l->old[i].since);
+		(void)json_array_append_new(list, each);
+	}
+	(void)json_object_set_new(o, "old_keys", list);
+	if (!l->has_fresh)
+		return;
+	(void)json_object_set_new(
+	    o, "fresh", json_stringn(l->fresh_chain.ptr, l->fresh_chain.len));
+	put_number(o, "fresh_next", l->fresh_next);
+	put_number(o, "fresh_at", l->fresh_at);
+	put_text(o, "fresh_by", l->fresh_by);
+}
+
+static int put_group(json_t *list, const struct vx_acme_group *g)
+{
+	json_t *const o = json_object();
+
+	put_text(o, "id", g->id);
+	put_number(o, "used", g->used);
+	put_number(o, "secure", g->secure);
+	put_number(o, "tidy", g->tidy);
+	put_number(o, "looked", g->looked);
+	put_number(o, "look_at", g->look_at);
+	put_number(o, "ttl", g->ttl);
+	put_number(o, "clear", g->clear);
+	put_number(o, "broken", g->broken);
+	return json_array_append_new(list, o) == 0 ? VX_OK : VX_ENOMEM;
+}
+
 static int put_cert(
     json_t *list, const struct vx_acme *a, const struct vx_acme_lineage *l)
 {
 	json_t *const o = json_object();
-	const int rc = put_key(o, "key", l->key);
+	int rc = put_key(o, "key", l->key);
 
+	if (rc == VX_OK)
+		rc = put_key(o, "next_key", l->next_key);
+	put_stage(o, l);
 	put_text(o, "id", l->id);
 	put_text(o, "kind", vx_pki_kind_name(l->kind));
 	put_text(o, "names", l->all);
@@ -113,15 +170,18 @@ static int put_cert(
 int vx_acme_save(const struct vx_acme *a, struct vx_buf *out)
 {
 	const size_t before = out->len;
-	json_t *const accounts = json_array(), *const certs = json_array();
-	json_t *const o = json_pack(
-	    "{s:i, s:o, s:o}", "version", VERSION, "accounts", accounts, "certs", certs);
+	json_t *const accounts = json_array(), *const certs = json_array(),
+		      *const groups = json_array();
+	json_t *const o = json_pack("{s:i, s:o, s:o, s:o}", "version", VERSION,
+	    "accounts", accounts, "certs", certs, "groups", groups);
 	int rc = o == NULL ? VX_ENOMEM : VX_OK;
 
 	for (size_t i = 0; i < a->account_count && rc == VX_OK; i++)
 		rc = put_account(accounts, &a->accounts[i]);
 	for (size_t i = 0; i < a->cert_count && rc == VX_OK; i++)
 		rc = put_cert(certs, a, &a->certs[i]);
+	for (size_t i = 0; i < a->group_count && rc == VX_OK; i++)
+		rc = put_group(groups, &a->groups[i]);
 	if (rc == VX_OK)
 		rc = vx_acme_write(o, JSON_INDENT(1), out);
 	vx_buf_add_char(out, '\n');
@@ -230,6 +290,82 @@ static void get_chain(const json_t *o, struct vx_acme_lineage *l)
 	(void)snprintf(l->issued_by, sizeof(l->issued_by), "%s", text_of(o, "issued_by"));
 }
 
+static bool digest_of(const json_t *o, const char *name, char out[VX_PKI_DIGEST_OCTETS])
+{
+	struct vx_buf octets = { .max = VX_PKI_DIGEST_OCTETS };
+	const bool good =
+	    vx_hex_decode(vx_slice_str(text_of(o, name)), &octets) == VX_OK &&
+	    octets.len == VX_PKI_DIGEST_OCTETS;
+
+	if (good)
+		memcpy(out, octets.ptr, VX_PKI_DIGEST_OCTETS);
+	vx_buf_done(&octets);
+	return good;
+}
+
+static void get_old_keys(const json_t *list, struct vx_acme_lineage *l)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		struct vx_acme_old_key *const k = &l->old[l->old_count];
+
+		if (l->old_count < VX_ACME_OLD_KEYS_MAX &&
+		    digest_of(json_array_get(list, i), "digest", k->digest)) {
+			k->since = number_of(json_array_get(list, i), "since");
+			l->old_count++;
+		}
+	}
+}
+
+/* A certificate that waits is of use only for the names that are wanted. */
+static void get_fresh(const json_t *o, struct vx_acme_lineage *l)
+{
+	const char *const chain = text_of(o, "fresh");
+	struct vx_error err;
+
+	if (chain[0] == '\0' || strcmp(text_of(o, "names"), l->all) != 0 ||
+	    vx_pki_cert_read(vx_slice_str(chain), &l->fresh, &err) != VX_OK)
+		return;
+	l->has_fresh = true;
+	l->fresh_next = number_of(o, "fresh_next") != 0;
+	l->fresh_at = number_of(o, "fresh_at");
+	vx_buf_add_str(&l->fresh_chain, chain);
+	(void)snprintf(l->fresh_by, sizeof(l->fresh_by), "%s", text_of(o, "fresh_by"));
+}
+
+static void get_stage(const json_t *o, struct vx_acme_lineage *l)
+{
+	const int64_t haste = number_of(o, "haste");
+
+	l->key_since = number_of(o, "key_since");
+	l->key_seen = number_of(o, "key_seen");
+	l->next_seen = number_of(o, "next_seen");
+	l->rolling = number_of(o, "rolling") != 0;
+	if (haste > VX_ACME_STAGED && haste <= VX_ACME_AT_ONCE)
+		l->haste = (enum vx_acme_haste)haste;
+	l->bad = number_of(o, "bad") != 0;
+	l->with_next = number_of(o, "with_next") != 0;
+	get_old_keys(json_object_get(o, "old_keys"), l);
+	get_fresh(o, l);
+}
+
+static void get_group(const json_t *list, struct vx_acme_group *g)
+{
+	const json_t *const o = find(list, "id", g->id);
+
+	if (o == NULL)
+		return;
+	g->used = number_of(o, "used") != 0;
+	g->secure = number_of(o, "secure") != 0;
+	g->tidy = number_of(o, "tidy") != 0;
+	g->looked = g->kept = number_of(o, "looked");
+	g->look_at = number_of(o, "look_at");
+	g->ttl = number_of(o, "ttl");
+	g->clear = number_of(o, "clear");
+	g->broken = number_of(o, "broken");
+	if (g->ttl < 0 || g->ttl > VX_ACME_TTL_MAX)
+		g->ttl = VX_ACME_TTL_MAX;
+}
+
 /* What is about an order for just these names, and where it was asked. */
 static void get_order(const json_t *o, struct vx_acme *a, struct vx_acme_lineage *l)
 {
@@ -270,10 +406,12 @@ static int get_cert(const json_t *list, struct vx_acme *a, struct vx_acme_lineag
     struct vx_error *err)
 {
 	const json_t *const o = find_cert(list, l);
+	int rc;
 
 	if (o == NULL)
 		return VX_OK;
 	get_chain(o, l);
+	get_stage(o, l);
 	get_order(o, a, l);
 	get_provided(json_object_get(o, "provided"), l);
 	l->window_start = number_of(o, "window_start");
@@ -281,7 +419,8 @@ static int get_cert(const json_t *list, struct vx_acme *a, struct vx_acme_lineag
 	l->chosen = number_of(o, "chosen");
 	l->window_next = number_of(o, "window_next");
 	l->tried_at = number_of(o, "tried_at");
-	return key_of(o, "key", &l->key, err);
+	rc = key_of(o, "key", &l->key, err);
+	return rc == VX_OK ? key_of(o, "next_key", &l->next_key, err) : rc;
 }
 
 int vx_acme_load(struct vx_acme *a, vx_slice text, struct vx_error *err)
@@ -297,6 +436,8 @@ int vx_acme_load(struct vx_acme *a, vx_slice text, struct vx_error *err)
 		rc = get_account(json_object_get(o, "accounts"), &a->accounts[i], err);
 	for (size_t i = 0; i < a->cert_count && rc == VX_OK; i++)
 		rc = get_cert(json_object_get(o, "certs"), a, &a->certs[i], err);
+	for (size_t i = 0; i < a->group_count && rc == VX_OK; i++)
+		get_group(json_object_get(o, "groups"), &a->groups[i]);
 	json_decref(o);
 	return rc;
 }
@@ -304,30 +445,65 @@ int vx_acme_load(struct vx_acme *a, vx_slice text, struct vx_error *err)
 /* --- what is on the disk
  * -------------------------------------------------------------------- */
 
-static int take_installed(struct vx_acme *a, struct vx_acme_lineage *l, vx_slice chain,
-    vx_slice key_pem, struct vx_error *err)
+static bool has_digest(const struct vx_pki_key *key, const char *digest)
+{
+	char own[VX_PKI_DIGEST_OCTETS];
+
+	return key != NULL && vx_pki_key_digest(key, own) == VX_OK &&
+	       memcmp(own, digest, sizeof(own)) == 0;
+}
+
+static bool is_same(const struct vx_pki_cert *one, const struct vx_pki_cert *other)
+{
+	return one->not_after == other->not_after &&
+	       one->serial_len == other->serial_len &&
+	       memcmp(one->serial, other->serial, one->serial_len) == 0;
+}
+
+/* The key that is served is the key: the one we know, the next one, or the file's. */
+static int take_key(struct vx_acme *a, struct vx_acme_lineage *l,
+    const struct vx_pki_cert *cert, vx_slice key_pem, struct vx_error *err)
 {
 	struct vx_pki_key *key = NULL;
-	struct vx_pki_cert cert;
-	int rc = vx_pki_cert_read(chain, &cert, err);
+	int rc;
 
-	if (rc == VX_OK && l->key == NULL)
-		rc = vx_pki_key_read(key_pem, &key, err);
-	if (rc == VX_OK && key != NULL && vx_pki_key_kind(key) != l->kind)
+	if (has_digest(l->key, cert->digest))
+		return VX_OK;
+	if (has_digest(l->next_key, cert->digest)) {
+		vx_acme_promote(a, l);
+		return VX_OK;
+	}
+	rc = vx_pki_key_read(key_pem, &key, err);
+	if (rc == VX_OK && vx_pki_key_kind(key) != l->kind)
 		rc = vx_error_set(err, VX_EUNSUP, "the key is of another kind");
 	if (rc != VX_OK) {
 		vx_pki_key_free(key);
 		return rc;
 	}
-	if (key != NULL)
-		l->key = key;
-	if (l->there && l->cert.not_after == cert.not_after &&
-	    l->cert.serial_len == cert.serial_len &&
-	    memcmp(l->cert.serial, cert.serial, cert.serial_len) == 0)
+	vx_pki_key_free(l->key);
+	l->key = key;
+	l->key_since = l->key_seen = 0;
+	a->dirty = true;
+	return VX_OK;
+}
+
+static int take_installed(struct vx_acme *a, struct vx_acme_lineage *l,
+    const struct vx_pki_cert *cert, vx_slice chain, vx_slice key_pem,
+    struct vx_error *err)
+{
+	int rc;
+
+	/* it was, before a crash */
+	if (l->has_fresh && is_same(&l->fresh, cert)) {
+		vx_acme_take_fresh(a, l);
 		return VX_OK;
+	}
+	rc = take_key(a, l, cert, key_pem, err);
+	if (rc != VX_OK || (l->there && is_same(&l->cert, cert)))
+		return rc;
 	vx_buf_reset(&l->chain);
 	vx_buf_add(&l->chain, chain);
-	l->cert = cert;
+	l->cert = *cert;
 	l->there = true;
 	l->order[0] = '\0'; /* what it was ordered by came to its end */
 	l->window_start = l->window_end = l->chosen = l->window_next = 0;
@@ -338,11 +514,35 @@ static int take_installed(struct vx_acme *a, struct vx_acme_lineage *l, vx_slice
 	return VX_OK;
 }
 
+static void note_serving(struct vx_acme *a, const char *id, const char *digest)
+{
+	for (size_t i = 0; i < a->group_count; i++)
+		if (strcmp(a->groups[i].id, id) == 0)
+			vx_acme_note_served(&a->groups[i], digest);
+}
+
+void vx_acme_serving(struct vx_acme *a, const char *id, const char *digest_hex)
+{
+	struct vx_buf octets = { .max = VX_PKI_DIGEST_OCTETS };
+
+	if (vx_hex_decode(vx_slice_str(digest_hex), &octets) == VX_OK &&
+	    octets.len == VX_PKI_DIGEST_OCTETS)
+		note_serving(a, id, octets.ptr);
+	vx_buf_done(&octets);
+}
+
 int vx_acme_installed(struct vx_acme *a, const char *id, enum vx_pki_kind kind,
     vx_slice chain_pem, vx_slice key_pem, struct vx_error *err)
 {
+	struct vx_pki_cert cert;
+	int rc = vx_pki_cert_read(chain_pem, &cert, err);
+
+	if (rc != VX_OK)
+		return rc;
+	note_serving(a, id, cert.digest);
 	for (size_t i = 0; i < a->cert_count; i++)
 		if (a->certs[i].kind == kind && strcmp(a->certs[i].id, id) == 0)
-			return take_installed(a, &a->certs[i], chain_pem, key_pem, err);
+			return take_installed(
+			    a, &a->certs[i], &cert, chain_pem, key_pem, err);
 	return vx_error_set(err, VX_ENOENT, "no certificate %s is wanted", id);
 }

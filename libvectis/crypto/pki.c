@@ -44,11 +44,16 @@ void vx_pki_key_free(struct vx_pki_key *key)
 /* The other forms of key->whole. */
 static int take(struct vx_pki_key *key)
 {
-	return gnutls_privkey_import_x509(
-		   key->abstract, key->whole, GNUTLS_PRIVKEY_IMPORT_COPY) == 0 &&
-		       gnutls_pubkey_import_privkey(key->pub, key->abstract, 0, 0) == 0
-		   ? VX_OK
-		   : VX_ECRYPTO;
+	gnutls_datum_t der = { 0 };
+
+	if (gnutls_privkey_import_x509(
+		key->abstract, key->whole, GNUTLS_PRIVKEY_IMPORT_COPY) != 0 ||
+	    gnutls_pubkey_import_privkey(key->pub, key->abstract, 0, 0) != 0 ||
+	    gnutls_pubkey_export2(key->pub, GNUTLS_X509_FMT_DER, &der) != 0)
+		return VX_ECRYPTO;
+	vx_sha256(vx_slice_of(der.data, der.size), key->digest);
+	gnutls_free(der.data);
+	return VX_OK;
 }
 
 int vx_pki_key_generate(enum vx_pki_kind kind, struct vx_pki_key **out)
@@ -171,12 +176,7 @@ int vx_pki_key_write(const struct vx_pki_key *key, struct vx_buf *out)
 
 int vx_pki_key_digest(const struct vx_pki_key *key, char out[VX_PKI_DIGEST_OCTETS])
 {
-	gnutls_datum_t der = { 0 };
-
-	if (gnutls_pubkey_export2(key->pub, GNUTLS_X509_FMT_DER, &der) != 0)
-		return VX_ECRYPTO;
-	vx_sha256(vx_slice_of(der.data, der.size), out);
-	gnutls_free(der.data);
+	memcpy(out, key->digest, VX_PKI_DIGEST_OCTETS);
 	return VX_OK;
 }
 

@@ -13,6 +13,7 @@ struct vx_pki_key {
 	gnutls_x509_privkey_t whole; /* for PEM */
 	gnutls_privkey_t abstract;   /* signs */
 	gnutls_pubkey_t pub;
+	char digest[VX_PKI_DIGEST_OCTETS]; /* of pub */
 };
 
 /* The library reads PEM up to a NUL behind it, which is put there.  What it says. */

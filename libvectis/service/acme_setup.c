@@ -32,7 +32,7 @@ struct wish {
 	struct vx_arena arena;
 	struct vx_acme_authority authorities[VX_ACME_AUTHORITIES_MAX];
 	size_t authority_count;
-	struct vx_acme_wanted certs[1 + VX_CONFIG_LIST_MAX];
+	struct vx_acme_wanted certs[VX_PKI_KINDS * (1 + VX_CONFIG_LIST_MAX)];
 	size_t cert_count;
 	char contact[300];
 };
@@ -73,9 +73,19 @@ static int add_authority(struct wish *w, const struct vx_config *c, const char *
 	return a->id == NULL ? VX_ENOMEM : VX_OK;
 }
 
-static enum vx_pki_kind kind_of(const struct vx_config *c)
+/* One for each kind of key that is wanted. */
+static void add_kinds(
+    struct wish *w, const struct vx_config *c, const struct vx_acme_wanted *cert)
 {
-	return c->tls_key_type == 0 ? VX_PKI_P256 : VX_PKI_RSA;
+	for (int kind = 0; kind < VX_PKI_KINDS; kind++) {
+		const uint64_t alone =
+		    kind == VX_PKI_P256 ? VX_TLS_KEYS_ECDSA : VX_TLS_KEYS_RSA;
+
+		if (c->tls_key_type != VX_TLS_KEYS_BOTH && c->tls_key_type != alone)
+			continue;
+		w->certs[w->cert_count] = *cert;
+		w->certs[w->cert_count++].kind = (enum vx_pki_kind)kind;
+	}
 }
 
 /* The certificate of hostname and tls.names. */
@@ -91,9 +101,11 @@ static int add_main(struct wish *w, const struct vx_config *c)
 	for (size_t i = 0; i < c->tls_names.count; i++)
 		if (strcmp(c->tls_names.items[i], c->hostname) != 0)
 			names[n++] = c->tls_names.items[i];
-	w->certs[w->cert_count++] = (struct vx_acme_wanted){
-		.id = VX_ACME_DEFAULT, .kind = kind_of(c), .names = names, .count = n
-	};
+	add_kinds(w, c,
+	    &(struct vx_acme_wanted){ .id = VX_ACME_DEFAULT,
+		.names = names,
+		.count = n,
+		.dane = c->tls_dane == VX_TLS_DANE_CLOUDFLARE ? c->hostname : NULL });
 	return VX_OK;
 }
 
@@ -103,23 +115,21 @@ static int add_other(struct wish *w, const struct vx_config *c, const char *text
 	const char **const names =
 	    vx_arena_array(&w->arena, VX_ACME_NAMES_MAX, sizeof(char *));
 	vx_slice rest = vx_slice_str(text), word;
-	struct vx_acme_wanted *const cert = &w->certs[w->cert_count];
+	struct vx_acme_wanted cert = { .names = names };
 
 	(void)vx_slice_cut(&rest, ' ', &word);
-	*cert = (struct vx_acme_wanted){
-		.id = vx_arena_dup(&w->arena, word), .kind = kind_of(c), .names = names
-	};
-	if (names == NULL || cert->id == NULL)
+	cert.id = vx_arena_dup(&w->arena, word);
+	if (names == NULL || cert.id == NULL)
 		return VX_ENOMEM;
 	while (rest.len > 0) {
 		(void)vx_slice_cut(&rest, ' ', &word);
-		if (cert->count == VX_ACME_NAMES_MAX)
+		if (cert.count == VX_ACME_NAMES_MAX)
 			return VX_ELIMIT;
-		names[cert->count] = vx_arena_dup(&w->arena, word);
-		if (names[cert->count++] == NULL)
+		names[cert.count] = vx_arena_dup(&w->arena, word);
+		if (names[cert.count++] == NULL)
 			return VX_ENOMEM;
 	}
-	w->cert_count++;
+	add_kinds(w, c, &cert);
 	return VX_OK;
 }
 
@@ -209,7 +219,8 @@ static int open_state(const struct vx_config *c, const struct wish *w, uint64_t 
 		.cert_count = w->cert_count,
 		.contact = w->contact,
 		.agrees = true, /* who sets provider and email does (TLS-01) */
-		.seed = seed };
+		.seed = seed,
+		.key_days = (unsigned)c->tls_key_days };
 	struct vx_buf state = { .max = VX_ACME_STATE_MAX };
 	char path[VX_ACME_PATH_MAX];
 	int rc = vx_acme_path(c, STATE, path);

@@ -126,6 +126,22 @@ int vx_tls_offer(struct vx_tls *t, const char *alpn)
 	return gnutls_alpn_set_protocols(t->session, &name, 1, 0) == 0 ? VX_OK : VX_ETLS;
 }
 
+/* TLS 1.2 chooses by the key exchange, 1.3 by the signature. */
+int vx_tls_client_only(struct vx_tls *t, bool rsa)
+{
+	static const char ecdsa_only[] =
+	    PRIORITY ":-ECDHE-RSA:-SIGN-ALL:+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384"
+		     ":+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384";
+	static const char rsa_only[] =
+	    PRIORITY ":-ECDHE-ECDSA:-SIGN-ALL:+SIGN-RSA-SHA256:+SIGN-RSA-SHA384"
+		     ":+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384";
+
+	return gnutls_priority_set_direct(
+		   t->session, rsa ? rsa_only : ecdsa_only, NULL) == 0
+		   ? VX_OK
+		   : VX_ETLS;
+}
+
 /* --- the server's certificates ---------------------------------------------------------
  */
 

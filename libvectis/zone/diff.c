@@ -635,7 +635,10 @@ static void remove_rest(struct diffing *g)
 
 		if (g->used[k] || !vx_zone_is_ours(r))
 			continue;
-		if (is_hosts(r))
+		if ((g->flags & VX_ZONE_TLSA_ONLY) != 0)
+			goes = has_purpose(r, VX_ZONE_TLSA) &&
+			       is_of_host(r->name, g->p->hostname);
+		else if (is_hosts(r))
 			goes = (host && is_of_host(r->name, g->p->hostname)) ||
 			       is_of_host(r->name, g->p->former);
 		else

@@ -322,6 +322,10 @@ int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
 		g.rc = VX_ELIMIT;
 	if (g.rc != VX_OK)
 		return g.rc;
+	if (w->tlsa_only) {
+		want_tlsa(&g);
+		return g.rc;
+	}
 	if (out->with_host)
 		want_host(&g);
 	if (w->host_only)

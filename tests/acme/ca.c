@@ -456,6 +456,12 @@ static void finalize(struct ca *ca, size_t n, json_t *payload, struct vx_acme_an
 	must(gnutls_x509_crq_init(&crq));
 	must(gnutls_x509_crq_import(crq, &data, GNUTLS_X509_FMT_DER));
 	must(gnutls_x509_crq_verify(crq, 0));
+	if (ca->no_rsa && gnutls_x509_crq_get_pk_algorithm(crq, NULL) == GNUTLS_PK_RSA) {
+		problem(out, 500, "serverInternal");
+		gnutls_x509_crq_deinit(crq);
+		vx_buf_done(&der);
+		return;
+	}
 	issue(ca, r, crq);
 	gnutls_x509_crq_deinit(crq);
 	vx_buf_done(&der);

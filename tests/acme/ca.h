@@ -48,6 +48,8 @@ struct ca_said {
 	bool after;        /* ... but it was done */
 };
 
+#define WORLD_SETS 64
+
 struct world;
 struct ca {
 	struct world *world;
@@ -58,6 +60,7 @@ struct ca {
 	unsigned nonce_reject, reuse; /* per cent */
 	int64_t life_s, skew_s;
 	const char *eab_kid, *eab_secret; /* of the one account elsewhere that it knows */
+	bool no_rsa;                      /* requests for such keys fail for the moment */
 	bool windows, eab, terms, deaf;   /* deaf: no connection is possible */
 	int64_t window_start, window_end; /* 0: a third before the end */
 	const char *profiles;             /* JSON */
@@ -90,6 +93,7 @@ struct world {
 	size_t ca_count;
 	struct vx_acme_authority authorities[2];
 	struct vx_acme_wanted certs[3];
+	unsigned key_days;
 	const char *names[3][CA_NAMES];
 	size_t cert_count;
 	bool disagrees;
@@ -108,7 +112,21 @@ struct world {
 	} provided[CA_NAMES * 2];
 	size_t provided_count;
 	unsigned last_provided; /* challenge; 0: none was */
-	bool no_provision, no_disk, no_install;
+	bool no_provision, no_disk, no_install, not_served;
+	/* the TLSA records of the first name, and how they were */
+	struct world_set {
+		char digests[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS];
+		size_t count;
+		int64_t until; /* another took its place */
+	} zone, before[WORLD_SETS];
+	size_t before_count;
+	bool zone_secure, zone_bogus;
+	uint32_t zone_ttl;
+	/* what our resolver remembers */
+	struct world_set cache;
+	bool no_publish; /* the host cannot set records */
+	unsigned looks, publishes, mismatches;
+	unsigned generations;
 	/* what is served */
 	struct world_served {
 		struct vx_pki_cert cert;
@@ -131,6 +149,11 @@ void world_cert(
 void world_done(struct world *w);
 /* A core of the state. */
 void world_start(struct world *w);
+/* The records of the first name are these now. */
+void world_publish(
+    struct world *w, const char (*digests)[VX_PKI_DIGEST_OCTETS], size_t n);
+/* What a person does who is told to publish what has to be there. */
+void world_publish_wanted(struct world *w);
 /* Turn the clock until then, doing what is asked. */
 void world_run(struct world *w, int64_t until);
 struct vx_acme_status world_status(struct world *w, size_t index);

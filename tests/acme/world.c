@@ -42,6 +42,7 @@ void world_init(struct world *w)
 	w->can = VX_ACME_HTTP_01;
 	w->persists = "ca.test";
 	w->permit = ~0U;
+	w->zone_ttl = 3600;
 	vx_buf_init(&w->state, VX_ACME_STATE_MAX);
 	for (size_t i = 0; i < 2; i++)
 		ca_init(&w->ca[i], w, hosts[i]);
@@ -86,6 +87,29 @@ void world_done(struct world *w)
 	}
 }
 
+/* Keys of RSA are taken in turn from a file: making one takes longer than a test. */
+static int make_key(void *ctx, enum vx_pki_kind kind, struct vx_pki_key **out)
+{
+	static const char end[] = "-----END PRIVATE KEY-----\n";
+	static struct vx_buf all;
+	static size_t at;
+	struct vx_error err;
+	vx_slice rest;
+	size_t n;
+
+	(void)ctx;
+	if (kind != VX_PKI_RSA)
+		return vx_pki_key_generate(kind, out);
+	if (all.len == 0)
+		all = vxt_read("acme/rsa.pem");
+	if (at == all.len)
+		at = 0;
+	rest = vx_slice_from(vx_buf_slice(&all), at);
+	n = vx_slice_find_slice(rest, vx_slice_str(end)) + sizeof(end) - 1;
+	at += n;
+	return vx_pki_key_read(vx_slice_head(rest, n), out, &err);
+}
+
 void world_start(struct world *w)
 {
 	const struct vx_acme_options o = { .struct_size = sizeof(o),
@@ -95,7 +119,9 @@ void world_start(struct world *w)
 		.cert_count = w->cert_count,
 		.contact = "mailto:postmaster@example.com",
 		.agrees = !w->disagrees,
-		.seed = 7 + w->deaths };
+		.seed = 7 + w->deaths,
+		.key_days = w->key_days,
+		.make_key = make_key };
 	struct vx_error err;
 
 	vx_acme_free(w->core);
@@ -173,22 +199,131 @@ static void install(
     struct world *w, const struct vx_acme_step *s, struct vx_acme_answer *out)
 {
 	struct vx_error err;
-	size_t i = 0;
 
 	if (w->no_install) {
 		out->result = VX_ETLS;
 		out->text = "it is ugly";
 		return;
 	}
-	while (strcmp(w->certs[i].id, s->id) != 0 || w->certs[i].kind != s->kind)
-		i++;
-	ck_assert_uint_lt(i, w->cert_count);
-	vx_buf_reset(&w->served[i].chain);
-	vx_buf_add(&w->served[i].chain, s->chain);
-	vx_buf_reset(&w->served[i].key);
-	vx_buf_add(&w->served[i].key, s->key);
-	vxt_assert_ok(vx_pki_cert_read(s->chain, &w->served[i].cert, &err));
-	w->served[i].installs++;
+	ck_assert_uint_gt(s->pair_count, 0);
+	w->generations++;
+	for (size_t k = 0; k < s->pair_count; k++) {
+		const struct vx_acme_pair *const p = &s->pairs[k];
+		struct vx_pki_key *key;
+		char digest[VX_PKI_DIGEST_OCTETS];
+		size_t i = 0;
+
+		while (strcmp(w->certs[i].id, s->id) != 0 || w->certs[i].kind != p->kind)
+			i++;
+		ck_assert_uint_lt(i, w->cert_count);
+		ck_assert(k == 0 || s->pairs[k - 1].kind < p->kind);
+		if (!vx_slice_eq(p->chain, vx_buf_slice(&w->served[i].chain)))
+			w->served[i].installs++;
+		vx_buf_reset(&w->served[i].chain);
+		vx_buf_add(&w->served[i].chain, p->chain);
+		vx_buf_reset(&w->served[i].key);
+		vx_buf_add(&w->served[i].key, p->key);
+		vxt_assert_ok(vx_pki_cert_read(p->chain, &w->served[i].cert, &err));
+		vxt_assert_ok(vx_pki_key_read(p->key, &key, &err));
+		vxt_assert_ok(vx_pki_key_digest(key, digest));
+		ck_assert_mem_eq(digest, w->served[i].cert.digest, sizeof(digest));
+		vx_pki_key_free(key);
+	}
+}
+
+/* --- TLSA records ---------------------------------------------------------------------
+ */
+
+static bool names(const struct world_set *s, const char *digest)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (memcmp(s->digests[i], digest, VX_PKI_DIGEST_OCTETS) == 0)
+			return true;
+	return s->count == 0;
+}
+
+/*
+ * The rule: no records that anybody may remember are without a key that is served.  Who
+ * asks at the last moment remembers them for their TTL from then on.
+ */
+static void check_rule(struct world *w)
+{
+	for (size_t i = 0; i < w->cert_count && w->zone_secure; i++) {
+		bool good = w->served[i].installs == 0 ||
+			    names(&w->zone, w->served[i].cert.digest);
+
+		for (size_t k = 0; k < w->before_count && w->served[i].installs > 0; k++)
+			if (w->before[k].until + w->zone_ttl > w->now)
+				good = good &&
+				       names(&w->before[k], w->served[i].cert.digest);
+		w->mismatches += !good;
+	}
+}
+
+void world_publish(struct world *w, const char (*digests)[VX_PKI_DIGEST_OCTETS], size_t n)
+{
+	if (w->before_count == WORLD_SETS) {
+		w->before_count--;
+		memmove(w->before, w->before + 1, w->before_count * sizeof(w->before[0]));
+	}
+	w->zone.until = w->now;
+	w->before[w->before_count++] = w->zone;
+	ck_assert_uint_le(n, VX_ACME_TLSA_MAX);
+	for (size_t i = 0; i < n; i++)
+		memcpy(w->zone.digests[i], digests[i], VX_PKI_DIGEST_OCTETS);
+	w->zone.count = n;
+}
+
+void world_publish_wanted(struct world *w)
+{
+	char digests[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS];
+	const size_t n = vx_acme_tlsa(w->core, w->certs[0].id, digests);
+
+	world_publish(w, digests, n);
+}
+
+static void publish(
+    struct world *w, const struct vx_acme_step *s, struct vx_acme_answer *out)
+{
+	w->publishes++;
+	ck_assert(w->zone_secure);
+	if (w->no_publish) {
+		out->result = VX_EIO;
+		out->text = "the token may not";
+		return;
+	}
+	ck_assert_str_eq(s->name, w->certs[0].names[0]);
+	ck_assert_uint_gt(s->digest_count, 0);
+	world_publish(w, s->digests, s->digest_count);
+}
+
+static void look(
+    struct world *w, const struct vx_acme_step *s, struct vx_acme_answer *out)
+{
+	w->looks++;
+	if (w->zone_bogus) {
+		out->result = VX_EIO;
+		out->text = "its signatures are wrong";
+		return;
+	}
+	out->secure = w->zone_secure;
+	if (strcmp(s->name, w->certs[0].names[0]) != 0)
+		return;
+	if (w->now >= w->cache.until) {
+		w->cache = w->zone;
+		w->cache.until = w->now + w->zone_ttl;
+	}
+	out->usable = out->digest_count = w->cache.count;
+	out->digests = w->cache.digests;
+	out->ttl = (uint32_t)(w->cache.until - w->now);
+}
+
+static void say_served(const struct world *w, struct vx_acme_answer *out)
+{
+	if (w->not_served) {
+		out->result = VX_ETEMP;
+		out->text = "imapd.7";
+	}
 }
 
 static void tell(struct world *w, const struct vx_acme_step *s)
@@ -255,10 +390,20 @@ static void do_step(struct world *w, const struct vx_acme_step *s)
 	case VX_ACME_INSTALL:
 		install(w, s, &answer);
 		break;
+	case VX_ACME_SERVED:
+		say_served(w, &answer);
+		break;
+	case VX_ACME_TLSA:
+		look(w, s, &answer);
+		break;
+	case VX_ACME_PUBLISH:
+		publish(w, s, &answer);
+		break;
 	case VX_ACME_TELL:
 	case VX_ACME_WAIT:
 		ck_abort();
 	}
+	check_rule(w);
 	if (w->steps == w->die_at)
 		goto dead;
 	vx_acme_answer(w->core, w->now, &answer);
@@ -286,6 +431,7 @@ void world_run(struct world *w, int64_t until)
 		} else {
 			ck_assert_int_gt(step.until, w->now);
 			w->now = step.until;
+			check_rule(w);
 			here = 0;
 		}
 	}

@@ -87,7 +87,8 @@ class Shared(unittest.TestCase):
         closing.callback(other.server_close)
         closing.callback(other.shutdown)
         threading.Thread(target=other.serve_forever, daemon=True).start()
-        mail.tls = (f'  email: postmaster@{DOMAIN}\n  authorities: {ca.cert}\n  certificates:\n'
+        mail.tls = (f'  email: postmaster@{DOMAIN}\n  authorities: {ca.cert}\n'
+                    '  key_type: ecdsa\n  certificates:\n'
                     + ''.join(f'    - "{i} {c[0]}"\n' for i, c in CASES.items()))
         mail.settings = (f'acme:\n  directories: ["{cls.pebble.directory(cls.proxy.port)}"]\n'
                          f'  alpn_listen: ["{TLS}:{cls.port}"]\n  alpn_port: {cls.port}\n'

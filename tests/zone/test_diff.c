@@ -22,7 +22,8 @@ enum wish {
 	SERVICES,
 	FORMER,
 	SPARE,
-	HOST_ONLY
+	HOST_ONLY,
+	TLSA
 };
 
 static const struct vx_zone_dkim key = { "202611", "v=DKIM1; k=rsa; p=AAAA" };
@@ -38,6 +39,13 @@ static struct vx_zone_wish wish(enum wish kind)
 	w.autoconfig = kind == AUTOCONFIG;
 	w.backup = kind == BACKUP ? VX_ZONE_BACKUP_CLOUDFLARE : VX_ZONE_BACKUP_NONE;
 	w.host_only = kind == HOST_ONLY;
+	if (kind == TLSA) {
+		w.tlsa_only = true;
+		w.domain = "mail.example.net";
+		w.zone = "example.net";
+		w.tlsa = hashes;
+		w.tlsa_count = 1;
+	}
 	if (kind == SPARE) {
 		w.backup = VX_ZONE_BACKUP_HOST;
 		w.backup_host = "Spare.Example.Org";
@@ -276,6 +284,19 @@ static const struct {
 	    PLAIN, 0,
 	    "remove 202605._domainkey.example.net TXT v=DKIM1; p=ZZ\n"
 	    "remove _25._tcp.mail.example.net TLSA 3 1 1 ab\n" },
+	/* TLSA alone: those of ours that are old go, all else stays as it is */
+	{ HOST MX "mail.example.net CAA 0 issue \"other.example\" | vectis:caa\n"
+		  "_25._tcp.mail.example.net TLSA 3 1 1 ab | vectis:tlsa\n"
+		  "_25._tcp.mail.example.net TLSA 3 1 1 cd | vectis:tlsa\n"
+		  "_25._tcp.other.example.net TLSA 3 1 1 ef | vectis:tlsa\n",
+	    TLSA, VX_ZONE_TLSA_ONLY,
+	    "change _25._tcp.mail.example.net TLSA 3 1 1 "
+	    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
+	    "remove _25._tcp.mail.example.net TLSA 3 1 1 cd\n" },
+	{ HOST "_25._tcp.mail.example.net TLSA 3 1 1 ab\n", TLSA, VX_ZONE_TLSA_ONLY,
+	    "clash _25._tcp.mail.example.net TLSA 3 1 1 ab\n"
+	    "add _25._tcp.mail.example.net TLSA 3 1 1 "
+	    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n" },
 	/* names for clients */
 	{ ALL "autoconfig.example.net A 192.0.2.1\n"
 	      "autodiscover.example.net CNAME autodiscover.outlook.com\n",
