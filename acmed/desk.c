@@ -160,3 +160,25 @@ bool desk_look(const struct vx_config *config, struct vx_acme *core)
 		(void)closedir(dir);
 	return seen > 0;
 }
+
+vx_slice desk_check(
+    const struct vx_config *config, vx_slice token, char out[DESK_LINE_MAX])
+{
+	char path[VX_ACME_PATH_MAX];
+	vx_slice text = { NULL, 0 }, its;
+	ssize_t n = -1;
+	int fd;
+
+	if (!vx_slice_has_prefix(token, VX_S(DESK_CHECK_TOKEN)) ||
+	    vx_acme_path(config, DESK_CHECK, path) != VX_OK)
+		return text;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0) {
+		n = read(fd, out, DESK_LINE_MAX);
+		(void)close(fd);
+	}
+	text = vx_slice_trim(vx_slice_of(out, n > 0 ? (size_t)n : 0), "\n");
+	return vx_slice_cut(&text, ' ', &its) && text.len > 0 && vx_slice_eq(its, token)
+		   ? text
+		   : vx_slice_of(NULL, 0);
+}

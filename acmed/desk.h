@@ -20,6 +20,14 @@
 int desk_open(const struct vx_config *config, struct vx_error *err);
 /* Take what is there; true: the core has something to do. */
 bool desk_look(const struct vx_config *config, struct vx_acme *core);
+/*
+ * What answers a token of vectisctl's, who wants to know whether it is acmed that answers
+ * on port 80, and puts "TOKEN CONTENT" into DESK_CHECK.  ptr NULL: it is none.
+ */
+#define DESK_CHECK "check"
+#define DESK_CHECK_TOKEN "check-" /* such tokens begin with */
+vx_slice desk_check(
+    const struct vx_config *config, vx_slice token, char out[DESK_LINE_MAX]);
 /* A command is over. */
 void desk_done(
     const struct vx_config *config, uint64_t number, int result, const char *text);

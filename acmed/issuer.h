@@ -18,8 +18,8 @@ void issuer_free(struct issuer *i);
 void issuer_tick(struct issuer *i);
 /* What "/.well-known/acme-challenge/" token answers with; ptr NULL: there is none. */
 vx_slice issuer_token(const struct issuer *i, vx_slice token);
-/* The same of what acmed asks itself. */
-vx_slice issuer_self(const struct issuer *i, vx_slice token);
+/* The same of what acmed asks itself, and vectisctl.  Good until the next call. */
+vx_slice issuer_self(struct issuer *i, vx_slice token);
 /* The certificates that answer tls-alpn-01 now, borrowed; NULL: there are none. */
 struct vx_tls_certs *issuer_proofs(const struct issuer *i);
 

@@ -9,7 +9,7 @@
 
 struct web {
 	struct vx_session base;
-	const struct issuer *issuer;
+	struct issuer *issuer;
 	const struct vx_worker *worker;
 	struct vx_http_server *http; /* own */
 };
@@ -136,7 +136,7 @@ static void free_session(struct vx_session *s)
 	vx_memory_free(s);
 }
 
-int web_session_new(const struct issuer *issuer, const struct vx_worker *worker,
+int web_session_new(struct issuer *issuer, const struct vx_worker *worker,
     struct vx_session_host *host, struct vx_session **out)
 {
 	static const struct vx_session_ops ops = { .drive = drive,

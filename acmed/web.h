@@ -10,7 +10,7 @@
 #define WEB_BODY_MAX 1024 /* octets of a request's; nobody has to send one */
 #define WEB_PATIENCE_MS 30000
 
-int web_session_new(const struct issuer *issuer, const struct vx_worker *w,
+int web_session_new(struct issuer *issuer, const struct vx_worker *w,
     struct vx_session_host *host, struct vx_session **out);
 
 #endif

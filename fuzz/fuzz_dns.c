@@ -1,6 +1,6 @@
 /* A resolver's message, and the records in it; the first octet is the type that was
  * asked. */
-#include "vectis/dns.h"
+#include "vectis/caa.h"
 
 #include <stdlib.h>
 
@@ -12,12 +12,25 @@ static void must(bool good)
 		abort();
 }
 
+static void read_value(vx_slice text)
+{
+	struct vx_caa_value v;
+
+	if (vx_caa_read_value(text, &v) != VX_OK)
+		return;
+	must(v.count <= VX_CAA_PARAMETERS_MAX && v.issuer.len <= VX_DNS_NAME_MAX);
+	for (size_t i = 0; i < v.count; i++)
+		must(v.parameters[i].name.len > 0 &&
+		     v.parameters[i].value.len <= text.len);
+}
+
 static void read_all(vx_slice rdata)
 {
 	char name[VX_DNS_NAME_MAX + 1], address[VX_DNS_ADDRESS_MAX + 1];
 	struct vx_buf text = { .max = 70000 };
 	struct vx_dns_mx mx;
 	struct vx_dns_tlsa tlsa;
+	struct vx_dns_caa caa;
 
 	if (vx_dns_read_name(rdata, name) == VX_OK) {
 		char again[VX_DNS_NAME_MAX + 1];
@@ -30,7 +43,36 @@ static void read_all(vx_slice rdata)
 	(void)vx_dns_read_mx(rdata, &mx);
 	(void)vx_dns_read_tlsa(rdata, &tlsa);
 	(void)vx_dns_read_address(rdata, address);
+	if (vx_dns_read_caa(rdata, &caa) == VX_OK) {
+		must(caa.tag.len > 0 && caa.tag.len + caa.value.len + 2 == rdata.len);
+		read_value(caa.value);
+	}
+	read_value(rdata);
 	vx_buf_done(&text);
+}
+
+/* A set of one record, whatever it is: there is a verdict, and a text when it is no. */
+static void may_issue(vx_slice rdata)
+{
+	static const char *const methods[] = { "http-01", "dns-01" };
+	const struct vx_caa_options o = { .name = "a.example.org",
+		.wildcard = rdata.len % 2 == 1,
+		.issuers = "ca.example other.example",
+		.account = "https://ca.example/1",
+		.methods = methods,
+		.method_count = 2 };
+	const struct vx_dns_answer a = {
+		.status = VX_DNS_FOUND, .rdata = &rdata, .count = 1
+	};
+	struct vx_dns_question q;
+	struct vx_caa c;
+
+	vx_caa_begin(&c, &o);
+	must(vx_caa_next(&c, &q) == VX_WAIT);
+	vx_caa_answer(&c, &a);
+	must(vx_caa_next(&c, &q) == VX_DONE);
+	must((c.result.verdict == VX_CAA_ALLOWED) == (c.result.methods != 0));
+	must((c.result.verdict == VX_CAA_ALLOWED) == (c.result.text[0] == '\0'));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -52,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < r.answer.count; i++)
 		read_all(r.answer.rdata[i]);
 	read_all(vx_slice_of(data, size));
+	may_issue(vx_slice_of(data, size));
 	vx_dns_records_done(&r);
 	return 0;
 }

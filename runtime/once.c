@@ -33,8 +33,9 @@ struct asking { /* a question under way */
 struct dialling { /* a connection under way */
 	uv_tcp_t handle;
 	uv_connect_t request;
+	uv_write_t write;
 	struct vx_once *once;
-	struct vx_once_connection *connection;
+	struct vx_once_connection *connection; /* NULL: it is over */
 };
 struct call {
 	struct vx_once *o;
@@ -136,6 +137,54 @@ static void close_directs(struct call *c)
 /* --- connections ----------------------------------------------------------------------
  */
 
+static void end_dial(struct dialling *d)
+{
+	d->connection = NULL;
+	one_less(d->once);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+	struct vx_once_connection *const k =
+	    ((struct dialling *)handle->data)->connection;
+
+	(void)suggested;
+	*out = k == NULL ? uv_buf_init(NULL, 0)
+			 : uv_buf_init(k->heard + k->heard_len,
+			       (unsigned)(sizeof(k->heard) - k->heard_len));
+}
+
+static void on_heard(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct dialling *const d = stream->data;
+
+	(void)buf;
+	if (d->connection == NULL)
+		return;
+	if (n > 0)
+		d->connection->heard_len += (size_t)n;
+	if (n < 0 || d->connection->heard_len == sizeof(d->connection->heard)) {
+		(void)uv_read_stop(stream);
+		end_dial(d);
+	}
+}
+
+static void on_said(uv_write_t *write, int status)
+{
+	(void)write; /* who does not hear does not answer either */
+	(void)status;
+}
+
+static bool say(struct dialling *d)
+{
+	const char *const text = d->connection->say;
+	const uv_buf_t u = uv_buf_init((char *)(uintptr_t)text, (unsigned)strlen(text));
+
+	d->handle.data = d;
+	return uv_write(&d->write, (uv_stream_t *)&d->handle, &u, 1, on_said) == 0 &&
+	       uv_read_start((uv_stream_t *)&d->handle, on_alloc, on_heard) == 0;
+}
+
 static void on_connected(uv_connect_t *request, int status)
 {
 	struct dialling *d = request->data;
@@ -145,8 +194,8 @@ static void on_connected(uv_connect_t *request, int status)
 	d->connection->late = false;
 	d->connection->open = status == 0;
 	d->connection->text = status == 0 ? "" : uv_strerror(status);
-	d->connection = NULL;
-	one_less(d->once);
+	if (status != 0 || d->connection->say == NULL || !say(d))
+		end_dial(d);
 }
 
 static int dial(struct dialling *d, const struct vx_once_connection *c)
@@ -172,6 +221,7 @@ static void dial_all(struct call *c)
 		k->open = false;
 		k->late = true;
 		k->text = "nobody answers";
+		k->heard_len = 0;
 		d->once = c->o;
 		d->connection = k;
 		if (uv_tcp_init(&c->o->loop, &d->handle) != 0)

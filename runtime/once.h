@@ -10,8 +10,9 @@
 #include "vectis/dns.h"
 #include "vectis/fetch.h"
 
-#define VX_ONCE_MAX 400 /* questions of either kind, requests and connections of a call  \
-			 */
+#define VX_ONCE_MAX                                                                      \
+	400 /* questions of either kind, requests and connections of a call              \
+	     */
 
 struct vx_once;
 /* c is borrowed.  VX_OK; else err says why. */
@@ -35,13 +36,20 @@ struct vx_once_direct {
 	bool authoritative;
 };
 
-/* A connection that is opened, and closed when it is. */
+#define VX_ONCE_HEARD_MAX 4096
+
+/* A connection that is opened, and closed when it is, or when it was heard. */
 struct vx_once_connection {
 	char address[VX_DNS_ADDRESS_MAX + 1];
 	uint16_t port;
 	bool open;
 	bool late;        /* nobody answered in time */
 	const char *text; /* why it is not open; static; "" */
+	/* sent when it is open; NULL: nothing.  What comes then is heard, until the other
+	 * side ends it, no more fits, or the time is up */
+	const char *say;
+	char heard[VX_ONCE_HEARD_MAX];
+	size_t heard_len;
 };
 
 /* A request, whose answer is kept. */

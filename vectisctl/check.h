@@ -28,6 +28,7 @@ struct checking {
 	char names[CTL_CHECK_MAILBOXES][VX_ADDRESS_MAX + 1];
 	char running[64], stopped[64];
 	struct vx_buf drift; /* own */
+	char token80[64], content80[64], say80[512]; /* what is asked on port 80 */
 	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1], distrust[300];
 	uint64_t end_ms;
 };

@@ -1,8 +1,13 @@
 /* domain check: what listens here, what web servers say, and whether mail may leave. */
 #include "vectisctl/check.h"
 
+#include "vectis/acme_setup.h"
+#include "vectis/crypto.h"
+
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NEAR_MS 2000 /* ports, pages and the name of the far host, side by side */
 #define FAR_MS 1200
@@ -163,6 +168,62 @@ enum vx_diag_reached ctl_check_far(
 		   : VX_DIAG_UNTRIED;
 }
 
+/* --- who answers on port 80
+ * ----------------------------------------------------------------- */
+
+/* Something that acmed alone can answer, in its folder; false: it cannot be put there. */
+static bool put_token(struct checking *k)
+{
+	char path[VX_ACME_PATH_MAX];
+	unsigned char octets[48];
+	bool good;
+	int fd;
+
+	vx_random(octets, sizeof(octets));
+	(void)snprintf(k->token80, sizeof(k->token80), "check-");
+	k->content80[0] = '\0';
+	for (size_t i = 0; i < 24; i++) {
+		(void)snprintf(k->token80 + 6 + 2 * i, 3, "%02x", octets[i]);
+		(void)snprintf(k->content80 + 2 * i, 3, "%02x", octets[24 + i]);
+	}
+	(void)snprintf(k->say80, sizeof(k->say80),
+	    "GET /.well-known/acme-challenge/%s HTTP/1.1\r\nHost: %s\r\n"
+	    "User-Agent: vectisctl/" VX_VERSION "\r\nAccept: */*\r\n"
+	    "Connection: close\r\n\r\n",
+	    k->token80, k->f.hostname);
+	if (!vx_acme_is_wanted(k->c->config) ||
+	    vx_acme_path(k->c->config, "check", path) != VX_OK)
+		return false;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	good = fd >= 0 && dprintf(fd, "%s %s\n", k->token80, k->content80) > 0;
+	if (fd >= 0)
+		(void)close(fd);
+	return good;
+}
+
+static void drop_token(struct checking *k)
+{
+	char path[VX_ACME_PATH_MAX];
+
+	if (vx_acme_path(k->c->config, "check", path) == VX_OK)
+		(void)unlink(path);
+}
+
+/* Who sends authorities elsewhere may send them to us. */
+static enum vx_diag_answerer answerer(
+    const struct checking *k, const struct vx_once_connection *o)
+{
+	const vx_slice heard = vx_slice_of(o->heard, o->heard_len);
+
+	if (!o->open || o->say == NULL)
+		return VX_DIAG_NOT_ASKED;
+	if (vx_slice_find_slice(heard, vx_slice_str(k->content80)) < heard.len)
+		return VX_DIAG_ACMED;
+	return heard.len > 9 && vx_slice_has_prefix(vx_slice_from(heard, 9), VX_S("30"))
+		   ? VX_DIAG_NOT_ASKED
+		   : VX_DIAG_ANOTHER;
+}
+
 static void add_ports(struct checking *k, struct vx_once_connection *all)
 {
 	const struct vx_config *c = k->c->config;
@@ -201,7 +262,8 @@ void ctl_check_reach(struct checking *k)
 	w.connection_count = k->f.port_count;
 	if (k->f.http_01) {
 		web = &all[w.connection_count++];
-		web->port = 80;
+		web->port = (uint16_t)k->c->config->http_public_port;
+		web->say = put_token(k) ? k->say80 : NULL;
 		(void)snprintf(
 		    web->address, sizeof(web->address), "%s", k->d.addresses[0]);
 	}
@@ -213,12 +275,15 @@ void ctl_check_reach(struct checking *k)
 		for (size_t i = 0; i < k->f.port_count; i++)
 			k->ports[i].reached = reached(&all[i]);
 		k->f.http80 = web != NULL ? reached(web) : VX_DIAG_UNTRIED;
+		k->f.http80_by = web != NULL ? answerer(k, web) : VX_DIAG_NOT_ASKED;
 		find_trust(k);
 		read_pages(k);
 		if (k->f.relay_host == NULL)
 			k->f.out25 = ctl_check_far(
 			    k->d.once, (uint16_t)k->c->config->sending_port, far.answer);
 	}
+	if (web != NULL && web->say != NULL)
+		drop_token(k);
 	vx_dns_answer_free(far.answer);
 }
 

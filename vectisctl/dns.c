@@ -263,6 +263,16 @@ static void find_authorities(struct ctl *c, struct ctl_dns *d, const struct vx_a
 	}
 }
 
+/* Those that there is no room for are not looked at. */
+static void add_names(struct ctl_dns *d, const char *names)
+{
+	const size_t at = strlen(d->acme_names);
+
+	if (at + strlen(names) + 2 < sizeof(d->acme_names))
+		(void)snprintf(d->acme_names + at, sizeof(d->acme_names) - at, "%s%s",
+		    at > 0 ? " " : "", names);
+}
+
 /* Root's, too: what acmed keeps is not for the daemons' user (DESIGN 4). */
 static void read_acme(struct ctl *c, struct ctl_dns *d)
 {
@@ -276,6 +286,10 @@ static void read_acme(struct ctl *c, struct ctl_dns *d)
 	if (core != NULL && vx_acme_status(core, (int64_t)time(NULL), 0, &s) == VX_OK)
 		(void)snprintf(
 		    d->acme_problem, sizeof(d->acme_problem), "%.390s", s.problem);
+	for (size_t i = 0;
+	     core != NULL && vx_acme_status(core, (int64_t)time(NULL), i, &s) == VX_OK;
+	     i++)
+		add_names(d, s.names);
 	find_authorities(c, d, core);
 	if (core != NULL)
 		d->acme_tlsa_count = vx_acme_tlsa(core, VX_ACME_DEFAULT, d->acme_tlsa);

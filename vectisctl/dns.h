@@ -51,6 +51,7 @@ struct ctl_dns {
 	struct vx_zone_authority authorities[VX_ZONE_KEYS_MAX];
 	size_t authority_count;
 	char acme_problem[VX_ACME_TEXT_MAX + 1];
+	char acme_names[4096]; /* that certificates are ordered for; blanks between them */
 	/* for a diagnosis, which goes on where others stop and asks by itself */
 	bool tolerant;
 	char secrets_problem[VX_ERROR_TEXT_MAX];

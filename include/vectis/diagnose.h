@@ -144,11 +144,18 @@ struct vx_diag_facts {
 	const char *cert_stale;  /* workers that serve another one; "" */
 	const char
 	    *cert_distrust; /* why clients do not believe it; "": they do, or untried */
-	const char *acme_problem;    /* what the last attempt failed by; "" */
-	bool http_01;                /* it is asked for by HTTP-01 */
-	bool old_tls;                /* TLS before 1.2 is allowed */
+	const char *acme_problem; /* what the last attempt failed by; "" */
+	bool http_01;             /* it is asked for by HTTP-01 */
+	const char *acme_names;   /* that it is asked for, with blanks between them; "" */
+	bool old_tls;             /* TLS before 1.2 is allowed */
 	enum vx_diag_reached http80; /* port 80 at an address of ours */
-	const char *cert_serial;     /* of what is installed; "" */
+	/* who answered there, as far as it was asked */
+	enum vx_diag_answerer {
+		VX_DIAG_NOT_ASKED,
+		VX_DIAG_ACMED,
+		VX_DIAG_ANOTHER
+	} http80_by;
+	const char *cert_serial; /* of what is installed; "" */
 	/* what port 443 of this host serves for the host's name; "": nothing */
 	const char *web_serial, *web_names;
 	const struct vx_diag_client *old_clients;

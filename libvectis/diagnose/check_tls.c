@@ -161,19 +161,6 @@ static enum vx_diag_verdict http80(struct vx_diag *d, struct vx_diag_finding *f)
 	return VX_DIAG_FAIL;
 }
 
-/* What HTTP-01 needs is what dns.host and cf.proxied see; the rows say so. */
-static enum vx_diag_verdict elsewhere(struct vx_diag *d, struct vx_diag_finding *f)
-{
-	vx_diag_seen(f, d->f.http_01 ? "see dns.host" : "not needed");
-	return VX_DIAG_NA;
-}
-
-static enum vx_diag_verdict intercepted(struct vx_diag *d, struct vx_diag_finding *f)
-{
-	vx_diag_seen(f, d->f.http_01 ? "see cf.proxied" : "not needed");
-	return VX_DIAG_NA;
-}
-
 enum vx_diag_verdict vx_diag_check_out25(struct vx_diag *d, struct vx_diag_finding *f)
 {
 	if (d->f.relay_host != NULL || d->f.out25 == VX_DIAG_UNTRIED) {
@@ -227,10 +214,12 @@ const struct vx_diag_row vx_diag_tls_rows[] = {
 	    "clients warn, and servers that check do not deliver", "minutes" },
 	{ "DX-TL-02", "acme.http80", "port 80 can be reached", http80,
 	    "the authority cannot check that the name is ours", "none" },
-	{ "DX-TL-03", "acme.a_record", "the authority asks this server", elsewhere, "",
-	    "none" },
-	{ "DX-TL-04", "acme.proxy", "nobody answers in our place", intercepted, "",
-	    "none" },
+	{ "DX-TL-03", "acme.a_record", "authorities ask this server", vx_diag_check_asked,
+	    "another host is asked to prove that the name is ours",
+	    "5 minutes, or the TTL of the old record" },
+	{ "DX-TL-04", "acme.proxy", "nobody answers in our place", vx_diag_check_answered,
+	    "the authority gets another answer than ours, and issues nothing",
+	    "5 minutes, or the TTL of the old record" },
 	{ "DX-TL-05", "tls.expiry", "the certificate has time left", expiry,
 	    "clients refuse to connect", "minutes" },
 	{ "DX-TL-06", "tls.name", "the certificate is for this server", name,

@@ -65,6 +65,10 @@ enum vx_diag_verdict vx_diag_see(struct vx_diag_finding *f, const char *name);
 /* The DNS did not answer. */
 enum vx_diag_verdict vx_diag_silent(struct vx_diag_finding *f);
 
+/* check_acme.c */
+enum vx_diag_verdict vx_diag_check_asked(struct vx_diag *d, struct vx_diag_finding *f);
+enum vx_diag_verdict vx_diag_check_answered(struct vx_diag *d, struct vx_diag_finding *f);
+
 typedef enum vx_diag_verdict vx_diag_check(struct vx_diag *d, struct vx_diag_finding *f);
 struct vx_diag_row {
 	const char *id, *name, *title;

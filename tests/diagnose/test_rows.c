@@ -180,6 +180,18 @@ static void port80(struct vx_diag_facts *f)
 	f->http_01 = true;
 	f->http80 = VX_DIAG_SILENT;
 }
+static void by_http(struct vx_diag_facts *f)
+{
+	f->http_01 = true;
+	f->http80 = VX_DIAG_REACHED;
+	f->http80_by = VX_DIAG_ACMED;
+	f->acme_names = "mail.example.net imap.example.net *.example.net 192.0.2.1";
+}
+static void by_another(struct vx_diag_facts *f)
+{
+	by_http(f);
+	f->http80_by = VX_DIAG_ANOTHER;
+}
 static void no_out25(struct vx_diag_facts *f)
 {
 	f->out25 = VX_DIAG_SILENT;
@@ -613,12 +625,29 @@ static const struct {
 	{ "tls.stale", VX_DIAG_FAIL, "", "", stale, UNSIGNED, "restart" },
 	{ "tls.legacy", VX_DIAG_WARN, "", "", old_tls, UNSIGNED, "tls.minimum 1.2" },
 	{ "acme.http80", VX_DIAG_FAIL, "", "", port80, UNSIGNED, "port 80" },
+	{ "acme.a_record", VX_DIAG_FAIL, "", "imap.example.net A 198.51.100.9\n", by_http,
+	    UNSIGNED, "imap.example.net A 192.0.2.1" },
+	{ "acme.a_record", VX_DIAG_FAIL, "",
+	    "imap.example.net A 192.0.2.1\nimap.example.net AAAA 2001:db8::9\n", by_http,
+	    UNSIGNED, "no other address" },
+	{ "acme.a_record", VX_DIAG_FAIL, "", "", by_http, UNSIGNED, "tls.names" },
+	{ "acme.proxy", VX_DIAG_FAIL, "", "imap.example.net A 104.16.1.1\n", by_http,
+	    UNSIGNED, "DNS only" },
+	{ "acme.proxy", VX_DIAG_FAIL, "", "imap.example.net A 192.0.2.1\n", by_another,
+	    UNSIGNED, "/.well-known/acme-challenge/" },
+	{ "acme.a_record", VX_DIAG_PASS, "", "imap.example.net A 192.0.2.1\n", by_http,
+	    UNSIGNED, "" },
+	{ "acme.proxy", VX_DIAG_PASS, "", "imap.example.net A 192.0.2.1\n", by_http,
+	    UNSIGNED, "" },
+	{ "dns.host", VX_DIAG_FAIL, "mail.example.net A ",
+	    "mail.example.net A 198.51.100.9\nimap.example.net A 192.0.2.1\n", by_http,
+	    UNSIGNED, "mail.example.net A 192.0.2.1" },
 	{ "net.out25", VX_DIAG_FAIL, "", "", no_out25, UNSIGNED, "relay" },
 	{ "net.in25", VX_DIAG_FAIL, "", "", no_imap, UNSIGNED, "imaps" },
 	{ "dns.verify", VX_DIAG_FAIL, "", "", verified, UNSIGNED,
 	    "example.net TXT \"vectis-verify=0123\"" },
-	{ "dns.verify", VX_DIAG_PASS, "", "example.net TXT vectis-verify=0123\n", verified,
-	    UNSIGNED, "" },
+	{ "dns.verify", VX_DIAG_PASS, "", "example.net TXT vectis-verify=0123\n",
+	    verified, UNSIGNED, "" },
 	{ "dns.propagation", VX_DIAG_INFO, "", "", lagging, UNSIGNED,
 	    "correct at the source" },
 	{ "dns.propagation", VX_DIAG_INFO, "", "", differing, UNSIGNED, "same zone" },
@@ -848,8 +877,7 @@ END_TEST
 /* Each check of the table that can raise an alarm is proved by a row above. */
 START_TEST(every_check_has_a_row)
 {
-	static const char *const quiet[] = { "cf.spectrum", "dns.ttl", "acme.a_record",
-		"acme.proxy", "dns.dnssec",
+	static const char *const quiet[] = { "cf.spectrum", "dns.ttl", "dns.dnssec",
 		"dns.backup_host", "cf.backup_inbox" /* test_backup.c */ };
 	static struct vxt_zone z;
 	struct vx_diag *d = set_up(&z, "", "", NULL, UNSIGNED);
@@ -962,6 +990,6 @@ START_TEST(strangers_text_is_clean)
 }
 END_TEST
 
-VXT_SUITE(test_rows, "rows", each_fault_is_named_and_no_other, good_ones_give_no_alarm, faults_take_points,
-    every_check_has_a_row, a_dead_zone_is_one_fault, a_dead_network_is_one_fault, facts_are_checked,
-    strangers_text_is_clean)
+VXT_SUITE(test_rows, "rows", each_fault_is_named_and_no_other, good_ones_give_no_alarm,
+    faults_take_points, every_check_has_a_row, a_dead_zone_is_one_fault,
+    a_dead_network_is_one_fault, facts_are_checked, strangers_text_is_clean)
