@@ -153,6 +153,12 @@ static int plan(struct ctl *c, struct ctl_dns *d)
 	no_token(c);
 	say_plan(c, d->plan);
 	print_plan(c, d->plan);
+	if ((d->flags & VX_DOMAIN_BACKUP_CLOUDFLARE) != 0)
+		ctl_say(c,
+		    "\nEmail Routing has to be on at Cloudflare, and to lead all mail of "
+		    "%s "
+		    "to %s.",
+		    d->domain, d->backup[0] != '\0' ? d->backup : "a mailbox elsewhere");
 	ctl_dns_say_policy(c, d);
 	return CTL_OK;
 }

@@ -595,6 +595,8 @@ class WithoutToken(Case):
         self.assertIn('Recommended:', self.bad(FAILED, 'without a token', 'dns', 'apply',
                                                DOMAIN))
         self.bad(FAILED, 'without a token', 'dns', 'withdraw', DOMAIN)
+        self.good('domain', 'set', DOMAIN, '--backup-mx', 'cloudflare', '--backup-to', INBOX)
+        self.assertIn(f'lead all mail of {DOMAIN} to {INBOX}', self.good('dns', 'plan', DOMAIN))
         self.assertEqual(self.cloud.requests, [])
 
     def test_as_a_zone_file(self):
