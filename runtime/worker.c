@@ -123,6 +123,15 @@ static void publish_old_clients(struct vx_server *s)
 	(void)vx_old_clients_write(&s->old, path);
 }
 
+/* One of the same number may have been killed. */
+static void forget_old_clients(const struct vx_server *s)
+{
+	char path[512];
+
+	own_path(s, ".old", path);
+	(void)unlink(path);
+}
+
 static void on_certs(uv_poll_t *poll, int status, int events)
 {
 	struct vx_server *s = poll->data;
@@ -353,8 +362,7 @@ static void close_parts(struct vx_server *s)
 
 	own_path(s, "", path);
 	(void)unlink(path);
-	own_path(s, ".old", path);
-	(void)unlink(path);
+	forget_old_clients(s);
 	uv_walk(&s->loop, close_handle, s);
 	if (s->work != NULL)
 		vx_work_free(s->work);
@@ -447,6 +455,7 @@ int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
 	if (rc == VX_OK) {
 		start_handles(s);
 		publish_serial(s);
+		forget_old_clients(s);
 		beat(s);
 		(void)uv_run(&s->loop, UV_RUN_DEFAULT);
 	} else {

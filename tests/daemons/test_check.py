@@ -24,7 +24,7 @@ class Pages(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, port, pair):
-        self.body = ''
+        self.body, self.fields = '', []
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(*pair)
         super().__init__(('127.0.0.1', port), Page)
@@ -45,6 +45,8 @@ class Page(http.server.BaseHTTPRequestHandler):
         octets = self.server.body.encode()
         self.send_response(200 if octets else 404)
         self.send_header('Content-Length', str(len(octets)))
+        for name, value in self.server.fields:
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(octets)
 
@@ -291,20 +293,25 @@ class Check(Case):
         pages = Pages(port, self.ca.issue('web', hosts=(HOST, name)))
         self.addCleanup(pages.stop)
 
-        def change():
-            self.names.records[name] = {'A': ['127.0.0.1']}
-        found = self.look(change)
+        def change():  # nobody waits for 192.0.2.1
+            self.names.records[name] = self.names.records[HOST] = {'A': ['127.0.0.1']}
+        found = self.look(change, FAILED)
         self.assertEqual({n: found[n]['verdict'] for n in ('autoconfig.http', 'tls.drift')},
                          {'autoconfig.http': 'warn', 'tls.drift': 'warn'})
         self.assertIn('answers 404', found['autoconfig.http']['seen'])
         pages.body = f'<clientConfig><hostname>{HOST}</hostname></clientConfig>'
-        self.assertEqual(self.look(change)['autoconfig.http']['verdict'], 'pass')
+        self.assertEqual(self.look(change, FAILED)['autoconfig.http']['verdict'], 'pass')
         chain, key = self.ca.issue('web', hosts=(HOST,))
         self.good('cert', 'import', chain, key)
         pages.tls.load_cert_chain(chain, key)
-        found = self.look(change)
+        found = self.look(change, FAILED)
         self.assertEqual(found['tls.drift']['verdict'], 'pass')
         self.assertIn(f'autoconfig.{DOMAIN}:', found['autoconfig.http']['seen'])
+        self.assertEqual(found['http.cached']['verdict'], 'pass')
+        pages.fields = [('Age', '17'), ('CF-Cache-Status', 'HIT')]
+        found = self.look(change, FAILED)['http.cached']
+        self.assertEqual((found['verdict'], found['seen']), (
+            'warn', 'the answer has the field Age: 17; and CF-Cache-Status: HIT'))
 
     def test_nobody_answers(self):
         """Name servers, resolvers, web and mail servers that take what is said and are silent,
