@@ -332,8 +332,9 @@ void vx_acme_account_answer(struct vx_acme *a, const struct vx_acme_answer *answ
 
 bool vx_acme_account_problem(struct vx_acme *a, const struct vx_acme_problem *p)
 {
+	/* a directory that asks for it has not said where anything is */
 	if (p->what == VX_ACME_P_TERMS && a->agrees && !a->agreed_again &&
-	    vx_acme_account_of(a)->url[0] != '\0') {
+	    a->phase != VX_ACME_PH_DIRECTORY && vx_acme_account_of(a)->url[0] != '\0') {
 		a->agreed_again = true;
 		vx_acme_tell(a, VX_ACME_WARN,
 		    "there are new terms, which are agreed to: %s", p->text);

@@ -302,6 +302,29 @@ START_TEST(second_authority)
 }
 END_TEST
 
+/* Before the directory was read there is nobody to tell that new terms are agreed to. */
+START_TEST(terms_instead_of_a_directory)
+{
+	struct world w;
+	unsigned before;
+
+	world_init(&w);
+	world_cert(&w, "mail", VX_PKI_P256, one);
+	world_start(&w);
+	world_run(&w, w.now + 3000);
+	ck_assert_uint_eq(w.served[0].installs, 1);
+	world_start(&w); /* it forgets the directory, and not the account */
+	ca_say(&w.ca[0], "directory", 403, "userActionRequired")->times = 1;
+	before = w.ca[0].requests;
+	vxt_assert_ok(vx_acme_do(w.core, VX_ACME_RENEW, "mail", 0, 1));
+	world_run(&w, w.now + 10);
+	ck_assert_uint_eq(w.ca[0].requests, before + 1);
+	ck_assert_int_ne(w.ended_result, VX_OK);
+	ck_assert_uint_eq(w.served[0].installs, 1);
+	world_done(&w);
+}
+END_TEST
+
 START_TEST(clocks)
 {
 	static const struct {
@@ -409,4 +432,4 @@ END_TEST
 
 VXT_SUITE(test_trouble, "trouble", nonces, table_of_failures, backs_off, later_and_later,
     validation_fails, names_are_refused, already_replaced, second_authority, clocks,
-    disk_is_full, install_fails, dies_at_every_step)
+    disk_is_full, install_fails, dies_at_every_step, terms_instead_of_a_directory)
