@@ -13,10 +13,10 @@
  * on where it was.  The text has private keys in it.
  *
  * A certificate may be of several kinds of keys: they are ordered one by one, and
- *installed together.  Each kind has the key in use and the next one.  What TLSA records
- *say of port 25 (DANE, RFC 7672) is looked at, and the next key is used when its record
- *was seen for so long that nobody can remember records without it; until then, and
- *without being asked, certificates are renewed for the key in use.
+ * installed together.  Each kind has the key in use and the next one.  What TLSA records
+ * say of port 25 (DANE, RFC 7672) is looked at, and the next key is used when its record
+ * was seen for so long that nobody can remember records without it; until then, and
+ * without being asked, certificates are renewed for the key in use.
  *
  * Challenges: http-01, dns-01 (RFC 8555 8), tls-alpn-01 (RFC 8737), dns-persist-01
  * (a draft, used when it is offered).  Addresses as names: RFC 8738.
