@@ -294,6 +294,31 @@ START_TEST(a_person_who_is_wrong)
 }
 END_TEST
 
+/* Who remembers records that are gone, without the next key, is waited for. */
+START_TEST(records_are_taken_out)
+{
+	char before[2][VX_PKI_DIGEST_OCTETS];
+	struct world w;
+
+	begin(&w, false);
+	w.zone_ttl = 86400;
+	live(&w, 0, 2);
+	key_of(&w, 0, before[0]);
+	key_of(&w, 1, before[1]);
+	world_publish(&w, (const char(*)[VX_PKI_DIGEST_OCTETS])before, 2);
+	live(&w, 2, 4);
+	world_publish(&w, NULL, 0);
+	while (world_status(&w, 0).dane)
+		world_run(&w, w.now + HOUR);
+	vxt_assert_ok(roll(&w, VX_ACME_STAGED));
+	live(&w, 7, 1);
+	ck_assert(is_served(&w, 0, before[0]));
+	live(&w, 8, 2);
+	ck_assert(!is_served(&w, 0, before[0]) && !is_served(&w, 1, before[1]));
+	world_done(&w);
+}
+END_TEST
+
 /* --- single things --------------------------------------------------------------------
  */
 
@@ -402,6 +427,7 @@ START_TEST(dns_is_away)
 	ck_assert(is_served(&w, 0, before));
 	ck_assert_uint_eq(w.served[0].installs, 2);
 	ck_assert_uint_eq(w.served[1].installs, 2);
+	ck_assert_uint_eq(w.ca[0].order_count, 4); /* none in vain */
 	w.zone_bogus = false;
 	/* what was seen months ago does not count */
 	live(&w, 73, 1);
@@ -580,6 +606,7 @@ START_TEST(keys_of_an_age)
 END_TEST
 
 VXT_SUITE(test_dane, "dane", four_hundred_days, dies_at_every_step, four_hundred_bad_days,
-    a_slow_person, a_person_who_forgets, a_person_who_is_wrong, unsigned_zone,
-    before_there_is_one, refused_at_the_switch, dns_is_away, at_once, compromised,
-    somebody_serves_the_old_one, a_kind_is_added, one_kind_fails, keys_of_an_age)
+    a_slow_person, a_person_who_forgets, a_person_who_is_wrong, records_are_taken_out,
+    unsigned_zone, before_there_is_one, refused_at_the_switch, dns_is_away, at_once,
+    compromised, somebody_serves_the_old_one, a_kind_is_added, one_kind_fails,
+    keys_of_an_age)
