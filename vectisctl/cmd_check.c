@@ -101,6 +101,7 @@ static void find_certificate(struct checking *k)
 	k->f.cert_names = k->cert.info.names;
 	k->f.cert_end = k->cert.info.not_after;
 	k->f.cert_digest = k->cert.info.key_digest;
+	k->f.rsa_digest = k->cert.has_rsa ? k->cert.rsa.key_digest : NULL;
 	k->f.cert_serial = k->cert.info.serial;
 	if (k->f.certificate)
 		find_stale(k);

@@ -140,6 +140,7 @@ struct vx_diag_facts {
 	const char *cert_names;   /* separated by blanks */
 	int64_t cert_end;
 	const char *cert_digest; /* SHA-256 of its key as hex; "" */
+	const char *rsa_digest;  /* the same of a second one, of RSA; NULL or "": none */
 	bool cert_custom;        /* nobody renews it */
 	const char *cert_stale;  /* workers that serve another one; "" */
 	const char

@@ -1,4 +1,5 @@
 /* Where mail goes and where it comes from (DX-DN, DX-CF-11). */
+#include "base/encode.h"
 #include "diagnose/diagnose.h"
 
 #include <stdio.h>
@@ -177,48 +178,74 @@ static enum vx_diag_verdict ptr6(struct vx_diag *d, struct vx_diag_finding *f)
 	return v;
 }
 
-static enum vx_diag_verdict tlsa(struct vx_diag *d, struct vx_diag_finding *f)
+/* Is there a record for a key, 3 1 1? */
+static bool names_key(const struct vx_dns_answer *a, const char *digest)
 {
-	const struct vx_dns_answer *a =
-	    vx_diag_look(d, VX_DNS_TLSA, "_25._tcp", d->f.hostname);
-	const char *digest = d->f.cert_digest;
-	bool ours = false;
+	struct vx_dns_tlsa t;
+	bool found = false;
 
-	if (!vx_diag_spoken(a))
-		return vx_diag_silent(f);
-	if (a->status != VX_DNS_FOUND) {
-		vx_diag_seen(f, "there are none");
-		if (!a->secure || digest == NULL || *digest == '\0')
-			return VX_DIAG_PASS;
-		vx_diag_fix(f, "_25._tcp.%s TLSA 3 1 1 %s", d->f.hostname, digest);
-		return VX_DIAG_INFO;
+	for (size_t i = 0; i < a->count && !found; i++) {
+		struct vx_buf hex = { .max = 200 };
+
+		if (vx_dns_read_tlsa(a->rdata[i], &t) == VX_OK && t.usage == 3 &&
+		    t.selector == 1 && t.matching == 1)
+			vx_hex_add(&hex, vx_slice_head(t.data, 64));
+		found =
+		    hex.len > 0 && vx_slice_eq(vx_buf_slice(&hex), vx_slice_str(digest));
+		vx_buf_done(&hex);
 	}
+	return found;
+}
+
+static void say_records(struct vx_diag_finding *f, const struct vx_dns_answer *a)
+{
+	struct vx_dns_tlsa t;
+
 	for (size_t i = 0; i < a->count; i++) {
 		struct vx_buf hex = { .max = 200 };
-		struct vx_dns_tlsa t;
 
 		if (vx_dns_read_tlsa(a->rdata[i], &t) != VX_OK)
 			continue;
-		for (size_t k = 0; k < t.data.len && k < 64; k++)
-			vx_buf_printf(
-			    &hex, "%02x", (unsigned)(unsigned char)t.data.ptr[k]);
-		ours = ours || (t.usage == 3 && t.selector == 1 && t.matching == 1 &&
-				   digest != NULL &&
-				   vx_slice_eq(vx_buf_slice(&hex), vx_slice_str(digest)));
+		vx_hex_add(&hex, vx_slice_head(t.data, 64));
 		vx_diag_seen(f, "%s%u %u %u %.*s", i > 0 ? ", " : "", t.usage, t.selector,
 		    t.matching, (int)hex.len, hex.len > 0 ? hex.ptr : "");
 		vx_buf_done(&hex);
 	}
-	if (ours && a->secure)
-		return VX_DIAG_PASS;
-	if (!a->secure)
+}
+
+/* Whichever of the keys a client gets, there has to be a record for it. */
+static enum vx_diag_verdict tlsa(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const struct vx_dns_answer *a =
+	    vx_diag_look(d, VX_DNS_TLSA, "_25._tcp", d->f.hostname);
+	const char *const keys[] = { d->f.cert_digest, d->f.rsa_digest };
+	size_t known = 0, missing = 0;
+
+	if (!vx_diag_spoken(a))
+		return vx_diag_silent(f);
+	if (a->status != VX_DNS_FOUND)
+		vx_diag_seen(f, "there are none");
+	say_records(f, a);
+	if (a->status == VX_DNS_FOUND && !a->secure) {
 		vx_diag_fix(f, "sign the zone of %s, or take the TLSA records out",
 		    d->f.hostname);
-	else if (digest == NULL || *digest == '\0')
+		return VX_DIAG_FAIL;
+	}
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && a->secure; i++) {
+		if (keys[i] == NULL || keys[i][0] == '\0')
+			continue;
+		known++;
+		if (names_key(a, keys[i]))
+			continue;
+		vx_diag_fix(f, "%s_25._tcp.%s TLSA 3 1 1 %s", missing > 0 ? "; " : "",
+		    d->f.hostname, keys[i]);
+		missing++;
+	}
+	if (a->status != VX_DNS_FOUND)
+		return missing > 0 ? VX_DIAG_INFO : VX_DIAG_PASS;
+	if (known == 0)
 		vx_diag_fix(f, "take the TLSA records out: there is no certificate yet");
-	else
-		vx_diag_fix(f, "_25._tcp.%s TLSA 3 1 1 %s", d->f.hostname, digest);
-	return VX_DIAG_FAIL;
+	return known == 0 || missing > 0 ? VX_DIAG_FAIL : VX_DIAG_PASS;
 }
 
 /* --- lists ----------------------------------------------------------------------------
@@ -297,7 +324,8 @@ static enum vx_diag_verdict listed(struct vx_diag *d, struct vx_diag_finding *f)
 	}
 	if (v != VX_DIAG_PASS)
 		return v;
-	vx_diag_seen(f, working > 0 ? "in none of %zu lists" : "none of %zu lists answers",
+	vx_diag_seen(f,
+	    working > 0 ? "in none of %zu lists" : "none of %zu lists answers",
 	    d->f.list_count);
 	return working > 0 ? v : VX_DIAG_NA;
 }

@@ -10,6 +10,7 @@
 #define DAY 86400
 #define RSA "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A"
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define RSA_HASH "fedcba98765432100123456789abcdeffedcba98765432100123456789abcdef"
 #define PTR6 "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
 
 static const char good[] =
@@ -120,6 +121,10 @@ static void no_report_mailbox(struct vx_diag_facts *f)
 	static char other[] = "postmaster@example.net";
 
 	f->mailbox_ctx = other;
+}
+static void both_kinds(struct vx_diag_facts *f)
+{
+	f->rsa_digest = RSA_HASH;
 }
 static void temporary(struct vx_diag_facts *f)
 {
@@ -597,6 +602,9 @@ static const struct {
 	{ "dane.tlsa", VX_DIAG_FAIL, "", "_25._tcp.mail.example.net TLSA 3 1 1 abcd\n",
 	    NULL, SIGNED, "TLSA 3 1 1 " HASH },
 	{ "dane.tlsa", VX_DIAG_INFO, "", "", NULL, SIGNED, "TLSA 3 1 1 " HASH },
+	{ "dane.tlsa", VX_DIAG_FAIL, "",
+	    "_25._tcp.mail.example.net TLSA 3 1 1 " HASH "\n", both_kinds, SIGNED,
+	    "TLSA 3 1 1 " RSA_HASH },
 	{ "spf.alt_mx", VX_DIAG_WARN, SPF_LINE,
 	    "example.net TXT v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all\nexample.net MX "
 	    "20 "
@@ -687,6 +695,11 @@ static const struct {
 } fine[] = {
 	{ "", "", NULL, UNSIGNED },
 	{ "", "_25._tcp.mail.example.net TLSA 3 1 1 " HASH "\n", NULL, SIGNED },
+	{ "",
+	    "_25._tcp.mail.example.net TLSA 3 1 1 " HASH "\n"
+	    "_25._tcp.mail.example.net TLSA 3 1 1 " RSA_HASH "\n"
+	    "_25._tcp.mail.example.net TLSA 3 1 1 abcd\n",
+	    both_kinds, SIGNED },
 	{ "mail.example.net AAAA|" PTR6 "|" SPF_LINE, "example.net TXT v=spf1 mx -all\n",
 	    only4, UNSIGNED },
 	{ SPF_LINE, ROUTES BACKUP_SPF, backup, UNSIGNED },
