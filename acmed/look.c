@@ -133,6 +133,11 @@ static void find_ways(struct look *l, struct vx_acme_answer *answer)
 		.own = c->dns_addresses.count > 0 ? c->dns_addresses.items[0] : "" };
 	const size_t n = vx_own_addresses(own, VX_OWN_ADDRESSES_MAX);
 
+	if (!c->acme_preflight) { /* whoever wants it so knows better */
+		answer->challenges |=
+		    (w.http ? VX_ACME_HTTP_01 : 0U) | (w.tls ? VX_ACME_TLS_ALPN_01 : 0U);
+		w.count = 0;
+	}
 	for (size_t i = 0; i < n && w.own[0] == '\0'; i++)
 		if (vx_network_is_public(own[i]))
 			w.own = own[i];
@@ -465,6 +470,10 @@ static void begin_permit(struct look *l, const struct vx_acme_step *step)
 		methods[i] = (step->challenges & all[i]) != 0
 				 ? vx_acme_challenge_name(all[i])
 				 : "";
+	if (!config_of(l)->acme_preflight) {
+		finish(l, &(struct vx_acme_answer){ .challenges = step->challenges });
+		return;
+	}
 	(void)snprintf(l->issuers, sizeof(l->issuers), "%s", step->issuers);
 	vx_caa_begin(&l->caa, &o);
 	l->stage = ASK_CAA;

@@ -301,6 +301,23 @@ class Challenges(Shared):
                                                                       '5'))
         self.assertIn('https://ca.test/why', self.mail.ctl('logs', 'acme'))
 
+    def test_7_without_looking(self):
+        """acme.preflight: what is told to go wrong goes wrong at the authority."""
+        self.mail.kill('acmed', signal.SIGTERM)
+        with open(self.mail.config) as f:
+            text = f.read().replace('\nacme:\n', '\nacme:\n  preflight: no\n')
+        with open(self.mail.config, 'w') as f:
+            f.write(text)
+        self.mail.start('acmed')
+        before = len(self.orders())
+        # Pebble does not look at CAA, and finds away.test where we cannot
+        self.names.records['away.test'] = {'A': [OTHER]}
+        self.assertIn('done', self.mail.ctl('cert', 'renew', 'account', '--force'))
+        with self.assertRaisesRegex(RuntimeError, 'away.test'):
+            self.mail.ctl('cert', 'renew', 'away', '--force')
+        self.assertEqual([n for n, _ in self.orders()[before:]],
+                         [['account.test'], ['away.test']])
+
 
 if __name__ == '__main__':
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
