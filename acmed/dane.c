@@ -1,8 +1,7 @@
 #include "acmed/dane.h"
 
-#include "vectis/cloudflare.h"
+#include "acmed/provider.h"
 #include "vectis/dns.h"
-#include "vectis/fetch.h"
 #include "vectis/memory.h"
 
 #include <stdio.h>
@@ -12,14 +11,12 @@ struct dane {
 	struct vx_worker *worker;
 	dane_done_fn *done;
 	void *ctx;
-	struct vx_cf *cf; /* own; NULL: no records can be set */
-	const char *no_cf;
+	struct provider provider; /* not open: no records can be set, ... */
+	const char *no_provider;  /* ... for this reason */
 	struct vx_lookup lookup;
 	bool asking;
 	int64_t ask_until; /* 0: nothing is asked */
-	struct vx_fetch fetch;
-	bool fetching, publishing;
-	uint64_t wake_ms; /* the provider's ration of requests; 0: it does not wait */
+	bool publishing;
 	struct vx_zone_plan plan;
 	char digests[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS];
 };
@@ -27,23 +24,22 @@ struct dane {
 /* --- life -----------------------------------------------------------------------------
  */
 
+static void finish_publishing(void *ctx);
+
 static int open_provider(struct dane *d)
 {
-	struct vx_cf_options o = { .struct_size = sizeof(o),
-		.base = d->worker->config->cloudflare_api };
-	int rc = VX_ENOENT;
+	int rc;
 
 	if (d->worker->config->tls_dane != VX_TLS_DANE_CLOUDFLARE)
 		return VX_OK;
-	if (d->worker->secrets != NULL)
-		o.token = vx_slice_str(d->worker->secrets->cloudflare_api_token);
-	if (o.token.len > 0)
-		rc = vx_cf_new(&o, &d->cf);
+	rc = provider_open(&d->provider, d->worker, finish_publishing, d);
 	if (rc == VX_ENOENT)
-		d->no_cf = "tls.dane is cloudflare, and there is no cloudflare.api_token "
-			   "in secrets.yaml";
+		d->no_provider =
+		    "tls.dane is cloudflare, and there is no cloudflare.api_token in "
+		    "secrets.yaml";
 	else if (rc == VX_EINVAL)
-		d->no_cf = "cloudflare.api_token in secrets.yaml is not fit for a header";
+		d->no_provider =
+		    "cloudflare.api_token in secrets.yaml is not fit for a header";
 	return rc == VX_ENOMEM ? rc : VX_OK;
 }
 
@@ -56,7 +52,7 @@ int dane_new(struct vx_worker *w, dane_done_fn *done, void *ctx, struct dane **o
 	d->worker = w;
 	d->done = done;
 	d->ctx = ctx;
-	d->no_cf = "no records are set here";
+	d->no_provider = "no records are set here";
 	if (open_provider(d) != VX_OK) {
 		dane_free(d);
 		return VX_ENOMEM;
@@ -71,22 +67,15 @@ void dane_free(struct dane *d)
 		return;
 	if (d->asking)
 		d->worker->loop->forget(d->worker->loop, &d->lookup);
-	if (d->fetching)
-		d->worker->loop->drop(d->worker->loop, &d->fetch);
 	if (d->publishing)
 		vx_zone_plan_done(&d->plan);
-	vx_cf_free(d->cf);
+	provider_close(&d->provider);
 	vx_memory_free(d);
 }
 
 static int64_t now(const struct dane *d)
 {
 	return d->worker->loop->now_s(d->worker->loop);
-}
-
-static uint64_t now_ms(const struct dane *d)
-{
-	return d->worker->loop->now_ms(d->worker->loop);
 }
 
 /* --- looking --------------------------------------------------------------------------
@@ -149,9 +138,10 @@ static int look(struct dane *d, const struct vx_acme_step *step)
 /* --- setting --------------------------------------------------------------------------
  */
 
-static void finish_publishing(struct dane *d)
+static void finish_publishing(void *ctx)
 {
-	const struct vx_cf_result *const result = vx_cf_result(d->cf);
+	struct dane *const d = ctx;
+	const struct vx_cf_result *const result = vx_cf_result(d->provider.cf);
 	const struct vx_acme_answer answer = {
 		.result = result->outcome == VX_CF_GOOD ? VX_OK : VX_EIO,
 		.text = result->text
@@ -160,61 +150,6 @@ static void finish_publishing(struct dane *d)
 	d->publishing = false;
 	vx_zone_plan_done(&d->plan);
 	d->done(d->ctx, &answer);
-}
-
-static void pump(struct dane *d);
-
-static void on_fetched(struct vx_fetch *f, const struct vx_fetch_answer *a)
-{
-	struct dane *const d =
-	    (struct dane *)(void *)((char *)f - offsetof(struct dane, fetch));
-	const struct vx_cf_answer answer = {
-		.status = a->result == VX_FETCH_ANSWERED ? (int)a->status : 0,
-		.body = a->body,
-		.retry_after = vx_fetch_value(a, "retry-after"),
-		.text = a->text
-	};
-
-	d->fetching = false;
-	(void)vx_cf_answer(d->cf, now_ms(d), &answer);
-	pump(d);
-}
-
-static void request(struct dane *d, const struct vx_cf_request *q)
-{
-	const struct vx_fetch_field fields[] = { { VX_S("Authorization"),
-						     vx_slice_str(q->authorization) },
-		{ VX_S("User-Agent"), VX_S("vectis-acmed/" VX_VERSION) },
-		{ VX_S("Content-Type"), VX_S("application/json") } };
-	const struct vx_cf_answer failed = { .text = "no request can be made now" };
-
-	d->fetch = (struct vx_fetch){ .method = q->method,
-		.url = q->url,
-		.fields = fields,
-		.field_count = q->body.len > 0 ? 3 : 2,
-		.body = q->body,
-		.body_max = VX_CF_ANSWER_MAX,
-		.ms_max = VX_CF_REQUEST_MS,
-		.done = on_fetched };
-	d->fetching = d->worker->loop->fetch(d->worker->loop, &d->fetch) == VX_OK;
-	if (!d->fetching)
-		(void)vx_cf_answer(d->cf, now_ms(d), &failed);
-}
-
-static void pump(struct dane *d)
-{
-	struct vx_cf_request q;
-	uint64_t at = 0;
-	int rc = VX_DATA;
-
-	while (rc == VX_DATA && !d->fetching) {
-		rc = vx_cf_next(d->cf, now_ms(d), &q, &at);
-		if (rc == VX_DATA)
-			request(d, &q);
-	}
-	d->wake_ms = rc == VX_WAIT ? at : 0;
-	if (rc == VX_DONE)
-		finish_publishing(d);
 }
 
 static int plan(struct dane *d, const struct vx_acme_step *step)
@@ -244,12 +179,12 @@ static int publish(
 {
 	int rc = VX_EUNSUP;
 
-	*answer = (struct vx_acme_answer){ .text = d->no_cf };
-	if (d->cf != NULL) {
+	*answer = (struct vx_acme_answer){ .text = d->no_provider };
+	if (d->provider.cf != NULL) {
 		answer->text = NULL;
 		rc = plan(d, step);
 		if (rc == VX_OK)
-			rc = vx_cf_apply(d->cf, &d->plan, VX_ZONE_TLSA_ONLY);
+			rc = vx_cf_apply(d->provider.cf, &d->plan, VX_ZONE_TLSA_ONLY);
 		if (rc != VX_OK)
 			vx_zone_plan_done(&d->plan);
 	}
@@ -257,8 +192,7 @@ static int publish(
 	if (rc != VX_OK)
 		return VX_OK;
 	d->publishing = true;
-	/* the first request is made by the next tick: done is not called from here */
-	d->wake_ms = 1;
+	provider_begin(&d->provider);
 	return VX_WAIT;
 }
 
@@ -276,8 +210,7 @@ void dane_tick(struct dane *d)
 	const struct vx_acme_answer late = { .result = VX_ETIMEOUT,
 		.text = "the DNS does not answer" };
 
-	if (d->wake_ms != 0 && now_ms(d) >= d->wake_ms && !d->fetching)
-		pump(d);
+	provider_tick(&d->provider);
 	if (d->ask_until == 0 || now(d) <= d->ask_until)
 		return;
 	if (d->asking)

@@ -1,8 +1,7 @@
 #include "acmed/records.h"
 
-#include "vectis/cloudflare.h"
+#include "acmed/provider.h"
 #include "vectis/dns.h"
-#include "vectis/fetch.h"
 #include "vectis/memory.h"
 
 #include <stdio.h>
@@ -12,17 +11,15 @@ struct records {
 	struct vx_worker *worker;
 	records_done_fn *done;
 	void *ctx;
-	struct vx_cf *cf;
+	struct provider provider;
 	enum {
 		IDLE,
 		SETTING,
 		SEEING, /* it is set: do others see it? */
 		REMOVING
 	} state;
-	struct vx_fetch fetch;
 	struct vx_lookup lookup;
-	bool fetching, asking;
-	uint64_t wake_ms;               /* the provider's ration of requests */
+	bool asking;
 	int64_t look_at, look_end;      /* seconds */
 	char seen[VX_DNS_NAME_MAX + 1]; /* the last name whose record was seen, ... */
 	int64_t seen_at;                /* ... when */
@@ -30,24 +27,20 @@ struct records {
 	char value[256];
 };
 
+static void task_is_over(void *ctx);
+
 int records_new(
     struct vx_worker *w, records_done_fn *done, void *ctx, struct records **out)
 {
-	struct vx_cf_options o = { .struct_size = sizeof(o),
-		.base = w->config->cloudflare_api };
-	struct records *r;
+	struct records *const r = vx_memory_alloc(sizeof(*r));
 	int rc;
 
-	if (w->secrets == NULL || w->secrets->cloudflare_api_token[0] == '\0')
-		return VX_ENOENT;
-	r = vx_memory_alloc(sizeof(*r));
 	if (r == NULL)
 		return VX_ENOMEM;
 	r->worker = w;
 	r->done = done;
 	r->ctx = ctx;
-	o.token = vx_slice_str(w->secrets->cloudflare_api_token);
-	rc = vx_cf_new(&o, &r->cf);
+	rc = provider_open(&r->provider, w, task_is_over, r);
 	if (rc == VX_OK)
 		*out = r;
 	else
@@ -59,22 +52,15 @@ void records_free(struct records *r)
 {
 	if (r == NULL)
 		return;
-	if (r->fetching)
-		r->worker->loop->drop(r->worker->loop, &r->fetch);
 	if (r->asking)
 		r->worker->loop->forget(r->worker->loop, &r->lookup);
-	vx_cf_free(r->cf);
+	provider_close(&r->provider);
 	vx_memory_free(r);
 }
 
 static int64_t now(const struct records *r)
 {
 	return r->worker->loop->now_s(r->worker->loop);
-}
-
-static uint64_t now_ms(const struct records *r)
-{
-	return r->worker->loop->now_ms(r->worker->loop);
 }
 
 static void finish(struct records *r, int result, const char *text)
@@ -150,48 +136,10 @@ static void see(struct records *r)
 /* --- the provider
  * -------------------------------------------------------------------------- */
 
-static void pump(struct records *r);
-
-static void on_fetched(struct vx_fetch *f, const struct vx_fetch_answer *a)
+static void task_is_over(void *ctx)
 {
-	struct records *const r =
-	    (struct records *)(void *)((char *)f - offsetof(struct records, fetch));
-	const struct vx_cf_answer answer = {
-		.status = a->result == VX_FETCH_ANSWERED ? (int)a->status : 0,
-		.body = a->body,
-		.retry_after = vx_fetch_value(a, "retry-after"),
-		.text = a->text
-	};
-
-	r->fetching = false;
-	(void)vx_cf_answer(r->cf, now_ms(r), &answer);
-	pump(r);
-}
-
-static void request(struct records *r, const struct vx_cf_request *q)
-{
-	const struct vx_fetch_field fields[] = { { VX_S("Authorization"),
-						     vx_slice_str(q->authorization) },
-		{ VX_S("User-Agent"), VX_S("vectis-acmed/" VX_VERSION) },
-		{ VX_S("Content-Type"), VX_S("application/json") } };
-	const struct vx_cf_answer failed = { .text = "no request can be made now" };
-
-	r->fetch = (struct vx_fetch){ .method = q->method,
-		.url = q->url,
-		.fields = fields,
-		.field_count = q->body.len > 0 ? 3 : 2,
-		.body = q->body,
-		.body_max = VX_CF_ANSWER_MAX,
-		.ms_max = VX_CF_REQUEST_MS,
-		.done = on_fetched };
-	r->fetching = r->worker->loop->fetch(r->worker->loop, &r->fetch) == VX_OK;
-	if (!r->fetching)
-		(void)vx_cf_answer(r->cf, now_ms(r), &failed);
-}
-
-static void task_is_over(struct records *r)
-{
-	const struct vx_cf_result *const result = vx_cf_result(r->cf);
+	struct records *const r = ctx;
+	const struct vx_cf_result *const result = vx_cf_result(r->provider.cf);
 
 	if (result->outcome != VX_CF_GOOD) {
 		finish(r, VX_EIO, result->text);
@@ -204,28 +152,12 @@ static void task_is_over(struct records *r)
 	}
 }
 
-static void pump(struct records *r)
-{
-	struct vx_cf_request q;
-	uint64_t at = 0;
-	int rc = VX_DATA;
-
-	while (rc == VX_DATA && !r->fetching) {
-		rc = vx_cf_next(r->cf, now_ms(r), &q, &at);
-		if (rc == VX_DATA)
-			request(r, &q);
-	}
-	r->wake_ms = rc == VX_WAIT ? at : 0;
-	if (rc == VX_DONE)
-		task_is_over(r);
-}
-
 void records_tick(struct records *r)
 {
 	if (r->state == SEEING)
 		see(r);
-	else if (r->wake_ms != 0 && now_ms(r) >= r->wake_ms && !r->fetching)
-		pump(r);
+	else
+		provider_tick(&r->provider);
 }
 
 /* --- tasks
@@ -241,13 +173,12 @@ static int begin(struct records *r, const char *name, vx_slice value, bool sets)
 		return VX_EINVAL;
 	memcpy(r->name, name, strlen(name) + 1);
 	(void)snprintf(r->value, sizeof(r->value), "%.*s", (int)value.len, value.ptr);
-	rc = sets ? vx_cf_txt_set(r->cf, r->name, vx_slice_str(r->value))
-		  : vx_cf_txt_remove(r->cf, r->name, vx_slice_str(r->value));
+	rc = sets ? vx_cf_txt_set(r->provider.cf, r->name, vx_slice_str(r->value))
+		  : vx_cf_txt_remove(r->provider.cf, r->name, vx_slice_str(r->value));
 	if (rc != VX_OK)
 		return rc;
 	r->state = sets ? SETTING : REMOVING;
-	/* the first request is made by the next tick: done is not called from here */
-	r->wake_ms = 1;
+	provider_begin(&r->provider);
 	return VX_OK;
 }
 
