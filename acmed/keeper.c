@@ -135,19 +135,23 @@ static void look_at_expiry(struct keeper *k)
 
 	for (size_t i = 0;
 	     i < VX_TLS_CERTS_MAX && vx_certs_entry(k->dir, i, &e, &err) == VX_OK; i++) {
-		/* one without dates cannot be read: those who serve it say so */
+		/* of two the one that ends first; one without dates cannot be read: those
+		 * who serve it say so */
+		const bool rsa = e.has_rsa && e.rsa.serial[0] != '\0' &&
+				 e.rsa.not_after < e.info.not_after;
+		const struct vx_tls_cert_info *const info = rsa ? &e.rsa : &e.info;
 		const int64_t left =
-		    e.info.serial[0] == '\0' ? INT64_MAX : e.info.not_after - vx_now_s();
+		    info->serial[0] == '\0' ? INT64_MAX : info->not_after - vx_now_s();
 		const int64_t days = stage(left);
 
 		if (days < 0 || (days == k->told[i].days &&
-				    strcmp(e.info.serial, k->told[i].serial) == 0))
+				    strcmp(info->serial, k->told[i].serial) == 0))
 			continue;
 		k->told[i].days = days;
-		memcpy(k->told[i].serial, e.info.serial, sizeof(e.info.serial));
+		memcpy(k->told[i].serial, info->serial, sizeof(info->serial));
 		vx_log(k->log, days <= 1 ? VX_LOG_ERROR : VX_LOG_WARN,
 		    left <= 0 ? "certificate has expired" : "certificate ends soon",
-		    VX_KV_Z("name", e.name), VX_KV_Z("serial", e.info.serial),
+		    VX_KV_Z("name", e.name), VX_KV_Z("serial", info->serial),
 		    VX_KV_I("days_left", left <= 0 ? 0 : left / DAY),
 		    VX_KV_Z("provider", e.provider));
 	}

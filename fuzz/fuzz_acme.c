@@ -42,9 +42,11 @@ static int start(vx_slice state, struct vx_acme **out)
 	static const char *const names[] = { "mail.example.com", "*.example.com" };
 	static const struct vx_acme_authority ca = { .id = "ca",
 		.directory = "https://ca.test/directory" };
-	static const struct vx_acme_wanted cert = {
-		.id = "mail", .names = names, .count = 2, .partial = true
-	};
+	static const struct vx_acme_wanted cert = { .id = "mail",
+		.names = names,
+		.count = 2,
+		.partial = true,
+		.dane = "mail.example.com" };
 	const struct vx_acme_options o = { .struct_size = sizeof(o),
 		.authorities = &ca,
 		.authority_count = 1,
@@ -91,6 +93,28 @@ static bool next_answer(const uint8_t **data, size_t *size, struct vx_acme_answe
 	return true;
 }
 
+/* What the DNS says of keys, from one octet: nothing, nobody's, or that of key_pem. */
+static void look(const uint8_t **data, size_t *size, struct vx_acme_answer *out)
+{
+	static char digests[2][VX_PKI_DIGEST_OCTETS];
+	const uint8_t said = *size > 0 ? **data : 0;
+	struct vx_pki_key *key;
+
+	must(make_key(NULL, VX_PKI_P256, &key) == VX_OK);
+	must(vx_pki_key_digest(key, digests[1]) == VX_OK);
+	vx_pki_key_free(key);
+	if (*size > 0) {
+		(*data)++;
+		(*size)--;
+	}
+	out->result = (said & 1) != 0 ? VX_EIO : VX_OK;
+	out->secure = (said & 2) != 0;
+	out->usable = said >> 2 & 3;
+	out->digest_count = out->usable > 2 ? 0 : out->usable; /* others than 3 1 1 */
+	out->digests = digests;
+	out->ttl = (uint32_t)said << (said & 24);
+}
+
 static void check_step(const struct vx_acme_step *s)
 {
 	if (s->type == VX_ACME_REQUEST) {
@@ -101,6 +125,8 @@ static void check_step(const struct vx_acme_step *s)
 	if (s->type == VX_ACME_PERMIT)
 		must(s->issuers[0] != '\0' && strpbrk(s->issuers, "\"\\\r\n") == NULL &&
 		     s->challenges != 0);
+	must(s->type != VX_ACME_INSTALL || s->pair_count == 1);
+	must(s->type != VX_ACME_PUBLISH || s->digest_count > 0);
 	if (s->type == VX_ACME_PROVISION || s->type == VX_ACME_REMOVE)
 		must(strpbrk(s->token, "/. \r\n") == NULL && s->name[0] != '\0');
 }
@@ -138,6 +164,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 							       VX_ACME_DNS_PERSIST_01,
 			.persists = "ca.test" };
 
+		if (i % 64 == 63)
+			(void)vx_acme_do(a, VX_ACME_ROLL_KEYS, "mail",
+			    (unsigned)i / 64 % 3, (uint64_t)i);
 		must(vx_acme_next(a, now, &step) == VX_OK);
 		check_step(&step);
 		if (step.type == VX_ACME_WAIT) {
@@ -149,6 +178,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (step.type == VX_ACME_REQUEST &&
 			    !next_answer(&data, &size, &answer))
 				break;
+			if (step.type == VX_ACME_TLSA)
+				look(&data, &size, &answer);
 			vx_acme_answer(a, now, &answer);
 		}
 	}
