@@ -322,7 +322,7 @@ static void mend(struct vx_sender *s)
 	s->mend_again = false;
 	vx_queue_admin_op_init(&m->op, VX_QUEUE_MEND);
 	m->op.now = vx_sender_now(s);
-	m->op.wait_max = (uint32_t)(s->o.retry_max_s + s->o.retry_max_s / 10 + 1);
+	m->op.wait_max = vx_sender_wait_max(s);
 	m->op.op.done = mended;
 	m->sender = s;
 	s->mend = m;

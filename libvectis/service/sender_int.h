@@ -138,6 +138,14 @@ void vx_sender_outgoing_free(struct sender_outgoing *o);
 /* --- what became of it (sender_settle.c)
  * ------------------------------------------------ */
 
+/* It was put off until due, as it stands in the queue now. */
+void vx_sender_put_off(struct vx_sender *s, struct destination *d, uint32_t due);
+/* Longer than that, in seconds, nothing is put off, unless the clock was set back since.
+ */
+static inline uint32_t vx_sender_wait_max(const struct vx_sender *s)
+{
+	return (uint32_t)(s->o.retry_max_s + s->o.retry_max_s / 10 + 1);
+}
 /* Write it to the queue, with reports where they are due; takes o over. */
 void vx_sender_settle(struct vx_sender *s, struct sender_outgoing *o);
 void vx_sender_settle_again(struct vx_sender *s);

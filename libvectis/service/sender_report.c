@@ -436,5 +436,5 @@ void vx_sender_report_due(
 {
 	for (size_t i = 0; r != NULL && i < r->count; i++)
 		if (!r->results[i].finished)
-			vx_sender_due(s, d, r->results[i].due);
+			vx_sender_put_off(s, d, r->results[i].due);
 }

@@ -209,6 +209,16 @@ static void later(struct sender_settlement *x)
 	x->again_ms = now_ms(x->sender) + AGAIN_MS;
 }
 
+void vx_sender_put_off(struct vx_sender *s, struct destination *d, uint32_t due)
+{
+	const uint32_t now = vx_sender_now(s);
+
+	vx_sender_due(s, d, due);
+	/* the clock was set back while this was being written: nobody saw it then */
+	if (due > now && due - now > vx_sender_wait_max(s))
+		s->mend_again = true;
+}
+
 /* What is due again, and from now on not under way. */
 static void release(struct sender_settlement *x)
 {
@@ -217,7 +227,7 @@ static void release(struct sender_settlement *x)
 
 	for (size_t i = 0; i < x->op.count; i++)
 		if (!x->op.results[i].finished)
-			vx_sender_due(s, d, x->op.results[i].due);
+			vx_sender_put_off(s, d, x->op.results[i].due);
 	vx_sender_due(s, d, x->outgoing->claim.waits);
 	vx_sender_report_due(x->report, s, d);
 	/* it may have more recipients than go at a time, whom nobody saw while it was
