@@ -449,9 +449,17 @@ static void declare_backup(const struct ctl_dns *d, struct vx_zone_wish *w)
 	w->backup_host = d->backup;
 }
 
+/* Of the domain that reports about it go to. */
+static void address_in(
+    const struct ctl_dns *d, const char *local, char out[VX_ADDRESS_MAX + 1])
+{
+	(void)snprintf(out, VX_ADDRESS_MAX + 1, "%.64s@%.253s",
+	    local[0] != '\0' ? local : "postmaster", d->domain);
+}
+
 int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 {
-	char postmaster[VX_ADDRESS_MAX + 1];
+	char dmarc[VX_ADDRESS_MAX + 1], tls[VX_ADDRESS_MAX + 1];
 	struct vx_zone_wish w = { .struct_size = sizeof(w),
 		.domain = d->domain,
 		.hostname = d->hostname != NULL ? d->hostname : c->config->hostname,
@@ -466,10 +474,12 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 		.autoconfig = true,
 		.former = d->former,
 		.host_only = d->host_only,
-		.tls_rua = postmaster };
+		.dmarc_rua = dmarc,
+		.tls_rua = c->config->reports_receive ? tls : NULL };
 	int rc;
 
-	(void)snprintf(postmaster, sizeof(postmaster), "postmaster@%s", d->domain);
+	address_in(d, c->config->reports_dmarc_address, dmarc);
+	address_in(d, c->config->reports_tls_address, tls);
 	w.spf_soft = (d->flags & VX_DOMAIN_SPF_SOFT) != 0;
 	w.dmarc = (d->flags & VX_DOMAIN_DMARC_NONE) != 0     ? VX_DMARC_NONE
 		  : (d->flags & VX_DOMAIN_DMARC_REJECT) != 0 ? VX_DMARC_REJECT

@@ -100,6 +100,15 @@ enum vx_diag_verdict vx_diag_silent(struct vx_diag_finding *f)
 	return VX_DIAG_NA;
 }
 
+/* A list that was written one by one ends in what goes between. */
+static void end_list(char *text)
+{
+	const size_t len = strlen(text);
+
+	if (len >= 2 && strcmp(text + len - 2, "; ") == 0)
+		text[len - 2] = '\0';
+}
+
 /* --- the table ------------------------------------------------------------------------
  */
 
@@ -114,6 +123,8 @@ static void run_rows(struct vx_diag *d, const struct vx_diag_row *rows)
 			.why = rows->why,
 			.wait = rows->wait };
 		f->verdict = rows->check(d, f);
+		end_list(f->seen);
+		end_list(f->fix);
 		if (f->seen[0] != '\0')
 			continue;
 		vx_diag_seen(f, "nothing that can be read");

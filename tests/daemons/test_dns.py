@@ -91,6 +91,8 @@ class Apply(Case):
         self.assertEqual(self.zone.say('CNAME', 'autoconfig.' + DOMAIN), [HOST])
         self.assertEqual(self.zone.say('CAA', HOST),
                          ['0 issue "letsencrypt.org"', '0 issuewild ";"'])
+        self.assertEqual(self.zone.say('TXT', '_smtp._tls.' + DOMAIN),
+                         [f'"v=TLSRPTv1; rua=mailto:tlsrpt@{DOMAIN}"'])
         self.assertEqual(self.zone.say('TXT', '_dmarc.' + DOMAIN),
                          [f'"v=DMARC1; p=quarantine; rua=mailto:dmarc@{DOMAIN}; fo=1"'])
         self.assertFalse(any(r['proxied'] for r in self.zone.records))

@@ -108,7 +108,7 @@ static const struct {
 	const char *seen, *fix;
 } rows[] = {
 	{ "quota.level", VX_DIAG_PASS, reset, "no mailbox", "" },
-	{ "quota.level", VX_DIAG_WARN, nearly_full, "ann@example.net 80 %;", "--quota" },
+	{ "quota.level", VX_DIAG_WARN, nearly_full, "ann@example.net 80 %", "--quota" },
 	{ "quota.level", VX_DIAG_FAIL, full, "bob@example.net 100 %", "bob@example.net" },
 	{ "fts.state", VX_DIAG_PASS, reset, "complete", "" },
 	{ "fts.state", VX_DIAG_INFO, being_built, "7 messages", "" },
