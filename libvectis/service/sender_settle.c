@@ -21,9 +21,10 @@ struct sender_settlement {
 	struct sender_outgoing *outgoing; /* own */
 	struct sender_report *report;     /* own; NULL: nobody is told anything */
 	uint64_t again_ms;                /* when it is tried again; 0: it is under way */
+	bool written;                     /* op is */
+	bool reporting;                   /* the report is under way */
+	unsigned under_way;               /* of both, and who holds it meanwhile */
 };
-
-static void begin(struct sender_settlement *x);
 
 static void free_settlement(struct sender_settlement *x)
 {
@@ -240,14 +241,24 @@ static void release(struct sender_settlement *x)
 	vx_sender_more(s, d);
 }
 
+/* Is the sender gone?  Then it ends with the last of what is under way. */
+static bool is_alone(struct sender_settlement *x)
+{
+	if (x->sender != NULL)
+		return false;
+	if (x->under_way == 0)
+		free_settlement(x);
+	return true;
+}
+
 static void reported(void *ctx, int result)
 {
 	struct sender_settlement *x = ctx;
 
-	if (x->sender == NULL) {
-		free_settlement(x);
+	x->under_way--;
+	x->reporting = false;
+	if (is_alone(x))
 		return;
-	}
 	if (result != VX_OK) {
 		vx_log(x->sender->o.log, VX_LOG_ERROR, "a report cannot be written",
 		    VX_KV_Z("id", x->outgoing->info.token), VX_KV_ERR(result));
@@ -257,10 +268,13 @@ static void reported(void *ctx, int result)
 	release(x);
 }
 
-static void report(struct sender_settlement *x)
+static void report(struct sender_settlement *x, struct vx_sender *s)
 {
-	const int rc = vx_sender_report_submit(x->report, x->sender, reported, x);
+	int rc;
 
+	x->under_way++;
+	x->reporting = true;
+	rc = vx_sender_report_submit(x->report, s, reported, x);
 	if (rc != VX_OK)
 		reported(x, rc);
 }
@@ -269,10 +283,10 @@ static void settled(struct vx_store_op *base)
 {
 	struct sender_settlement *x = (struct sender_settlement *)base;
 
-	if (x->sender == NULL) {
-		free_settlement(x);
+	x->under_way--;
+	x->written = base->result == VX_OK;
+	if (is_alone(x))
 		return;
-	}
 	if (base->result != VX_OK) {
 		vx_log(x->sender->o.log, VX_LOG_ERROR, "the queue cannot be written",
 		    VX_KV_Z("id", x->outgoing->info.token), VX_KV_ERR(base->result));
@@ -280,21 +294,30 @@ static void settled(struct vx_store_op *base)
 		return;
 	}
 	if (x->report != NULL)
-		report(x);
+		report(x, x->sender);
 	else
 		release(x);
+}
+
+static int write_results(struct sender_settlement *x, struct vx_sender *s)
+{
+	int rc;
+
+	x->op.op.done = settled;
+	x->op.op.frees = true;
+	x->under_way++;
+	rc = vx_store_submit(s->o.store, &x->op.op);
+	if (rc != VX_OK)
+		x->under_way--;
+	return rc;
 }
 
 static void begin(struct sender_settlement *x)
 {
 	x->again_ms = 0;
-	if (x->op.count == 0) {
-		report(x);
-		return;
-	}
-	x->op.op.done = settled;
-	x->op.op.frees = true;
-	if (vx_store_submit(x->sender->o.store, &x->op.op) != VX_OK)
+	if (x->written)
+		report(x, x->sender);
+	else if (write_results(x, x->sender) != VX_OK)
 		later(x);
 }
 
@@ -331,6 +354,7 @@ void vx_sender_settle(struct vx_sender *s, struct sender_outgoing *o)
 		x->next->link = &x->next;
 	s->settlements = x;
 	rc = decide_all(s, x);
+	x->written = x->op.count == 0;
 	if (rc == VX_OK && x->op.count + (x->report != NULL) > 0) {
 		begin(x);
 		return;
@@ -350,17 +374,29 @@ void vx_sender_settle_again(struct vx_sender *s)
 	}
 }
 
+/*
+ * What was not written yet is tried once more, and what is to be told is told now: a
+ * recipient who has the mail, and stayed in the queue, would get it again.
+ */
+static void leave(struct sender_settlement *x, struct vx_sender *s)
+{
+	x->link = NULL;
+	x->sender = NULL;
+	vx_sender_unclaim(x->outgoing);
+	x->under_way++;
+	if (x->again_ms != 0 && !x->written)
+		(void)write_results(x, s);
+	if (x->report != NULL && !x->reporting)
+		report(x, s);
+	x->under_way--;
+	(void)is_alone(x);
+}
+
 void vx_sender_settle_alone(struct vx_sender *s)
 {
 	for (struct sender_settlement *x = s->settlements, *next; x != NULL; x = next) {
 		next = x->next;
-		x->link = NULL;
-		if (x->again_ms != 0) {
-			free_settlement(x);
-			continue;
-		}
-		vx_sender_unclaim(x->outgoing);
-		x->sender = NULL;
+		leave(x, s);
 	}
 	s->settlements = NULL;
 }
