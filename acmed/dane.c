@@ -1,6 +1,7 @@
 #include "acmed/dane.h"
 
 #include "acmed/provider.h"
+#include "acmed/sources.h"
 #include "vectis/dns.h"
 #include "vectis/memory.h"
 
@@ -15,7 +16,9 @@ struct dane {
 	const char *no_provider;  /* ... for this reason */
 	struct vx_lookup lookup;
 	bool asking;
-	int64_t ask_until; /* 0: nothing is asked */
+	struct sources *sources;    /* own */
+	int64_t ask_until;          /* 0: nothing is asked */
+	struct vx_acme_answer seen; /* what the resolver said, until they have */
 	bool publishing;
 	struct vx_zone_plan plan;
 	char digests[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS];
@@ -25,6 +28,7 @@ struct dane {
  */
 
 static void finish_publishing(void *ctx);
+static void on_sources(void *ctx, struct vx_dns_answer *const *answers, size_t count);
 
 static int open_provider(struct dane *d)
 {
@@ -53,7 +57,8 @@ int dane_new(struct vx_worker *w, dane_done_fn *done, void *ctx, struct dane **o
 	d->done = done;
 	d->ctx = ctx;
 	d->no_provider = "no records are set here";
-	if (open_provider(d) != VX_OK) {
+	if (open_provider(d) != VX_OK ||
+	    sources_new(w, on_sources, d, &d->sources) != VX_OK) {
 		dane_free(d);
 		return VX_ENOMEM;
 	}
@@ -69,6 +74,7 @@ void dane_free(struct dane *d)
 		d->worker->loop->forget(d->worker->loop, &d->lookup);
 	if (d->publishing)
 		vx_zone_plan_done(&d->plan);
+	sources_free(d->sources);
 	provider_close(&d->provider);
 	vx_memory_free(d);
 }
@@ -87,36 +93,93 @@ static void finish_look(struct dane *d, const struct vx_acme_answer *answer)
 	d->done(d->ctx, answer);
 }
 
+/* what is not understood is as if it were not there (RFC 7672 3.1) */
+static bool is_usable(vx_slice rdata, struct vx_dns_tlsa *out)
+{
+	return vx_dns_read_tlsa(rdata, out) == VX_OK &&
+	       (out->usage == 2 || out->usage == 3) && out->selector <= 1 &&
+	       out->matching <= 2;
+}
+
+static bool has_usable(const struct vx_dns_answer *a)
+{
+	struct vx_dns_tlsa t;
+	size_t i = 0;
+
+	while (i < a->count && !is_usable(a->rdata[i], &t))
+		i++;
+	return i < a->count;
+}
+
+static bool is_spki(const struct vx_dns_tlsa *t)
+{
+	return t->usage == 3 && t->selector == 1 && t->matching == 1 &&
+	       t->data.len == VX_PKI_DIGEST_OCTETS;
+}
+
+static bool names(const struct vx_dns_answer *a, const char *digest)
+{
+	struct vx_dns_tlsa t;
+
+	for (size_t i = 0; i < a->count; i++)
+		if (is_usable(a->rdata[i], &t) && is_spki(&t) &&
+		    memcmp(t.data.ptr, digest, VX_PKI_DIGEST_OCTETS) == 0)
+			return true;
+	return false;
+}
+
+/* A key is seen where all servers of the zone name it. */
+static void on_sources(void *ctx, struct vx_dns_answer *const *answers, size_t count)
+{
+	struct dane *const d = ctx;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t kept = 0;
+
+		/* where there are none, nobody is kept from delivering; and an alias
+		 * leads to what others serve */
+		if (!has_usable(answers[i]))
+			continue;
+		for (size_t k = 0; k < d->seen.digest_count; k++)
+			if (names(answers[i], d->digests[k]))
+				memmove(d->digests[kept++], d->digests[k],
+				    VX_PKI_DIGEST_OCTETS);
+		d->seen.digest_count = kept;
+		if (answers[i]->ttl > d->seen.ttl)
+			d->seen.ttl = answers[i]->ttl;
+	}
+	finish_look(d, &d->seen);
+}
+
 static void on_answer(struct vx_lookup *l, const struct vx_dns_answer *a)
 {
 	struct dane *const d =
 	    (struct dane *)(void *)((char *)l - offsetof(struct dane, lookup));
-	struct vx_acme_answer out = {
-		.secure = a->secure, .ttl = a->ttl, .digests = d->digests
-	};
+	struct vx_acme_answer *const out = &d->seen;
+	struct vx_dns_tlsa t;
 
+	*out = (struct vx_acme_answer){ .secure = a->secure,
+		.ttl = a->ttl,
+		.digests = (const char(*)[VX_PKI_DIGEST_OCTETS])d->digests };
 	d->asking = false;
 	if (!vx_dns_answered(a)) {
-		out.result = VX_EIO;
-		out.text = a->status == VX_DNS_BOGUS
-			       ? "the DNSSEC signatures of its TLSA records are wrong"
-			       : "its name servers do not answer";
+		out->result = VX_EIO;
+		out->text = a->status == VX_DNS_BOGUS
+				? "the DNSSEC signatures of its TLSA records are wrong"
+				: "its name servers do not answer";
 	}
 	for (size_t i = 0; i < a->count; i++) {
-		struct vx_dns_tlsa t;
-
-		/* what is not understood is as if it were not there (RFC 7672 3.1) */
-		if (vx_dns_read_tlsa(a->rdata[i], &t) != VX_OK ||
-		    (t.usage != 2 && t.usage != 3) || t.selector > 1 || t.matching > 2)
+		if (!is_usable(a->rdata[i], &t))
 			continue;
-		out.usable++;
-		if (t.usage == 3 && t.selector == 1 && t.matching == 1 &&
-		    t.data.len == VX_PKI_DIGEST_OCTETS &&
-		    out.digest_count < VX_ACME_TLSA_MAX)
-			memcpy(d->digests[out.digest_count++], t.data.ptr,
+		out->usable++;
+		if (is_spki(&t) && out->digest_count < VX_ACME_TLSA_MAX)
+			memcpy(d->digests[out->digest_count++], t.data.ptr,
 			    VX_PKI_DIGEST_OCTETS);
 	}
-	finish_look(d, &out);
+	/* what nobody believes, or nobody uses, need not be the same everywhere */
+	if (!a->secure || out->usable == 0 ||
+	    sources_ask(d->sources, &l->question) != VX_OK)
+		finish_look(d, out);
 }
 
 static int look(struct dane *d, const struct vx_acme_step *step)
@@ -216,5 +279,6 @@ void dane_tick(struct dane *d)
 	if (d->asking)
 		d->worker->loop->forget(d->worker->loop, &d->lookup);
 	d->asking = false;
+	sources_stop(d->sources);
 	finish_look(d, &late);
 }

@@ -40,6 +40,43 @@ def wait(what, seconds=60):
         time.sleep(0.1)
 
 
+class Lagging:
+    """A second server of the zone, which hands on to the first; but what somebody asks who
+    does not want signatures, as a resolver does, it answers with the keys that it is told."""
+
+    def __init__(self, port):
+        self.first, self.keys = ('127.0.0.1', port), None
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(('127.0.0.1', 0))
+        self.port = self.socket.getsockname()[1]
+        self.asked = 0
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                query, peer = self.socket.recvfrom(4096)
+                self.socket.sendto(self.answer(query), peer)
+
+    def answer(self, query):
+        end = query.index(b'\0', 12) + 5
+        # the DO bit of the OPT record, which is the last one of a query
+        wants = b'\0\0\x29' in query[end:] and query[end + 7] & 0x80
+        if wants or self.keys is None or query[end - 4:end - 2] != b'\0\x34':
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.settimeout(5)
+                s.sendto(query, self.first)
+                return s.recv(4096)
+        self.asked += 1
+        records = b''.join(b'\xc0\x0c\0\x34\0\1\0\0\0\x3c\0\x23\3\1\1' + bytes.fromhex(k)
+                           for k in self.keys)
+        return (query[:2] + b'\x84\0\0\1' + len(self.keys).to_bytes(2, 'big') + b'\0\0\0\0'
+                + query[12:end] + records)
+
+    def stop(self):
+        self.socket.close()
+
+
 class Keys(unittest.TestCase):
     """One instance in a signed zone, which Cloudflare serves: our Knot has its records."""
 
@@ -53,6 +90,8 @@ class Keys(unittest.TestCase):
         cls.records = {'mail': {'A': ['127.0.0.1']}, '@': {'MX': [f'10 {MAIL}.']}}
         cls.names = cls.closing.enter_context(SignedNames(DOMAIN, cls.records))
         cls.names.start()
+        cls.second = Lagging(cls.names.port)
+        cls.closing.callback(cls.second.stop)
         other = Names({'ca.test': {'A': ['127.0.0.1']}})
         cls.closing.callback(other.stop)
         folder = tempfile.mkdtemp(prefix='vectis-')
@@ -72,7 +111,8 @@ class Keys(unittest.TestCase):
         mail.tls = (f'  email: postmaster@{DOMAIN}\n  authorities: {mail.ca.cert}\n'
                     '  dane: cloudflare\n')
         mail.settings = (f'acme:\n  directories: ["{cls.pebble.directory()}"]\n'
-                         + cls.names.settings(f'ca.test 127.0.0.1@{other.port}')
+                         + cls.names.settings(f'{DOMAIN} 127.0.0.1@{cls.second.port}',
+                                              f'ca.test 127.0.0.1@{other.port}')
                          + '  addresses: ["192.0.2.1"]\n'
                          + f'cloudflare:\n  api: {cls.cloud.base}\n')
         path = os.path.join(mail.folder, 'secrets.yaml')
@@ -172,7 +212,15 @@ class Keys(unittest.TestCase):
         wait(lambda: len(self.published()) == 4)
         self.records['_25._tcp.mail'] = {'TLSA': ['3 1 1 ' + x for x in self.published()]}
         self.names.change(DOMAIN, self.records)
-        # what the resolver remembers is two seconds old at most
+        # one server of the zone is behind: it names the keys that are in use, no others
+        self.second.keys = list(self.keys()[0].values())
+        time.sleep(2.5)  # what the resolver remembers is two seconds old at most
+        self.assertIn('done', self.mail.ctl('cert', 'roll-keys'))
+        self.assertGreater(self.second.asked, 0)
+        for key in self.keys()[1].values():
+            self.assertTrue(key['wanted'])
+            self.assertFalse(key['seen'])
+        self.second.keys = None
         wait(lambda: self.mail.ctl('cert', 'roll-keys') and
              all(k['seen'] for k in self.keys()[1].values()))
         _, following = self.keys()
