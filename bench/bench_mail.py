@@ -400,7 +400,7 @@ def send(mail):
 
 def submit(mail):
     """Users log in and send elsewhere: signed, RSA-2048 and Ed25519, queued and sent on."""
-    goal = 500 if QUICK else 10000
+    goal = 2000 if QUICK else 10000
     mail.names.add('far.test', 'A', '127.0.0.1')
     with subprocess.Popen([LOAD, 'sink', str(mail.sink_port), str(goal)],
                           stdout=subprocess.PIPE, universal_newlines=True) as p:
