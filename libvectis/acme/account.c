@@ -47,7 +47,8 @@ static void begin_new_account(struct vx_acme *a)
 	struct vx_acme_account *const c = vx_acme_account_of(a);
 
 	if (a->task.type == VX_ACME_T_ROLL_OVER || a->task.type == VX_ACME_T_DEACTIVATE ||
-	    a->task.type == VX_ACME_T_REVOKE) {
+	    a->task.type == VX_ACME_T_REVOKE ||
+	    a->task.type == VX_ACME_T_REVOKE_DOOMED) {
 		vx_acme_fail_text(
 		    a, VX_ACME_P_OURS, "there is no account at %s yet", c->id);
 	} else if (c->directory.external_account && c->eab_kid == NULL) {

@@ -122,6 +122,10 @@ int64_t vx_acme_retry_after(vx_slice field, int64_t now, int64_t standard);
 int64_t vx_acme_retry_text(const char *text);
 int64_t vx_acme_backoff(unsigned failures);
 
+#define VX_ACME_KEY_COMPROMISE 1 /* RFC 5280 5.3.1 */
+#define VX_ACME_REVOKE_WAITS                                                             \
+	"the next keys are used when their TLSA records were seen for long enough, and " \
+	"then what is served now is revoked: see \"vectisctl cert keys\""
 #define VX_ACME_ROLL_WAITS                                                               \
 	"the next keys are used when their TLSA records were seen for long enough: see " \
 	"\"vectisctl cert keys\""
@@ -216,6 +220,10 @@ struct vx_acme_lineage {
 	struct vx_pki_cert cert;
 	struct vx_buf chain; /* own; of the certificate, for its revocation */
 	char issued_by[VX_ACME_ID_MAX + 1]; /* an authority; empty: not known */
+	/* a certificate whose key others have: revoked when another key is served */
+	struct vx_buf doomed; /* own */
+	char doomed_by[VX_ACME_ID_MAX + 1];
+	int64_t doomed_next;
 	/* RFC 9773 */
 	int64_t window_start, window_end, chosen, window_next;
 	/* what went wrong */
@@ -270,6 +278,7 @@ struct vx_acme_task {
 		VX_ACME_T_WINDOW,
 		VX_ACME_T_REVOKE,
 		VX_ACME_T_REVOKE_OTHER, /* by its own key */
+		VX_ACME_T_REVOKE_DOOMED,
 		VX_ACME_T_ROLL_OVER,
 		VX_ACME_T_DEACTIVATE
 	} type;
@@ -455,6 +464,10 @@ void vx_acme_drop_fresh(struct vx_acme_lineage *l);
 void vx_acme_begin_revoke(struct vx_acme *a);
 void vx_acme_revoked(struct vx_acme *a, const char *text);
 void vx_acme_forget_other(struct vx_acme *a);
+/* Its key is changed, and then it is revoked. */
+void vx_acme_doom(struct vx_acme_lineage *l);
+/* When that is revoked; INT64_MAX: there is none, or it is served. */
+int64_t vx_acme_doomed_at(const struct vx_acme_lineage *l);
 
 /* plan.c */
 /* A command of a group is over. */

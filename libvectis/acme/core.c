@@ -522,6 +522,7 @@ static int take_cert(
 		return vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
 	vx_buf_init(&to->chain, VX_PKI_PEM_MAX);
 	vx_buf_init(&to->fresh_chain, VX_PKI_PEM_MAX);
+	vx_buf_init(&to->doomed, VX_PKI_PEM_MAX);
 	to->kind = from->kind;
 	to->partial = from->partial;
 	to->id = copy(from->id);
@@ -609,6 +610,7 @@ static void free_lineage(struct vx_acme_lineage *l)
 	vx_pki_key_free(l->next_key);
 	vx_buf_done(&l->chain);
 	vx_buf_done(&l->fresh_chain);
+	vx_buf_done(&l->doomed);
 }
 
 void vx_acme_free(struct vx_acme *a)

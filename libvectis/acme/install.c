@@ -201,6 +201,8 @@ static bool was_given(const struct vx_acme *a, const struct vx_acme_lineage *l)
 
 static void installed(struct vx_acme *a, struct vx_acme_group *g)
 {
+	bool doomed = false;
+
 	g->served_count = 0;
 	for (size_t i = 0; i < a->cert_count; i++) {
 		struct vx_acme_lineage *const l = &a->certs[i];
@@ -216,11 +218,14 @@ static void installed(struct vx_acme *a, struct vx_acme_group *g)
 		}
 		if (l->there)
 			vx_acme_note_served(g, l->cert.digest);
+		doomed = doomed || vx_acme_doomed_at(l) <= a->now;
 	}
 	g->told_blocked = false;
 	g->install_next = 0;
 	g->look_at = a->now; /* what is new is published */
-	vx_acme_end(a, VX_OK, "the certificate is served");
+	vx_acme_end(a, VX_OK,
+	    doomed ? "another certificate is served, and the one before is being revoked"
+		   : "the certificate is served");
 }
 
 void vx_acme_install_answer(struct vx_acme *a, const struct vx_acme_answer *answer)

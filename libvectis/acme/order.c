@@ -694,6 +694,7 @@ void vx_acme_order_start(struct vx_acme *a)
 		break;
 	case VX_ACME_T_REVOKE:
 	case VX_ACME_T_REVOKE_OTHER:
+	case VX_ACME_T_REVOKE_DOOMED:
 		vx_acme_go(a, VX_ACME_PH_REVOKE);
 		break;
 	case VX_ACME_T_ROLL_OVER:

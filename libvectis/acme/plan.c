@@ -147,12 +147,17 @@ struct vx_acme_lineage *vx_acme_member(
 	return NULL;
 }
 
-size_t vx_acme_issuer_of(const struct vx_acme *a, const struct vx_acme_lineage *l)
+static size_t authority_of(const struct vx_acme *a, const char *id)
 {
 	for (size_t i = 0; i < a->account_count; i++)
-		if (strcmp(a->accounts[i].id, l->issued_by) == 0)
+		if (strcmp(a->accounts[i].id, id) == 0)
 			return i;
 	return VX_ACME_AUTHORITIES_MAX;
+}
+
+size_t vx_acme_issuer_of(const struct vx_acme *a, const struct vx_acme_lineage *l)
+{
+	return authority_of(a, l->issued_by);
 }
 
 /* --- authorities in order
@@ -273,12 +278,34 @@ static bool begin_group(struct vx_acme *a, int64_t *until)
 	return false;
 }
 
+/* What is not served any more, and is to be revoked. */
+static bool begin_doomed(struct vx_acme *a, int64_t *until)
+{
+	for (size_t i = 0; i < a->cert_count; i++) {
+		struct vx_acme_lineage *const l = &a->certs[i];
+		const int64_t at = vx_acme_doomed_at(l);
+		const size_t issuer = authority_of(a, l->doomed_by);
+
+		if (at <= a->now) {
+			begin(a, &(struct vx_acme_task){ .type = VX_ACME_T_REVOKE_DOOMED,
+				     .l = l,
+				     .authority = issuer < a->account_count ? issuer : 0,
+				     .reason = VX_ACME_KEY_COMPROMISE });
+			return true;
+		}
+		if (at < *until)
+			*until = at;
+	}
+	return false;
+}
+
 bool vx_acme_plan(struct vx_acme *a, int64_t *until)
 {
 	struct vx_acme_lineage *first = NULL;
 	int64_t best = INT64_MAX, others = INT64_MAX;
 
-	if (begin_clean(a) || begin_command(a) || begin_group(a, &others))
+	if (begin_clean(a) || begin_command(a) || begin_group(a, &others) ||
+	    begin_doomed(a, &others))
 		return true;
 	for (size_t i = 0; i < a->cert_count; i++) {
 		const int64_t at = vx_acme_earliest(a, &a->certs[i]);
@@ -449,6 +476,12 @@ void vx_acme_fail(struct vx_acme *a, const struct vx_acme_problem *p, int64_t re
 		vx_acme_tell(a, VX_ACME_WARN,
 		    "the window of its renewal is not known: %s", p->text);
 	}
+	if (a->task.type == VX_ACME_T_REVOKE_DOOMED) {
+		l->doomed_next = a->now + HOUR > retry ? a->now + HOUR : retry;
+		vx_acme_tell(a, VX_ACME_ALARM,
+		    "the certificate whose key others have is not revoked yet: %s",
+		    p->text);
+	}
 	vx_acme_end(a, VX_EPROTO, p->text);
 }
 
@@ -518,6 +551,36 @@ int vx_acme_queue(struct vx_acme *a, const struct vx_acme_task *task)
 	return VX_OK;
 }
 
+/*
+ * A key that others have is changed first: where TLSA records keep the next one waiting,
+ * a certificate that is revoked is no better served.
+ */
+static int doom(struct vx_acme *a, struct vx_acme_group *g, uint64_t number)
+{
+	bool ready = true, some = false;
+
+	for (size_t i = 0; i < a->cert_count; i++) {
+		struct vx_acme_lineage *const l = &a->certs[i];
+
+		if (l->group != g || !l->there)
+			continue;
+		some = true;
+		vx_acme_doom(l);
+		forgive(a, l);
+		ready =
+		    ready && l->next_key != NULL && vx_acme_next_ready(a, l) <= a->now;
+	}
+	if (!some)
+		return VX_ENOENT;
+	g->look_at = a->now;
+	a->dirty = true;
+	if (ready)
+		wait_for(a, g, number, false);
+	else
+		vx_acme_tell_number(a, g, number, VX_ACME_REVOKE_WAITS);
+	return VX_OK;
+}
+
 /* Of those kinds that are there, one after the other. */
 static int revoke(
     struct vx_acme *a, struct vx_acme_group *g, unsigned reason, uint64_t number)
@@ -525,6 +588,8 @@ static int revoke(
 	struct vx_acme_lineage *l = vx_acme_member(a, g, 0);
 	size_t issuer;
 
+	if (reason == VX_ACME_KEY_COMPROMISE)
+		return doom(a, g, number);
 	while (l != NULL && !l->there)
 		l = vx_acme_member(a, g, (size_t)(l - a->certs) + 1);
 	if (l == NULL)

@@ -4,14 +4,15 @@
 
 #include <string.h>
 
-#define KEY_COMPROMISE 1 /* RFC 5280 5.3.1 */
-
 /* With a key of its own nothing of the account is needed, not even that it is there. */
 void vx_acme_begin_revoke(struct vx_acme *a)
 {
 	const struct vx_acme_account *const c = vx_acme_account_of(a);
 	const bool other = a->task.type == VX_ACME_T_REVOKE_OTHER;
-	const vx_slice chain = vx_buf_slice(other ? &a->other.chain : &a->task.l->chain);
+	const bool doomed = a->task.type == VX_ACME_T_REVOKE_DOOMED;
+	const vx_slice chain = vx_buf_slice(other    ? &a->other.chain
+					    : doomed ? &a->task.l->doomed
+						     : &a->task.l->chain);
 	struct vx_buf der = { .max = VX_PKI_PEM_MAX }, text = { .max = VX_PKI_PEM_MAX };
 
 	if (c->directory.revoke[0] == '\0' || vx_pki_cert_der(chain, &der) != VX_OK) {
@@ -36,14 +37,36 @@ static bool is_same(const struct vx_pki_cert *a, const struct vx_pki_cert *b)
 	       memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
 }
 
+/* The next key, as soon as that is safe. */
+static void change_key(struct vx_acme_lineage *l)
+{
+	l->bad = l->rolling = true;
+	if (l->haste == VX_ACME_STAGED)
+		l->haste = VX_ACME_URGENT;
+}
+
+void vx_acme_doom(struct vx_acme_lineage *l)
+{
+	vx_buf_reset(&l->doomed);
+	vx_buf_add(&l->doomed, vx_buf_slice(&l->chain));
+	memcpy(l->doomed_by, l->issued_by, sizeof(l->doomed_by));
+	l->doomed_next = 0;
+	change_key(l);
+	l->chosen = 1;
+	l->order[0] = '\0';
+	vx_acme_drop_fresh(l);
+}
+
+int64_t vx_acme_doomed_at(const struct vx_acme_lineage *l)
+{
+	return l->doomed.len == 0 || l->bad ? INT64_MAX : l->doomed_next;
+}
+
 /* Another one is ordered at once, for another key if this one is not ours alone. */
 static void order_another(struct vx_acme *a, struct vx_acme_lineage *l)
 {
-	if (a->task.reason == KEY_COMPROMISE) {
-		l->bad = l->rolling = true;
-		if (l->haste == VX_ACME_STAGED)
-			l->haste = VX_ACME_URGENT;
-	}
+	if (a->task.reason == VX_ACME_KEY_COMPROMISE)
+		change_key(l);
 	l->chosen = 1;
 	l->order[0] = '\0';
 	vx_acme_drop_fresh(l);
@@ -85,6 +108,13 @@ void vx_acme_revoked(struct vx_acme *a, const char *text)
 	struct vx_pki_cert cert;
 	struct vx_error err;
 
+	if (a->task.type == VX_ACME_T_REVOKE_DOOMED) {
+		vx_buf_reset(&l->doomed);
+		a->dirty = true;
+		vx_acme_tell(a, VX_ACME_INFO, "%s, whose key was changed", text);
+		vx_acme_end(a, VX_OK, "");
+		return;
+	}
 	if (a->task.type == VX_ACME_T_REVOKE_OTHER &&
 	    vx_pki_cert_read(vx_buf_slice(&a->other.chain), &cert, &err) == VX_OK)
 		l = find_other(a, &cert);

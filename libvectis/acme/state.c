@@ -105,6 +105,11 @@ static void put_stage(json_t *o, const struct vx_acme_lineage *l)
 		(void)json_array_append_new(list, each);
 	}
 	(void)json_object_set_new(o, "old_keys", list);
+	if (l->doomed.len > 0) {
+		(void)json_object_set_new(
+		    o, "doomed", json_stringn(l->doomed.ptr, l->doomed.len));
+		put_text(o, "doomed_by", l->doomed_by);
+	}
 	if (!l->has_fresh)
 		return;
 	(void)json_object_set_new(
@@ -344,6 +349,8 @@ static void get_stage(const json_t *o, struct vx_acme_lineage *l)
 		l->haste = (enum vx_acme_haste)haste;
 	l->bad = number_of(o, "bad") != 0;
 	l->with_next = number_of(o, "with_next") != 0;
+	vx_buf_add_str(&l->doomed, text_of(o, "doomed"));
+	(void)snprintf(l->doomed_by, sizeof(l->doomed_by), "%s", text_of(o, "doomed_by"));
 	get_old_keys(json_object_get(o, "old_keys"), l);
 	get_fresh(o, l);
 }

@@ -475,12 +475,16 @@ START_TEST(compromised)
 	live(&w, 3, 2);
 	ck_assert_uint_eq(w.ended, 5);
 	ck_assert_uint_eq(w.commands_ended, 1);
-	ck_assert_uint_eq(w.ca[0].revoked, 2);
+	/* what is served stays until the next key is safe */
+	ck_assert_uint_eq(w.ca[0].revoked, 0);
 	ck_assert_uint_eq(w.ca[0].order_count, orders);
+	world_start(&w); /* and so does what is to be revoked */
 	world_publish_wanted(&w);
 	world_run(&w, w.now + 4 * HOUR);
 	ck_assert(!is_served(&w, 0, before));
 	ck_assert_uint_eq(w.ca[0].order_count, orders + 2);
+	ck_assert_uint_eq(w.ca[0].revoked, 2);
+	ck_assert_uint_eq(w.ca[0].last_reason, 1);
 	check_day(&w, 5);
 	world_done(&w);
 }

@@ -319,6 +319,28 @@ START_TEST(commands)
 	ck_assert_uint_eq(w.ca[0].last_reason, 1);
 	ck_assert_uint_eq(w.served[0].installs, 3);
 	ck_assert_mem_ne(before, w.served[0].cert.digest, 32);
+
+	/* what cannot be revoked now is again in an hour, and after a restart */
+	memcpy(before, w.served[0].cert.digest, 32);
+	(void)ca_say(&w.ca[0], "revoke", 500, "serverInternal");
+	vxt_assert_ok(vx_acme_do(w.core, VX_ACME_REVOKE, "mail", 1, 4));
+	world_run(&w, w.now + 600);
+	ck_assert_uint_eq(w.ended, 4);
+	ck_assert_uint_eq(w.served[0].installs, 4);
+	ck_assert_mem_ne(before, w.served[0].cert.digest, 32);
+	ck_assert_uint_eq(w.ca[0].revoked, 1);
+	ck_assert_ptr_nonnull(strstr(w.alarm, "is not revoked yet"));
+	world_run(&w, w.now + 3600);
+	ck_assert_uint_eq(w.ca[0].revoked, 2);
+	(void)ca_say(&w.ca[0], "revoke", 500, "serverInternal");
+	vxt_assert_ok(vx_acme_do(w.core, VX_ACME_REVOKE, "mail", 1, 5));
+	world_run(&w, w.now + 600);
+	ck_assert_uint_eq(w.ca[0].revoked, 2);
+	world_start(&w);
+	world_run(&w, w.now + 60);
+	ck_assert_uint_eq(w.ca[0].revoked, 3);
+	world_run(&w, w.now + 7200);
+	ck_assert_uint_eq(w.ca[0].revoked, 3);
 	world_done(&w);
 }
 END_TEST
