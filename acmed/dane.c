@@ -22,6 +22,7 @@ struct dane {
 	bool publishing;
 	struct vx_zone_plan plan;
 	char digests[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS];
+	bool everywhere[VX_ACME_TLSA_MAX]; /* of these */
 };
 
 /* --- life -----------------------------------------------------------------------------
@@ -134,19 +135,13 @@ static void on_sources(void *ctx, struct vx_dns_answer *const *answers, size_t c
 	struct dane *const d = ctx;
 
 	for (size_t i = 0; i < count; i++) {
-		size_t kept = 0;
-
 		/* where there are none, nobody is kept from delivering; and an alias
 		 * leads to what others serve */
 		if (!has_usable(answers[i]))
 			continue;
 		for (size_t k = 0; k < d->seen.digest_count; k++)
-			if (names(answers[i], d->digests[k]))
-				memmove(d->digests[kept++], d->digests[k],
-				    VX_PKI_DIGEST_OCTETS);
-		d->seen.digest_count = kept;
-		if (answers[i]->ttl > d->seen.ttl)
-			d->seen.ttl = answers[i]->ttl;
+			d->everywhere[k] =
+			    d->everywhere[k] && names(answers[i], d->digests[k]);
 	}
 	finish_look(d, &d->seen);
 }
@@ -160,7 +155,8 @@ static void on_answer(struct vx_lookup *l, const struct vx_dns_answer *a)
 
 	*out = (struct vx_acme_answer){ .secure = a->secure,
 		.ttl = a->ttl,
-		.digests = (const char(*)[VX_PKI_DIGEST_OCTETS])d->digests };
+		.digests = (const char(*)[VX_PKI_DIGEST_OCTETS])d->digests,
+		.everywhere = d->everywhere };
 	d->asking = false;
 	if (!vx_dns_answered(a)) {
 		out->result = VX_EIO;
@@ -172,9 +168,10 @@ static void on_answer(struct vx_lookup *l, const struct vx_dns_answer *a)
 		if (!is_usable(a->rdata[i], &t))
 			continue;
 		out->usable++;
-		if (is_spki(&t) && out->digest_count < VX_ACME_TLSA_MAX)
-			memcpy(d->digests[out->digest_count++], t.data.ptr,
-			    VX_PKI_DIGEST_OCTETS);
+		if (!is_spki(&t) || out->digest_count == VX_ACME_TLSA_MAX)
+			continue;
+		memcpy(d->digests[out->digest_count], t.data.ptr, VX_PKI_DIGEST_OCTETS);
+		d->everywhere[out->digest_count++] = true;
 	}
 	/* what nobody believes, or nobody uses, need not be the same everywhere */
 	if (!a->secure || out->usable == 0 ||

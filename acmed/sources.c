@@ -128,16 +128,16 @@ static bool take(struct inquiry *q, size_t i, uint16_t id, vx_slice message)
 	return good;
 }
 
+/* One datagram: whoever sends many does not keep us beyond the time. */
 static void hear(struct inquiry *q, size_t i, struct asked *a)
 {
 	char octets[VX_DNS_UDP_MAX];
-	ssize_t n;
+	const ssize_t n = recv(a->fd, octets, sizeof(octets), 0);
 
-	while (a->fd >= 0 && (n = recv(a->fd, octets, sizeof(octets), 0)) >= 0)
-		if (take(q, i, a->id, vx_slice_of(octets, (size_t)n))) {
-			(void)close(a->fd);
-			a->fd = -1;
-		}
+	if (n < 0 || !take(q, i, a->id, vx_slice_of(octets, (size_t)n)))
+		return;
+	(void)close(a->fd);
+	a->fd = -1;
 }
 
 static void say(const struct inquiry *q, const struct asked *a)

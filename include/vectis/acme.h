@@ -228,6 +228,9 @@ struct vx_acme_answer {
 	uint32_t ttl;  /* of these */
 	const char (*digests)[VX_PKI_DIGEST_OCTETS]; /* of those that are 3 1 1 */
 	size_t digest_count; /* more than VX_ACME_TLSA_MAX are not looked at */
+	/* which of them each server of the zone names that was asked by itself; NULL:
+	 * all. Nobody signs what these say, so it can only keep a key waiting. */
+	const bool *everywhere;
 };
 VX_API void vx_acme_answer(
     struct vx_acme *a, int64_t now, const struct vx_acme_answer *answer);

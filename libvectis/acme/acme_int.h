@@ -370,6 +370,7 @@ struct vx_acme {
 		bool used, failed, secure;
 		int64_t ttl;
 		char all[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS]; /* what all have */
+		bool everywhere[VX_ACME_TLSA_MAX]; /* each server of their zones, too */
 		size_t all_count;
 		char set[VX_ACME_TLSA_MAX]
 			[VX_PKI_DIGEST_OCTETS]; /* of the group's dane */

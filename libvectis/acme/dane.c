@@ -177,22 +177,37 @@ void vx_acme_begin_tlsa(struct vx_acme *a)
 		looked(a);
 }
 
+static bool is_everywhere(const struct vx_acme_answer *answer, size_t i)
+{
+	return answer->everywhere == NULL || answer->everywhere[i];
+}
+
 /* What all have that have something. */
 static void cut_down(struct vx_acme_look *look, const struct vx_acme_answer *answer)
 {
-	size_t n = answer->digest_count < VX_ACME_TLSA_MAX ? answer->digest_count
-							   : VX_ACME_TLSA_MAX;
-	size_t kept = 0;
+	const size_t n = answer->digest_count < VX_ACME_TLSA_MAX ? answer->digest_count
+								 : VX_ACME_TLSA_MAX;
+	size_t kept = 0, k;
 
 	if (!look->used) {
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
 			memcpy(look->all[i], answer->digests[i], VX_PKI_DIGEST_OCTETS);
+			look->everywhere[i] = is_everywhere(answer, i);
+		}
 		look->all_count = n;
 		return;
 	}
-	for (size_t i = 0; i < look->all_count; i++)
-		if (vx_acme_has_digest(answer->digests, n, look->all[i]))
-			memmove(look->all[kept++], look->all[i], VX_PKI_DIGEST_OCTETS);
+	for (size_t i = 0; i < look->all_count; i++) {
+		for (k = 0; k < n && memcmp(answer->digests[k], look->all[i],
+					 VX_PKI_DIGEST_OCTETS) != 0;
+		     k++)
+			;
+		if (k == n)
+			continue;
+		memmove(look->all[kept], look->all[i], VX_PKI_DIGEST_OCTETS);
+		look->everywhere[kept++] =
+		    look->everywhere[i] && is_everywhere(answer, k);
+	}
 	look->all_count = kept;
 }
 

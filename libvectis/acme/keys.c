@@ -232,9 +232,14 @@ size_t vx_acme_tlsa(const struct vx_acme *a, const char *id,
 static void note_key(struct vx_acme *a, const struct vx_pki_key *key, int64_t *seen)
 {
 	char digest[VX_PKI_DIGEST_OCTETS];
+	size_t i = a->look.all_count;
 
-	if (!a->look.used || key == NULL || vx_pki_key_digest(key, digest) != VX_OK ||
-	    !vx_acme_has_digest(a->look.all, a->look.all_count, digest))
+	if (a->look.used && key != NULL && vx_pki_key_digest(key, digest) == VX_OK)
+		for (i = 0; i < a->look.all_count &&
+			    memcmp(a->look.all[i], digest, VX_PKI_DIGEST_OCTETS) != 0;
+		     i++)
+			;
+	if (i == a->look.all_count || !a->look.everywhere[i])
 		*seen = 0;
 	else if (*seen == 0)
 		*seen = a->now;

@@ -121,6 +121,7 @@ struct world {
 	} zone, before[WORLD_SETS];
 	size_t before_count;
 	bool zone_secure, zone_bogus;
+	bool behind; /* some server says that it has none of the keys */
 	uint32_t zone_ttl;
 	/* what our resolver remembers */
 	struct world_set cache;

@@ -456,6 +456,35 @@ START_TEST(at_once)
 }
 END_TEST
 
+/* What nobody signed keeps the next key waiting, for ever, and does nothing else. */
+START_TEST(a_server_that_is_behind)
+{
+	char before[VX_PKI_DIGEST_OCTETS];
+	struct world w;
+
+	begin(&w, false);
+	live(&w, 0, 2);
+	key_of(&w, 0, before);
+	world_publish(&w, (const char(*)[VX_PKI_DIGEST_OCTETS]) & before, 1);
+	key_of(&w, 1, w.zone.digests[w.zone.count++]);
+	w.behind = true;
+	w.alarm[0] = '\0';
+	world_run(&w, w.now + 7 * HOUR);
+	vxt_assert_ok(roll(&w, VX_ACME_URGENT));
+	live(&w, 3, 5);
+	ck_assert(is_served(&w, 0, before));
+	ck_assert_str_eq(w.alarm, "");
+	world_publish_wanted(&w);
+	live(&w, 8, 3);
+	ck_assert(is_served(&w, 0, before));
+	w.behind = false;
+	world_run(&w, w.now + 2 * DAY);
+	ck_assert(!is_served(&w, 0, before));
+	ck_assert_uint_eq(w.mismatches, 0);
+	world_done(&w);
+}
+END_TEST
+
 /* A key that others have: no certificate for it, and the next one as soon as it is safe.
  */
 START_TEST(compromised)
@@ -612,5 +641,5 @@ END_TEST
 VXT_SUITE(test_dane, "dane", four_hundred_days, dies_at_every_step, four_hundred_bad_days,
     a_slow_person, a_person_who_forgets, a_person_who_is_wrong, records_are_taken_out,
     unsigned_zone, before_there_is_one, refused_at_the_switch, dns_is_away, at_once,
-    compromised, somebody_serves_the_old_one, a_kind_is_added, one_kind_fails,
-    keys_of_an_age)
+    a_server_that_is_behind, compromised, somebody_serves_the_old_one, a_kind_is_added,
+    one_kind_fails, keys_of_an_age)

@@ -300,6 +300,8 @@ static void publish(
 static void look(
     struct world *w, const struct vx_acme_step *s, struct vx_acme_answer *out)
 {
+	static const bool nowhere[VX_ACME_TLSA_MAX] = { false };
+
 	w->looks++;
 	if (w->zone_bogus) {
 		out->result = VX_EIO;
@@ -315,6 +317,7 @@ static void look(
 	}
 	out->usable = out->digest_count = w->cache.count;
 	out->digests = w->cache.digests;
+	out->everywhere = w->behind ? nowhere : NULL;
 	out->ttl = (uint32_t)(w->cache.until - w->now);
 }
 
