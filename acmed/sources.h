@@ -10,8 +10,7 @@
 
 #define SOURCES_MAX 16 /* addresses that are asked; more are not */
 #define SOURCES_NAMES_MAX 8
-#define SOURCES_ROUNDS 3 /* each is asked so often, for datagrams are lost */
-#define SOURCES_MS 1500  /* and waited for each time */
+#define SOURCES_MS 4500 /* for all of their answers */
 
 struct sources;
 /*

@@ -3,7 +3,6 @@
 #include "runtime/once.h"
 
 #include "runtime/fetch.h"
-#include "runtime/once_direct.h"
 #include "runtime/resolver.h"
 #include "vectis/memory.h"
 
@@ -11,7 +10,6 @@
 #include <string.h>
 
 #define SWEEP_MS 100
-#define AGAIN_SWEEPS 6 /* until a question to one server is sent again */
 
 struct vx_once {
 	uv_loop_t loop;
@@ -21,8 +19,6 @@ struct vx_once {
 	uv_timer_t deadline, sweep;
 	size_t waiting;
 	bool expired;
-	struct call *call; /* under way */
-	unsigned sweeps;   /* of it */
 };
 
 struct asking { /* a question under way */
@@ -40,10 +36,9 @@ struct dialling { /* a connection under way */
 struct call {
 	struct vx_once *o;
 	struct vx_once_work *w;
-	struct asking *questions;  /* own */
-	struct dialling *dials;    /* own */
-	bool *dialled;             /* own */
-	struct vx_direct *directs; /* own */
+	struct asking *questions; /* own */
+	struct dialling *dials;   /* own */
+	bool *dialled;            /* own */
 };
 
 static void one_less(struct vx_once *o)
@@ -98,40 +93,6 @@ static void end_questions(struct call *c)
 			vx_resolver_forget(c->o->resolver, &c->questions[i].lookup);
 		q->answer = vx_dns_answer_dup(&failed);
 	}
-}
-
-/* --- questions to one server ----------------------------------------------------------
- */
-
-static void direct_done(struct vx_direct *d)
-{
-	one_less(d->ctx);
-}
-
-static void ask_directly(struct call *c)
-{
-	for (size_t i = 0; i < c->w->direct_count; i++) {
-		c->directs[i].done = direct_done;
-		c->directs[i].ctx = c->o;
-		c->o->waiting += vx_direct_begin(&c->o->loop, &c->directs[i],
-				     &c->w->directs[i]) == VX_OK;
-	}
-}
-
-static void on_direct_closed(uv_handle_t *handle)
-{
-	const struct vx_direct *d = handle->data;
-
-	((struct vx_once *)d->ctx)->waiting--;
-}
-
-static void close_directs(struct call *c)
-{
-	for (size_t i = 0; i < c->w->direct_count; i++)
-		if (c->directs[i].open) {
-			c->o->waiting++;
-			uv_close((uv_handle_t *)&c->directs[i].handle, on_direct_closed);
-		}
 }
 
 /* --- connections ----------------------------------------------------------------------
@@ -325,10 +286,6 @@ static void on_sweep(uv_timer_t *timer)
 	struct vx_once *o = timer->data;
 
 	vx_resolver_sweep(o->resolver);
-	if (++o->sweeps % AGAIN_SWEEPS != 0)
-		return;
-	for (size_t i = 0; i < o->call->w->direct_count; i++)
-		vx_direct_again(&o->call->directs[i]);
 }
 
 static void on_dial_closed(uv_handle_t *handle)
@@ -350,7 +307,6 @@ static void end_connections(struct call *c)
 		c->o->waiting++;
 		uv_close((uv_handle_t *)&c->dials[i].handle, on_dial_closed);
 	}
-	close_directs(c);
 	while (c->o->waiting > 0)
 		(void)uv_run(&c->o->loop, UV_RUN_NOWAIT);
 }
@@ -372,20 +328,15 @@ int vx_once_do(struct vx_once *o, struct vx_once_work *w)
 	int rc = VX_OK;
 
 	if (w->question_count > VX_ONCE_MAX || w->connection_count > VX_ONCE_MAX ||
-	    w->request_count > VX_ONCE_MAX || w->direct_count > VX_ONCE_MAX)
+	    w->request_count > VX_ONCE_MAX)
 		return VX_ELIMIT;
 	c.questions = vx_memory_alloc((w->question_count + 1) * sizeof(*c.questions));
 	c.dials = vx_memory_alloc((w->connection_count + 1) * sizeof(*c.dials));
 	c.dialled = vx_memory_alloc((w->connection_count + 1) * sizeof(*c.dialled));
-	c.directs = vx_memory_alloc((w->direct_count + 1) * sizeof(*c.directs));
-	if (c.questions != NULL && c.dials != NULL && c.dialled != NULL &&
-	    c.directs != NULL) {
+	if (c.questions != NULL && c.dials != NULL && c.dialled != NULL) {
 		uv_update_time(&o->loop);
 		o->waiting = 0;
-		o->call = &c;
-		o->sweeps = 0;
 		ask_all(&c);
-		ask_directly(&c);
 		dial_all(&c);
 		fetch_all(&c);
 		turn(o, w->ms_max);
@@ -398,8 +349,6 @@ int vx_once_do(struct vx_once *o, struct vx_once_work *w)
 	vx_memory_free(c.questions);
 	vx_memory_free(c.dials);
 	vx_memory_free(c.dialled);
-	vx_memory_free(c.directs);
-	o->call = NULL;
 	return rc;
 }
 

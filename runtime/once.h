@@ -10,9 +10,7 @@
 #include "vectis/dns.h"
 #include "vectis/fetch.h"
 
-#define VX_ONCE_MAX                                                                      \
-	400 /* questions of either kind, requests and connections of a call              \
-	     */
+#define VX_ONCE_MAX 400 /* questions, requests and connections of a call, each */
 
 struct vx_once;
 /* c is borrowed.  VX_OK; else err says why. */
@@ -23,17 +21,6 @@ struct vx_once_question {
 	struct vx_dns_question question;
 	struct vx_dns_answer *answer; /* own: vx_dns_answer_free; NULL: no memory */
 	bool late;                    /* nobody answered in time: answer is FAILED */
-};
-
-/* A question to one server, by UDP, with no cache of ours between. */
-struct vx_once_direct {
-	struct vx_dns_question question;
-	char address[VX_DNS_ADDRESS_MAX + 1];
-	uint16_t port;
-	bool recurse;                 /* it is a resolver, and not a server of the zone */
-	struct vx_dns_answer *answer; /* own: vx_dns_answer_free; NULL: none */
-	bool truncated;               /* there is one, which UDP has no room for */
-	bool authoritative;
 };
 
 #define VX_ONCE_HEARD_MAX 4096
@@ -60,14 +47,12 @@ struct vx_once_request {
 	char text[VX_FETCH_TEXT_MAX];
 	unsigned status;
 	char retry_after[64], age[32], cache[64], date[64]; /* fields, cut; "" */
-	struct vx_buf body;                       /* own; max is set by the caller */
+	struct vx_buf body; /* own; max is set by the caller */
 };
 
 struct vx_once_work {
 	struct vx_once_question *questions;
 	size_t question_count;
-	struct vx_once_direct *directs;
-	size_t direct_count;
 	struct vx_once_connection *connections;
 	size_t connection_count;
 	struct vx_once_request *requests;

@@ -82,14 +82,19 @@ static void free_pending(struct pending *p)
 /* --- the context ---------------------------------------------------------------------
  */
 
-static void add_zone(struct vx_buf *out, vx_slice zone, vx_slice address)
+static void add_zone(struct vx_buf *out, vx_slice text)
 {
+	struct vx_dns_server server;
+	vx_slice zone;
+
+	if (vx_dns_server_parse_zone(text, &zone, &server) != VX_OK)
+		return;
 	/* what unbound answers by itself otherwise: private networks, .test, .home.arpa,
 	 * and all below them */
 	vx_buf_printf(
 	    out, "server:\n local-zone: \"%.*s\" transparent\n", (int)zone.len, zone.ptr);
-	vx_buf_printf(out, "stub-zone:\n name: \"%.*s\"\n stub-addr: %.*s\n",
-	    (int)zone.len, zone.ptr, (int)address.len, address.ptr);
+	vx_buf_printf(out, "stub-zone:\n name: \"%.*s\"\n stub-addr: %s@%u\n",
+	    (int)zone.len, zone.ptr, server.address, (unsigned)server.port);
 }
 
 /* Both were checked when the configuration was read. */
@@ -105,12 +110,8 @@ static void write_config(const struct vx_config *c, bool anchored, struct vx_buf
 	    anchored ? "validator iterator" : "iterator");
 	if (anchored)
 		vx_buf_printf(out, " trust-anchor-file: \"%s\"\n", c->dns_trust_anchor);
-	for (size_t i = 0; i < c->dns_zones.count; i++) {
-		vx_slice rest = vx_slice_str(c->dns_zones.items[i]), zone;
-
-		(void)vx_slice_cut(&rest, ' ', &zone);
-		add_zone(out, zone, vx_slice_trim(rest, " "));
-	}
+	for (size_t i = 0; i < c->dns_zones.count; i++)
+		add_zone(out, vx_slice_str(c->dns_zones.items[i]));
 	if (c->dns_upstream.count > 0)
 		vx_buf_add_str(out, "forward-zone:\n name: \".\"\n");
 	for (size_t i = 0; i < c->dns_upstream.count; i++)

@@ -4,7 +4,7 @@
  */
 #include "vectisctl/check.h"
 
-#include "vectis/memory.h"
+#include "runtime/direct.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +18,13 @@
 #define RESOLV_CONF "/etc/resolv.conf"
 #define SYSTEM_MAX 3 /* as the C library does */
 
+_Static_assert(
+    OTHERS_MAX *VX_DIAG_COMPARED_MAX <= VX_DIRECT_MAX, "all are asked at once");
+
 struct other {
 	enum vx_diag_witness kind;
 	char who[VX_DNS_NAME_MAX + 1];
-	char address[VX_DNS_ADDRESS_MAX + 1];
-	uint16_t port;
+	struct vx_dns_server server;
 };
 
 struct others {
@@ -34,31 +36,33 @@ struct others {
 /* --- who ------------------------------------------------------------------------------
  */
 
-/* text: "address" or "address@port". */
-static void add(
-    struct others *o, enum vx_diag_witness kind, const char *who, vx_slice text)
+static void add(struct others *o, enum vx_diag_witness kind, const char *who,
+    const struct vx_dns_server *server)
 {
 	struct other *e = &o->list[o->count];
-	const size_t at = vx_slice_find(text, '@');
-	uint64_t port = 53;
 
-	if (o->count == OTHERS_MAX || text.len == 0)
+	if (o->count == OTHERS_MAX)
 		return;
-	if (at < text.len &&
-	    vx_slice_number(vx_slice_from(text, at + 1), UINT16_MAX, &port) != VX_OK)
-		return;
-	text = vx_slice_head(text, at);
-	*e = (struct other){ .kind = kind, .port = (uint16_t)port };
-	(void)snprintf(e->address, sizeof(e->address), "%.*s", (int)text.len, text.ptr);
-	(void)snprintf(e->who, sizeof(e->who), "%s", who != NULL ? who : e->address);
+	e->kind = kind;
+	e->server = *server;
+	(void)snprintf(e->who, sizeof(e->who), "%s", who != NULL ? who : server->address);
 	o->count++;
+}
+
+static void add_text(
+    struct others *o, enum vx_diag_witness kind, const char *who, vx_slice text)
+{
+	struct vx_dns_server server;
+
+	if (vx_dns_server_parse(text, &server) == VX_OK)
+		add(o, kind, who, &server);
 }
 
 static void add_list(
     struct others *o, enum vx_diag_witness kind, const struct vx_text_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		add(o, kind, NULL, vx_slice_str(list->items[i]));
+		add_text(o, kind, NULL, vx_slice_str(list->items[i]));
 }
 
 /* resolv.conf(5): lines "nameserver ADDRESS". */
@@ -75,7 +79,7 @@ static void add_system(struct others *o)
 			continue;
 		rest = vx_slice_trim(vx_slice_from(rest, 10), " \t");
 		(void)vx_slice_cut(&rest, ' ', &word);
-		add(o, VX_DIAG_SYSTEM, NULL, word);
+		add_text(o, VX_DIAG_SYSTEM, NULL, word);
 		n++;
 	}
 	if (f != NULL)
@@ -89,11 +93,13 @@ static bool add_configured(struct others *o)
 	const size_t before = o->count;
 
 	for (size_t i = 0; i < zones->count; i++) {
-		vx_slice rest = vx_slice_str(zones->items[i]), zone;
+		const vx_slice text = vx_slice_str(zones->items[i]);
+		struct vx_dns_server server;
+		vx_slice zone;
 
-		(void)vx_slice_cut(&rest, ' ', &zone);
-		if (vx_dns_is_below(vx_slice_str(o->k->d.domain), zone))
-			add(o, VX_DIAG_SOURCE, NULL, vx_slice_trim(rest, " "));
+		if (vx_dns_server_parse_zone(text, &zone, &server) == VX_OK &&
+		    vx_dns_is_below(vx_slice_str(o->k->d.domain), zone))
+			add(o, VX_DIAG_SOURCE, NULL, &server);
 	}
 	return o->count > before;
 }
@@ -148,7 +154,7 @@ static void add_servers(struct others *o)
 
 		if (first && q[i].answer != NULL && q[i].answer->count > 0 &&
 		    vx_dns_read_address(q[i].answer->rdata[0], text) == VX_OK)
-			add(o, VX_DIAG_SOURCE, names[i / 2], vx_slice_str(text));
+			add_text(o, VX_DIAG_SOURCE, names[i / 2], vx_slice_str(text));
 		vx_dns_answer_free(q[i].answer);
 	}
 }
@@ -156,7 +162,7 @@ static void add_servers(struct others *o)
 /* --- what -----------------------------------------------------------------------------
  */
 
-static void tell(struct vx_diag *d, const struct other *e, const struct vx_once_direct *q)
+static void tell(struct vx_diag *d, const struct other *e, const struct vx_direct *q)
 {
 	const struct vx_dns_answer *a = q->answer;
 
@@ -170,10 +176,10 @@ static void tell(struct vx_diag *d, const struct other *e, const struct vx_once_
 
 static void ask_others(struct others *o, struct vx_diag *d)
 {
-	static struct vx_once_direct q[OTHERS_MAX * VX_DIAG_COMPARED_MAX];
+	static struct vx_direct q[OTHERS_MAX * VX_DIAG_COMPARED_MAX];
 	static size_t whose[OTHERS_MAX * VX_DIAG_COMPARED_MAX];
 	const uint64_t left = ctl_check_left(o->k);
-	struct vx_once_work w = { .directs = q, .ms_max = left < ASK_MS ? left : ASK_MS };
+	size_t count = 0;
 
 	for (size_t i = 0; i < o->count; i++) {
 		struct vx_dns_question each[VX_DIAG_COMPARED_MAX];
@@ -181,19 +187,14 @@ static void ask_others(struct others *o, struct vx_diag *d)
 		const size_t n = vx_diag_compare(d, e->kind, each);
 
 		for (size_t k = 0; k < n; k++) {
-			struct vx_once_direct *one = &q[w.direct_count];
-
-			*one = (struct vx_once_direct){ .question = each[k],
-				.port = e->port,
+			q[count] = (struct vx_direct){ .question = each[k],
+				.server = e->server,
 				.recurse = e->kind != VX_DIAG_SOURCE };
-			(void)snprintf(
-			    one->address, sizeof(one->address), "%s", e->address);
-			whose[w.direct_count++] = i;
+			whose[count++] = i;
 		}
 	}
-	if (vx_once_do(o->k->d.once, &w) != VX_OK)
-		return;
-	for (size_t i = 0; i < w.direct_count; i++) {
+	vx_direct_ask(q, count, left < ASK_MS ? left : ASK_MS);
+	for (size_t i = 0; i < count; i++) {
 		tell(d, &o->list[whose[i]], &q[i]);
 		vx_dns_answer_free(q[i].answer);
 	}

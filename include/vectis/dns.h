@@ -111,6 +111,17 @@ VX_API int vx_dns_read_mx(vx_slice rdata, struct vx_dns_mx *out);
 #define VX_DNS_ADDRESS_MAX 45
 VX_API int vx_dns_read_address(vx_slice rdata, char out[VX_DNS_ADDRESS_MAX + 1]);
 
+/* Where a server of the DNS is asked. */
+struct vx_dns_server {
+	char address[VX_DNS_ADDRESS_MAX + 1];
+	uint16_t port;
+};
+/* "192.0.2.1", "2001:db8::1@5353"; without a port it is 53.  VX_OK, VX_EINVAL. */
+VX_API int vx_dns_server_parse(vx_slice text, struct vx_dns_server *out);
+/* "ZONE SERVER": who is asked for a zone, which is borrowed.  VX_OK, VX_EINVAL. */
+VX_API int vx_dns_server_parse_zone(
+    vx_slice text, vx_slice *zone, struct vx_dns_server *out);
+
 struct vx_dns_tlsa {
 	uint8_t usage, selector, matching;
 	vx_slice data; /* borrowed */

@@ -408,23 +408,11 @@ static int set_listen(vx_slice text, struct vx_listen_list *out)
 	return VX_OK;
 }
 
-/* 192.0.2.1, 2001:db8::1@5353 */
 static bool resolver_ok(vx_slice text)
 {
-	const size_t at = vx_slice_find(text, '@');
-	char address[48] = { 0 };
-	unsigned char octets[16];
-	uint64_t port = 53;
+	struct vx_dns_server server;
 
-	if (at >= sizeof(address))
-		return false;
-	memcpy(address, text.ptr, at);
-	if (at < text.len &&
-	    (vx_slice_number(vx_slice_from(text, at + 1), 65535, &port) != VX_OK ||
-		port == 0))
-		return false;
-	return inet_pton(AF_INET, address, octets) == 1 ||
-	       inet_pton(AF_INET6, address, octets) == 1;
+	return vx_dns_server_parse(text, &server) == VX_OK;
 }
 
 static bool address_ok(vx_slice text)
@@ -434,11 +422,10 @@ static bool address_ok(vx_slice text)
 
 static bool zone_ok(vx_slice text)
 {
-	char name[VX_DNS_NAME_MAX + 1];
+	struct vx_dns_server server;
 	vx_slice zone;
 
-	return vx_slice_cut(&text, ' ', &zone) && vx_dns_name(zone, name) == VX_OK &&
-	       resolver_ok(vx_slice_trim(text, " "));
+	return vx_dns_server_parse_zone(text, &zone, &server) == VX_OK;
 }
 
 /* A full name in lower case, perhaps with "*." before it. */

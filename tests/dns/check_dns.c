@@ -6,5 +6,7 @@ Suite *test_dnsbl(void);
 Suite *test_message(void);
 Suite *test_name(void);
 Suite *test_record(void);
+Suite *test_server(void);
 
-VXT_MAIN(test_caa, test_cache, test_dnsbl, test_message, test_name, test_record)
+VXT_MAIN(
+    test_caa, test_cache, test_dnsbl, test_message, test_name, test_record, test_server)

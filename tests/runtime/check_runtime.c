@@ -144,6 +144,7 @@ START_TEST(deadly)
 }
 END_TEST
 
+Suite *test_direct(void);
 Suite *test_fetch_wire(void);
 Suite *test_old_clients(void);
 Suite *test_resolver(void);
@@ -166,4 +167,5 @@ END_TEST
 
 VXT_SUITE(suite_networks, "networks", networks)
 
-VXT_MAIN(suite, suite_networks, test_fetch_wire, test_old_clients, test_resolver)
+VXT_MAIN(
+    test_direct, suite, suite_networks, test_fetch_wire, test_old_clients, test_resolver)
