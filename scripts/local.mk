@@ -1,7 +1,7 @@
 # What a compiler does not see: layers, size, banned functions, exports, manual pages.
 dist_check_SCRIPTS += scripts/check-banned scripts/check-checks scripts/check-dist \
-	scripts/check-headers scripts/check-layers scripts/check-man scripts/check-size \
-	scripts/check-symbols
+	scripts/check-headers scripts/check-layers scripts/check-make scripts/check-man \
+	scripts/check-size scripts/check-symbols
 EXTRA_DIST += scripts/layers scripts/packages scripts/size-allowed
 TESTS += $(dist_check_SCRIPTS)
 
