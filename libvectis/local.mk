@@ -47,6 +47,7 @@ vxinclude_HEADERS = \
 	include/vectis/memory.h \
 	include/vectis/message.h \
 	include/vectis/metadata.h \
+	include/vectis/ownership.h \
 	include/vectis/pki.h \
 	include/vectis/plain.h \
 	include/vectis/network.h \

@@ -22,6 +22,7 @@ VX_BEGIN_DECLS
 #define VX_LIST_MEMBERS_MAX 10000 /* of a list or group; and whom one leads to */
 #define VX_LIST_GROUPS_MAX 100    /* groups within one, at any depth */
 #define VX_LIST_TITLE_MAX 200
+#define VX_DOMAIN_TOKEN_OCTETS 64 /* hex digits of what proves ownership (ownership.h) */
 
 enum vx_account_flag {
 	VX_ACCOUNT_INACTIVE = 1 << 0,   /* no login, no delivery (MB-05) */
@@ -52,6 +53,15 @@ enum vx_domain_flag {
 	VX_DOMAIN_STS_ENFORCE = 1 << 14,
 };
 
+/* Has its owner proved that it is (DNS-28)?  Who has not may not send (OUT-25). */
+enum vx_domain_status {
+	VX_DOMAIN_VERIFIED,   /* seen; or nothing is asked for */
+	VX_DOMAIN_UNVERIFIED, /* nobody has looked yet */
+	VX_DOMAIN_PENDING,    /* somebody has, and it was not there */
+};
+/* "verified".  Static. */
+VX_API const char *vx_domain_status_name(enum vx_domain_status status);
+
 struct vx_domain {
 	unsigned flags;
 	uint32_t max_accounts; /* 0: any number (MB-22) */
@@ -60,6 +70,9 @@ struct vx_domain {
 	/* Where Email Routing takes its mail meanwhile, an address; or the name of the
 	 * server that does.  Empty: not said. */
 	vx_slice backup;
+	enum vx_domain_status status;
+	vx_slice token; /* VX_DOMAIN_TOKEN_OCTETS, in lower case; empty: none is asked for */
+	uint64_t asked; /* PENDING: since when, in seconds since 1970 */
 };
 
 struct vx_alias {
@@ -180,8 +193,13 @@ VX_API bool vx_directory_may_send_as(struct vx_view *v, const struct vx_account 
  * --------------------------------------------------------------------------- */
 
 enum vx_directory_verb {
-	VX_DOMAIN_ADD,     /* name; VX_EEXIST */
+	VX_DOMAIN_ADD,     /* name, token, status; VX_EEXIST */
 	VX_DOMAIN_SET,     /* flags, max_accounts, targets (catch-all), backup */
+	/*
+	 * name, status (PENDING or VERIFIED), asked; token: only when it is this one, else
+	 * VX_ECONFLICT; empty: whichever it is.  What is verified stays so.
+	 */
+	VX_DOMAIN_VERIFY,
 	VX_DOMAIN_FOOTER,  /* name, footer; VX_EINVAL, VX_ELIMIT.  NULL: there is none */
 	VX_DOMAIN_REMOVE,  /* VX_ENOTEMPTY: accounts or aliases are left (MB-24) */
 	VX_ACCOUNT_ADD,    /* name, flags, credential, display_name, quota; VX_EEXIST */
@@ -197,6 +215,9 @@ enum vx_directory_verb {
 	VX_LIST_MEMBERS_ADD,
 	VX_LIST_MEMBERS_REMOVE,
 };
+
+/* As mailbox of VX_WATCH_QUEUE (store.h): a domain's status is another one. */
+#define VX_DIRECTORY_WATCH_STATUS 4
 
 enum vx_directory_field { /* bits of `set` */
 	VX_SET_FLAGS = 1 << 0,
@@ -219,6 +240,9 @@ struct vx_directory_op {
 	vx_slice credential, display_name;
 	vx_slice owner;  /* an address, or empty */
 	vx_slice backup; /* of a domain; at most VX_ADDRESS_MAX octets, else VX_EINVAL */
+	vx_slice token;  /* as of struct vx_domain, else VX_EINVAL; empty: none */
+	enum vx_domain_status status;
+	uint64_t asked;
 	const struct vx_footer *footer;
 	/* VX_ACCOUNT_SET: only when the credential is this, else VX_ECONFLICT; NULL: any
 	 */

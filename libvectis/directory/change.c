@@ -49,14 +49,50 @@ static int join_targets(const struct vx_directory_op *op, struct vx_buf *out)
 static int domain_add(struct vx_directory_op *op, struct vx_kv_txn *txn,
     const struct vx_dir_key *k, vx_slice name)
 {
-	const struct vx_dir_record r = { .flags = op->flags,
+	const struct vx_domain d = {
+		.status = op->status, .token = op->token, .asked = op->asked
+	};
+	char octets[VX_DIR_OWNERSHIP_OCTETS];
+	struct vx_dir_record r = { .flags = op->flags,
 		.number = op->max_accounts,
 		.created = (uint64_t)vx_clock_s(),
 		.strings = { name } };
 	struct vx_dir_record old;
-	const int rc = vx_dir_read(txn, k, &old);
+	int rc = vx_dir_read(txn, k, &old);
 
-	return rc == VX_OK ? VX_EEXIST : rc == VX_ENOENT ? vx_dir_write(txn, k, &r) : rc;
+	if (rc != VX_ENOENT)
+		return rc == VX_OK ? VX_EEXIST : rc;
+	rc = vx_dir_set_ownership(&d, &r, octets);
+	if (rc == VX_OK && op->status == VX_DOMAIN_PENDING)
+		vx_kv_note_change(txn, VX_WATCH_QUEUE, VX_DIRECTORY_WATCH_STATUS, 0);
+	return rc == VX_OK ? vx_dir_write(txn, k, &r) : rc;
+}
+
+/* It was asked for, or seen. */
+static int domain_verify(
+    struct vx_directory_op *op, struct vx_kv_txn *txn, const struct vx_dir_key *k)
+{
+	char octets[VX_DIR_OWNERSHIP_OCTETS];
+	struct vx_dir_record r;
+	struct vx_domain d;
+	int rc = vx_dir_read(txn, k, &r);
+
+	if (rc == VX_OK)
+		rc = vx_dir_ownership(&r, &d);
+	if (rc == VX_OK && op->status == VX_DOMAIN_UNVERIFIED)
+		rc = VX_EINVAL;
+	if (rc == VX_OK && op->token.len > 0 && !vx_slice_eq(op->token, d.token))
+		rc = VX_ECONFLICT;
+	if (rc != VX_OK || d.status == VX_DOMAIN_VERIFIED)
+		return rc;
+	d.status = op->status;
+	d.asked = op->asked;
+	rc = vx_dir_set_ownership(&d, &r, octets);
+	if (rc == VX_OK)
+		rc = vx_dir_write(txn, k, &r);
+	if (rc == VX_OK)
+		vx_kv_note_change(txn, VX_WATCH_QUEUE, VX_DIRECTORY_WATCH_STATUS, 0);
+	return rc;
 }
 
 static int domain_set(
@@ -364,6 +400,7 @@ static int dispatch(struct vx_directory_op *op, struct vx_kv_txn *txn, vx_slice 
 	static const enum vx_directory_kind kinds[] = {
 		[VX_DOMAIN_ADD] = VX_DIR_DOMAIN,
 		[VX_DOMAIN_SET] = VX_DIR_DOMAIN,
+		[VX_DOMAIN_VERIFY] = VX_DIR_DOMAIN,
 		[VX_DOMAIN_FOOTER] = VX_DIR_DOMAIN,
 		[VX_DOMAIN_REMOVE] = VX_DIR_DOMAIN,
 		[VX_ACCOUNT_ADD] = VX_DIR_ACCOUNT,
@@ -388,6 +425,8 @@ static int dispatch(struct vx_directory_op *op, struct vx_kv_txn *txn, vx_slice 
 		return domain_add(op, txn, &k, name);
 	case VX_DOMAIN_SET:
 		return domain_set(op, txn, &k);
+	case VX_DOMAIN_VERIFY:
+		return domain_verify(op, txn, &k);
 	case VX_DOMAIN_FOOTER:
 		return domain_footer(op, txn, name);
 	case VX_DOMAIN_REMOVE:
@@ -421,7 +460,7 @@ static int apply(struct vx_store_op *base, struct vx_kv_txn *txn)
 	int rc;
 
 	if (op->verb == VX_DOMAIN_ADD || op->verb == VX_DOMAIN_SET ||
-	    op->verb == VX_DOMAIN_REMOVE || op->verb == VX_DOMAIN_FOOTER)
+	    op->verb == VX_DOMAIN_VERIFY || op->verb == VX_DOMAIN_REMOVE || op->verb == VX_DOMAIN_FOOTER)
 		rc = vx_domain_normalise(op->name, &name);
 	else
 		rc = vx_directory_normalise(op->name, &name);

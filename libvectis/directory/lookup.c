@@ -23,13 +23,18 @@ static void as_account(const struct vx_dir_record *r, struct vx_account *out)
 		.display_name = r->strings[DISPLAY] };
 }
 
-static void as_domain(const struct vx_dir_record *r, struct vx_domain *out)
+static int as_domain(const struct vx_dir_record *r, struct vx_domain *out)
 {
-	*out = (struct vx_domain){ .flags = r->flags,
+	struct vx_domain d = { .flags = r->flags,
 		.max_accounts = r->number,
 		.name = r->strings[NAME],
 		.catch_all = r->strings[TARGETS],
 		.backup = r->strings[BACKUP] };
+	const int rc = vx_dir_ownership(r, &d);
+
+	if (rc == VX_OK)
+		*out = d;
+	return rc;
 }
 
 static void as_alias(const struct vx_dir_record *r, struct vx_alias *out)
@@ -71,7 +76,7 @@ int vx_directory_domain(struct vx_view *v, vx_slice name, struct vx_domain *out)
 	if (rc == VX_OK)
 		rc = find(v, VX_DIR_DOMAIN, vx_buf_slice(&key), &r);
 	if (rc == VX_OK)
-		as_domain(&r, out);
+		rc = as_domain(&r, out);
 	vx_buf_done(&key);
 	return rc;
 }
@@ -149,9 +154,7 @@ int vx_directory_next_domain(struct vx_view *v, vx_slice after, struct vx_domain
 	struct vx_dir_record r;
 	const int rc = vx_dir_next(v, VX_DIR_DOMAIN, after, &r);
 
-	if (rc == VX_OK)
-		as_domain(&r, out);
-	return rc;
+	return rc == VX_OK ? as_domain(&r, out) : rc;
 }
 
 int vx_directory_host_domain(struct vx_view *v, vx_slice host, struct vx_domain *out)

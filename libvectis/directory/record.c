@@ -70,6 +70,18 @@ int vx_dir_key_id(struct vx_dir_key *k, uint32_t id)
 	return VX_OK;
 }
 
+/* A string with its length before it. */
+static bool take_string(vx_slice *rest, vx_slice *out)
+{
+	const size_t len = rest->len >= 2 ? vx_get_le16(rest->ptr) : SIZE_MAX;
+
+	if (rest->len < 2 || len > rest->len - 2)
+		return false;
+	*out = vx_slice_of(rest->ptr + 2, len);
+	*rest = vx_slice_from(*rest, 2 + len);
+	return true;
+}
+
 int vx_dir_parse(vx_slice v, struct vx_dir_record *out)
 {
 	struct vx_dir_record r = { 0 };
@@ -81,14 +93,11 @@ int vx_dir_parse(vx_slice v, struct vx_dir_record *out)
 	r.flags = vx_get_le32(v.ptr + VX_VALUE_HEADER);
 	r.number = vx_get_le32(v.ptr + VX_VALUE_HEADER + 4);
 	r.created = vx_get_le64(v.ptr + VX_VALUE_HEADER + 8);
-	for (size_t i = 0; i < VX_DIR_STRINGS; i++) {
-		const size_t len = rest.len >= 2 ? vx_get_le16(rest.ptr) : SIZE_MAX;
-
-		if (rest.len < 2 || len > rest.len - 2)
+	for (size_t i = 0; i < VX_DIR_STRINGS; i++)
+		if (!take_string(&rest, &r.strings[i]))
 			return VX_ECORRUPT;
-		r.strings[i] = vx_slice_of(rest.ptr + 2, len);
-		rest = vx_slice_from(rest, 2 + len);
-	}
+	if (rest.len > 0 && !take_string(&rest, &r.ownership))
+		return VX_ECORRUPT;
 	*out = r;
 	return VX_OK;
 }
@@ -111,9 +120,11 @@ int vx_dir_write(
 	vx_put_le32(v + VX_VALUE_HEADER, r->flags);
 	vx_put_le32(v + VX_VALUE_HEADER + 4, r->number);
 	vx_put_le64(v + VX_VALUE_HEADER + 8, r->created);
-	for (size_t i = 0; i < VX_DIR_STRINGS; i++) {
-		const vx_slice s = r->strings[i];
+	for (size_t i = 0; i <= VX_DIR_STRINGS; i++) {
+		const vx_slice s = i < VX_DIR_STRINGS ? r->strings[i] : r->ownership;
 
+		if (i == VX_DIR_STRINGS && s.len == 0)
+			break;
 		if (s.len > sizeof(v) - len - 2)
 			return VX_ELIMIT;
 		vx_put_le16(v + len, (uint16_t)s.len);
@@ -123,4 +134,69 @@ int vx_dir_write(
 	}
 	vx_value_seal(v, len, 'd');
 	return vx_kv_put(txn, VX_TREE_DIR, vx_dir_key_slice(k), vx_slice_of(v, len));
+}
+
+/* --- ownership: a letter for the status, since when, the token ---------------------------
+ */
+
+static const char letters[] = { [VX_DOMAIN_VERIFIED] = 'v',
+	[VX_DOMAIN_UNVERIFIED] = 'u',
+	[VX_DOMAIN_PENDING] = 'p' };
+
+static bool is_token(vx_slice token)
+{
+	for (size_t i = 0; i < token.len; i++)
+		if (!vx_is(token.ptr[i], VX_C_HEX) ||
+		    token.ptr[i] != vx_lower(token.ptr[i]))
+			return false;
+	return token.len == VX_DOMAIN_TOKEN_OCTETS;
+}
+
+int vx_dir_ownership(const struct vx_dir_record *r, struct vx_domain *out)
+{
+	const vx_slice o = r->ownership;
+	const char *letter;
+
+	out->status = VX_DOMAIN_VERIFIED;
+	out->token = vx_slice_of("", 0);
+	out->asked = 0;
+	if (o.len == 0)
+		return VX_OK;
+	letter = memchr(letters, o.ptr[0], sizeof(letters));
+	if (letter == NULL || o.len != VX_DIR_OWNERSHIP_OCTETS ||
+	    !is_token(vx_slice_from(o, 9)))
+		return VX_ECORRUPT;
+	out->status = (enum vx_domain_status)(letter - letters);
+	out->asked = vx_get_le64(o.ptr + 1);
+	out->token = vx_slice_from(o, 9);
+	return VX_OK;
+}
+
+int vx_dir_set_ownership(const struct vx_domain *d, struct vx_dir_record *r,
+    char octets[VX_DIR_OWNERSHIP_OCTETS])
+{
+	r->ownership = vx_slice_of("", 0);
+	if (d->token.len == 0)
+		return VX_OK;
+	if (!is_token(d->token) || (unsigned)d->status >= sizeof(letters))
+		return VX_EINVAL;
+	/* the token may be borrowed from the same octets */
+	memmove(octets + 9, d->token.ptr, d->token.len);
+	octets[0] = letters[d->status];
+	vx_put_le64(octets + 1, d->asked);
+	r->ownership = vx_slice_of(octets, VX_DIR_OWNERSHIP_OCTETS);
+	return VX_OK;
+}
+
+const char *vx_domain_status_name(enum vx_domain_status status)
+{
+	switch (status) {
+	case VX_DOMAIN_VERIFIED:
+		return "verified";
+	case VX_DOMAIN_UNVERIFIED:
+		return "unverified";
+	case VX_DOMAIN_PENDING:
+		return "pending";
+	}
+	return "?";
 }

@@ -41,7 +41,15 @@ struct vx_dir_record {
 	uint32_t number; /* account id, or max_accounts */
 	uint64_t created;
 	vx_slice strings[VX_DIR_STRINGS];
+	/* Of domains, record.c says what: records that are older than it end before. */
+	vx_slice ownership;
 };
+/* What is in it.  VX_OK, VX_ECORRUPT. */
+int vx_dir_ownership(const struct vx_dir_record *r, struct vx_domain *out);
+#define VX_DIR_OWNERSHIP_OCTETS (1 + 8 + VX_DOMAIN_TOKEN_OCTETS)
+/* Write it, for a record that may be without (token is empty).  VX_OK, VX_EINVAL. */
+int vx_dir_set_ownership(const struct vx_domain *d, struct vx_dir_record *r,
+    char octets[VX_DIR_OWNERSHIP_OCTETS]);
 int vx_dir_read(
     struct vx_kv_txn *txn, const struct vx_dir_key *k, struct vx_dir_record *out);
 int vx_dir_write(

@@ -1,2 +1,3 @@
 noinst_LTLIBRARIES += libvx_dns.la
 libvx_dns_la_SOURCES = %D%/caa.c %D%/cache.c %D%/dnsbl.c %D%/message.c %D%/name.c %D%/record.c %D%/server.c
+libvx_dns_la_SOURCES += %D%/ownership.c

@@ -165,7 +165,29 @@ static void give_keys(
 
 /* --- MAIL, RCPT ------------------------------------------------------------------ */
 
-static enum smtp_may may_send_as(struct smtp_session *s, struct vx_view *v, vx_slice path)
+static vx_slice domain_of(vx_slice address)
+{
+	return vx_slice_from(address, vx_slice_rfind(address, '@') + 1);
+}
+
+/* The login's domain is at hand, and is the path's almost always. */
+static enum smtp_may may_send_from(struct vx_view *v, const struct vx_domain *d,
+    vx_slice path, struct vx_buf *which)
+{
+	const vx_slice of_path = domain_of(path);
+
+	if (d->status != VX_DOMAIN_VERIFIED) {
+		vx_buf_reset(which);
+		vx_buf_add(which, d->name);
+		return SMTP_UNVERIFIED;
+	}
+	if (path.len == 0 || vx_slice_eq_nocase(of_path, d->name))
+		return SMTP_MAY;
+	return vx_smtp_is_unverified(v, of_path, which) ? SMTP_UNVERIFIED : SMTP_MAY;
+}
+
+static enum smtp_may may_send_as(
+    struct smtp_session *s, struct vx_view *v, vx_slice path, struct vx_buf *which)
 {
 	struct vx_account a;
 	struct vx_domain d;
@@ -173,15 +195,14 @@ static enum smtp_may may_send_as(struct smtp_session *s, struct vx_view *v, vx_s
 	if (vx_directory_account_by_id(v, s->who.account, &a) != VX_OK ||
 	    (a.flags & VX_ACCOUNT_INACTIVE) != 0)
 		return SMTP_NOT_HIS;
-	if (vx_directory_domain(v,
-		vx_slice_from(a.login, vx_slice_rfind(a.login, '@') + 1), &d) != VX_OK ||
+	if (vx_directory_domain(v, domain_of(a.login), &d) != VX_OK ||
 	    (d.flags & VX_DOMAIN_INACTIVE) != 0)
 		return SMTP_NOT_HIS;
 	if ((a.flags & VX_ACCOUNT_NO_SENDING) != 0)
 		return SMTP_SUSPENDED;
 	if (path.len == 0 || (d.flags & VX_DOMAIN_ANY_SENDER) != 0 ||
 	    vx_directory_may_send_as(v, &a, path, s->service->o.delimiter))
-		return SMTP_MAY;
+		return may_send_from(v, &d, path, which);
 	return SMTP_NOT_HIS;
 }
 
@@ -189,14 +210,15 @@ static enum smtp_may may_send_as(struct smtp_session *s, struct vx_view *v, vx_s
  * As the directory is now, whatever it was at the login.  A null reverse-path is
  * everybody's: notices that a message was read have to be sent with it (RFC 8098 2.1).
  */
-enum smtp_may vx_smtp_may_send_as(struct smtp_session *s, vx_slice path)
+enum smtp_may vx_smtp_may_send_as(
+    struct smtp_session *s, vx_slice path, struct vx_buf *which)
 {
 	enum smtp_may may = SMTP_NOT_HIS;
 	struct vx_view *v;
 
 	if (vx_view_begin(s->service->o.store, &v) != VX_OK)
 		return SMTP_NOT_HIS;
-	may = may_send_as(s, v, path);
+	may = may_send_as(s, v, path, which);
 	vx_view_end(v);
 	return may;
 }
@@ -216,17 +238,22 @@ static vx_slice canonical(vx_slice path, struct vx_buf *buf)
 	return vx_buf_slice(buf);
 }
 
-static void refuse_sender(
-    struct smtp_session *s, vx_slice path, enum smtp_may may, struct vx_buf *out)
+static void refuse_sender(struct smtp_session *s, vx_slice path, enum smtp_may may,
+    const struct vx_buf *which, struct vx_buf *out)
 {
-	const bool suspended = may == SMTP_SUSPENDED;
-	char reason[400];
+	const bool suspended = may == SMTP_SUSPENDED, unverified = may == SMTP_UNVERIFIED;
+	char reason[VX_SMTP_UNVERIFIED_MAX];
 
+	if (unverified)
+		vx_smtp_unverified_reason(which, reason);
 	vx_smtp_refused(s, path, vx_slice_of("", 0),
-	    suspended ? "sending is suspended" : "not the login's address", NULL);
+	    unverified  ? reason
+	    : suspended ? "sending is suspended"
+			: "not the login's address",
+	    NULL);
 	if (suspended)
 		vx_smtp_limit_reason(s, reason, sizeof(reason));
-	if (suspended)
+	if (suspended || unverified)
 		vx_smtp_server_answer(s->core, out, 550, "5.7.1", reason);
 	else
 		vx_smtp_server_answer(s->core, out, 553, "5.7.1",
@@ -303,19 +330,21 @@ static int begin_transaction(struct smtp_session *s, const struct vx_smtp_event 
 static void mail(
     struct smtp_session *s, const struct vx_smtp_event *ev, struct vx_buf *out)
 {
-	struct vx_buf buf = { .max = VX_SMTP_PATH_MAX };
-	const enum smtp_may may = s->role == VX_SMTP_SUBMISSION
-				      ? vx_smtp_may_send_as(s, canonical(ev->path, &buf))
-				      : SMTP_MAY;
+	struct vx_buf buf = { .max = VX_SMTP_PATH_MAX },
+		      which = { .max = VX_DNS_NAME_MAX };
+	enum smtp_may may = SMTP_MAY;
 
+	if (s->role == VX_SMTP_SUBMISSION)
+		may = vx_smtp_may_send_as(s, canonical(ev->path, &buf), &which);
 	vx_buf_done(&buf);
 	vx_smtp_txn_free(s->txn);
 	s->txn = NULL;
 	if (may != SMTP_MAY)
-		refuse_sender(s, ev->path, may, out);
-	else if (!may_write(s, ev->path, out))
+		refuse_sender(s, ev->path, may, &which, out);
+	vx_buf_done(&which);
+	if (may != SMTP_MAY || !may_write(s, ev->path, out))
 		return;
-	else if (begin_transaction(s, ev) != VX_OK)
+	if (begin_transaction(s, ev) != VX_OK)
 		vx_smtp_server_answer(s->core, out, 451, "4.3.0", "try again later");
 	else
 		vx_smtp_server_answer(s->core, out, 250, "2.1.0", "ok");

@@ -75,7 +75,7 @@ struct smtp_txn {
 	struct smtp_notes notes;   /* own: for the event */
 	struct smtp_reply refusal;
 	struct vx_event event; /* texts in the arena */
-	const char *objection; /* why it is refused, static; NULL: it is not */
+	const char *objection; /* why it is refused, static or in the arena; NULL: it is not */
 	/* of a user's message (smtp_submit.c) */
 	struct vx_buf returned; /* own: the beginning of what may be a report */
 	vx_slice
@@ -202,8 +202,16 @@ enum smtp_may {
 	SMTP_MAY,
 	SMTP_NOT_HIS,
 	SMTP_SUSPENDED, /* it may not send at all */
+	SMTP_UNVERIFIED, /* its domain, or the address's, may not (OUT-25): which has it */
 };
-enum smtp_may vx_smtp_may_send_as(struct smtp_session *s, vx_slice path);
+enum smtp_may vx_smtp_may_send_as(
+    struct smtp_session *s, vx_slice path, struct vx_buf *which);
+/* Is it a domain of ours whose owner has not proved it?  Then which has its name. */
+bool vx_smtp_is_unverified(struct vx_view *v, vx_slice domain, struct vx_buf *which);
+/* What is said then, to people. */
+#define VX_SMTP_UNVERIFIED_MAX 400
+void vx_smtp_unverified_reason(
+    const struct vx_buf *which, char out[VX_SMTP_UNVERIFIED_MAX]);
 /* A refusal is logged, and kept as an event with what was noted (NULL: nothing). */
 void vx_smtp_refused(struct smtp_session *s, vx_slice from, vx_slice to,
     const char *reason, const struct smtp_notes *notes);

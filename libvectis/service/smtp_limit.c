@@ -154,3 +154,27 @@ void vx_smtp_limit_reason(struct smtp_session *s, char *out, size_t size)
 		(void)snprintf(out, size, "sending is suspended for this mailbox");
 	}
 }
+
+/* --- whose owner has not proved it -----------------------------------------------------
+ */
+
+bool vx_smtp_is_unverified(struct vx_view *v, vx_slice domain, struct vx_buf *which)
+{
+	struct vx_domain d;
+
+	if (vx_directory_domain(v, domain, &d) != VX_OK || d.status == VX_DOMAIN_VERIFIED)
+		return false;
+	vx_buf_reset(which);
+	vx_buf_add(which, d.name);
+	return true;
+}
+
+void vx_smtp_unverified_reason(
+    const struct vx_buf *which, char out[VX_SMTP_UNVERIFIED_MAX])
+{
+	(void)snprintf(out, VX_SMTP_UNVERIFIED_MAX,
+	    "the domain is not verified: its administrator runs \"vectisctl domain "
+	    "verify "
+	    "%.*s\"",
+	    (int)which->len, which->len > 0 ? which->ptr : "");
+}

@@ -19,18 +19,25 @@ int vx_smtp_list_refuses(
     struct smtp_session *s, struct vx_view *v, vx_slice address, const char **why)
 {
 	const vx_slice sender = vx_buf_slice(&s->txn->sender);
+	const vx_slice domain =
+	    vx_slice_from(address, vx_slice_rfind(address, '@') + 1);
+	struct vx_buf which = { .max = VX_DNS_NAME_MAX };
 	struct vx_list list;
 	int rc = vx_directory_list(v, address, &list);
 
 	if (rc != VX_OK)
 		return rc;
 	*why = NULL;
-	if (sender.len == 0)
+	/* a list sends in its domain's name, whoever has written to it (OUT-25) */
+	if (vx_smtp_is_unverified(v, domain, &which))
+		*why = "the domain of this list is not verified, and may not send yet";
+	else if (sender.len == 0)
 		*why = "this list takes no reports and no notices";
 	else if ((list.flags & VX_LIST_MEMBERS_ONLY) != 0)
 		rc = vx_directory_may_post(v, &list, sender, s->service->o.delimiter);
 	if (rc == VX_EPERM)
 		*why = not_a_member;
+	vx_buf_done(&which);
 	return rc == VX_EPERM ? VX_OK : rc;
 }
 

@@ -20,7 +20,16 @@ struct seen {
 	vx_slice domain; /* of the first author, in the arena */
 	bool foreign;    /* an author is not the login */
 	bool suspended;  /* meanwhile */
+	struct vx_buf
+	    unverified; /* own: the first domain of ours that may not send; "" */
 };
+
+static void write_address(const struct vx_address *a, struct vx_buf *out)
+{
+	vx_buf_printf(out, "%.*s@%.*s", (int)a->local.len,
+	    a->local.len > 0 ? a->local.ptr : "", (int)a->domain.len,
+	    a->domain.len > 0 ? a->domain.ptr : "");
+}
 
 /* Each author has to be one whose name the login may use (OUT-02). */
 static int see_from(struct smtp_session *s, vx_slice value, struct seen *seen)
@@ -40,10 +49,8 @@ static int see_from(struct smtp_session *s, vx_slice value, struct seen *seen)
 
 		if (a->kind != VX_ADDRESS_MAILBOX)
 			continue;
-		vx_buf_printf(&address, "%.*s@%.*s", (int)a->local.len,
-		    a->local.len > 0 ? a->local.ptr : "", (int)a->domain.len,
-		    a->domain.len > 0 ? a->domain.ptr : "");
-		may = vx_smtp_may_send_as(s, vx_buf_slice(&address));
+		write_address(a, &address);
+		may = vx_smtp_may_send_as(s, vx_buf_slice(&address), &seen->unverified);
 		seen->foreign = seen->foreign || may != SMTP_MAY;
 		seen->suspended = seen->suspended || may == SMTP_SUSPENDED;
 		if (seen->domain.len == 0) {
@@ -59,6 +66,28 @@ static int see_from(struct smtp_session *s, vx_slice value, struct seen *seen)
 		vx_buf_done(&address);
 	}
 	return rc;
+}
+
+/* Who sends for the author may be anybody, but in no domain that may not send yet. */
+static int see_sender(struct smtp_session *s, vx_slice value, struct seen *seen)
+{
+	struct vx_address *a;
+	struct vx_view *v;
+	int rc = vx_address_parse(value, &s->txn->arena, &a);
+
+	if (rc == VX_ELIMIT) { /* a thousand senders: nobody's mail */
+		seen->foreign = true;
+		return VX_OK;
+	}
+	if (rc == VX_OK)
+		rc = vx_view_begin(s->service->o.store, &v);
+	if (rc != VX_OK)
+		return rc;
+	for (; a != NULL && seen->unverified.len == 0; a = a->next)
+		if (a->kind == VX_ADDRESS_MAILBOX)
+			(void)vx_smtp_is_unverified(v, a->domain, &seen->unverified);
+	vx_view_end(v);
+	return VX_OK;
 }
 
 /* What the sender must not tell, what final delivery writes, and our own verdicts. */
@@ -111,6 +140,8 @@ static int rewrite(struct smtp_session *s, struct vx_buf *out, struct seen *seen
 	while (rc == VX_OK && vx_field_next(&rest, &f)) {
 		if (vx_slice_eq_nocase(f.name, VX_S("From")))
 			rc = see_from(s, f.value, seen);
+		else if (vx_slice_eq_nocase(f.name, VX_S("Sender")))
+			rc = see_sender(s, f.value, seen);
 		see_other(f.name, seen);
 		vx_smtp_header_see(t, &f);
 		if (!must_go(s, &f))
@@ -125,7 +156,17 @@ static int rewrite(struct smtp_session *s, struct vx_buf *out, struct seen *seen
 	return rc;
 }
 
-static const char *objection(const struct seen *seen)
+static const char *unverified(struct smtp_txn *t, const struct seen *seen)
+{
+	char reason[VX_SMTP_UNVERIFIED_MAX];
+	const char *kept;
+
+	vx_smtp_unverified_reason(&seen->unverified, reason);
+	kept = vx_arena_dup(&t->arena, vx_slice_str(reason));
+	return kept != NULL ? kept : "the domain of the message is not verified";
+}
+
+static const char *objection(struct smtp_txn *t, const struct seen *seen)
 {
 	if (seen->from == 0)
 		return "the message has no From field";
@@ -133,6 +174,8 @@ static const char *objection(const struct seen *seen)
 		return "the message has several From fields";
 	if (seen->suspended)
 		return "sending is suspended for this mailbox: ask your administrator";
+	if (seen->unverified.len > 0)
+		return unverified(t, seen);
 	if (seen->foreign || seen->domain.len == 0)
 		return "the From field is not this login's";
 	return NULL;
@@ -221,13 +264,14 @@ static int end_header(struct smtp_session *s)
 {
 	struct smtp_txn *t = s->txn;
 	struct vx_buf out = { .max = 2 * VX_DKIM_HEADER_OCTETS_MAX };
-	struct seen seen = { 0 };
+	struct seen seen = { .unverified = { .max = VX_DNS_NAME_MAX } };
 	int rc = rewrite(s, &out, &seen);
 
 	t->header_done = true;
 	vx_buf_done(&t->header);
 	if (rc == VX_OK)
-		t->objection = objection(&seen);
+		t->objection = objection(t, &seen);
+	vx_buf_done(&seen.unverified);
 	if (rc == VX_OK && t->objection == NULL)
 		rc = vx_smtp_list_header(s, vx_buf_slice(&out));
 	t->author_domain = seen.domain;

@@ -810,6 +810,6 @@ VXT_SUITE(test_directory, "directory", resolution_follows_the_order,
     who_may_write_to_a_list, a_list_has_a_limit, damaged_records_are_told,
     keys_take_turns, keys_go_with_their_domain, networks_are_blocked_and_let_go)
 
-Suite *test_sending(void);
+Suite *suite_ownership(void), *test_sending(void);
 
-VXT_MAIN(test_directory, test_sending)
+VXT_MAIN(test_directory, suite_ownership, test_sending)

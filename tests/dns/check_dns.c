@@ -7,6 +7,7 @@ Suite *test_message(void);
 Suite *test_name(void);
 Suite *test_record(void);
 Suite *test_server(void);
+Suite *suite_ownership(void);
 
-VXT_MAIN(
-    test_caa, test_cache, test_dnsbl, test_message, test_name, test_record, test_server)
+VXT_MAIN(test_caa, test_cache, test_dnsbl, test_message, test_name, suite_ownership,
+    test_record, test_server)

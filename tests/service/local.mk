@@ -29,3 +29,4 @@ EXTRA_DIST += tests/data/sender_reports
 # what our reports are is asked of a reader that is not ours
 TESTS += %D%/test_report_files.py
 EXTRA_DIST += %D%/test_report_files.py
+check_smtp_service_SOURCES += %D%/test_unverified.c
