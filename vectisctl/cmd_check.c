@@ -89,6 +89,8 @@ static void find_certificate(struct checking *k)
 	k->f.cert_custom = c->tls_provider == VX_TLS_CUSTOM;
 	k->f.acme_problem = k->d.acme_problem;
 	k->f.acme_names = k->d.acme_names;
+	k->f.proofs = k->d.proofs;
+	k->f.proof_count = k->d.proof_count;
 	k->f.http_01 = c->tls_provider == VX_TLS_LETSENCRYPT &&
 		       c->tls_dns_challenge == VX_DNS_CHALLENGE_NONE;
 	k->f.old_tls = c->tls_minimum < VX_TLS_MINIMUM_1_2;

@@ -266,11 +266,15 @@ int ctl_dns_change(struct ctl *c, struct ctl_dns *d, unsigned flags)
 	if (status == CTL_OK)
 		status = ctl_dns_begin_backup(c, d, (flags & VX_ZONE_TAKE) != 0);
 	if (status == CTL_OK)
+		status = ctl_dns_keep_merged(c, d, true);
+	if (status == CTL_OK)
 		status = change_records(c, d, flags, &done);
 	if (status == CTL_OK)
 		status = ctl_dns_end_backup(c, d);
 	if (status == CTL_OK)
 		status = verify(c, d, flags, &done);
+	if (status == CTL_OK)
+		status = ctl_dns_keep_merged(c, d, false);
 	(void)json_object_set_new(j, "added", json_integer((json_int_t)done.added));
 	(void)json_object_set_new(j, "changed", json_integer((json_int_t)done.changed));
 	(void)json_object_set_new(j, "removed", json_integer((json_int_t)done.removed));

@@ -292,6 +292,8 @@ static void read_acme(struct ctl *c, struct ctl_dns *d)
 		add_names(d, s.names);
 	find_authorities(c, d, core);
 	if (core != NULL)
+		ctl_dns_find_proofs(d, core);
+	if (core != NULL)
 		d->acme_tlsa_count = vx_acme_tlsa(core, VX_ACME_DEFAULT, d->acme_tlsa);
 	vx_acme_free(core);
 }
@@ -488,6 +490,9 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 	declare_policy(c, d, &w);
 	w.authorities = d->authorities;
 	w.authority_count = d->authority_count;
+	w.proofs = d->proofs;
+	w.proof_count = d->proof_count;
+	w.spf_merged = ctl_dns_merged(c, d);
 	d->plan = vx_memory_alloc(sizeof(*d->plan));
 	if (d->plan == NULL)
 		return ctl_fail(c, CTL_FAILED, "%s", vx_strerror(VX_ENOMEM));

@@ -50,6 +50,9 @@ struct ctl_dns {
 	 */
 	struct vx_zone_authority authorities[VX_ZONE_KEYS_MAX];
 	size_t authority_count;
+	/* names that records can prove for good, where an authority offers that */
+	struct vx_zone_proof proofs[VX_ZONE_PROOFS_MAX];
+	size_t proof_count;
 	char acme_problem[VX_ACME_TEXT_MAX + 1];
 	char acme_names[4096]; /* that certificates are ordered for; blanks between them */
 	/* for a diagnosis, which goes on where others stop and asks by itself */
@@ -89,6 +92,15 @@ int ctl_dns_confirm(struct ctl *c, const char *question);
 /* cmd_move.c: is the server on its way to another name, and do domains lead there? */
 bool ctl_move_names(
     const struct ctl *c, char from[VX_DNS_NAME_MAX + 1], char to[VX_DNS_NAME_MAX + 1]);
+
+/* dns_kept.c: what is known of authorities, and of SPF records that are not ours. */
+
+/* Names that authorities take records of dns-persist-01 for, by what acmed keeps. */
+void ctl_dns_find_proofs(struct ctl_dns *d, const struct vx_acme *core);
+/* What was merged into an SPF record of others, for a wish.  NULL: no memory. */
+const char *ctl_dns_merged(const struct ctl *c, struct ctl_dns *d);
+/* Remember it, before a difference is applied, and when it is done. */
+int ctl_dns_keep_merged(struct ctl *c, struct ctl_dns *d, bool before);
 
 /* dns_more.c: what a plan has beside records. */
 

@@ -148,6 +148,9 @@ struct vx_diag_facts {
 	const char *acme_problem; /* what the last attempt failed by; "" */
 	bool http_01;             /* it is asked for by HTTP-01 */
 	const char *acme_names;   /* that it is asked for, with blanks between them; "" */
+	/* names that records could prove for good, where an authority takes such */
+	const struct vx_zone_proof *proofs;
+	size_t proof_count;
 	bool old_tls;             /* TLS before 1.2 is allowed */
 	enum vx_diag_reached http80; /* port 80 at an address of ours */
 	/* who answered there, as far as it was asked */

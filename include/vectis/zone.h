@@ -81,6 +81,7 @@ enum vx_zone_purpose {
 	VX_ZONE_SRV,
 	VX_ZONE_AUTOCONFIG,
 	VX_ZONE_AUTODISCOVER,
+	VX_ZONE_PERSIST,
 	VX_ZONE_PURPOSES
 };
 /* "mx": what follows VX_ZONE_MARK.  Static. */
@@ -98,6 +99,29 @@ struct vx_zone_authority {
 	const char *methods; /* "http-01,dns-01" (RFC 8657 4); NULL: any */
 	bool wildcard;       /* may it issue for *.host, too? */
 };
+
+
+#define VX_ZONE_PROOFS_MAX 64   /* names times authorities */
+#define VX_ZONE_ACCOUNT_MAX 500 /* octets of an account's URI */
+/* A name of a certificate, which a record proves for good (dns-persist-01). */
+struct vx_zone_proof {
+	const char *name;    /* without "*." */
+	const char *issuer;  /* as the authority calls itself in such records */
+	const char *account; /* the URI of ours there */
+	bool wildcard;       /* what is below the name is asked for, too */
+};
+/* What a record of "_validation-persist." and the name says of a proof. */
+enum vx_zone_proven {
+	VX_ZONE_PROOF_NONE,       /* nothing: it is about another authority */
+	VX_ZONE_PROOF_UNREADABLE, /* nothing that counts */
+	VX_ZONE_PROOF_OTHER,      /* another account may */
+	VX_ZONE_PROOF_ENDED,      /* it did, until a time */
+	VX_ZONE_PROOF_NARROW,     /* the name alone, where a wildcard is wanted */
+	VX_ZONE_PROOF_GOOD
+};
+/* until: when it ends, in seconds since 1970; 0: never, or it proves nothing. */
+VX_API enum vx_zone_proven vx_zone_judge_proof(
+    vx_slice text, const struct vx_zone_proof *p, int64_t now, int64_t *until);
 
 enum vx_zone_service {                /* bits */
 	VX_ZONE_SUBMISSIONS = 1 << 0, /* 465 */
@@ -128,6 +152,8 @@ struct vx_zone_wish {
 	bool host_only;       /* no more than the addresses of the server's name */
 	bool spf_soft;        /* ~all: while it is being set up */
 	const char *spf_more; /* mechanisms of ours beyond the standard, or NULL */
+	/* what was merged into an SPF record of others once (vx_zone_spf_merged); NULL */
+	const char *spf_merged;
 	enum vx_dmarc_policy dmarc; /* UNSET: quarantine */
 	const char *dmarc_rua;      /* an address; NULL: dmarc@ the domain */
 	const char *mta_sts_id;     /* of the policy that is served; NULL: none is */
@@ -136,6 +162,10 @@ struct vx_zone_wish {
 	size_t tlsa_count;          /* 0 where the zone is not signed */
 	const struct vx_zone_authority *authorities;
 	size_t authority_count;
+	/* names of certificates that may be proven for good; those in other zones are not
+	 * looked at */
+	const struct vx_zone_proof *proofs;
+	size_t proof_count;
 	unsigned services; /* VX_ZONE_SUBMISSIONS and others: those that listen */
 	bool autoconfig;   /* the names autoconfig. and autodiscover. */
 	enum vx_zone_backup backup;
@@ -157,6 +187,8 @@ struct vx_zone_plan {
 	bool with_host; /* the server's name is in this zone */
 	enum vx_zone_backup backup;
 	char backup_host[VX_DNS_NAME_MAX + 1]; /* "" */
+	const char *spf_merged;                /* as it was wished; "" */
+	const char *accounts; /* of proofs and authorities, with blanks between them */
 	struct vx_arena arena;
 };
 /*
@@ -239,6 +271,15 @@ VX_API void vx_zone_diff_done(struct vx_zone_diff *d);
  * Appended.  VX_OK; VX_EINVAL: one of them is no SPF record.
  */
 VX_API int vx_zone_merge_spf(vx_slice record, vx_slice ours, struct vx_buf *out);
+/*
+ * What is to be remembered when an SPF record of others becomes another by a merge: of
+ * what was known (as this writes it, or empty) and what is new those terms that it has
+ * afterwards, appended with blanks between them.  As spf_merged of a wish it lets a later
+ * difference take out exactly that, once it is not wanted any more.  VX_OK, VX_EINVAL: it
+ * is no SPF record.
+ */
+VX_API int vx_zone_spf_merged(
+    const char *known, vx_slice before, vx_slice after, struct vx_buf *out);
 
 /* --- what Cloudflare's proxies make of mail ------------------------------------------
  */

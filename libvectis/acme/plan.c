@@ -745,6 +745,7 @@ int vx_acme_issuer(const struct vx_acme *a, size_t index, struct vx_acme_issuer 
 	*out = (struct vx_acme_issuer){ .id = c->id,
 		.directory = c->directory_url,
 		.account = c->deactivated ? "" : c->url,
-		.caa = c->issuers };
+		.caa = c->issuers,
+		.persists = c->persists };
 	return VX_OK;
 }

@@ -321,8 +321,9 @@ void vx_cf_backup_go(struct vx_cf *cf)
 	if (cf->address[0] != '\0' && strcmp(cf->name, cf->zone.name) != 0) {
 		(void)snprintf(text, sizeof(text),
 		    "Email Routing's catch-all is of a whole zone: it can be the backup "
-		    "of "
-		    "%.253s, not of a domain below it",
+		    "of %.100s, while below it there is only one rule for each address, "
+		    "which is no backup of a domain: name another server "
+		    "(--backup-mx HOST), or set it up there and leave --backup-to out",
 		    cf->zone.name);
 		vx_cf_finish(cf, VX_CF_INVALID, text);
 	} else if (cf->zone.account[0] == '\0' && cf->address[0] != '\0') {

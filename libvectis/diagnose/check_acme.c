@@ -65,6 +65,16 @@ static vx_slice names_of(const struct vx_diag *d)
 	return vx_slice_str(d->f.acme_names == NULL ? "" : d->f.acme_names);
 }
 
+static bool is_not_needed(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const bool proven = vx_diag_all_proven(d);
+
+	if (d->f.http_01 && !proven)
+		return false;
+	vx_diag_seen(f, proven ? "not needed: records prove all names" : "not needed");
+	return true;
+}
+
 /* The server's own name is dns.host's affair, and cf.proxied's. */
 enum vx_diag_verdict vx_diag_check_asked(struct vx_diag *d, struct vx_diag_finding *f)
 {
@@ -73,14 +83,14 @@ enum vx_diag_verdict vx_diag_check_asked(struct vx_diag *d, struct vx_diag_findi
 	char name[VX_DNS_NAME_MAX + 1];
 	size_t wrong = 0, good = 1;
 
-	if (!d->f.http_01) {
-		vx_diag_seen(f, "not needed");
+	if (is_not_needed(d, f))
 		return VX_DIAG_NA;
-	}
 	host = look(d, d->f.hostname);
 	for (size_t i = 0; i < NAMES_MAX && next_name(d, &rest, name); i++) {
 		const struct seen s = look(d, name);
 
+		if (vx_diag_is_proven(d, name))
+			continue;
 		if (s.proxied > 0) /* acme.proxy says so */
 			continue;
 		if (s.others == 0 && (s.ours > 0 || s.silent)) {
@@ -114,14 +124,12 @@ enum vx_diag_verdict vx_diag_check_answered(struct vx_diag *d, struct vx_diag_fi
 	char name[VX_DNS_NAME_MAX + 1];
 	size_t wrong = 0;
 
-	if (!d->f.http_01) {
-		vx_diag_seen(f, "not needed");
+	if (is_not_needed(d, f))
 		return VX_DIAG_NA;
-	}
 	for (size_t i = 0; i < NAMES_MAX && next_name(d, &rest, name); i++) {
 		const struct seen s = look(d, name);
 
-		if (s.proxied == 0)
+		if (s.proxied == 0 || vx_diag_is_proven(d, name))
 			continue;
 		vx_diag_seen(f, "%s%s leads to a proxy of Cloudflare's, %s",
 		    wrong > 0 ? "; " : "", name, s.proxy);

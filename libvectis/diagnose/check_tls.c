@@ -145,7 +145,7 @@ static enum vx_diag_verdict legacy(struct vx_diag *d, struct vx_diag_finding *f)
 
 static enum vx_diag_verdict http80(struct vx_diag *d, struct vx_diag_finding *f)
 {
-	if (!d->f.http_01 || d->f.http80 == VX_DIAG_UNTRIED) {
+	if (!d->f.http_01 || d->f.http80 == VX_DIAG_UNTRIED || vx_diag_all_proven(d)) {
 		vx_diag_seen(f, "not needed, or not tried");
 		return VX_DIAG_NA;
 	}
@@ -219,6 +219,10 @@ const struct vx_diag_row vx_diag_tls_rows[] = {
 	    "5 minutes, or the TTL of the old record" },
 	{ "DX-TL-04", "acme.proxy", "nobody answers in our place", vx_diag_check_answered,
 	    "the authority gets another answer than ours, and issues nothing",
+	    "5 minutes, or the TTL of the old record" },
+	{ "DX-TL-02", "acme.persist", "records that prove names for good count",
+	    vx_diag_check_persist,
+	    "names are proven each time again, as long as that works",
 	    "5 minutes, or the TTL of the old record" },
 	{ "DX-TL-05", "tls.expiry", "the certificate has time left", expiry,
 	    "clients refuse to connect", "minutes" },

@@ -69,6 +69,12 @@ enum vx_diag_verdict vx_diag_silent(struct vx_diag_finding *f);
 enum vx_diag_verdict vx_diag_check_asked(struct vx_diag *d, struct vx_diag_finding *f);
 enum vx_diag_verdict vx_diag_check_answered(struct vx_diag *d, struct vx_diag_finding *f);
 
+/* check_persist.c */
+enum vx_diag_verdict vx_diag_check_persist(struct vx_diag *d, struct vx_diag_finding *f);
+/* Does a record prove the name for good, or all names that certificates are asked for? */
+bool vx_diag_is_proven(struct vx_diag *d, const char *name);
+bool vx_diag_all_proven(struct vx_diag *d);
+
 typedef enum vx_diag_verdict vx_diag_check(struct vx_diag *d, struct vx_diag_finding *f);
 struct vx_diag_row {
 	const char *id, *name, *title;

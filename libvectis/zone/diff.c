@@ -5,6 +5,7 @@
  */
 #include "base/chars.h"
 #include "zone/content.h"
+#include "zone/persist.h"
 #include "zone/spf.h"
 
 #define DIFF_OCTETS_MAX ((size_t)4 << 20)
@@ -113,6 +114,7 @@ static bool concerns(
 	case VX_ZONE_SRV:
 	case VX_ZONE_AUTOCONFIG:
 	case VX_ZONE_AUTODISCOVER:
+	case VX_ZONE_PERSIST:
 	case VX_ZONE_PURPOSES:
 		break;
 	}
@@ -195,6 +197,18 @@ static bool is_own_address(const struct diffing *g, const struct vx_zone_record 
 	return false;
 }
 
+/* Does it prove what one of those that are wanted at its name does? */
+static bool proves(const struct diffing *g, const struct vx_zone_record *r)
+{
+	for (size_t i = 0; i < g->p->count; i++)
+		if (g->p->wants[i].purpose == VX_ZONE_PERSIST &&
+		    is(g->p->wants[i].record.name, r->name) &&
+		    vx_zone_proves_as(vx_slice_str(r->content),
+			vx_slice_str(g->p->wants[i].record.content)))
+			return true;
+	return false;
+}
+
 /* Of a record that is not ours and concerns a group that begins with w. */
 static enum judgement judge(const struct diffing *g, const struct vx_zone_record *r,
     const struct vx_zone_want *w, const char **why)
@@ -231,6 +245,13 @@ static enum judgement judge(const struct diffing *g, const struct vx_zone_record
 		return DISTURBS;
 	case VX_ZONE_CAA:
 		*why = "other authorities may issue certificates, too";
+		return FINE;
+	case VX_ZONE_PERSIST:
+		if (proves(g, r)) {
+			*why = "kept as you have it";
+			return SERVES;
+		}
+		*why = "it proves the name for another account or authority";
 		return FINE;
 	case VX_ZONE_SPF:
 	case VX_ZONE_PURPOSES:
@@ -295,7 +316,10 @@ static const struct vx_zone_want *open_like(
 
 		if (g->settled[i] || !same_group(w, &g->p->wants[first]) ||
 		    (w->purpose == VX_ZONE_MX &&
-			is_routing(w->record.content) != is_routing(r->content)))
+			is_routing(w->record.content) != is_routing(r->content)) ||
+		    (w->purpose == VX_ZONE_PERSIST &&
+			!vx_zone_proves_as(
+			    vx_slice_str(r->content), vx_slice_str(w->record.content))))
 			continue;
 		if (w->purpose != VX_ZONE_MX ||
 		    is(host_of(w->record.content), host_of(r->content)))
@@ -317,6 +341,10 @@ static void settle(struct diffing *g, const struct vx_zone_want *w)
  */
 static bool may_become(const struct vx_zone_record *r, const struct vx_zone_want *w)
 {
+	if (w->purpose == VX_ZONE_PERSIST)
+		return is(r->type, w->record.type) &&
+		       vx_zone_same_issuer(
+			   vx_slice_str(r->content), vx_slice_str(w->record.content));
 	return is(r->type, w->record.type) &&
 	       (w->purpose != VX_ZONE_MX ||
 		   is_routing(r->content) == is_routing(w->record.content));
@@ -382,7 +410,7 @@ static bool look_at_others(struct diffing *g, size_t first)
 {
 	const struct vx_zone_want *w = &g->p->wants[first];
 	/* ours counts, too, when it is there */
-	const bool several = is(w->record.type, "TXT") &&
+	const bool several = is(w->record.type, "TXT") && w->purpose != VX_ZONE_PERSIST &&
 			     count_foreign(g, w) + (next_open(g, first) == NULL) > 1;
 	bool blocked = false;
 
@@ -469,7 +497,8 @@ static int join_all(const struct diffing *g, const struct vx_zone_want *w,
 		vx_zone_spf_drop_backup(
 		    vx_slice_str(first->content), vx_slice_str(w->record.content), &all);
 	else
-		vx_buf_add_str(&all, first->content);
+		vx_zone_spf_drop_merged(vx_slice_str(first->content), g->p->spf_merged,
+		    vx_slice_str(w->record.content), &all);
 	while (rc == VX_OK && (r = next_spf(g, w, &k)) != NULL) {
 		struct vx_buf more = { .max = VX_ZONE_CONTENT_MAX };
 
@@ -590,18 +619,20 @@ static bool has_purpose(const struct vx_zone_record *r, enum vx_zone_purpose p)
 
 static bool is_hosts(const struct vx_zone_record *r)
 {
-	return has_purpose(r, VX_ZONE_HOST) || has_purpose(r, VX_ZONE_TLSA) ||
-	       has_purpose(r, VX_ZONE_CAA);
+	return has_purpose(r, VX_ZONE_HOST) || has_purpose(r, VX_ZONE_PERSIST) ||
+	       has_purpose(r, VX_ZONE_TLSA) || has_purpose(r, VX_ZONE_CAA);
 }
 
-/* Is name the host's, or that of its TLSA records? */
+/* Is name the host's, or that of its TLSA records or of its proof? */
 static bool is_of_host(const char *name, const char *host)
 {
-	const vx_slice tlsa = VX_S("_25._tcp.");
+	const vx_slice tlsa = VX_S("_25._tcp."), proof = VX_S(VX_ZONE_PERSIST_LABEL ".");
 	vx_slice n = vx_slice_str(name);
 
 	if (vx_slice_has_prefix(n, tlsa))
 		n = vx_slice_from(n, tlsa.len);
+	else if (vx_slice_has_prefix(n, proof))
+		n = vx_slice_from(n, proof.len);
 	return *host != '\0' && vx_slice_eq(n, vx_slice_str(host));
 }
 
@@ -624,6 +655,15 @@ static bool is_of_domain(const char *name, const char *domain)
 	return vx_slice_has_suffix(prefix, VX_S("._domainkey"));
 }
 
+/* Of another name of our certificates, not of another server's. */
+static bool is_our_proof(const struct diffing *g, const struct vx_zone_record *r)
+{
+	return has_purpose(r, VX_ZONE_PERSIST) &&
+	       vx_slice_has_prefix(
+		   vx_slice_str(r->name), VX_S(VX_ZONE_PERSIST_LABEL ".")) &&
+	       vx_zone_names_account(vx_slice_str(r->content), g->p->accounts);
+}
+
 static void remove_rest(struct diffing *g)
 {
 	const bool withdraw = (g->flags & VX_ZONE_WITHDRAW) != 0;
@@ -639,7 +679,8 @@ static void remove_rest(struct diffing *g)
 			goes = has_purpose(r, VX_ZONE_TLSA) &&
 			       is_of_host(r->name, g->p->hostname);
 		else if (is_hosts(r))
-			goes = (host && is_of_host(r->name, g->p->hostname)) ||
+			goes = (host && (is_of_host(r->name, g->p->hostname) ||
+					    is_our_proof(g, r))) ||
 			       is_of_host(r->name, g->p->former);
 		else
 			goes = is_of_domain(r->name, g->p->domain);
@@ -647,6 +688,28 @@ static void remove_rest(struct diffing *g)
 			(void)note(g, is_locked(g, r) ? VX_ZONE_CLASH : VX_ZONE_REMOVE,
 			    NULL, r, is_locked(g, r) ? "locked by the provider" : "");
 	}
+}
+
+/* What was merged into somebody else's record goes; false: nothing is known of it. */
+static bool unmerge(
+    struct diffing *g, const struct vx_zone_want *w, const struct vx_zone_record *r)
+{
+	struct vx_buf text = { .max = VX_ZONE_CONTENT_MAX };
+	struct vx_zone_change *c;
+	char *content;
+
+	vx_zone_spf_drop_merged(
+	    vx_slice_str(r->content), g->p->spf_merged, VX_S(""), &text);
+	content = text.failed ? NULL : vx_arena_dup(&g->d->arena, vx_buf_slice(&text));
+	vx_buf_done(&text);
+	if (content == NULL || is_locked(g, r) || strlen(content) == strlen(r->content) ||
+	    *g->p->spf_merged == '\0')
+		return false;
+	c = note(g, VX_ZONE_MERGE, w, r, "what was merged into it goes");
+	c->to.content = content;
+	c->to.comment = r->comment;
+	c->to.ttl = r->ttl;
+	return true;
 }
 
 /* Somebody else's SPF record that names this server stays; its owner is told. */
@@ -660,7 +723,7 @@ static void leave_spf(struct diffing *g)
 		if (w->purpose != VX_ZONE_SPF)
 			continue;
 		while ((r = next_spf(g, w, &k)) != NULL)
-			if (!vx_zone_is_ours(r))
+			if (!vx_zone_is_ours(r) && !unmerge(g, w, r))
 				(void)note(g, VX_ZONE_LEAVE, NULL, r,
 				    "it is yours: take out what names this server");
 	}

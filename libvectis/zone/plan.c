@@ -1,6 +1,7 @@
 /* What there has to be in the DNS for a domain's mail (features 2.1). */
 #include "base/chars.h"
 #include "zone/content.h"
+#include "zone/persist.h"
 #include "zone/spf.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ static const char *const purposes[VX_ZONE_PURPOSES] = {
 	[VX_ZONE_SRV] = "srv",
 	[VX_ZONE_AUTOCONFIG] = "autoconfig",
 	[VX_ZONE_AUTODISCOVER] = "autodiscover",
+	[VX_ZONE_PERSIST] = "persist",
 };
 
 const char *vx_zone_purpose_name(enum vx_zone_purpose p)
@@ -240,6 +242,44 @@ static void want_caa(struct planning *g)
 		    "0 issuewild \";\"");
 }
 
+/* Of the names in this zone: a record is at the name itself, whoever's mail it is. */
+static void want_proofs(struct planning *g)
+{
+	for (size_t i = 0; i < g->w->proof_count; i++) {
+		const struct vx_zone_proof *p = &g->w->proofs[i];
+		struct vx_buf text = { .max = VX_ZONE_CONTENT_MAX };
+		char name[VX_DNS_NAME_MAX + 1];
+
+		if (vx_dns_name(vx_slice_str(p->name), name) != VX_OK ||
+		    !vx_dns_is_below(vx_slice_str(name), vx_slice_str(g->p->zone)))
+			continue;
+		vx_zone_write_proof(p, &text);
+		if (text.failed)
+			g->rc = VX_ELIMIT;
+		else
+			want(g, VX_ZONE_PERSIST, false, "TXT", VX_ZONE_PERSIST_LABEL,
+			    name, vx_buf_slice(&text));
+		vx_buf_done(&text);
+	}
+}
+
+/* What tells a proof of ours from that of another server in the same zone. */
+static void keep_accounts(struct planning *g)
+{
+	struct vx_buf all = { .max = VX_ZONE_CONTENT_MAX };
+
+	for (size_t i = 0; i < g->w->proof_count; i++)
+		vx_buf_printf(&all, " %s", g->w->proofs[i].account);
+	for (size_t i = 0; i < g->w->authority_count; i++)
+		if (g->w->authorities[i].account != NULL)
+			vx_buf_printf(&all, " %s", g->w->authorities[i].account);
+	g->p->accounts = vx_arena_dup(&g->p->arena, vx_buf_slice(&all));
+	g->p->spf_merged = vx_arena_dup(&g->p->arena, vx_slice_str(g->w->spf_merged));
+	if (all.failed || g->p->accounts == NULL || g->p->spf_merged == NULL)
+		g->rc = VX_ELIMIT;
+	vx_buf_done(&all);
+}
+
 /* RFC 6186, RFC 8314 5.1: what is not offered is said, too. */
 static void want_srv(struct planning *g)
 {
@@ -313,13 +353,17 @@ int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
 	out->count = 0;
 	out->backup = w->backup;
 	out->former[0] = out->backup_host[0] = '\0';
+	out->accounts = out->spf_merged = "";
 	vx_arena_init(&out->arena, PLAN_OCTETS_MAX);
 	g.rc = names(w, out);
 	if (g.rc == VX_OK &&
 	    (w->address_count > VX_ZONE_ADDRESSES_MAX ||
 		w->dkim_count > VX_ZONE_KEYS_MAX || w->tlsa_count > VX_ZONE_KEYS_MAX ||
-		w->authority_count > VX_ZONE_KEYS_MAX))
+		w->authority_count > VX_ZONE_KEYS_MAX ||
+		w->proof_count > VX_ZONE_PROOFS_MAX))
 		g.rc = VX_ELIMIT;
+	if (g.rc == VX_OK)
+		keep_accounts(&g);
 	if (g.rc != VX_OK)
 		return g.rc;
 	if (w->tlsa_only) {
@@ -340,6 +384,7 @@ int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
 		want_tlsa(&g);
 		want_caa(&g);
 	}
+	want_proofs(&g);
 	want_srv(&g);
 	want_autoconfig(&g);
 	return g.rc;

@@ -108,6 +108,40 @@ void vx_zone_spf_drop_backup(vx_slice record, vx_slice wanted, struct vx_buf *ou
 			add_term(term, out);
 }
 
+void vx_zone_spf_drop_merged(
+    vx_slice record, const char *merged, vx_slice wanted, struct vx_buf *out)
+{
+	vx_slice term;
+
+	vx_buf_add_str(out, "v=spf1");
+	(void)vx_zone_spf_term(&record, &term);
+	while (vx_zone_spf_term(&record, &term))
+		if (!vx_zone_spf_has(vx_slice_str(merged), term) ||
+		    vx_zone_spf_has(wanted, term))
+			add_term(term, out);
+}
+
+int vx_zone_spf_merged(
+    const char *known, vx_slice before, vx_slice after, struct vx_buf *out)
+{
+	const size_t start = out->len;
+	vx_slice rest = after, term;
+
+	if (!vx_zone_is_spf(before) || !vx_zone_is_spf(after))
+		return VX_EINVAL;
+	(void)vx_zone_spf_term(&rest, &term);
+	while (vx_zone_spf_term(&rest, &term)) {
+		if (is_all(term) || is_redirect(term) ||
+		    (vx_zone_spf_has(before, term) &&
+			!vx_zone_spf_has(vx_slice_str(known), term)))
+			continue;
+		if (out->len > start)
+			vx_buf_add_char(out, ' ');
+		vx_buf_add(out, term);
+	}
+	return VX_OK;
+}
+
 static bool has_kind(vx_slice record, bool (*kind)(vx_slice))
 {
 	vx_slice term;

@@ -15,6 +15,12 @@ bool vx_zone_spf_has(vx_slice record, vx_slice term);
  * a plan of ours says now.
  */
 void vx_zone_spf_drop_backup(vx_slice record, vx_slice wanted, struct vx_buf *out);
+/*
+ * The record, appended, without those of `merged` (separated by blanks) that `wanted` has
+ * not.
+ */
+void vx_zone_spf_drop_merged(
+    vx_slice record, const char *merged, vx_slice wanted, struct vx_buf *out);
 /* Take the next term; false: there is none. */
 bool vx_zone_spf_term(vx_slice *record, vx_slice *term);
 

@@ -133,7 +133,7 @@ class Apply(Case):
         self.assertEqual([r['comment'] for r in merged], [None])
         # what it was before is kept for its owner alone
         folder = os.path.join(self.box.state, 'dns')
-        kept = [os.path.join(folder, n) for n in os.listdir(folder)]
+        kept = [os.path.join(folder, n) for n in os.listdir(folder) if n.endswith('.zone')]
         self.assertEqual([open(k).read() for k in kept], [before])
         self.assertEqual(os.stat(kept[0]).st_mode & 0o777, 0o600)
         self.good('dns', 'apply', DOMAIN, '--take', '--yes')
@@ -332,8 +332,14 @@ class Backup(Case):
         sub = 'sub.' + DOMAIN
         self.good('domain', 'add', sub)
         self.good('domain', 'set', sub, '--backup-mx', 'cloudflare', '--backup-to', INBOX)
-        self.bad(FAILED, 'a whole zone: it can be the backup of ' + DOMAIN, 'dns', 'apply',
-                 sub, '--yes')
+        self.bad(FAILED, f'a whole zone: it can be the backup of {DOMAIN}.*--backup-mx HOST',
+                 'dns', 'apply', sub, '--yes')
+        # who has rules there himself declares it without an inbox
+        self.good('domain', 'set', sub, '--backup-mx', 'none')
+        self.good('domain', 'set', sub, '--backup-mx', 'cloudflare')
+        self.good('dns', 'apply', sub, '--yes')
+        self.assertEqual(len(self.zone.say('MX', sub)), 4)
+        self.assertFalse(self.zone.routing)
         self.set_token(self.cloud.token([DOMAIN], ROUTE - {'addresses:edit'}))
         self.bad(FAILED, 'Account > Email Routing Addresses > Edit', 'dns', 'plan', DOMAIN)
         self.cloud.addresses[INBOX] = True
@@ -371,6 +377,139 @@ class Backup(Case):
         self.good('dns', 'apply', DOMAIN, '--yes')
         self.assertEqual((self.zone.say('MX', DOMAIN), self.zone.say('TXT', DOMAIN)),
                          (['10 ' + HOST], [f'"{SPF}"']))
+
+
+class Merged(Case):
+    """An SPF record that is not ours, which our mechanisms come into and go from again."""
+    token = ROUTE
+    THEIRS = 'v=spf1 include:news.example a:x.example ~all'
+    WITH = 'v=spf1 include:news.example a:x.example ip4:192.0.2.1 ip6:2001:db8::1 ~all'
+
+    def setUp(self):
+        super().setUp()
+        self.cloud.addresses[INBOX] = True
+        self.zone.add('TXT', DOMAIN, self.THEIRS)
+
+    def spf(self):
+        (text,) = self.zone.answers()[DOMAIN]['TXT']
+        return text
+
+    def backup(self, *args):
+        self.good('domain', 'set', DOMAIN, '--backup-mx', *args)
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.json('dns', 'plan', DOMAIN)['work'], 0)
+
+    def test_a_backup_comes_and_goes(self):
+        self.backup('cloudflare', '--backup-to', INBOX)
+        # Email Routing has added its own record meanwhile: the order is no matter
+        self.assertEqual(set(self.spf().split()), {*self.WITH.split(), INCLUDE})
+        self.backup('spare.test')
+        self.assertEqual(self.spf(), self.WITH.replace(' ~all', ' +a:spare.test ~all'))
+        # a change that fails half-way is not forgotten
+        self.good('domain', 'set', DOMAIN, '--backup-mx', 'none')
+        self.cloud.faults = [None] * 5 + [Refused(400, 9005, 'Content is wrong.')] * 20
+        self.bad(FAILED, 'Content is wrong', 'dns', 'apply', DOMAIN, '--yes')
+        self.cloud.faults = []
+        self.backup('none')
+        self.assertEqual(self.spf(), self.WITH)
+        # and with the domain all goes that came from here
+        self.good('dns', 'withdraw', DOMAIN, '--yes')
+        self.assertEqual(self.spf(), self.THEIRS)
+
+    def test_what_was_theirs_stays(self):
+        self.zone.records = []
+        self.zone.add('TXT', DOMAIN, f'v=spf1 {INCLUDE} a:spare.test -all')
+        before = self.spf()
+        self.backup('cloudflare', '--backup-to', INBOX)
+        self.backup('spare.test')
+        self.backup('none')
+        self.assertEqual(self.spf(), before.replace(
+            ' -all', ' ip4:192.0.2.1 ip6:2001:db8::1 -all'))
+        # they take out what was merged, and write it again: it is theirs then
+        for r in self.zone.records:
+            if 'v=spf1' in r['content']:
+                r['content'] = 'v=spf1 ip4:192.0.2.1 -all'
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.good('dns', 'withdraw', DOMAIN, '--yes')
+        self.assertEqual(self.spf(), 'v=spf1 -all')
+        self.zone.add('TXT', 'x.' + DOMAIN, 'x')
+        self.assertEqual(self.json('dns', 'plan', DOMAIN)['clashes'], 0)
+
+
+class Proofs(Case):
+    """Records of dns-persist-01, for an authority that takes them."""
+    DIRECTORY, ACCOUNT = 'https://ca.test/dir', 'https://ca.test/a/1'
+
+    def authority(self, persists='ca.test', account=ACCOUNT, names='["*.vectis.test"]'):
+        """What acmed keeps of it."""
+        with open(self.box.config) as f:
+            text = f.read()
+        if 'directories' not in text:
+            text = text.replace('provider: letsencrypt\n', 'provider: letsencrypt\n'
+                                f'  email: x@{DOMAIN}\n  names: {names}\n')
+            text += f'acme:\n  directories: ["{self.DIRECTORY}"]\n'
+        self.box.write(re.sub('(?m)^  names: .*', f'  names: {names}', text))
+        os.makedirs(self.box.state + '-acme', mode=0o700, exist_ok=True)
+        with open(self.box.state + '-acme/state.json', 'w') as f:
+            json.dump({'version': 1, 'certs': [], 'groups': [], 'accounts': [
+                {'directory': self.DIRECTORY, 'url': account, 'persists': persists,
+                 'issuers': 'ca.test'}]}, f)
+
+    def proofs(self):
+        return {n[20:]: t['TXT'] for n, t in self.zone.answers().items()
+                if n.startswith('_validation-persist.')}
+
+    def test_from_begin_to_end(self):
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.proofs(), {})
+        self.authority(persists='')
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.proofs(), {})
+        self.authority()
+        plan = self.json('dns', 'plan', DOMAIN)
+        self.assertEqual({(r['name'], r['required']) for r in plan['records']
+                          if r['purpose'] == 'persist'},
+                         {('_validation-persist.' + HOST, False),
+                          ('_validation-persist.' + DOMAIN, False)})
+        # somebody else's proof is no affair of ours
+        self.zone.add('TXT', '_validation-persist.' + HOST, 'other.test; accounturi=x:y')
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        value = f'ca.test; accounturi={self.ACCOUNT}'
+        self.assertEqual(self.proofs(), {
+            HOST: ['other.test; accounturi=x:y', value],
+            DOMAIN: [value + '; policy=wildcard']})
+        self.assertEqual(self.json('dns', 'plan', DOMAIN)['work'], 0)
+        # another account, and other names
+        self.authority(account='https://ca.test/a/2', names='["imap.vectis.test"]')
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        value = 'ca.test; accounturi=https://ca.test/a/2'
+        self.assertEqual(self.proofs()[HOST][1:], [value])
+        self.assertEqual(self.proofs()['imap.' + DOMAIN], [value])
+        self.good('dns', 'withdraw', DOMAIN, '--yes')
+        self.assertEqual(self.proofs()['imap.' + DOMAIN], [value])
+        self.good('dns', 'withdraw', DOMAIN, '--with-host', '--yes')
+        self.assertEqual(self.proofs()[HOST], ['other.test; accounturi=x:y'])
+        self.assertNotIn('imap.' + DOMAIN, self.proofs())
+
+    def test_on_paper(self):
+        os.remove(os.path.join(self.box.folder, 'secrets.yaml'))
+        self.authority()
+        self.assertIn(f'_validation-persist.{DOMAIN}.\tIN\tTXT\t"ca.test; accounturi='
+                      f'{self.ACCOUNT}; policy=wildcard"', self.good('dns', 'export', DOMAIN))
+
+    def test_domain_check_says_nothing_false(self):
+        self.authority()
+
+        def row():
+            done = self.box.run('--json', 'domain', 'check', DOMAIN)
+            return next((c['verdict'], c['seen']) for c in json.loads(done.stdout)['checks']
+                        if c['name'] == 'acme.persist')
+        value = f'CA.test;accounturi={self.ACCOUNT}'
+        self.names.add('_validation-persist.' + HOST, 'TXT', value)
+        self.names.add('_validation-persist.' + DOMAIN, 'TXT', value)
+        self.assertEqual(row(), (
+            'warn', f'the record of {DOMAIN} is not for what is below the name; '
+            '1 of 2 are proven for good'))
 
 
 class Policy(Case):

@@ -197,6 +197,30 @@ static void by_another(struct vx_diag_facts *f)
 	by_http(f);
 	f->http80_by = VX_DIAG_ANOTHER;
 }
+#define ACCOUNT "https://ca.example/a/1"
+static const struct vx_zone_proof proofs[] = {
+	{ "mail.example.net", "ca.example", ACCOUNT, true },
+	{ "imap.example.net", "ca.example", ACCOUNT, false },
+};
+static void provable(struct vx_diag_facts *f)
+{
+	f->proofs = proofs;
+	f->proof_count = 2;
+}
+/* Port 80 is closed, and nobody has to come there. */
+static void proven(struct vx_diag_facts *f)
+{
+	provable(f);
+	port80(f);
+	f->http80_by = VX_DIAG_ANOTHER;
+	f->acme_names = "mail.example.net imap.example.net *.mail.example.net";
+}
+static void half_proven(struct vx_diag_facts *f)
+{
+	by_http(f);
+	provable(f);
+	f->acme_names = "mail.example.net imap.example.net";
+}
 static void no_out25(struct vx_diag_facts *f)
 {
 	f->out25 = VX_DIAG_SILENT;
@@ -453,6 +477,8 @@ static void old_client(struct vx_diag_facts *f)
 /* --- rows -----------------------------------------------------------------------------
  */
 
+#define PROOF(host)                                                                      \
+	"_validation-persist." host ".example.net TXT ca.example; accounturi=" ACCOUNT
 #define SPF_LINE "example.net TXT v=spf1"
 #define ROUTES                                                                           \
 	"example.net MX 51 route1.mx.cloudflare.net\nexample.net MX 52 "                 \
@@ -636,6 +662,32 @@ static const struct {
 	{ "acme.a_record", VX_DIAG_FAIL, "", "imap.example.net A 198.51.100.9\n", by_http,
 	    UNSIGNED, "imap.example.net A 192.0.2.1" },
 	{ "acme.a_record", VX_DIAG_FAIL, "",
+	    "imap.example.net A 198.51.100.9\n" PROOF("mail") "; policy=wildcard\n",
+	    half_proven, UNSIGNED, "imap.example.net A 192.0.2.1" },
+	{ "acme.a_record", VX_DIAG_PASS, "",
+	    "imap.example.net A 198.51.100.9\n" PROOF("imap") "\n", half_proven, UNSIGNED,
+	    "" },
+	{ "acme.persist", VX_DIAG_NA, "", "", provable, UNSIGNED, "" },
+	{ "acme.persist", VX_DIAG_PASS, "",
+	    PROOF("imap") "\n" PROOF("mail") "; policy=wildcard\n", proven, UNSIGNED,
+	    "" },
+	{ "acme.persist", VX_DIAG_INFO, "", PROOF("mail") "; policy=wildcard\n", provable,
+	    UNSIGNED, "" },
+	{ "acme.persist", VX_DIAG_INFO, "", PROOF("imap") "/other\n", provable, UNSIGNED,
+	    "" },
+	{ "acme.persist", VX_DIAG_WARN, "",
+	    PROOF("imap") "\n" PROOF("mail") "; policy=x\n", provable, UNSIGNED,
+	    "accounturi=" ACCOUNT "; policy=wildcard\"" },
+	{ "acme.persist", VX_DIAG_WARN, "", PROOF("imap") "; persistUntil=1\n", provable,
+	    UNSIGNED, "have _validation-persist.imap.example.net TXT" },
+	{ "acme.persist", VX_DIAG_WARN, "", PROOF("imap") "; persistUntil=1796000000\n",
+	    provable, UNSIGNED, "have _validation-persist.imap.example.net TXT" },
+	{ "acme.persist", VX_DIAG_INFO, "",
+	    PROOF("imap") "; persistUntil=1796000000\n" PROOF("imap") "\n", provable,
+	    UNSIGNED, "" },
+	{ "acme.persist", VX_DIAG_WARN, "", PROOF("imap") "; accounturi=x:y\n", provable,
+	    UNSIGNED, "have _validation-persist.imap.example.net TXT" },
+	{ "acme.a_record", VX_DIAG_FAIL, "",
 	    "imap.example.net A 192.0.2.1\nimap.example.net AAAA 2001:db8::9\n", by_http,
 	    UNSIGNED, "no other address" },
 	{ "acme.a_record", VX_DIAG_FAIL, "", "", by_http, UNSIGNED, "tls.names" },
@@ -732,6 +784,7 @@ static const struct {
 	{ "", "", half_dead, UNSIGNED },
 	{ "", "", nobody_serves, UNSIGNED },
 	{ "", "", own_site_without, UNSIGNED },
+	{ "", PROOF("imap") "\n" PROOF("mail") "; policy=wildcard\n", proven, UNSIGNED },
 };
 
 /* Ask until all is known, and run. */

@@ -23,7 +23,10 @@ enum wish {
 	FORMER,
 	SPARE,
 	HOST_ONLY,
-	TLSA
+	TLSA,
+	PROOFS,
+	MERGED,      /* the backup was merged into somebody else's SPF record */
+	MERGED_SPARE /* and is still declared */
 };
 
 static const struct vx_zone_dkim key = { "202611", "v=DKIM1; k=rsa; p=AAAA" };
@@ -31,6 +34,15 @@ static const char hash[] =
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 static const char *const hashes[] = { hash };
 static const struct vx_zone_authority authority = { "ca.example", NULL, NULL, true };
+
+#define ACCOUNT "https://ca.example/a/1"
+#define WILD "ca.example; accounturi=" ACCOUNT "; policy=wildcard"
+#define NAME "ca.example; accounturi=" ACCOUNT
+static const struct vx_zone_proof proofs[] = {
+	{ "mail.example.net", "ca.example", ACCOUNT, true },
+	{ "imap.example.net", "ca.example", ACCOUNT, false },
+	{ "mail.example.org", "ca.example", ACCOUNT, false }, /* another zone's affair */
+};
 
 static struct vx_zone_wish wish(enum wish kind)
 {
@@ -58,6 +70,16 @@ static struct vx_zone_wish wish(enum wish kind)
 		w.authorities = &authority;
 		w.authority_count = 1;
 		w.tls_rua = "tls@example.net";
+	}
+	if (kind == PROOFS) {
+		w.proofs = proofs;
+		w.proof_count = 3;
+	}
+	if (kind == MERGED || kind == MERGED_SPARE)
+		w.spf_merged = "ip4:192.0.2.1 ip6:2001:db8::1 +a:spare.example.org";
+	if (kind == MERGED_SPARE) {
+		w.backup = VX_ZONE_BACKUP_HOST;
+		w.backup_host = "spare.example.org";
 	}
 	if (kind == SERVICES)
 		w.services = VX_ZONE_IMAPS;
@@ -350,6 +372,66 @@ static const struct {
 	    "remove example.net MX 10 mail.example.net\n" },
 	{ "mail.example.net A 192.0.2.1\n", PLAIN,
 	    VX_ZONE_WITHDRAW | VX_ZONE_WITHDRAW_HOST, "" },
+	/* names that are proven for good */
+	{ ALL, PROOFS, 0,
+	    "add _validation-persist.mail.example.net TXT " WILD "\n"
+	    "add _validation-persist.imap.example.net TXT " NAME "\n" },
+	{ ALL "_validation-persist.mail.example.net TXT ca.example; accounturi=" ACCOUNT
+	      " | vectis:persist\n"
+	      "_validation-persist.imap.example.net TXT CA.example;accounturi=" ACCOUNT
+	      ";policy=wildcard\n",
+	    PROOFS, 0,
+	    "change _validation-persist.mail.example.net TXT " WILD "\n"
+	    "leave _validation-persist.imap.example.net TXT "
+	    "CA.example;accounturi=" ACCOUNT ";policy=wildcard\n" },
+	/* other accounts and authorities stay, one that ends is not relied upon */
+	{ ALL
+	    "_validation-persist.mail.example.net TXT ca.example; accounturi=x:2\n"
+	    "_validation-persist.mail.example.net TXT " WILD "; persistUntil=9999999999\n"
+	    "_validation-persist.imap.example.net TXT other.example; accounturi=" ACCOUNT
+	    "\n_validation-persist.www.example.net TXT ca.example; accounturi=x:2 | "
+	    "vectis:persist\n"
+	    "_validation-persist.old.example.net TXT " NAME " | vectis:persist\n",
+	    PROOFS, 0,
+	    "leave _validation-persist.mail.example.net TXT ca.example; accounturi=x:2\n"
+	    "leave _validation-persist.mail.example.net TXT " WILD
+	    "; persistUntil=9999999999\n"
+	    "add _validation-persist.mail.example.net TXT " WILD "\n"
+	    "leave _validation-persist.imap.example.net TXT other.example; "
+	    "accounturi=" ACCOUNT "\nadd _validation-persist.imap.example.net TXT " NAME
+	    "\n"
+	    "remove _validation-persist.old.example.net TXT " NAME "\n" },
+	/* it goes with the host, and with the authority */
+	{ ALL "_validation-persist.mail.example.net TXT " WILD " | vectis:persist\n",
+	    PLAIN, 0, "remove _validation-persist.mail.example.net TXT " WILD "\n" },
+	{ HOST "_validation-persist.mail.example.net TXT " WILD " | vectis:persist\n"
+	       "_validation-persist.imap.example.net TXT " NAME " | vectis:persist\n",
+	    PROOFS, VX_ZONE_WITHDRAW, "" },
+	{ "_validation-persist.mail.example.net TXT " WILD " | vectis:persist\n"
+	  "_validation-persist.imap.example.net TXT " NAME " | vectis:persist\n"
+	  "_validation-persist.mail.example.net TXT " WILD "\n",
+	    PROOFS, VX_ZONE_WITHDRAW | VX_ZONE_WITHDRAW_HOST,
+	    "remove _validation-persist.mail.example.net TXT " WILD "\n"
+	    "remove _validation-persist.imap.example.net TXT " NAME "\n" },
+	/* what was merged into a record of others is taken out again, and nothing else */
+	{ HOST MX POLICY "example.net TXT v=spf1 a:spare.example.org a:x.example "
+			 "ip4:192.0.2.1 ip6:2001:db8::1 ~all\n",
+	    MERGED, 0,
+	    "merge example.net TXT v=spf1 a:x.example ip4:192.0.2.1 ip6:2001:db8::1 "
+	    "~all\n" },
+	{ HOST MX POLICY "example.net TXT v=spf1 include:_spf.mx.cloudflare.net "
+			 "ip4:192.0.2.1 ip6:2001:db8::1 ~all\n",
+	    MERGED, 0, "" },
+	{ HOST MX POLICY "example.net MX 50 spare.example.org\n"
+			 "example.net TXT v=spf1 +a:spare.example.org "
+			 "ip4:192.0.2.1 ip6:2001:db8::1 ~all\n",
+	    MERGED_SPARE, 0, "" },
+	{ HOST MX POLICY "example.net TXT v=spf1 include:x.example ip4:192.0.2.1 "
+			 "+a:spare.example.org ip4:192.0.2.9 ~all\n",
+	    MERGED, VX_ZONE_WITHDRAW,
+	    "merge example.net TXT v=spf1 include:x.example ip4:192.0.2.9 ~all\n"
+	    "remove example.net MX 10 mail.example.net\n"
+	    "remove _dmarc.example.net TXT " DMARC "\n" },
 };
 
 static void check_row(size_t i)

@@ -48,4 +48,41 @@ START_TEST(one_record_remains)
 }
 END_TEST
 
-VXT_SUITE(test_spf_merge, "spf merge", one_record_remains)
+/* What was there before a merge is never taken for something that came with it. */
+START_TEST(what_came_is_remembered)
+{
+	static const struct {
+		const char *known, *before, *after, *want; /* NULL: no SPF record */
+	} rows[] = {
+		{ "", "v=spf1 include:x.example -all",
+		    "v=spf1 include:x.example ip4:192.0.2.1 +a:y.example -all",
+		    "ip4:192.0.2.1 +a:y.example" },
+		/* it was theirs, with or without its '+' */
+		{ "", "v=spf1 a:y.example ?all", "v=spf1 a:y.example ip4:192.0.2.1 ?all",
+		    "ip4:192.0.2.1" },
+		{ "", "v=spf1 +A:Y.example ?all", "v=spf1 a:y.example ?all", "" },
+		/* known, and still there; gone; and there by somebody else's hand */
+		{ "ip4:192.0.2.1", "v=spf1 ip4:192.0.2.1 -all",
+		    "v=spf1 ip4:192.0.2.1 ip4:192.0.2.2 -all",
+		    "ip4:192.0.2.1 ip4:192.0.2.2" },
+		{ "ip4:192.0.2.1 mx", "v=spf1 mx -all", "v=spf1 mx -all", "mx" },
+		{ "ip4:192.0.2.1", "v=spf1 mx -all", "v=spf1 mx -all", "" },
+		{ "", "v=spf1", "v=spf1 redirect=x.example", "" },
+		{ "", "v=spf1", "v=spf10 mx", NULL },
+		{ "", "mx", "v=spf1 mx", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct vx_buf out = { .max = 500 };
+		const int rc = vx_zone_spf_merged(rows[i].known,
+		    vx_slice_str(rows[i].before), vx_slice_str(rows[i].after), &out);
+
+		ck_assert_int_eq(rc, rows[i].want == NULL ? VX_EINVAL : VX_OK);
+		vxt_assert_str(
+		    vx_buf_slice(&out), rows[i].want == NULL ? "" : rows[i].want);
+		vx_buf_done(&out);
+	}
+}
+END_TEST
+
+VXT_SUITE(test_spf_merge, "spf merge", one_record_remains, what_came_is_remembered)
