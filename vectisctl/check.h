@@ -3,6 +3,7 @@
 #define VECTISCTL_CHECK_H
 
 #include "vectisctl/dns.h"
+#include "vectisctl/notes.h"
 
 #include "vectis/address.h"
 
@@ -27,6 +28,8 @@ struct checking {
 	struct vx_diag_mailbox mailboxes[CTL_CHECK_MAILBOXES];
 	char names[CTL_CHECK_MAILBOXES][VX_ADDRESS_MAX + 1];
 	char running[64], stopped[64];
+	struct ctl_saved saved;
+	char program[3 * PATH_MAX]; /* vectisctl store backup, of this one */
 	struct vx_buf drift; /* own */
 	char token80[64], content80[64], say80[512]; /* what is asked on port 80 */
 	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1], distrust[300];

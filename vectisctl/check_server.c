@@ -4,8 +4,10 @@
 #include "vectis/search.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define DRIFT_MAX 4096
 #define FULL_PERCENT 80 /* from which on a mailbox is named */
@@ -85,10 +87,36 @@ void ctl_check_config(struct checking *k)
 	k->server.drift = k->drift.failed ? NULL : k->drift.ptr;
 }
 
+/* What cron would have to call: this program, of this installation. */
+static void name_backup(struct checking *k)
+{
+	char self[PATH_MAX], config[PATH_MAX];
+	const ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	if (realpath(k->c->config_path, config) == NULL)
+		(void)snprintf(config, sizeof(config), "%s", k->c->config_path);
+	if (strcmp(config, VX_SYSCONFDIR "/config.yaml") == 0)
+		(void)snprintf(k->program, sizeof(k->program), "%s store backup",
+		    n > 0 ? self : "vectisctl");
+	else
+		(void)snprintf(k->program, sizeof(k->program), "%s -c %s store backup",
+		    n > 0 ? self : "vectisctl", config);
+}
+
+static void find_backups(struct checking *k)
+{
+	name_backup(k);
+	ctl_backup_read(k->c, &k->saved);
+	k->server.saved = k->saved.diag;
+	k->server.saved.command = k->program;
+}
+
 void ctl_check_server(struct checking *k)
 {
 	struct vx_search_status st;
 
+	find_backups(k);
 	k->server.mailboxes = k->mailboxes;
 	find_mailboxes(k);
 	k->server.search_wanted = k->c->config->search_index != 0;

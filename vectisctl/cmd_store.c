@@ -1,5 +1,5 @@
 /* store: prove it, copy it, count it */
-#include "vectisctl/ctl.h"
+#include "vectisctl/notes.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -43,19 +43,70 @@ static int store_repair(struct ctl *c)
 	return CTL_OK;
 }
 
-static int store_backup(struct ctl *c)
+/* What the command failed by. */
+static const char *failure(const struct ctl *c)
+{
+	const char *text = json_string_value(json_object_get(c->result, "error"));
+
+	return text == NULL ? "" : text;
+}
+
+/* One that could not begin is one that failed: nobody may look at what cron does. */
+static int not_begun(struct ctl *c)
+{
+	struct ctl_backup b;
+
+	if (ctl_check_store(c) == CTL_OK && ctl_backup_begin(c, c->args[0], &b) == CTL_OK)
+		ctl_backup_end(c, &b, "partial", 0, failure(c));
+	return CTL_FAILED;
+}
+
+static int make_backup(struct ctl *c, struct vx_backup *made)
 {
 	struct vx_error err;
+	int rc;
+
+	if (ctl_open_store(c, false) != CTL_OK)
+		return VX_EIO;
+	rc = vx_store_backup(c->store, ".", report, c, &err);
+	if (rc != VX_OK)
+		(void)ctl_fail(c, CTL_FAILED, "%s", err.text);
+	if (rc == VX_OK || rc == VX_ECORRUPT) {
+		const int found = vx_backup_look(".", made, &err);
+
+		if (found != VX_OK)
+			return found == VX_ECORRUPT ? VX_EIO : found;
+	}
+	return rc;
+}
+
+static int store_backup(struct ctl *c)
+{
+	struct vx_backup made = { .octets = 0 };
+	struct ctl_backup b;
+	char where[PATH_MAX];
 	struct stat st;
+	int rc;
 
 	(void)json_object_set_new(c->result, "report", json_array());
-	if (ctl_output_dir(c, c->args[0], false) != CTL_OK ||
-	    ctl_open_store(c, false) != CTL_OK)
+	if (ctl_output_dir(c, c->args[0], false) != CTL_OK)
+		return not_begun(c);
+	if (ctl_check_store(c) != CTL_OK ||
+	    ctl_backup_begin(c, getcwd(where, sizeof(where)) == NULL ? c->args[0] : where,
+		&b) != CTL_OK)
 		return CTL_FAILED;
-	if (vx_store_backup(c->store, ".", report, c, &err) != VX_OK)
-		return ctl_fail(c, CTL_FAILED, "%s", err.text);
+	rc = make_backup(c, &made);
+	ctl_backup_end(c, &b,
+	    rc == VX_OK         ? "whole"
+	    : rc == VX_ECORRUPT ? "damaged"
+				: "partial",
+	    made.octets, failure(c));
+	if (rc != VX_OK)
+		return CTL_FAILED;
 	(void)json_object_set_new(
 	    c->result, "directory", ctl_text(vx_slice_str(c->args[0])));
+	(void)json_object_set_new(
+	    c->result, "octets", json_integer((json_int_t)made.octets));
 	ctl_say(c,
 	    "the backup is in %s; with the mail it has passwords of relays and private "
 	    "keys, which nobody else may read",

@@ -83,8 +83,28 @@ struct vx_diag_mailbox {
 	unsigned percent; /* of its quota */
 };
 
+/* Backups of the store. */
+enum vx_diag_saved_state {
+	VX_DIAG_SAVED_NONE,
+	VX_DIAG_SAVED_RUNNING,
+	VX_DIAG_SAVED_WHOLE,
+	VX_DIAG_SAVED_DAMAGED, /* all is there, and bodies were damaged before */
+	VX_DIAG_SAVED_PARTIAL
+};
+struct vx_diag_saved {
+	bool known;
+	enum vx_diag_saved_state state; /* of the last */
+	int64_t began;
+	const char *where, *cause;
+	int64_t whole_at; /* when the last that is whole was done; 0: there is none */
+	const char *whole_where;
+	uint64_t octets;     /* of that */
+	const char *command; /* that makes one, without its directory */
+};
+
 /* The server as it is. */
 struct vx_diag_server {
+	struct vx_diag_saved saved;
 	const struct vx_diag_mailbox *mailboxes; /* of the domain */
 	size_t mailbox_count;
 	bool search_wanted, search_present;

@@ -514,10 +514,27 @@ VX_API int vx_store_repair(
  * State first, then sealed volumes (linked or copied once), then active ones; all is on
  * the disk before it takes the place of an older backup.  VX_EINVAL, VX_EEXIST: to is the
  * store itself, or has another that is no backup; VX_ECORRUPT: made, but what was damaged
- * before is so in it.
+ * before is so in it.  One at a time is made to a directory: the caller sees to it.
+ *
+ * The file "backup" in it names each file and its octets; that all of them are there is
+ * said last.  vx_store_open refuses a directory where it is not so (VX_ECORRUPT),
+ * finishes one that was broken off when all was there, and takes the file away from one
+ * that is written to: it is a store from then on.  vx_store_repair saves what is in a
+ * partial one.
  */
 VX_API int vx_store_backup(struct vx_store *store, const char *to,
     vx_store_report_fn *report, void *ctx, struct vx_error *err);
+
+struct vx_backup {
+	int64_t began, ended; /* seconds since 1970 */
+	uint64_t files, octets;
+};
+/*
+ * What is in a directory that holds a backup; what is left to do there is done.  VX_OK: a
+ * whole one; VX_ENOENT: none, or one of a version that did not say; VX_ECORRUPT: it is
+ * not whole, err says what is missing; VX_EIO, VX_EPERM, VX_ENOSPC.
+ */
+VX_API int vx_backup_look(const char *dir, struct vx_backup *out, struct vx_error *err);
 
 VX_END_DECLS
 

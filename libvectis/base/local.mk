@@ -10,6 +10,7 @@ libvx_base_la_SOURCES = \
 	%D%/err.c \
 	%D%/fs.c %D%/fs.h \
 	%D%/hash.c %D%/hash.h \
+	%D%/hold.c \
 	%D%/intern.c %D%/intern.h \
 	%D%/log.c \
 	%D%/map.c %D%/map.h \

@@ -149,6 +149,8 @@ void vx_diag_run(struct vx_diag *d)
 	run_rows(d, vx_diag_web_rows);
 	if (d->f.server != NULL)
 		run_rows(d, vx_diag_server_rows);
+	if (d->f.server != NULL)
+		run_rows(d, vx_diag_state_rows);
 }
 
 const struct vx_diag_finding *vx_diag_finding(const struct vx_diag *d, size_t index)

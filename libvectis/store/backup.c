@@ -1,7 +1,9 @@
 /* Backups while the store is in use, and its figures. */
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "store/backup_mark.h"
 #include "store/guard.h"
 #include "store/keys.h"
 #include "store/store_int.h"
@@ -159,9 +161,8 @@ struct backup {
 	struct vx_volume_record *volumes; /* own */
 	size_t volume_count;
 	uint64_t damaged;
+	int64_t began;
 };
-
-#define MARK "backup" /* in a directory that backups may be written to */
 
 static void path_in(const struct backup *b, const char *name, char path[PATH_MAX])
 {
@@ -391,7 +392,7 @@ static int check_target(const struct backup *b)
 	struct stat from, to;
 
 	path_in(b, "state.mdb", path);
-	path_in(b, MARK, mark);
+	path_in(b, VX_BACKUP_MARK, mark);
 	if (stat(b->store->dir, &from) == 0 && stat(b->to, &to) == 0 &&
 	    from.st_dev == to.st_dev && from.st_ino == to.st_ino)
 		return vx_error_set(b->err, VX_EINVAL,
@@ -399,8 +400,68 @@ static int check_target(const struct backup *b)
 	if (access(path, F_OK) == 0 && access(mark, F_OK) < 0)
 		return vx_error_set(b->err, VX_EEXIST,
 		    "%s has a store that is no backup: it is not written over", b->to);
-	return vx_fs_write(
-	    mark, 0600, VX_S("A backup made by vectisctl store backup.\n"), b->err);
+	return VX_OK;
+}
+
+/* What an earlier one left to do is done before anything is written over; while this one
+ * is being made, an earlier one that is whole stays so. */
+static int begin_mark(const struct backup *b)
+{
+	struct vx_backup before;
+
+	if (vx_backup_look(b->to, &before, NULL) == VX_OK)
+		return VX_OK;
+	return vx_backup_mark_write(
+	    b->to, VX_BACKUP_PARTIAL, b->began, 0, VX_S(""), b->err);
+}
+
+/* A file of this backup, wherever it is by now; a volume without life may have none. */
+static void list_file(const struct backup *b, const char *name, struct vx_buf *files)
+{
+	char path[PATH_MAX], file[64];
+	struct stat st;
+
+	(void)snprintf(file, sizeof(file), "%.40s.new", name);
+	path_in(b, file, path);
+	if (stat(path, &st) < 0) {
+		(void)snprintf(file, sizeof(file), "%.40s.mdb", name);
+		path_in(b, file, path);
+		if (stat(path, &st) < 0)
+			return;
+	}
+	vx_backup_mark_add(files, (uint64_t)st.st_size, name);
+}
+
+static int write_mark(
+    const struct backup *b, enum vx_backup_state state, const struct vx_buf *files)
+{
+	if (files->failed)
+		return vx_error_set(b->err, VX_ELIMIT, "there are too many volumes");
+	return vx_backup_mark_write(
+	    b->to, state, b->began, vx_clock_s(), vx_buf_slice(files), b->err);
+}
+
+/* All is on the disk beside what was there: from here on anybody can end it. */
+static int finish(const struct backup *b)
+{
+	struct vx_buf files = { .max = VX_BACKUP_MARK_MAX };
+	char name[32];
+	int rc;
+
+	list_file(b, "state", &files);
+	for (size_t i = 0; i < b->volume_count; i++) {
+		(void)snprintf(name, sizeof(name), "vol-%08x", b->volumes[i].number);
+		list_file(b, name, &files);
+	}
+	rc = write_mark(b, VX_BACKUP_COMPLETE, &files);
+	if (rc == VX_OK)
+		rc = switch_over(b);
+	if (rc == VX_OK) {
+		remove_old(b);
+		rc = write_mark(b, VX_BACKUP_WHOLE, &files);
+	}
+	vx_buf_done(&files);
+	return rc;
 }
 
 int vx_store_backup(struct vx_store *s, const char *to, vx_store_report_fn *report,
@@ -411,8 +472,11 @@ int vx_store_backup(struct vx_store *s, const char *to, vx_store_report_fn *repo
 	};
 	int lock, rc = vx_fs_mkdirs(to, 0700, err);
 
+	b.began = vx_clock_s();
 	if (rc == VX_OK)
 		rc = check_target(&b);
+	if (rc == VX_OK)
+		rc = begin_mark(&b);
 	if (rc != VX_OK)
 		return rc;
 	/* Nothing may be collected between the copy of the state and the last volume. */
@@ -422,9 +486,7 @@ int vx_store_backup(struct vx_store *s, const char *to, vx_store_report_fn *repo
 		    err, rc, "cannot keep collection away: %s", vx_strerror(rc));
 	rc = prepare_all(&b);
 	if (rc == VX_OK)
-		rc = switch_over(&b);
-	if (rc == VX_OK)
-		remove_old(&b);
+		rc = finish(&b);
 	(void)close(lock);
 	vx_free(b.volumes);
 	if (rc == VX_OK && b.damaged > 0)

@@ -3,7 +3,7 @@ libvx_store_la_SOURCES = \
 	%D%/account.h \
 	%D%/acl.c \
 	%D%/all.c %D%/all.h \
-	%D%/backup.c \
+	%D%/backup.c %D%/backup_mark.c %D%/backup_mark.h \
 	%D%/blob.c \
 	%D%/box.c %D%/box.h \
 	%D%/check.c \

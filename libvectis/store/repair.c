@@ -4,6 +4,7 @@
  * with each other; everything that can be counted is counted anew; a descriptor that is
  * lost is made again from its body.  The old state file stays beside the new one.
  */
+#include "store/backup_mark.h"
 #include "store/repair.h"
 
 #include "base/bytes.h"
@@ -783,6 +784,7 @@ static int repair_all(
 int vx_store_repair(
     const char *dir, vx_store_report_fn *report, void *ctx, struct vx_error *err)
 {
+	struct vx_backup b;
 	int lock, rc = vx_store_use_lock(dir, true, true, &lock);
 
 	if (rc == VX_EBUSY)
@@ -791,7 +793,10 @@ int vx_store_repair(
 	if (rc != VX_OK)
 		return vx_error_set(
 		    err, rc, "cannot lock the store in %s: %s", dir, vx_strerror(rc));
+	(void)vx_backup_look(dir, &b, NULL); /* what was left to do to it is done */
 	rc = repair_all(dir, report, ctx, err);
+	if (rc == VX_OK)
+		vx_backup_forget(dir);
 	(void)close(lock);
 	return rc;
 }

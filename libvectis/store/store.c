@@ -1,5 +1,6 @@
 #include "base/fs.h"
 #include "base/mem.h"
+#include "store/backup_mark.h"
 #include "store/search_int.h"
 #include "store/store_int.h"
 
@@ -113,9 +114,13 @@ static int open_files(struct vx_store *s, struct vx_error *err)
 	if (rc == VX_OK)
 		rc = take_use_lock(s, err);
 	if (rc == VX_OK)
+		rc = vx_backup_may_open(s->dir, err);
+	if (rc == VX_OK)
 		rc = open_state(s, "state.mdb", err);
 	if (rc == VX_OK && !s->o.read_only)
 		rc = vx_notify_open(s, err);
+	if (rc == VX_OK && !s->o.read_only)
+		vx_backup_forget(s->dir);
 	return rc == VX_OK ? open_bell(s, err) : rc;
 }
 

@@ -52,3 +52,5 @@ TESTS += %D%/test_backup.py
 EXTRA_DIST += %D%/test_backup.py
 TESTS += %D%/test_check_signed.py
 EXTRA_DIST += %D%/test_check_signed.py %D%/knot_zone.py
+TESTS += %D%/test_server.py
+EXTRA_DIST += %D%/test_server.py

@@ -80,6 +80,7 @@ class Check(Case):
         self.good('mailbox', 'add', 'ann@' + DOMAIN, '--generate')
         self.good('alias', 'add', 'dmarc@' + DOMAIN, 'ann@' + DOMAIN)
         self.good('dns', 'apply', DOMAIN, '--yes')
+        self.good('store', 'backup', self.box.folder + '/backup')
         self.publish()
 
     def others(self):

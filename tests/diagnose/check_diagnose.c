@@ -4,5 +4,6 @@ Suite *test_backup(void);
 Suite *test_host(void);
 Suite *test_rows(void);
 Suite *test_server(void);
+Suite *test_state(void);
 
-VXT_MAIN(test_rows, test_host, test_backup, test_server)
+VXT_MAIN(test_rows, test_host, test_backup, test_server, test_state)
