@@ -6,10 +6,10 @@
 #include "vectis/memory.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#define NOTE_MAX 65536
 #define BACKUP "backup.json"
 #define BACKUP_LOCK "backup.lock"
 
@@ -26,16 +26,24 @@ static json_t *read_note(struct ctl *c, const char *name)
 	return NULL;
 }
 
+static int add_text(const char *text, size_t len, void *ctx)
+{
+	vx_buf_add(ctx, vx_slice_of(text, len));
+	return 0;
+}
+
 /* A note that cannot be written changes nothing of what it is about: it is only said. */
 static void write_note(struct ctl *c, const char *name, const json_t *j)
 {
+	struct vx_buf text = { .max = NOTE_MAX };
 	char path[PATH_MAX];
-	char *text = json_dumps(j, JSON_INDENT(2) | JSON_SORT_KEYS);
 
 	ctl_state_path(c, name, path);
-	if (text != NULL && ctl_write_file(c, path, 0600, vx_slice_str(text)) != CTL_OK)
+	if (json_dump_callback(j, add_text, &text, JSON_INDENT(2) | JSON_SORT_KEYS) !=
+		0 ||
+	    text.failed || ctl_write_file(c, path, 0600, vx_buf_slice(&text)) != CTL_OK)
 		ctl_warn(c, "what became of it is not kept for domain check");
-	free(text);
+	vx_buf_done(&text);
 }
 
 static void set_text(json_t *j, const char *key, const char *text)
