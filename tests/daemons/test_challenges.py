@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 import harness
 from acme_peers import Pebble, Proxy, find_pebble
@@ -40,6 +41,27 @@ CASES = {
         '0 issue ca.test; validationmethods=dns-01']}, 'validationmethods'),
     'silent': ('silent.test', {'A': [HTTP]}, 'its name servers do not answer'),
 }
+
+
+ALPN = ('-alpn', 'acme-tls/1')
+GOOD_12 = [f'ECDHE-ECDSA-{c}' for c in ('AES128-GCM-SHA256', 'AES256-GCM-SHA384',
+                                        'CHACHA20-POLY1305')]
+GOOD_13 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256']
+BAD_12 = ':'.join(('ALL', 'COMPLEMENTOFALL', *('!' + c for c in GOOD_12), '@SECLEVEL=0'))
+OLD = ('-cipher', 'ALL:@SECLEVEL=0')
+GROUPS = ('X25519', 'P-256', 'P-384')
+# what a client of TLS-ALPN-01 offers, and whether it is answered
+SCAN = [
+    *((True, '-tls1_2', '-cipher', c, *ALPN) for c in GOOD_12),
+    *((True, '-tls1_3', '-ciphersuites', c, *ALPN) for c in GOOD_13),
+    *((True, v, '-groups', g, *ALPN) for v in ('-tls1_2', '-tls1_3') for g in GROUPS),
+    *((False, v, '-groups', 'P-521:X448:ffdhe2048', *ALPN) for v in ('-tls1_2', '-tls1_3')),
+    (False, '-tls1_2', '-cipher', BAD_12, *ALPN),
+    (False, '-tls1_3', '-ciphersuites', 'TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256', *ALPN),
+    (False, '-tls1', *OLD, *ALPN), (False, '-tls1_1', *OLD, *ALPN),
+    (False, '-tls1_3'), (False, '-tls1_3', '-alpn', 'http/1.1'),
+    (False, '-tls1_2', '-alpn', 'h2'),
+]
 
 
 class Somebody(http.server.BaseHTTPRequestHandler):
@@ -83,6 +105,8 @@ class Shared(unittest.TestCase):
         cls.proxy = Proxy(cls.pebble)
         closing.callback(cls.proxy.stop)
         cls.proxy.after = cls.identify
+        cls.proxy.before = cls.look
+        cls.found = {}
         other = http.server.ThreadingHTTPServer((OTHER, mail.http_port), Somebody)
         closing.callback(other.server_close)
         closing.callback(other.shutdown)
@@ -107,6 +131,21 @@ class Shared(unittest.TestCase):
         directory = json.loads(body)
         directory.setdefault('meta', {})['caaIdentities'] = ['ca.test']
         return status, fields, json.dumps(directory).encode()
+
+    @classmethod
+    def look(cls, n, method, path):
+        """Before an authority hears that it may look, somebody else does."""
+        if path.startswith('/chalZ/') and not cls.found and cls.hello('acme-tls/1', 'tls.test'):
+            with ThreadPoolExecutor(8) as pool:
+                cls.found = dict(zip(SCAN, pool.map(lambda s: cls.talks(*s[1:]), SCAN)))
+
+    @classmethod
+    def talks(cls, *options):
+        said = subprocess.run(
+            ('openssl', 's_client', '-connect', f'{TLS}:{cls.port}', '-servername', 'tls.test',
+             *options), input='', stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            universal_newlines=True, timeout=30, check=False).stdout
+        return 'ALPN protocol: acme-tls/1' in said
 
     def wait(self, what, seconds=60):
         until = time.monotonic() + seconds
@@ -136,14 +175,15 @@ class Shared(unittest.TestCase):
         return [(sorted(i['value'] for i in payload['identifiers']), payload)
                 for path, payload in self.proxy.payloads if path == '/order-plz' and payload]
 
-    def hello(self, alpn, name):
+    @classmethod
+    def hello(cls, alpn, name):
         """Whether somebody who connects as an authority does sees a certificate."""
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         context.set_alpn_protocols([alpn])
         with contextlib.suppress(OSError):
-            with socket.create_connection((TLS, self.port), 10) as plain:
+            with socket.create_connection((TLS, cls.port), 10) as plain:
                 context.wrap_socket(plain, server_hostname=name).close()
                 return True
         return False
@@ -182,6 +222,10 @@ class Challenges(Shared):
         # nothing is under way, and nobody else is ever answered
         self.assertFalse(self.hello('acme-tls/1', 'tls.test'))
         self.assertFalse(self.hello('http/1.1', 'tls.test'))
+        # while there was something: the versions, suites and groups of every listener
+        for offer in SCAN:
+            with self.subTest(' '.join(offer[1:])):
+                self.assertEqual(self.found.get(offer), offer[0])
 
     def test_3_domain_check(self):
         """DX-TL-03 and DX-TL-04, of all names that are ordered."""
