@@ -167,15 +167,17 @@ struct vx_acme_group {
 	size_t served_count;
 	int64_t install_next; /* not before */
 	/* TLSA records of its names, as they were seen */
-	bool used;       /* there are some, in signed zones */
-	bool secure;     /* the zone of dane, or of the first name, is signed */
-	bool tidy;       /* a record of ours is not wanted any more */
-	int64_t looked;  /* 0: never */
-	int64_t kept;    /* that is in the state */
-	int64_t look_at; /* the next time */
-	int64_t ttl;     /* the largest */
-	int64_t clear;   /* not used: who remembers records forgets them then */
-	int64_t broken;  /* since when no key that is served is in them; 0: it is */
+	bool used;        /* there are some, in signed zones */
+	bool secure;      /* the zone of dane, or of the first name, is signed */
+	bool tidy;        /* a record of ours is not wanted any more */
+	int64_t looked;   /* 0: never */
+	int64_t kept;     /* that is in the state */
+	int64_t look_at;  /* the next time */
+	int64_t ttl;      /* the largest that anybody may remember */
+	int64_t ttl_at;   /* it was seen for the last time */
+	int64_t ttl_less; /* the largest since then */
+	int64_t clear;    /* not used: who remembers records forgets them then */
+	int64_t broken;   /* since when no key that is served is in them; 0: it is */
 	/* those of dane, or else what all have */
 	char set[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS];
 	size_t set_count;
@@ -423,7 +425,7 @@ void vx_acme_note_served(struct vx_acme_group *g, const char *digest);
 int64_t vx_acme_stage(const struct vx_acme_group *g, enum vx_acme_haste haste);
 /* When a key may be served: 0: at once, INT64_MAX: not known. */
 int64_t vx_acme_key_ready(const struct vx_acme *a, const struct vx_acme_lineage *l);
-int64_t vx_acme_next_ready(const struct vx_acme *a, const struct vx_acme_lineage *l);
+int64_t vx_acme_next_ready(const struct vx_acme_lineage *l, int64_t now);
 /* Is a certificate ordered for the next key now? */
 bool vx_acme_takes_next(const struct vx_acme *a, const struct vx_acme_lineage *l);
 /* When one can be ordered at all. */

@@ -131,7 +131,7 @@ static void tell_waiting(struct vx_acme *a, struct vx_acme_group *g)
 		const struct vx_acme_lineage *const l = &a->certs[i];
 
 		waits = waits || (l->group == g && l->rolling && !l->has_fresh &&
-				     vx_acme_next_ready(a, l) > a->now);
+				     vx_acme_next_ready(l, a->now) > a->now);
 	}
 	if (!waits || g->number == 0 || !g->number_rolls)
 		return;

@@ -88,8 +88,8 @@ static bool may_be_served(const struct vx_acme *a, const struct vx_acme_lineage 
 {
 	if (!l->has_fresh || (needs_look(l) && a->look.failed))
 		return false;
-	return (l->fresh_next ? vx_acme_next_ready(a, l) : vx_acme_key_ready(a, l)) <=
-	       a->now;
+	return (l->fresh_next ? vx_acme_next_ready(l, a->now)
+			      : vx_acme_key_ready(a, l)) <= a->now;
 }
 
 /* --- the step -------------------------------------------------------------------------

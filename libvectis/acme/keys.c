@@ -85,8 +85,8 @@ int64_t vx_acme_stage(const struct vx_acme_group *g, enum vx_acme_haste haste)
 	return 2 * g->ttl > least ? 2 * g->ttl : least;
 }
 
-static int64_t ready(const struct vx_acme *a, const struct vx_acme_lineage *l,
-    const struct vx_pki_key *key, int64_t seen)
+static int64_t ready(const struct vx_acme_lineage *l, const struct vx_pki_key *key,
+    int64_t seen, int64_t now)
 {
 	const struct vx_acme_group *const g = l->group;
 	const int64_t stage = vx_acme_stage(g, l->haste);
@@ -100,7 +100,7 @@ static int64_t ready(const struct vx_acme *a, const struct vx_acme_lineage *l,
 		return INT64_MAX;
 	if (vx_acme_is_served(g, digest))
 		return 0;
-	if (g->looked == 0 || g->unknown || a->now - g->looked > VX_ACME_UNSEEN_MAX_S)
+	if (g->looked == 0 || g->unknown || now - g->looked > VX_ACME_UNSEEN_MAX_S)
 		return INT64_MAX;
 	if (!g->used)
 		return g->clear;
@@ -114,16 +114,16 @@ static int64_t ready(const struct vx_acme *a, const struct vx_acme_lineage *l,
 
 int64_t vx_acme_key_ready(const struct vx_acme *a, const struct vx_acme_lineage *l)
 {
-	return ready(a, l, l->key, l->key_seen);
+	return ready(l, l->key, l->key_seen, a->now);
 }
 
-int64_t vx_acme_next_ready(const struct vx_acme *a, const struct vx_acme_lineage *l)
+int64_t vx_acme_next_ready(const struct vx_acme_lineage *l, int64_t now)
 {
 	if (l->next_key == NULL)
 		return INT64_MAX;
 	return l->rolling && l->haste == VX_ACME_AT_ONCE
 		   ? 0
-		   : ready(a, l, l->next_key, l->next_seen);
+		   : ready(l, l->next_key, l->next_seen, now);
 }
 
 /* Asked for, or old enough and the certificate is renewed anyway. */
@@ -136,13 +136,13 @@ static bool wants_next(const struct vx_acme *a, const struct vx_acme_lineage *l)
 
 bool vx_acme_takes_next(const struct vx_acme *a, const struct vx_acme_lineage *l)
 {
-	return wants_next(a, l) && vx_acme_next_ready(a, l) <= a->now;
+	return wants_next(a, l) && vx_acme_next_ready(l, a->now) <= a->now;
 }
 
 int64_t vx_acme_order_ready(const struct vx_acme *a, const struct vx_acme_lineage *l)
 {
 	if (l->bad)
-		return vx_acme_next_ready(a, l);
+		return vx_acme_next_ready(l, a->now);
 	return vx_acme_takes_next(a, l) ? 0 : vx_acme_key_ready(a, l);
 }
 
@@ -274,6 +274,24 @@ static bool note_keys(struct vx_acme *a, const struct vx_acme_group *g, bool gap
 	return changed;
 }
 
+/*
+ * One that became smaller counts when nobody can remember the larger one, which may have
+ * been told until shortly before we saw that it is not any more.  A resolver that counts
+ * down what it remembers makes that two steps.
+ */
+static void note_ttl(struct vx_acme_group *g, int64_t ttl, int64_t now, bool gap)
+{
+	if (ttl > g->ttl_less)
+		g->ttl_less = ttl;
+	if (ttl >= g->ttl || now - g->ttl_at > g->ttl + VX_ACME_UNSEEN_MAX_S) {
+		g->ttl = g->ttl_less;
+		g->ttl_at = now;
+		g->ttl_less = 0;
+	} else if (gap) {
+		g->ttl_at = now;
+	}
+}
+
 void vx_acme_note_look(struct vx_acme *a, struct vx_acme_group *g)
 {
 	/* what was there before a long time of not looking says nothing */
@@ -281,8 +299,8 @@ void vx_acme_note_look(struct vx_acme *a, struct vx_acme_group *g)
 	const struct vx_acme_group before = *g;
 	bool changed = note_keys(a, g, gap);
 
-	if (a->look.used && a->look.ttl > g->ttl)
-		g->ttl = a->look.ttl;
+	if (a->look.used)
+		note_ttl(g, a->look.ttl, a->now, gap);
 	if (g->used && !a->look.used)
 		g->clear = a->now + vx_acme_stage(g, VX_ACME_URGENT);
 	if (!a->look.used || names_served(a, g))

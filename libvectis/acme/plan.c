@@ -74,7 +74,7 @@ static int64_t own_due(const struct vx_acme *a, const struct vx_acme_lineage *l)
 		    l->cert.not_before + (l->cert.not_after - l->cert.not_before) / 3 * 2;
 	if (net < at)
 		at = net;
-	key = l->rolling ? vx_acme_next_ready(a, l) : INT64_MAX;
+	key = l->rolling ? vx_acme_next_ready(l, a->now) : INT64_MAX;
 	return key < at ? key : at;
 }
 
@@ -567,8 +567,8 @@ static int doom(struct vx_acme *a, struct vx_acme_group *g, uint64_t number)
 		some = true;
 		vx_acme_doom(l);
 		forgive(a, l);
-		ready =
-		    ready && l->next_key != NULL && vx_acme_next_ready(a, l) <= a->now;
+		ready = ready && l->next_key != NULL &&
+			vx_acme_next_ready(l, a->now) <= a->now;
 	}
 	if (!some)
 		return VX_ENOENT;
@@ -638,8 +638,8 @@ static int roll(
 			continue;
 		some = l->rolling = true;
 		l->haste = (enum vx_acme_haste)haste;
-		ready =
-		    ready && l->next_key != NULL && vx_acme_next_ready(a, l) <= a->now;
+		ready = ready && l->next_key != NULL &&
+			vx_acme_next_ready(l, a->now) <= a->now;
 	}
 	if (!some)
 		return VX_ENOENT;
@@ -697,7 +697,6 @@ int vx_acme_status(
 {
 	const struct vx_acme_lineage *l;
 
-	(void)now;
 	if (index >= a->cert_count)
 		return VX_ENOENT;
 	l = &a->certs[index];
@@ -720,7 +719,7 @@ int vx_acme_status(
 		.window_start = l->window_start,
 		.window_end = l->window_end };
 	out->next_seen = l->next_seen;
-	out->next_ready = vx_acme_next_ready(a, l);
+	out->next_ready = vx_acme_next_ready(l, now);
 	out->rolling = l->rolling || l->bad;
 	out->key_since = l->key_since;
 	out->old_count = l->old_count;

@@ -130,6 +130,8 @@ static int put_group(json_t *list, const struct vx_acme_group *g)
 	put_number(o, "looked", g->looked);
 	put_number(o, "look_at", g->look_at);
 	put_number(o, "ttl", g->ttl);
+	put_number(o, "ttl_at", g->ttl_at);
+	put_number(o, "ttl_less", g->ttl_less);
 	put_number(o, "clear", g->clear);
 	put_number(o, "broken", g->broken);
 	return json_array_append_new(list, o) == 0 ? VX_OK : VX_ENOMEM;
@@ -355,6 +357,11 @@ static void get_stage(const json_t *o, struct vx_acme_lineage *l)
 	get_fresh(o, l);
 }
 
+static bool is_ttl(int64_t s)
+{
+	return s >= 0 && s <= VX_ACME_TTL_MAX;
+}
+
 static void get_group(const json_t *list, struct vx_acme_group *g)
 {
 	const json_t *const o = find(list, "id", g->id);
@@ -369,8 +376,12 @@ static void get_group(const json_t *list, struct vx_acme_group *g)
 	g->ttl = number_of(o, "ttl");
 	g->clear = number_of(o, "clear");
 	g->broken = number_of(o, "broken");
-	if (g->ttl < 0 || g->ttl > VX_ACME_TTL_MAX)
+	g->ttl_at = number_of(o, "ttl_at");
+	g->ttl_less = number_of(o, "ttl_less");
+	if (!is_ttl(g->ttl) || !is_ttl(g->ttl_less)) {
 		g->ttl = VX_ACME_TTL_MAX;
+		g->ttl_less = 0;
+	}
 }
 
 /* What is about an order for just these names, and where it was asked. */

@@ -118,6 +118,7 @@ struct world {
 		char digests[VX_ACME_TLSA_MAX][VX_PKI_DIGEST_OCTETS];
 		size_t count;
 		int64_t until; /* another took its place */
+		uint32_t ttl;  /* 0: zone_ttl */
 	} zone, before[WORLD_SETS];
 	size_t before_count;
 	bool zone_secure, zone_bogus;

@@ -319,6 +319,59 @@ START_TEST(records_are_taken_out)
 }
 END_TEST
 
+/* A TTL that becomes smaller makes roll-overs shorter, when nobody has the larger one. */
+START_TEST(a_shorter_ttl)
+{
+	static const uint32_t large = 7 * 86400;
+	char before[VX_PKI_DIGEST_OCTETS];
+	struct world w;
+	struct world_set zone;
+
+	begin(&w, true);
+	w.zone_ttl = large;
+	live(&w, 0, 9);
+	ck_assert_int_eq(world_status(&w, 0).dane_ttl, large);
+	w.zone_ttl = 300;
+	zone = w.zone;
+	world_publish(&w, (const char(*)[VX_PKI_DIGEST_OCTETS])zone.digests, zone.count);
+	live(&w, 9, 5);
+	ck_assert_int_eq(world_status(&w, 0).dane_ttl, large);
+	live(&w, 14, 9);
+	ck_assert_int_eq(world_status(&w, 0).dane_ttl, 300);
+	key_of(&w, 0, before);
+	vxt_assert_ok(roll(&w, VX_ACME_STAGED));
+	live(&w, 23, 3);
+	ck_assert(!is_served(&w, 0, before));
+	/* and a larger one counts at once */
+	w.zone_ttl = 86400;
+	zone = w.zone;
+	world_publish(&w, (const char(*)[VX_PKI_DIGEST_OCTETS])zone.digests, zone.count);
+	live(&w, 26, 1);
+	ck_assert_int_eq(world_status(&w, 0).dane_ttl, 86400);
+	world_done(&w);
+}
+END_TEST
+
+/* A tool that reads what was kept does not take old looks for new ones. */
+START_TEST(looked_long_ago)
+{
+	struct vx_acme_status s;
+	struct world w;
+
+	begin(&w, true);
+	live(&w, 0, 3);
+	vxt_assert_ok(vx_acme_status(w.core, w.now, 0, &s));
+	ck_assert_int_lt(s.next_ready, w.now);
+	vxt_assert_ok(
+	    vx_acme_status(w.core, s.dane_looked + VX_ACME_UNSEEN_MAX_S, 0, &s));
+	ck_assert_int_lt(s.next_ready, w.now);
+	vxt_assert_ok(
+	    vx_acme_status(w.core, s.dane_looked + VX_ACME_UNSEEN_MAX_S + 1, 0, &s));
+	ck_assert_int_eq(s.next_ready, INT64_MAX);
+	world_done(&w);
+}
+END_TEST
+
 /* --- single things --------------------------------------------------------------------
  */
 
@@ -640,6 +693,6 @@ END_TEST
 
 VXT_SUITE(test_dane, "dane", four_hundred_days, dies_at_every_step, four_hundred_bad_days,
     a_slow_person, a_person_who_forgets, a_person_who_is_wrong, records_are_taken_out,
-    unsigned_zone, before_there_is_one, refused_at_the_switch, dns_is_away, at_once,
-    a_server_that_is_behind, compromised, somebody_serves_the_old_one, a_kind_is_added,
-    one_kind_fails, keys_of_an_age)
+    a_shorter_ttl, looked_long_ago, unsigned_zone, before_there_is_one,
+    refused_at_the_switch, dns_is_away, at_once, a_server_that_is_behind, compromised,
+    somebody_serves_the_old_one, a_kind_is_added, one_kind_fails, keys_of_an_age)

@@ -253,7 +253,7 @@ static void check_rule(struct world *w)
 			    names(&w->zone, w->served[i].cert.digest);
 
 		for (size_t k = 0; k < w->before_count && w->served[i].installs > 0; k++)
-			if (w->before[k].until + w->zone_ttl > w->now)
+			if (w->before[k].until + w->before[k].ttl > w->now)
 				good = good &&
 				       names(&w->before[k], w->served[i].cert.digest);
 		w->mismatches += !good;
@@ -267,7 +267,10 @@ void world_publish(struct world *w, const char (*digests)[VX_PKI_DIGEST_OCTETS],
 		memmove(w->before, w->before + 1, w->before_count * sizeof(w->before[0]));
 	}
 	w->zone.until = w->now;
+	if (w->zone.ttl == 0)
+		w->zone.ttl = w->zone_ttl;
 	w->before[w->before_count++] = w->zone;
+	w->zone.ttl = w->zone_ttl;
 	ck_assert_uint_le(n, VX_ACME_TLSA_MAX);
 	for (size_t i = 0; i < n; i++)
 		memcpy(w->zone.digests[i], digests[i], VX_PKI_DIGEST_OCTETS);
