@@ -8,6 +8,7 @@
 #include "vectis/address.h"
 
 #define CTL_CHECK_PAGES 3
+#define CTL_CHECK_CERTS 32     /* beside the server's */
 #define CTL_CHECK_MAILBOXES 20 /* full ones that are named */
 
 struct checking {
@@ -19,6 +20,8 @@ struct checking {
 	struct vx_cf_result token;
 	struct vx_cf_state state;
 	struct vx_certs_entry cert;
+	struct vx_diag_cert certs[CTL_CHECK_CERTS];
+	char cert_names[CTL_CHECK_CERTS][300], cert_problems[CTL_CHECK_CERTS][300];
 	struct vx_once_request requests[CTL_CHECK_PAGES];
 	char urls[CTL_CHECK_PAGES][VX_FETCH_URL_MAX + 1];
 	struct vx_diag_web pages[CTL_CHECK_PAGES];
@@ -30,7 +33,7 @@ struct checking {
 	char running[64], stopped[64];
 	struct ctl_saved saved;
 	char program[3 * PATH_MAX]; /* vectisctl store backup, of this one */
-	struct vx_buf drift; /* own */
+	struct vx_buf drift;        /* own */
 	char token80[64], content80[64], say80[512]; /* what is asked on port 80 */
 	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1], distrust[300];
 	uint64_t end_ms;
@@ -40,6 +43,8 @@ struct checking {
 uint64_t ctl_check_left(const struct checking *k);
 /* What is known of the server itself: the first as root, the second with the store. */
 void ctl_check_config(struct checking *k);
+/* What is installed, beside what acmed keeps, which was read as root. */
+void ctl_check_certs(struct checking *k);
 void ctl_check_server(struct checking *k);
 /* What ports, web servers and a far host say: sets the facts. */
 void ctl_check_reach(struct checking *k);

@@ -63,52 +63,6 @@ static void find_relay(struct checking *k)
 	vx_view_end(v);
 }
 
-/* --- certificates ---------------------------------------------------------------------
- */
-
-static void find_stale(struct checking *k)
-{
-	struct ctl_worker workers[CTL_WORKERS_MAX];
-	const size_t n = ctl_workers(k->c, workers);
-
-	for (size_t i = 0; i < n; i++)
-		if (strstr(workers[i].serial, k->cert.info.serial) == NULL &&
-		    strlen(k->stale) + 200 < sizeof(k->stale))
-			(void)snprintf(k->stale + strlen(k->stale), 200,
-			    "%s.%d serves %.100s; ", workers[i].daemon, workers[i].pid,
-			    workers[i].serial);
-}
-
-static void find_certificate(struct checking *k)
-{
-	const struct vx_config *c = k->c->config;
-	struct vx_error err = { 0 };
-	char dir[PATH_MAX];
-
-	k->f.cert_stale = k->stale;
-	k->f.cert_custom = c->tls_provider == VX_TLS_CUSTOM;
-	k->f.acme_problem = k->d.acme_problem;
-	k->f.acme_names = k->d.acme_names;
-	k->f.proofs = k->d.proofs;
-	k->f.proof_count = k->d.proof_count;
-	k->f.http_01 = c->tls_provider == VX_TLS_LETSENCRYPT &&
-		       c->tls_dns_challenge == VX_DNS_CHALLENGE_NONE;
-	k->f.old_tls = c->tls_minimum < VX_TLS_MINIMUM_1_2;
-	ctl_state_path(k->c, "certs", dir);
-	if (vx_certs_entry(dir, 0, &k->cert, &err) != VX_OK)
-		return;
-	k->f.cert_problem = k->cert.problem.text;
-	k->f.certificate = k->cert.problem.text[0] == '\0';
-	k->f.cert_custom = k->f.cert_custom || strcmp(k->cert.provider, "custom") == 0;
-	k->f.cert_names = k->cert.info.names;
-	k->f.cert_end = k->cert.info.not_after;
-	k->f.cert_digest = k->cert.info.key_digest;
-	k->f.rsa_digest = k->cert.has_rsa ? k->cert.rsa.key_digest : NULL;
-	k->f.cert_serial = k->cert.info.serial;
-	if (k->f.certificate)
-		find_stale(k);
-}
-
 /* --- Cloudflare -----------------------------------------------------------------------
  */
 
@@ -287,7 +241,7 @@ static void gather(struct checking *k)
 		k->f.list_count += vx_dnsbl_parse(vx_slice_str(lists->items[i]),
 				       &k->lists[k->f.list_count]) == VX_OK;
 	find_relay(k);
-	find_certificate(k);
+	ctl_check_certs(k);
 	k->f.old_clients = k->old_clients;
 	k->f.old_client_count = ctl_old_clients(k->c, k->old_clients);
 	ctl_check_server(k);

@@ -273,6 +273,25 @@ static void add_names(struct ctl_dns *d, const char *names)
 		    at > 0 ? " " : "", names);
 }
 
+/* Each once, whatever kinds of keys it has. */
+static void add_acme(struct ctl_dns *d, const struct vx_acme_status *s)
+{
+	struct ctl_acme_cert *a = d->acme;
+
+	while (a < d->acme + d->acme_count && strcmp(a->id, s->id) != 0)
+		a++;
+	if (a == d->acme + CTL_ACME_MAX)
+		return;
+	if (a == d->acme + d->acme_count) {
+		d->acme_count++;
+		(void)snprintf(a->id, sizeof(a->id), "%s", s->id);
+		(void)snprintf(a->names, sizeof(a->names), "%.190s", s->names);
+	}
+	a->there = a->there || s->there;
+	if (a->problem[0] == '\0')
+		(void)snprintf(a->problem, sizeof(a->problem), "%.290s", s->problem);
+}
+
 /* Root's, too: what acmed keeps is not for the daemons' user (DESIGN 4). */
 static void read_acme(struct ctl *c, struct ctl_dns *d)
 {
@@ -283,13 +302,12 @@ static void read_acme(struct ctl *c, struct ctl_dns *d)
 	if (vx_acme_is_wanted(c->config) &&
 	    vx_acme_open(c->config, NULL, 0, &core, &err) != VX_OK)
 		core = NULL;
-	if (core != NULL && vx_acme_status(core, (int64_t)time(NULL), 0, &s) == VX_OK)
-		(void)snprintf(
-		    d->acme_problem, sizeof(d->acme_problem), "%.390s", s.problem);
 	for (size_t i = 0;
 	     core != NULL && vx_acme_status(core, (int64_t)time(NULL), i, &s) == VX_OK;
-	     i++)
+	     i++) {
 		add_names(d, s.names);
+		add_acme(d, &s);
+	}
 	find_authorities(c, d, core);
 	if (core != NULL)
 		ctl_dns_find_proofs(d, core);

@@ -12,6 +12,8 @@
 #include "vectis/sts.h"
 #include "vectis/tls.h"
 
+#define CTL_ACME_MAX 32 /* certificates that are asked for; more are not looked at */
+
 struct ctl_dns {
 	char domain[VX_DNS_NAME_MAX + 1];
 	unsigned flags;                  /* of the domain */
@@ -46,15 +48,20 @@ struct ctl_dns {
 	bool backup_asked;
 	enum vx_cf_todo todo[VX_CF_TODO_MAX];
 	size_t todo_count;
-	/* what acmed keeps: who gives certificates, what the last attempt failed by; ""
-	 */
+	/* what acmed keeps: who gives certificates, and which are asked for */
 	struct vx_zone_authority authorities[VX_ZONE_KEYS_MAX];
 	size_t authority_count;
 	/* names that records can prove for good, where an authority offers that */
 	struct vx_zone_proof proofs[VX_ZONE_PROOFS_MAX];
 	size_t proof_count;
-	char acme_problem[VX_ACME_TEXT_MAX + 1];
-	char acme_names[4096]; /* that certificates are ordered for; blanks between them */
+	struct ctl_acme_cert {
+		char id[VX_ACME_ID_MAX + 1], names[200]; /* names: cut */
+		char problem[300]; /* what the last attempt failed by, cut; "" */
+		bool there;        /* of some kind */
+	} acme[CTL_ACME_MAX];
+	size_t acme_count;
+	char
+	    acme_names[4096]; /* that certificates are ordered for; blanks between them */
 	/* for a diagnosis, which goes on where others stop and asks by itself */
 	bool tolerant;
 	char secrets_problem[VX_ERROR_TEXT_MAX];

@@ -78,6 +78,13 @@ struct vx_diag_client {
 	int64_t last; /* seconds since 1970 */
 };
 
+/* A certificate beside the first: of a domain's own names, or for clients of RSA. */
+struct vx_diag_cert {
+	const char *names;
+	int64_t end;         /* seconds since 1970; 0: there is none yet */
+	const char *problem; /* of its files, or of the last attempt to get it; "" */
+};
+
 struct vx_diag_mailbox {
 	const char *name;
 	unsigned percent; /* of its quota */
@@ -166,12 +173,14 @@ struct vx_diag_facts {
 	const char
 	    *cert_distrust; /* why clients do not believe it; "": they do, or untried */
 	const char *acme_problem; /* what the last attempt failed by; "" */
-	bool http_01;             /* it is asked for by HTTP-01 */
-	const char *acme_names;   /* that it is asked for, with blanks between them; "" */
+	const struct vx_diag_cert *certs;
+	size_t cert_count;
+	bool http_01;           /* it is asked for by HTTP-01 */
+	const char *acme_names; /* that it is asked for, with blanks between them; "" */
 	/* names that records could prove for good, where an authority takes such */
 	const struct vx_zone_proof *proofs;
 	size_t proof_count;
-	bool old_tls;             /* TLS before 1.2 is allowed */
+	bool old_tls;                /* TLS before 1.2 is allowed */
 	enum vx_diag_reached http80; /* port 80 at an address of ours */
 	/* who answered there, as far as it was asked */
 	enum vx_diag_answerer {

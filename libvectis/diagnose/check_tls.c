@@ -43,28 +43,84 @@ static enum vx_diag_verdict no_certificate(struct vx_diag_finding *f)
 	return vx_diag_see(f, "tls.absent");
 }
 
+static int64_t days_left(const struct vx_diag *d, int64_t end)
+{
+	return end <= d->f.now ? -1 : (end - d->f.now) / 86400;
+}
+
+/* In a week, or sooner than it should be renewed and that fails. */
+static enum vx_diag_verdict by_days(int64_t days, const char *problem)
+{
+	if (days < SOON_DAYS)
+		return VX_DIAG_FAIL;
+	return is_set(problem) && days < CUSTOM_DAYS ? VX_DIAG_WARN : VX_DIAG_PASS;
+}
+
+static void say_end(struct vx_diag_finding *f, int64_t days, const char *problem)
+{
+	if (days < 0)
+		vx_diag_seen(f, "it has expired");
+	else
+		vx_diag_seen(f, "%lld days left", (long long)days);
+	if (is_set(problem))
+		vx_diag_seen(f, "; the last attempt failed: %.200s", problem);
+}
+
+/* Does another check say why authorities do not give one? */
+static bool is_explained(struct vx_diag *d)
+{
+	struct vx_diag_finding asked = { .id = "" }, answered = { .id = "" };
+
+	return vx_diag_check_asked(d, &asked) == VX_DIAG_FAIL ||
+	       vx_diag_check_answered(d, &answered) == VX_DIAG_FAIL;
+}
+
+/* Clients that ask for another name, or know no other kind, are served another one. */
+static enum vx_diag_verdict others(
+    struct vx_diag *d, struct vx_diag_finding *f, enum vx_diag_verdict worst)
+{
+	for (size_t i = 0; i < d->f.cert_count; i++) {
+		const struct vx_diag_cert *const c = &d->f.certs[i];
+		const int64_t days = days_left(d, c->end);
+		enum vx_diag_verdict v = by_days(days, c->problem);
+
+		/* it has just been asked for */
+		if (c->end == 0 && (!is_set(c->problem) || is_explained(d)))
+			v = VX_DIAG_PASS;
+		if (v == VX_DIAG_PASS)
+			continue;
+		vx_diag_seen(f, "; for %.100s: ", c->names);
+		if (c->end == 0)
+			vx_diag_seen(f, "there is none: %.200s", c->problem);
+		else
+			say_end(f, days, c->problem);
+		if (v > worst)
+			worst = v;
+	}
+	return worst;
+}
+
 static enum vx_diag_verdict expiry(struct vx_diag *d, struct vx_diag_finding *f)
 {
-	const int64_t days = (d->f.cert_end - d->f.now) / 86400;
+	const int64_t days = days_left(d, d->f.cert_end);
+	enum vx_diag_verdict v;
 
 	if (!d->f.certificate)
 		return no_certificate(f);
-	vx_diag_seen(f, d->f.cert_end <= d->f.now ? "it has expired" : "%lld days left",
-	    (long long)days);
-	if (d->f.cert_end > d->f.now && days >= SOON_DAYS &&
-	    !(is_set(d->f.acme_problem) && days < CUSTOM_DAYS))
-		return VX_DIAG_PASS;
-	if (is_set(d->f.acme_problem))
-		vx_diag_seen(f, "; the last attempt failed: %.300s", d->f.acme_problem);
-	vx_diag_fix(f, d->f.cert_custom
+	v = by_days(days, d->f.acme_problem);
+	say_end(f, days, v == VX_DIAG_PASS ? "" : d->f.acme_problem);
+	v = others(d, f, v);
+	if (v != VX_DIAG_PASS)
+		vx_diag_fix(
+		    f, d->f.cert_custom
 			   ? "vectisctl cert import CHAIN KEY, with a new certificate"
 			   : "vectisctl cert status says why it is not renewed");
-	return days >= SOON_DAYS ? VX_DIAG_WARN : VX_DIAG_FAIL;
+	return v;
 }
 
 static enum vx_diag_verdict custom_expiry(struct vx_diag *d, struct vx_diag_finding *f)
 {
-	const int64_t days = (d->f.cert_end - d->f.now) / 86400;
+	const int64_t days = days_left(d, d->f.cert_end);
 
 	if (!d->f.certificate || !d->f.cert_custom) {
 		vx_diag_seen(f, "it is renewed by itself, or there is none");

@@ -150,6 +150,31 @@ static void failing(struct vx_diag_facts *f)
 	f->cert_end = NOW + 20 * DAY;
 	f->acme_problem = "rate limited";
 }
+static void others(struct vx_diag_facts *f, int64_t end, const char *problem)
+{
+	static struct vx_diag_cert certs[2];
+
+	certs[0] = (struct vx_diag_cert){ "mail.example.net (RSA)", NOW + 50 * DAY, "" };
+	certs[1] = (struct vx_diag_cert){ "mail.example.org", end, problem };
+	f->certs = certs;
+	f->cert_count = 2;
+}
+static void other_expired(struct vx_diag_facts *f)
+{
+	others(f, NOW - DAY, "");
+}
+static void other_failing(struct vx_diag_facts *f)
+{
+	others(f, NOW + 20 * DAY, "paused");
+}
+static void other_missing(struct vx_diag_facts *f)
+{
+	others(f, 0, "no such host");
+}
+static void other_ordered(struct vx_diag_facts *f)
+{
+	others(f, 0, "");
+}
 static void custom(struct vx_diag_facts *f)
 {
 	f->cert_custom = true;
@@ -191,6 +216,11 @@ static void by_http(struct vx_diag_facts *f)
 	f->http80 = VX_DIAG_REACHED;
 	f->http80_by = VX_DIAG_ACMED;
 	f->acme_names = "mail.example.net imap.example.net *.example.net 192.0.2.1";
+}
+static void not_given(struct vx_diag_facts *f)
+{
+	by_http(f);
+	others(f, 0, "imap.example.net has no address");
 }
 static void by_another(struct vx_diag_facts *f)
 {
@@ -653,6 +683,9 @@ static const struct {
 	{ "tls.expiry", VX_DIAG_FAIL, "", "", soon, UNSIGNED, "cert status" },
 	{ "tls.expiry", VX_DIAG_FAIL, "", "", custom_expired, UNSIGNED, "cert import" },
 	{ "tls.expiry", VX_DIAG_WARN, "", "", failing, UNSIGNED, "cert status" },
+	{ "tls.expiry", VX_DIAG_FAIL, "", "", other_expired, UNSIGNED, "cert status" },
+	{ "tls.expiry", VX_DIAG_WARN, "", "", other_failing, UNSIGNED, "cert status" },
+	{ "tls.expiry", VX_DIAG_FAIL, "", "", other_missing, UNSIGNED, "cert status" },
 	{ "tls.custom_expiry", VX_DIAG_WARN, "", "", custom, UNSIGNED, "cert import" },
 	{ "tls.name", VX_DIAG_FAIL, "", "", wrong_name, UNSIGNED, "mail.example.net" },
 	{ "tls.chain", VX_DIAG_FAIL, "", "", distrusted, UNSIGNED, "issuers" },
@@ -691,6 +724,7 @@ static const struct {
 	    "imap.example.net A 192.0.2.1\nimap.example.net AAAA 2001:db8::9\n", by_http,
 	    UNSIGNED, "no other address" },
 	{ "acme.a_record", VX_DIAG_FAIL, "", "", by_http, UNSIGNED, "tls.names" },
+	{ "acme.a_record", VX_DIAG_FAIL, "", "", not_given, UNSIGNED, "tls.names" },
 	{ "acme.proxy", VX_DIAG_FAIL, "", "imap.example.net A 104.16.1.1\n", by_http,
 	    UNSIGNED, "DNS only" },
 	{ "acme.proxy", VX_DIAG_FAIL, "", "imap.example.net A 192.0.2.1\n", by_another,
@@ -766,6 +800,7 @@ static const struct {
 	    NULL, UNSIGNED },
 	{ "", "", with_cloudflare, UNSIGNED },
 	{ "", "", wildcard, UNSIGNED },
+	{ "", "", other_ordered, UNSIGNED },
 	{ "", "example.net MX 20 backup.example.net\nbackup.example.net A 192.0.2.1\n",
 	    NULL, UNSIGNED },
 	{ "_dmarc", "_dmarc.example.net TXT v=DMARC1; p=reject; sp=none\n", NULL,
