@@ -2,7 +2,7 @@
 
 #include "base/encode.h"
 #include "base/mem.h"
-#include "crypto/pki.h"
+#include "crypto/pem.h"
 #include "crypto/rsa.h"
 
 #include <gnutls/abstract.h>
@@ -168,18 +168,11 @@ int vx_private_key_generate(enum vx_key_type type, struct vx_private_key **out)
 static int read_key(struct vx_private_key *key, vx_slice pem, struct vx_error *err)
 {
 	unsigned bits = 0;
-	const int said = vx_pem_import(key->whole, pem);
-	const int kind = said == 0
-			     ? gnutls_x509_privkey_get_pk_algorithm2(key->whole, &bits)
-			     : GNUTLS_PK_UNKNOWN;
-	int rc;
+	int kind,
+	    rc = vx_pem_read(key->whole, pem, VX_KEY_PEM_OCTETS_MAX, &kind, &bits, err);
 
-	if (said == GNUTLS_E_MEMORY_ERROR)
-		return vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
-	if (said != 0)
-		return vx_error_set(err, VX_ESYNTAX,
-		    "this is no private key in PEM without a password (%s)",
-		    gnutls_strerror(said));
+	if (rc != VX_OK)
+		return rc;
 	if (kind != GNUTLS_PK_RSA && kind != GNUTLS_PK_EDDSA_ED25519)
 		return vx_error_set(
 		    err, VX_EUNSUP, "the key is neither one of RSA nor of Ed25519");
@@ -197,13 +190,9 @@ static int read_key(struct vx_private_key *key, vx_slice pem, struct vx_error *e
 
 int vx_private_key_read(vx_slice pem, struct vx_private_key **out, struct vx_error *err)
 {
-	struct vx_private_key *key;
+	struct vx_private_key *const key = new_private(VX_KEY_RSA);
 	int rc;
 
-	if (pem.len == 0 || pem.len > VX_KEY_PEM_OCTETS_MAX)
-		return vx_error_set(err, VX_ESYNTAX, "a private key has 1 to %d octets",
-		    VX_KEY_PEM_OCTETS_MAX);
-	key = new_private(VX_KEY_RSA);
 	if (key == NULL)
 		return vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
 	rc = read_key(key, pem, err);
@@ -230,27 +219,9 @@ size_t vx_private_key_signature_octets(const struct vx_private_key *key)
 	return key->type == VX_KEY_RSA ? key->rsa.pub.size : ED25519_SIGNATURE_SIZE;
 }
 
-/* Does out still stand, or is it too full?  Then it is as it was. */
-static int added(struct vx_buf *out, size_t before)
-{
-	if (!out->failed)
-		return VX_OK;
-	vx_buf_truncate(out, before);
-	return VX_ELIMIT;
-}
-
 int vx_private_key_write(const struct vx_private_key *key, struct vx_buf *out)
 {
-	const size_t before = out->len;
-	gnutls_datum_t pem = { 0 };
-
-	if (gnutls_x509_privkey_export2_pkcs8(
-		key->whole, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem) != 0)
-		return VX_ECRYPTO;
-	vx_buf_add(out, vx_slice_of(pem.data, pem.size));
-	gnutls_memset(pem.data, 0, pem.size);
-	gnutls_free(pem.data);
-	return added(out, before);
+	return vx_pem_write(key->whole, out);
 }
 
 /* SubjectPublicKeyInfo, as GnuTLS has it. */
@@ -284,7 +255,7 @@ int vx_private_key_public(const struct vx_private_key *key, struct vx_buf *out)
 		rc = public_rsa(key, out);
 	else
 		vx_base64_add(out, vx_slice_of(key->ed25519_public, ED25519_KEY_SIZE));
-	return rc == VX_OK ? added(out, before) : rc;
+	return rc == VX_OK ? vx_pem_added(out, before) : rc;
 }
 
 static bool sign_ed25519(const struct vx_private_key *key, const uint8_t *digest,
@@ -307,5 +278,5 @@ int vx_private_key_sign(const struct vx_private_key *key,
 		  : sign_ed25519(key, (const uint8_t *)digest, signature)))
 		return VX_ECRYPTO;
 	vx_buf_add(out, vx_slice_of(signature, vx_private_key_signature_octets(key)));
-	return added(out, before);
+	return vx_pem_added(out, before);
 }

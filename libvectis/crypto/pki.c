@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/mem.h"
+#include "crypto/pem.h"
 
 #include <string.h>
 
@@ -77,21 +78,6 @@ int vx_pki_key_generate(enum vx_pki_kind kind, struct vx_pki_key **out)
 	return rc;
 }
 
-int vx_pem_import(gnutls_x509_privkey_t key, vx_slice pem)
-{
-	char *const ended = vx_alloc(pem.len + 1);
-	gnutls_datum_t data = { (unsigned char *)ended, (unsigned)pem.len };
-	int said;
-
-	if (ended == NULL)
-		return GNUTLS_E_MEMORY_ERROR;
-	memcpy(ended, pem.ptr, pem.len);
-	said = gnutls_x509_privkey_import2(key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
-	vx_wipe(ended, pem.len);
-	vx_free(ended);
-	return said;
-}
-
 static bool is_p256(gnutls_x509_privkey_t key)
 {
 	gnutls_ecc_curve_t curve = GNUTLS_ECC_CURVE_INVALID;
@@ -103,17 +89,10 @@ static bool is_p256(gnutls_x509_privkey_t key)
 static int read_key(struct vx_pki_key *key, vx_slice pem, struct vx_error *err)
 {
 	unsigned bits = 0;
-	const int said = vx_pem_import(key->whole, pem);
-	const int kind = said == 0
-			     ? gnutls_x509_privkey_get_pk_algorithm2(key->whole, &bits)
-			     : GNUTLS_PK_UNKNOWN;
+	int kind, rc = vx_pem_read(key->whole, pem, VX_PKI_PEM_MAX, &kind, &bits, err);
 
-	if (said == GNUTLS_E_MEMORY_ERROR)
-		return vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
-	if (said != 0)
-		return vx_error_set(err, VX_ESYNTAX,
-		    "this is no private key in PEM without a password (%s)",
-		    gnutls_strerror(said));
+	if (rc != VX_OK)
+		return rc;
 	if (kind == GNUTLS_PK_RSA && bits >= RSA_BITS && bits <= RSA_BITS_MAX)
 		key->kind = VX_PKI_RSA;
 	else if (kind == GNUTLS_PK_ECDSA && is_p256(key->whole))
@@ -122,20 +101,15 @@ static int read_key(struct vx_pki_key *key, vx_slice pem, struct vx_error *err)
 		return vx_error_set(err, VX_EUNSUP,
 		    "the key is neither one of P-256 nor of RSA with %d to %d bits",
 		    RSA_BITS, RSA_BITS_MAX);
-	return take(key) == VX_OK
-		   ? VX_OK
-		   : vx_error_set(err, VX_ESYNTAX, "the key cannot be used");
+	rc = take(key);
+	return rc == VX_OK ? rc : vx_error_set(err, VX_ESYNTAX, "the key cannot be used");
 }
 
 int vx_pki_key_read(vx_slice pem, struct vx_pki_key **out, struct vx_error *err)
 {
-	struct vx_pki_key *key;
+	struct vx_pki_key *const key = new_key();
 	int rc;
 
-	if (pem.len == 0 || pem.len > VX_PKI_PEM_MAX)
-		return vx_error_set(
-		    err, VX_ESYNTAX, "a private key has 1 to %zu octets", VX_PKI_PEM_MAX);
-	key = new_key();
 	if (key == NULL)
 		return vx_error_set(err, VX_ENOMEM, "%s", vx_strerror(VX_ENOMEM));
 	rc = read_key(key, pem, err);
@@ -151,27 +125,9 @@ enum vx_pki_kind vx_pki_key_kind(const struct vx_pki_key *key)
 	return key->kind;
 }
 
-/* Does out still stand, or is it too full?  Then it is as it was. */
-static int added(struct vx_buf *out, size_t before)
-{
-	if (!out->failed)
-		return VX_OK;
-	vx_buf_truncate(out, before);
-	return VX_ELIMIT;
-}
-
 int vx_pki_key_write(const struct vx_pki_key *key, struct vx_buf *out)
 {
-	const size_t before = out->len;
-	gnutls_datum_t pem = { 0 };
-
-	if (gnutls_x509_privkey_export2_pkcs8(
-		key->whole, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem) != 0)
-		return VX_ECRYPTO;
-	vx_buf_add(out, vx_slice_of(pem.data, pem.size));
-	gnutls_memset(pem.data, 0, pem.size);
-	gnutls_free(pem.data);
-	return added(out, before);
+	return vx_pem_write(key->whole, out);
 }
 
 int vx_pki_key_digest(const struct vx_pki_key *key, char out[VX_PKI_DIGEST_OCTETS])
@@ -232,7 +188,7 @@ int vx_pki_key_jwk(const struct vx_pki_key *key, struct vx_buf *out)
 
 	if (rc != VX_OK)
 		vx_buf_truncate(out, before);
-	return rc == VX_OK ? added(out, before) : rc;
+	return rc == VX_OK ? vx_pem_added(out, before) : rc;
 }
 
 const char *vx_pki_key_alg(const struct vx_pki_key *key)
@@ -281,5 +237,5 @@ int vx_pki_key_sign(const struct vx_pki_key *key, vx_slice text, struct vx_buf *
 	else
 		vx_buf_add(out, vx_slice_of(signature.data, signature.size));
 	gnutls_free(signature.data);
-	return good ? added(out, before) : VX_ECRYPTO;
+	return good ? vx_pem_added(out, before) : VX_ECRYPTO;
 }

@@ -16,7 +16,4 @@ struct vx_pki_key {
 	char digest[VX_PKI_DIGEST_OCTETS]; /* of pub */
 };
 
-/* The library reads PEM up to a NUL behind it, which is put there.  What it says. */
-int vx_pem_import(gnutls_x509_privkey_t key, vx_slice pem);
-
 #endif
