@@ -1,4 +1,5 @@
 /* The parent: bind, drop root, keep workers running. */
+#include "runtime/children.h"
 #include "runtime/worker.h"
 #include "vectis/acme_setup.h"
 #include "vectis/memory.h"
@@ -48,6 +49,7 @@ struct parent {
 		uint64_t since_ms, restart_at_ms;
 		uint64_t beat_ms; /* when it was heard last; 0: it does not serve yet */
 		unsigned quick_deaths;
+		bool hung; /* it was killed since it stood still */
 	} workers[WORKERS_MAX];
 	size_t worker_count; /* with those beside them, the last ones */
 	const struct vx_daemon *beside[BESIDE_MAX];
@@ -59,6 +61,8 @@ struct parent {
 	uint64_t watchdog_ms;      /* how often systemd wants to hear of us; 0: never */
 	uint64_t watchdog_told_ms; /* when it did */
 	size_t told;               /* how many workers serve, as said last */
+	struct vx_children children; /* what is said of them in run_dir */
+	int64_t since;               /* that we run, in seconds since 1970 */
 	int signal_fd;
 	sigset_t signals, before;
 };
@@ -365,6 +369,21 @@ static void close_others(const struct parent *p, const struct vx_worker_start *s
 			(void)close(p->fetch_fds[k]);
 }
 
+/* For vectisctl: how they died, and what they take. */
+static void publish(struct parent *p, enum vx_children_end end)
+{
+	struct vx_buf text = { .max = (size_t)1 << 16 };
+	char path[512];
+
+	(void)snprintf(path, sizeof(path), "%.400s/%s.parent", p->config->run_dir,
+	    p->def->name);
+	vx_children_write(
+	    &p->children, (int)getpid(), p->since, end, vx_now_s(), &text);
+	if (!text.failed)
+		(void)vx_children_publish(path, vx_buf_slice(&text));
+	vx_buf_done(&text);
+}
+
 static void start_worker(struct parent *p, size_t i)
 {
 	const struct vx_daemon *def = def_of(p, i);
@@ -395,6 +414,9 @@ static void start_worker(struct parent *p, size_t i)
 	p->workers[i].pid = pid > 0 ? pid : 0;
 	p->workers[i].since_ms = vx_now_ms();
 	p->workers[i].beat_ms = 0;
+	p->workers[i].hung = false;
+	if (pid > 0)
+		vx_children_born(&p->children, i, def->name, (int)pid);
 	if (pid < 0) {
 		vx_log(&p->log, VX_LOG_ERROR, "cannot start a worker",
 		    VX_KV_Z("reason", vx_errno_text(errno)));
@@ -440,6 +462,9 @@ static void worker_died(struct parent *p, pid_t pid, int status)
 		p->hopeless =
 		    p->hopeless || (!p->ready && wait > 0 && WIFEXITED(status) &&
 				       p->workers[i].beat_ms == 0);
+		if (stop_signal == 0)
+			vx_children_died(
+			    &p->children, i, status, p->workers[i].hung, vx_now_s());
 		if (stop_signal == 0)
 			vx_log(&p->log, VX_LOG_ERROR, "worker died and is restarted",
 			    VX_KV_I("pid", pid),
@@ -545,6 +570,7 @@ static void end_silent(struct parent *p)
 		(void)kill(p->workers[i].pid, SIGABRT);
 		(void)kill(p->workers[i].pid, SIGKILL);
 		p->workers[i].beat_ms = now;
+		p->workers[i].hung = true;
 	}
 }
 
@@ -566,23 +592,31 @@ static void wait_for_news(struct parent *p)
 static void supervise(struct parent *p)
 {
 	while (stop_signal == 0) {
+		bool news = false;
 		int status;
 		pid_t pid;
 
-		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 			worker_died(p, pid, status);
+			news = true;
+		}
 		for (size_t i = 0; i < p->worker_count; i++)
 			if (p->workers[i].pid <= 0 && !p->hopeless &&
-			    vx_now_ms() >= p->workers[i].restart_at_ms)
+			    vx_now_ms() >= p->workers[i].restart_at_ms) {
 				start_worker(p, i);
+				news = true;
+			}
 		if (p->hopeless)
 			break;
+		if (vx_children_sample(&p->children, vx_now_ms()) || news)
+			publish(p, VX_CHILDREN_RUN);
 		end_silent(p);
 		tell_systemd(p);
 		wait_for_news(p);
 	}
 	notify("STOPPING=1\n");
 	stop_workers(p);
+	publish(p, p->hopeless ? VX_CHILDREN_HOPELESS : VX_CHILDREN_STOPPED);
 }
 
 /* --- main
@@ -700,6 +734,7 @@ static int run(struct parent *p)
 	vx_log(&p->log, VX_LOG_INFO, "started", VX_KV_U("workers", p->worker_count),
 	    VX_KV_Z("version", VX_VERSION));
 	p->worker_count += p->beside_count;
+	p->since = vx_now_s();
 	supervise(p);
 	if (p->hopeless)
 		vx_log(&p->log, VX_LOG_ERROR,

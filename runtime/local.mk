@@ -5,6 +5,7 @@ libvx_runtime_la_SOURCES = %D%/conn.c %D%/daemon.c %D%/direct.c %D%/direct.h %D%
 	%D%/work.c %D%/worker.c %D%/worker.h
 libvx_runtime_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SECCOMP_CFLAGS)
 libvx_runtime_la_LIBADD = libvectis.la $(UNBOUND_LIBS) $(UV_LIBS) $(SECCOMP_LIBS) -lpthread
+libvx_runtime_la_SOURCES += %D%/children.c %D%/children.h
 # What speaks HTTP with others, and brings libcurl with it.
 noinst_LTLIBRARIES += libvx_fetch.la
 libvx_fetch_la_SOURCES = %D%/fetch.c %D%/fetch.h %D%/fetch_daemon.c %D%/once.c %D%/once.h

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 struct vx_work {
 	uv_async_t async;
@@ -37,6 +38,7 @@ static void *thread(void *arg)
 	struct vx_work *w = arg;
 	struct vx_job *job;
 
+	(void)prctl(PR_SET_NAME, "vx-job");
 	(void)pthread_mutex_lock(&w->lock);
 	while ((job = take(w)) != NULL) {
 		(void)pthread_mutex_unlock(&w->lock);

@@ -4,6 +4,7 @@
 
 #include "vectisctl/dns.h"
 #include "vectisctl/notes.h"
+#include "vectisctl/process.h"
 
 #include "vectis/address.h"
 
@@ -32,6 +33,7 @@ struct checking {
 	char names[CTL_CHECK_MAILBOXES][VX_ADDRESS_MAX + 1];
 	char running[64], stopped[64];
 	struct ctl_saved saved;
+	struct ctl_processes processes;
 	char program[3 * PATH_MAX]; /* vectisctl store backup, of this one */
 	struct vx_buf drift;        /* own */
 	char token80[64], content80[64], say80[512]; /* what is asked on port 80 */

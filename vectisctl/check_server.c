@@ -112,11 +112,22 @@ static void find_backups(struct checking *k)
 	k->server.saved.command = k->program;
 }
 
+static void find_processes(struct checking *k)
+{
+	ctl_processes_read(k->c, &k->processes);
+	k->server.processes = k->processes.list;
+	k->server.process_count = k->processes.count;
+	k->server.process_budget = ctl_process_budget(k->c);
+	k->server.daemons = k->processes.daemons;
+	k->server.daemon_count = k->processes.daemon_count;
+}
+
 void ctl_check_server(struct checking *k)
 {
 	struct vx_search_status st;
 
 	find_backups(k);
+	find_processes(k);
 	k->server.mailboxes = k->mailboxes;
 	find_mailboxes(k);
 	k->server.search_wanted = k->c->config->search_index != 0;

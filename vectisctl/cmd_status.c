@@ -1,5 +1,5 @@
 /* status: the daemons, what they serve, whether their ports answer */
-#include "vectisctl/ctl.h"
+#include "vectisctl/process.h"
 
 #include "vectis/diagnose.h"
 #include "vectis/memory.h"
@@ -20,111 +20,22 @@ static const char *const daemons[] = { "smtpd", "imapd", "pop3d", "acmed" };
 
 /* --- processes -------------------------------------------------------------------- */
 
-/* What the kernel says of a process. */
-struct process {
-	char name[64];
-	uint64_t parent, started_ticks, cpu_ticks;
-	uint64_t memory; /* octets of its own: the mapped store is everybody's */
-};
-
-/* The first line of a file below /proc or run_dir. */
-static bool first_line(const char *path, char *line, size_t size)
-{
-	FILE *f = fopen(path, "re");
-	bool good;
-
-	if (f == NULL)
-		return false;
-	good = fgets(line, (int)size, f) != NULL;
-	(void)fclose(f);
-	if (good)
-		line[strcspn(line, "\n")] = '\0';
-	return good;
-}
-
-/* proc(5), stat: fields 4 (parent), 14 and 15 (time), 22 (start) */
-static bool read_stat(int pid, struct process *p)
-{
-	char path[64], line[1024];
-	const char *open, *close;
-	vx_slice rest, word;
-	uint64_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (!first_line(path, line, sizeof(line)) || (open = strchr(line, '(')) == NULL ||
-	    (close = strrchr(line, ')')) == NULL || close[1] != ' ')
-		return false;
-	(void)snprintf(
-	    p->name, sizeof(p->name), "%.*s", (int)(close - open - 1), open + 1);
-	rest = vx_slice_str(close + 2);
-	for (unsigned field = 3; rest.len > 0 && field <= 22; field++) {
-		(void)vx_slice_cut(&rest, ' ', &word);
-		if (vx_slice_number(word, INT64_MAX, &n) != VX_OK)
-			continue;
-		if (field == 4)
-			p->parent = n;
-		else if (field == 14 || field == 15)
-			p->cpu_ticks += n;
-		else if (field == 22)
-			p->started_ticks = n;
-	}
-	return true;
-}
-
-static bool read_process(int pid, struct process *p)
-{
-	char path[64], line[256];
-	vx_slice rest, size, resident, shared;
-	uint64_t r, s;
-
-	memset(p, 0, sizeof(*p));
-	if (!read_stat(pid, p))
-		return false;
-	(void)snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-	if (!first_line(path, line, sizeof(line)))
-		return false;
-	rest = vx_slice_str(line);
-	(void)vx_slice_cut(&rest, ' ', &size);
-	(void)vx_slice_cut(&rest, ' ', &resident);
-	(void)vx_slice_cut(&rest, ' ', &shared);
-	if (vx_slice_number(resident, INT64_MAX, &r) == VX_OK &&
-	    vx_slice_number(shared, INT64_MAX, &s) == VX_OK && s <= r)
-		p->memory = (r - s) * (uint64_t)sysconf(_SC_PAGESIZE);
-	return true;
-}
-
-static uint64_t uptime_of(const struct process *p)
-{
-	char line[128];
-	vx_slice rest, word;
-	uint64_t up;
-
-	if (!first_line("/proc/uptime", line, sizeof(line)))
-		return 0;
-	rest = vx_slice_str(line);
-	(void)vx_slice_cut(&rest, '.', &word);
-	if (vx_slice_number(word, INT64_MAX, &up) != VX_OK)
-		return 0;
-	up -= p->started_ticks / (uint64_t)sysconf(_SC_CLK_TCK);
-	return up > (uint64_t)INT64_MAX ? 0 : up;
-}
-
 /* "DAEMON.PID" of a process that runs; others were left behind by a kill. */
 static bool read_worker(const char *dir, const char *file, struct ctl_worker *out)
 {
 	const char *dot = strrchr(file, '.');
 	char path[PATH_MAX];
-	struct process p;
+	struct ctl_process p;
 	uint64_t pid;
 
 	if (dot == NULL || dot == file || (size_t)(dot - file) >= sizeof(out->daemon) ||
 	    vx_slice_number(vx_slice_str(dot + 1), INT_MAX, &pid) != VX_OK)
 		return false;
 	(void)snprintf(out->daemon, sizeof(out->daemon), "%.*s", (int)(dot - file), file);
-	if (!read_process((int)pid, &p) || strstr(p.name, out->daemon) == NULL)
+	if (!ctl_process_read((int)pid, &p) || strstr(p.name, out->daemon) == NULL)
 		return false;
 	(void)snprintf(path, sizeof(path), "%.3800s/%.250s", dir, file);
-	if (!first_line(path, out->serial, sizeof(out->serial)))
+	if (!ctl_first_line(path, out->serial, sizeof(out->serial)))
 		return false;
 	out->pid = (int)pid;
 	out->parent = (int)p.parent;
@@ -157,14 +68,14 @@ struct figures {
 
 static void add_process(int pid, struct figures *f, bool parent)
 {
-	struct process p;
+	struct ctl_process p;
 
-	if (!read_process(pid, &p))
+	if (!ctl_process_read(pid, &p))
 		return;
 	f->memory += p.memory;
 	f->cpu_ticks += p.cpu_ticks;
 	if (parent)
-		f->uptime_s = uptime_of(&p);
+		f->uptime_s = ctl_process_age_s(&p);
 }
 
 static struct figures count(const char *daemon, const struct ctl_worker *w, size_t n)
@@ -203,8 +114,8 @@ void ctl_daemons(
 
 		*memory_octets += f.memory;
 		if (f.workers > 0 || wanted[i])
-			(void)snprintf(list + len, 64 - len, "%s%s", len > 0 ? " " : "",
-			    daemons[i]);
+			(void)snprintf(
+			    list + len, 64 - len, "%s%s", len > 0 ? " " : "", daemons[i]);
 	}
 }
 
@@ -215,8 +126,28 @@ static void write_duration(uint64_t s, char out[40])
 	    (unsigned long long)(s / 60 % 60), (unsigned long long)(s % 60));
 }
 
-static void daemon_status(
-    struct ctl *c, const char *daemon, const struct figures *f, json_t *list)
+/* What its parent process left word of (DX-OP-21). */
+static void deaths_status(
+    struct ctl *c, const char *daemon, const struct ctl_processes *known, json_t *item)
+{
+	for (size_t i = 0; i < known->daemon_count; i++) {
+		const struct vx_diag_daemon *d = &known->daemons[i];
+
+		if (strcmp(d->name, daemon) != 0)
+			continue;
+		(void)json_object_set_new(
+		    item, "restarts", json_integer((json_int_t)d->restarts));
+		(void)json_object_set_new(
+		    item, "last_exit", ctl_text(vx_slice_str(d->reason)));
+		(void)json_object_set_new(item, "last_exit_at", json_integer(d->died_at));
+		if (d->restarts > 0)
+			ctl_say(c, "         %llu restarts, the last one: %s",
+			    (unsigned long long)d->restarts, d->reason);
+	}
+}
+
+static void daemon_status(struct ctl *c, const char *daemon, const struct figures *f,
+    const struct ctl_processes *known, json_t *list)
 {
 	const uint64_t cpu_ms = f->cpu_ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
 	json_t *item = json_object();
@@ -228,6 +159,7 @@ static void daemon_status(
 	(void)json_array_append_new(list, item);
 	if (f->workers == 0) {
 		ctl_say(c, "%-8s stopped", daemon);
+		deaths_status(c, daemon, known, item);
 		return;
 	}
 	(void)json_object_set_new(item, "workers", json_integer((json_int_t)f->workers));
@@ -243,6 +175,7 @@ static void daemon_status(
 	    daemon, up, f->workers, (double)f->memory / 1048576.0,
 	    (unsigned long long)(cpu_ms / 1000), (unsigned long long)(cpu_ms % 1000),
 	    f->mixed ? "several certificates: see cert status" : f->serial);
+	deaths_status(c, daemon, known, item);
 }
 
 /* --- ports ------------------------------------------------------------------------ */
@@ -328,8 +261,7 @@ static void old_clients_status(struct ctl *c)
 	for (size_t i = 0; i < n; i++) {
 		json_t *item = json_object();
 
-		(void)json_object_set_new(
-		    item, "network", json_string(list[i].network));
+		(void)json_object_set_new(item, "network", json_string(list[i].network));
 		(void)json_object_set_new(
 		    item, "handshakes", json_integer((json_int_t)list[i].count));
 		(void)json_object_set_new(item, "last", json_integer(list[i].last));
@@ -346,7 +278,10 @@ static int status(struct ctl *c)
 	const struct vx_config *conf = c->config;
 	struct ctl_worker workers[CTL_WORKERS_MAX];
 	const size_t n = ctl_workers(c, workers);
+	static struct ctl_processes known;
 	json_t *list = json_array(), *ports = json_array();
+
+	ctl_processes_read(c, &known);
 
 	(void)json_object_set_new(c->result, "version", json_string(VX_VERSION));
 	(void)json_object_set_new(c->result, "hostname", json_string(conf->hostname));
@@ -356,7 +291,7 @@ static int status(struct ctl *c)
 	for (size_t i = 0; i < DAEMONS; i++) {
 		const struct figures f = count(daemons[i], workers, n);
 
-		daemon_status(c, daemons[i], &f, list);
+		daemon_status(c, daemons[i], &f, &known, list);
 	}
 	ctl_say(c, "%s", "");
 	listener_status(c, "smtp", &conf->smtp_listen, ports);

@@ -47,5 +47,8 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/notes.h \
 	%D%/old_clients.c \
 	%D%/password.c \
+	%D%/process.c \
+	%D%/process.h \
+	%D%/processes.c \
 	%D%/say.c \
 	%D%/words.c

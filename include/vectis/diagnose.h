@@ -90,6 +90,34 @@ struct vx_diag_mailbox {
 	unsigned percent; /* of its quota */
 };
 
+/* A process of ours. */
+#define VX_DIAG_CPU_PERCENT 90 /* of a core, in each of five minutes: too much */
+struct vx_diag_process {
+	const char *name;
+	int pid;
+	uint64_t memory; /* octets of its own */
+	unsigned
+	    cpu_percent;  /* if that was more than it may, five minutes long; else 0 */
+	const char *does; /* what it takes that for; "" */
+};
+
+/* A daemon, as its parent process left word. */
+struct vx_diag_daemon {
+	const char *name;
+	bool runs;
+	uint64_t restarts;     /* of its processes, since it began */
+	unsigned lately, hour; /* deaths of the last ten minutes, of the last hour */
+	int64_t died_at;       /* the last one: seconds since 1970; reason: how */
+	const char *reason;
+	/* when it does not run */
+	enum vx_diag_end {
+		VX_DIAG_KILLED,
+		VX_DIAG_STOPPED,
+		VX_DIAG_HOPELESS /* no process of it could begin */
+	} end;
+	int64_t end_at;
+};
+
 /* Backups of the store. */
 enum vx_diag_saved_state {
 	VX_DIAG_SAVED_NONE,
@@ -111,6 +139,11 @@ struct vx_diag_saved {
 
 /* The server as it is. */
 struct vx_diag_server {
+	const struct vx_diag_process *processes;
+	size_t process_count;
+	uint64_t process_budget; /* octets that one may have; 0: not known */
+	const struct vx_diag_daemon *daemons;
+	size_t daemon_count;
 	struct vx_diag_saved saved;
 	const struct vx_diag_mailbox *mailboxes; /* of the domain */
 	size_t mailbox_count;

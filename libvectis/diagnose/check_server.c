@@ -1,11 +1,10 @@
-/* What the server itself lacks: room, time, processes (DX-OP). */
+/* What the server itself lacks: room, time, a configuration that is in force (DX-OP). */
 #include "diagnose/diagnose.h"
 
 #define QUOTA_WARN 80 /* percent */
 #define DISK_WARN 80
 #define DISK_LEAST ((uint64_t)128 << 20) /* octets, below which mail is refused soon */
 #define CLOCK_WARN 60                    /* seconds */
-#define MEMORY_LEAST 20                  /* one in so many has to be free */
 
 static bool is_set(const char *text)
 {
@@ -75,47 +74,6 @@ static enum vx_diag_verdict disk(struct vx_diag *d, struct vx_diag_finding *f)
 	return left < DISK_LEAST ? VX_DIAG_FAIL : VX_DIAG_WARN;
 }
 
-static enum vx_diag_verdict memory(struct vx_diag *d, struct vx_diag_finding *f)
-{
-	const struct vx_diag_server *s = d->f.server;
-
-	if (s->ram_octets == 0) {
-		vx_diag_seen(f, "not known");
-		return VX_DIAG_NA;
-	}
-	vx_diag_seen(f, "%llu of %llu MB can be had; the daemons have %llu MB",
-	    (unsigned long long)(s->ram_available >> 20),
-	    (unsigned long long)(s->ram_octets >> 20),
-	    (unsigned long long)(s->daemon_octets >> 20));
-	if (s->ram_available >= s->ram_octets / MEMORY_LEAST &&
-	    s->daemon_octets <= s->ram_octets / 2)
-		return VX_DIAG_PASS;
-	vx_diag_fix(f, s->daemon_octets > s->ram_octets / 2
-			   ? "see which daemon it is (vectisctl status), and restart it"
-			   : "see which program takes it, or give the host more");
-	return VX_DIAG_WARN;
-}
-
-/* That a port does not answer is net.in25's affair. */
-static enum vx_diag_verdict daemons(struct vx_diag *d, struct vx_diag_finding *f)
-{
-	const struct vx_diag_server *s = d->f.server;
-
-	for (size_t i = 0; i < d->f.port_count; i++)
-		if (d->f.ports[i].reached == VX_DIAG_REFUSED)
-			return vx_diag_see(f, "net.in25");
-	if (!is_set(s->running)) {
-		vx_diag_seen(f, "skipped: no daemon runs here that could be seen");
-		return VX_DIAG_NA;
-	}
-	vx_diag_seen(f, "%.200s: running", s->running);
-	if (!is_set(s->stopped))
-		return VX_DIAG_PASS;
-	vx_diag_seen(f, "; %.200s: not", s->stopped);
-	vx_diag_fix(f, "look into the log of %.200s, and start it", s->stopped);
-	return VX_DIAG_FAIL;
-}
-
 static enum vx_diag_verdict drift(struct vx_diag *d, struct vx_diag_finding *f)
 {
 	if (d->f.server->drift == NULL) {
@@ -153,10 +111,6 @@ const struct vx_diag_row vx_diag_server_rows[] = {
 	{ "DX-OP-17", "fts.state", "searches are quick", search, "", "none" },
 	{ "DX-OP-19", "disk.free", "the disk has room", disk,
 	    "mail is refused when it is full", "none" },
-	{ "DX-OP-20", "mem", "there is memory", memory,
-	    "it is slow, and processes are killed", "minutes" },
-	{ "DX-OP-21", "svc", "the daemons run", daemons, "what it does is not done",
-	    "seconds" },
 	{ "DX-OP-22", "conf.drift", "the configuration is in force", drift,
 	    "the server does something else than the file says", "seconds" },
 	{ "DX-OP-24", "clock", "the clock is right", time_of_day,

@@ -150,6 +150,8 @@ void vx_diag_run(struct vx_diag *d)
 	if (d->f.server != NULL)
 		run_rows(d, vx_diag_server_rows);
 	if (d->f.server != NULL)
+		run_rows(d, vx_diag_process_rows);
+	if (d->f.server != NULL)
 		run_rows(d, vx_diag_state_rows);
 }
 

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum {
@@ -436,6 +437,7 @@ static void *large_lane(void *arg)
 	struct large l = { .store = arg };
 	struct vx_large_piece *p;
 
+	(void)prctl(PR_SET_NAME, "vx-large");
 	while ((p = take_piece(l.store)) != NULL) {
 		int rc = failed_before(l.store, p->writer);
 

@@ -4,6 +4,7 @@
 #include "store/store_int.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* How long a committer that sees other processes wait leaves the lock alone. */
@@ -282,6 +283,7 @@ static void *committer(void *arg)
 	struct vx_store *s = arg;
 	struct vx_store_op *batch;
 
+	(void)prctl(PR_SET_NAME, "vx-commit");
 	while ((batch = take_batch(s)) != NULL)
 		run_batch(s, batch);
 	return NULL;

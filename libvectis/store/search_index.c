@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -832,6 +833,7 @@ static void *indexer(void *arg)
 	struct vx_search *s = arg;
 	long pause = 0;
 
+	(void)prctl(PR_SET_NAME, "vx-index");
 	(void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread only */
 	while (vx_search_rest(s, pause)) {
 		const int rc = vx_search_work(s);

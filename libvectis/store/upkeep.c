@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -155,6 +156,7 @@ static void *upkeep(void *arg)
 	struct vx_old_reader old = { 0 };
 	bool settled = s->o.all == VX_STORE_ALL_LEAVE;
 
+	(void)prctl(PR_SET_NAME, "vx-upkeep");
 	(void)lay_ballast(s);
 	for (unsigned n = 1; rest(s, TICK_S * 1000); n++) {
 		try_to_heal(s);

@@ -279,7 +279,9 @@ class Notify(unittest.TestCase):
         with Lab(settings='workers: 1\n') as mail:
             mail.launch('smtpd')
             mail.wait_ready()
-            wait_until(mail.sender)  # it has its name a moment after it is there
+            # they have their names a moment after they are there
+            wait_until(lambda: {'sender', 'fetcher'} <= {
+                name_of(p) for p in children(mail.processes['smtpd'].pid)})
             seen, gaps = set(), []
             for _ in range(5):
                 wait_until(lambda: set(mail.workers('smtpd')) - seen, 40)

@@ -4,12 +4,13 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 import unittest
 
 import harness
-from instance import DOMAIN
+from instance import DOMAIN, Instance
 from peers import Names
 from test_ctl import FAILED, GOOD, Box, Case
 from test_sending import wait_until
@@ -123,6 +124,97 @@ class Backups(Looking):
         self.assertIn('state.mdb is not as long as it was', done.stderr)
         shutil.copy(to + '/state.mdb', copy.state)
         self.assertEqual(copy.run('mailbox', 'list').returncode, GOOD)
+
+
+class Processes(unittest.TestCase):
+    """What the daemons' parents leave word of."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.names = Names()
+        cls.addClassCleanup(cls.names.stop)
+        cls.mail = Instance(accounts=(), pop3=False, daemons=('smtpd', 'imapd', 'acmed'),
+                            settings=cls.names.settings('test', 'com', 'net', 'arpa') +
+                            'check:\n  https_port: 0\n'
+                            f'  resolvers: ["127.0.0.1@{cls.names.port}"]\n'
+                            f'  system_resolvers: ["127.0.0.1@{cls.names.port}"]\n'
+                            'workers: 1\npop3s:\n  listen: []\n')
+        cls.mail.ports.pop('pop3s')
+        cls.addClassCleanup(cls.mail.__exit__, None, None, None)
+        cls.mail.__enter__()
+        for name in cls.mail.daemon_names:
+            wait_until(lambda: os.path.exists(f'{cls.mail.folder}/run/{name}.parent') and
+                       cls.status(name)['state'] == 'running')
+
+    def row(self, name):
+        done = subprocess.run([os.path.join(self.mail.build, 'vectisctl', 'vectisctl'), '-c',
+                               self.mail.config, '--json', 'domain', 'check', DOMAIN],
+                              stdout=subprocess.PIPE, check=False, timeout=60)
+        (found,) = [c for c in json.loads(done.stdout)['checks'] if c['name'] == name]
+        return found
+
+    def word(self, daemon):
+        with open(f'{self.mail.folder}/run/{daemon}.parent') as f:
+            return [line.split() for line in f.read().splitlines()]
+
+    def children(self, daemon):
+        return {w[1]: int(w[2]) for w in self.word(daemon) if w[0] == 'child'}
+
+    @classmethod
+    def status(cls, daemon):
+        (found,) = [d for d in json.loads(cls.mail.ctl('--json', 'status'))['daemons']
+                    if d['name'] == daemon]
+        return found
+
+    def test_1_all_is_well(self):
+        self.assertEqual(sorted(self.children('smtpd')), ['fetcher', 'sender', 'smtpd'])
+        self.assertEqual(self.word('smtpd')[0][:2],
+                         ['parent', str(self.mail.processes['smtpd'].pid)])
+        found = self.row('svc')
+        self.assertEqual((found['verdict'], found['seen']),
+                         ('pass', 'smtpd imapd acmed: running; 0 restarts since they began'))
+        self.assertEqual(self.status('smtpd')['restarts'], 0)
+
+    def test_2_one_that_dies_again_and_again(self):
+        for n in range(3):
+            wait_until(lambda: self.children('imapd'))
+            died = self.children('imapd')['imapd']
+            os.kill(died, signal.SIGKILL)
+            wait_until(lambda: self.children('imapd').get('imapd') not in (None, died))
+            if n == 0:
+                found = self.row('svc')
+                self.assertEqual(found['verdict'], 'warn')
+                self.assertIn(f'imapd (process {died}) was ended by signal 9, SIGKILL',
+                              found['seen'])
+        found = self.row('svc')
+        self.assertEqual(found['verdict'], 'fail')
+        self.assertIn('imapd: 3 of its processes died in ten minutes', found['seen'])
+        found = self.status('imapd')
+        self.assertEqual(found['restarts'], 3)
+        self.assertIn('SIGKILL', found['last_exit'])
+        self.assertIn('3 restarts, the last one: imapd', self.mail.ctl('status'))
+
+    def test_3_one_that_is_busy(self):
+        """As its parent would say it in five minutes."""
+        path = f'{self.mail.folder}/run/smtpd.parent'
+        with open(path) as f:
+            text = f.read()
+        pid = self.children('smtpd')['sender']
+        with open(path, 'w') as f:
+            f.write(text.replace(f'child sender {pid} 0', f'child sender {pid} 98'))
+        found = self.row('cpu')
+        self.assertEqual(found['verdict'], 'warn')
+        self.assertIn(f'sender (process {pid}) takes 98 % of a core', found['seen'])
+        with open(path, 'w') as f:
+            f.write(text)
+        self.assertEqual(self.row('cpu')['verdict'], 'pass')
+
+    def test_4_one_that_was_stopped(self):
+        self.mail.kill('acmed', signal.SIGTERM)
+        self.assertIn(['end', 'stopped'], [w[:2] for w in self.word('acmed')])
+        found = self.row('svc')
+        self.assertEqual(found['verdict'], 'fail')
+        self.assertIn('; acmed: it was stopped 0 minutes ago', found['seen'])
 
 
 if __name__ == '__main__':

@@ -144,6 +144,7 @@ START_TEST(deadly)
 }
 END_TEST
 
+Suite *test_children(void);
 Suite *test_direct(void);
 Suite *test_fetch_wire(void);
 Suite *test_old_clients(void);
@@ -168,4 +169,4 @@ END_TEST
 VXT_SUITE(suite_networks, "networks", networks)
 
 VXT_MAIN(
-    test_direct, suite, suite_networks, test_fetch_wire, test_old_clients, test_resolver)
+    test_children, test_direct, suite, suite_networks, test_fetch_wire, test_old_clients, test_resolver)
