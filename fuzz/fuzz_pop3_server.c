@@ -42,6 +42,10 @@ static void answer(struct host *h, const struct vx_pop3_event *ev)
 	case VX_POP3_COMMIT:
 		vx_pop3_server_commit(h->core, &h->out, VX_OK);
 		break;
+	case VX_POP3_NO_TLS:
+		if (ev->password.len > 0)
+			abort();
+		break;
 	}
 }
 

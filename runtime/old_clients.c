@@ -1,9 +1,9 @@
 #include "runtime/old_clients.h"
+#include "runtime/publish.h"
 
 #include "vectis/buf.h"
 #include "vectis/err.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define LINE_MAX_OCTETS ((size_t)VX_NETWORK_TEXT_MAX + 48)
@@ -47,21 +47,6 @@ void vx_old_clients_note(struct vx_old_clients *o, const char *address, int64_t 
 	o->changed = true;
 }
 
-static bool replace(const char *path, vx_slice text)
-{
-	char aside[520];
-	FILE *f;
-	bool good;
-
-	(void)snprintf(aside, sizeof(aside), "%.510s.new", path);
-	f = fopen(aside, "we");
-	if (f == NULL)
-		return false;
-	good = fwrite(text.ptr, 1, text.len, f) == text.len;
-	good = fclose(f) == 0 && good;
-	return good && rename(aside, path) == 0;
-}
-
 bool vx_old_clients_write(struct vx_old_clients *o, const char *path)
 {
 	struct vx_buf text = { .max = LINE_MAX_OCTETS * VX_OLD_CLIENTS_MAX };
@@ -77,7 +62,7 @@ bool vx_old_clients_write(struct vx_old_clients *o, const char *path)
 		vx_buf_printf(&text, "%s %llu %lld\n", network,
 		    (unsigned long long)o->list[i].count, (long long)o->list[i].last);
 	}
-	good = !text.failed && replace(path, vx_buf_slice(&text));
+	good = !text.failed && vx_publish(path, vx_buf_slice(&text));
 	vx_buf_done(&text);
 	return good;
 }

@@ -23,8 +23,8 @@ struct vx_old_clients {
 /* A handshake from address failed for that reason.  What is no address is ignored. */
 void vx_old_clients_note(struct vx_old_clients *o, const char *address, int64_t now);
 /*
- * Replace the file by lines "NETWORK COUNT LAST", as one step, when something changed:
- * whoever reads it sees all or nothing.  False: it could not be written.
+ * Publish lines "NETWORK COUNT LAST", when something changed.  False: they could not be
+ * written.
  */
 bool vx_old_clients_write(struct vx_old_clients *o, const char *path);
 

@@ -1,3 +1,4 @@
+#include "runtime/publish.h"
 #include "runtime/worker.h"
 
 #include "runtime/sandbox.h"
@@ -123,12 +124,28 @@ static void publish_old_clients(struct vx_server *s)
 	(void)vx_old_clients_write(&s->old, path);
 }
 
+/* The same of logins that failed. */
+static void publish_refusals(struct vx_server *s)
+{
+	struct vx_buf text = { .max = (size_t)VX_AUTH_REFUSED_LINE_MAX *
+				      (VX_AUTH_REFUSED_KNOWN + VX_AUTH_REFUSED_UNKNOWN) };
+	char path[512];
+
+	own_path(s, ".refused", path);
+	if (s->worker.auth != NULL &&
+	    vx_auth_refusals(s->worker.auth, &text) == VX_DATA && !text.failed)
+		(void)vx_publish(path, vx_buf_slice(&text));
+	vx_buf_done(&text);
+}
+
 /* One of the same number may have been killed. */
-static void forget_old_clients(const struct vx_server *s)
+static void forget_published(const struct vx_server *s)
 {
 	char path[512];
 
 	own_path(s, ".old", path);
+	(void)unlink(path);
+	own_path(s, ".refused", path);
 	(void)unlink(path);
 }
 
@@ -219,6 +236,7 @@ static void on_sweep(uv_timer_t *timer)
 		vx_away_sweep(s->away);
 	accept_again(s);
 	publish_old_clients(s);
+	publish_refusals(s);
 	if (s->def->tick != NULL)
 		s->def->tick(s->service);
 	if (s->ticks % 60 == 0 && s->worker.certs != NULL &&
@@ -362,7 +380,7 @@ static void close_parts(struct vx_server *s)
 
 	own_path(s, "", path);
 	(void)unlink(path);
-	forget_old_clients(s);
+	forget_published(s);
 	uv_walk(&s->loop, close_handle, s);
 	if (s->work != NULL)
 		vx_work_free(s->work);
@@ -455,7 +473,7 @@ int vx_worker_run(const struct vx_daemon *def, const struct vx_config *c,
 	if (rc == VX_OK) {
 		start_handles(s);
 		publish_serial(s);
-		forget_old_clients(s);
+		forget_published(s);
 		beat(s);
 		(void)uv_run(&s->loop, UV_RUN_DEFAULT);
 	} else {

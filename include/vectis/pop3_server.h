@@ -41,6 +41,7 @@ enum vx_pop3_event_type {
 	VX_POP3_LOGIN,    /* user, proof, password; answer: vx_pop3_server_login */
 	VX_POP3_RETRIEVE, /* index; answer: vx_pop3_server_retrieve, then the body */
 	VX_POP3_COMMIT,   /* delete what is marked; answer: vx_pop3_server_commit */
+	VX_POP3_NO_TLS,   /* a login was refused for that; user, if it was said; no answer */
 };
 
 struct vx_pop3_event {

@@ -80,6 +80,7 @@ struct vx_smtp_event {
 	vx_slice octets;
 	struct vx_smtp_params params;
 	const char *reason; /* RESET, REFUSED: what was said; NULL: the client's wish */
+	bool no_tls; /* REFUSED: a login before TLS; user: whose, as far as it was said */
 			    /* slices are valid until the next call on the session */
 };
 

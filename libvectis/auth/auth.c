@@ -1,5 +1,6 @@
 #include "vectis/auth.h"
 
+#include "auth/refused.h"
 #include "auth/throttle.h"
 #include "base/chars.h"
 #include "base/mem.h"
@@ -25,10 +26,11 @@ struct remembered {
 struct vx_auth {
 	struct vx_auth_options o;
 	struct vx_throttle *throttle;              /* own */
-	pthread_mutex_t lock;                      /* the cache */
+	pthread_mutex_t lock;                      /* the cache, and refused */
 	char secret[32];                           /* of this process */
 	char store_secret[VX_STORE_SECRET_OCTETS]; /* of the installation */
 	struct remembered cache[VX_AUTH_CACHE_ENTRIES];
+	struct vx_refused refused;
 };
 
 static uint64_t system_ms(void)
@@ -110,6 +112,67 @@ static void note(struct vx_auth *a, const struct vx_auth_claim *c, bool right)
 	vx_buf_done(&name);
 }
 
+int64_t vx_auth_right_s(struct vx_auth *a, vx_slice login)
+{
+	struct vx_buf name = { .max = VX_ADDRESS_MAX };
+	uint64_t ms;
+
+	normalise(login, &name);
+	ms = vx_throttle_right_ms(a->throttle, vx_buf_slice(&name), a->o.now_ms());
+	vx_buf_done(&name);
+	return (int64_t)(ms / 1000);
+}
+
+/* --- what failed ----------------------------------------------------------------- */
+
+static void refused(struct vx_auth *a, enum vx_auth_reason reason,
+    enum vx_refused_name kind, const char *address, vx_slice login)
+{
+	struct vx_buf name = { .max = VX_ADDRESS_MAX };
+
+	normalise(login, &name);
+	(void)pthread_mutex_lock(&a->lock);
+	vx_refused_note(&a->refused, vx_buf_slice(&name), kind, reason, address,
+	    (int64_t)(a->o.now_ms() / 1000));
+	(void)pthread_mutex_unlock(&a->lock);
+	vx_buf_done(&name);
+}
+
+void vx_auth_note(struct vx_auth *a, enum vx_auth_reason reason, const char *address,
+    vx_slice login)
+{
+	refused(a, reason, VX_REFUSED_UNSORTED, address, login);
+}
+
+static bool exists(void *ctx, vx_slice login)
+{
+	struct vx_view *v = ctx;
+	struct vx_account account;
+	struct vx_alias alias;
+
+	return vx_directory_account(v, login, &account) == VX_OK ||
+	       vx_directory_alias(v, login, &alias) == VX_OK;
+}
+
+int vx_auth_refusals(struct vx_auth *a, struct vx_buf *out)
+{
+	struct vx_view *v;
+	int rc = VX_OK;
+
+	(void)pthread_mutex_lock(&a->lock);
+	if (a->refused.changed) {
+		a->refused.changed = false;
+		if (vx_view_begin(a->o.store, &v) == VX_OK) {
+			vx_refused_sort(&a->refused, exists, v);
+			vx_view_end(v);
+		}
+		vx_refused_write(&a->refused, out);
+		rc = VX_DATA;
+	}
+	(void)pthread_mutex_unlock(&a->lock);
+	return rc;
+}
+
 /* --- cache ----------------------------------------------------------------------- */
 
 static void digest(struct vx_auth *a, const char *login, vx_slice credential,
@@ -160,28 +223,46 @@ static void remember(struct vx_auth *a, const char d[VX_SHA256_OCTETS])
 
 /* --- checking -------------------------------------------------------------------- */
 
+static enum vx_auth_reason reason_of(
+    int found, const struct vx_account *account, unsigned domain_flags, bool alias)
+{
+	if (found != VX_OK)
+		return alias ? VX_AUTH_ALIAS : VX_AUTH_UNKNOWN;
+	if ((account->flags & VX_ACCOUNT_INACTIVE) != 0)
+		return VX_AUTH_INACTIVE;
+	return (domain_flags & VX_DOMAIN_INACTIVE) != 0 ? VX_AUTH_CLOSED : VX_AUTH_RIGHT;
+}
+
+/* Account, alias and domain are asked for, whichever there is: the time tells nothing. */
+static int read_record(
+    struct vx_view *v, vx_slice login, struct vx_account *out, enum vx_auth_reason *why)
+{
+	struct vx_domain domain = { .flags = 0 };
+	struct vx_alias alias;
+	int rc = vx_directory_account(v, login, out);
+	const bool is_alias = vx_directory_alias(v, login, &alias) == VX_OK;
+	const int of_domain = vx_directory_domain(
+	    v, vx_slice_from(login, vx_slice_rfind(login, '@') + 1), &domain);
+
+	*why = reason_of(rc, out, domain.flags, is_alias);
+	if (rc == VX_OK)
+		rc = of_domain;
+	if (rc == VX_OK && *why != VX_AUTH_RIGHT)
+		rc = VX_ENOENT;
+	return rc == VX_OK && out->login.len > VX_ADDRESS_MAX ? VX_ECORRUPT : rc;
+}
+
 /* The record of an active account, copied: VX_ENOENT when there is none. */
 static int look_up(struct vx_auth *a, vx_slice login, struct vx_auth_login *out,
-    struct vx_buf *credential)
+    struct vx_buf *credential, enum vx_auth_reason *why)
 {
 	struct vx_account account;
-	struct vx_domain domain;
 	struct vx_view *v;
 	int rc = vx_view_begin(a->o.store, &v);
 
 	if (rc != VX_OK)
 		return rc;
-	rc = vx_directory_account(v, login, &account);
-	if (rc == VX_OK && (account.flags & VX_ACCOUNT_INACTIVE) != 0)
-		rc = VX_ENOENT;
-	if (rc == VX_OK)
-		rc = vx_directory_domain(v,
-		    vx_slice_from(account.login, vx_slice_rfind(account.login, '@') + 1),
-		    &domain);
-	if (rc == VX_OK && (domain.flags & VX_DOMAIN_INACTIVE) != 0)
-		rc = VX_ENOENT;
-	if (rc == VX_OK && account.login.len > VX_ADDRESS_MAX)
-		rc = VX_ECORRUPT;
+	rc = read_record(v, login, &account, why);
 	if (rc == VX_OK) {
 		out->account = account.id;
 		out->account_flags = account.flags;
@@ -258,11 +339,11 @@ static int check_password(struct vx_auth *a, const struct vx_auth_claim *c, bool
 	return rc;
 }
 
-static int check(
-    struct vx_auth *a, const struct vx_auth_claim *c, struct vx_auth_login *who)
+static int check(struct vx_auth *a, const struct vx_auth_claim *c,
+    struct vx_auth_login *who, enum vx_auth_reason *why)
 {
 	struct vx_buf credential = { .max = VX_CREDENTIAL_MAX };
-	int rc = look_up(a, c->login, who, &credential);
+	int rc = look_up(a, c->login, who, &credential, why);
 
 	if (rc != VX_OK && rc != VX_ENOENT && rc != VX_EINVAL)
 		rc = VX_ETEMP;
@@ -270,20 +351,29 @@ static int check(
 		rc = rc == VX_OK && c->proof == VX_SASL_PROVEN ? VX_OK : VX_EAUTH;
 	else
 		rc = check_password(a, c, rc == VX_OK, who, vx_buf_slice(&credential));
+	if (rc == VX_EAUTH && *why == VX_AUTH_RIGHT)
+		*why = VX_AUTH_WRONG;
 	vx_buf_wipe(&credential);
 	return rc;
 }
 
-int vx_auth_claim(
-    struct vx_auth *a, const struct vx_auth_claim *claim, struct vx_auth_login *out)
+int vx_auth_claim(struct vx_auth *a, const struct vx_auth_claim *claim,
+    struct vx_auth_login *out, enum vx_auth_reason *why)
 {
+	enum vx_auth_reason reason = VX_AUTH_UNKNOWN;
 	struct vx_auth_login who = { 0 };
-	const int rc = check(a, claim, &who);
+	const int rc = check(a, claim, &who, &reason);
 
 	if (rc != VX_ETEMP)
 		note(a, claim, rc == VX_OK);
+	if (rc == VX_EAUTH)
+		refused(a, reason,
+		    reason == VX_AUTH_UNKNOWN ? VX_REFUSED_UNKNOWN : VX_REFUSED_KNOWN,
+		    claim->address, claim->login);
 	if (rc == VX_OK)
 		*out = who;
+	if (rc != VX_ETEMP && why != NULL)
+		*why = reason;
 	return rc;
 }
 
@@ -294,7 +384,7 @@ int vx_auth_check(struct vx_auth *a, const char *address, vx_slice login,
 		.address = address, .login = login, .password = password
 	};
 
-	return vx_auth_claim(a, &claim, out);
+	return vx_auth_claim(a, &claim, out, NULL);
 }
 
 /* Keys that fit no password, always the same for a login. */
@@ -320,7 +410,8 @@ int vx_auth_keys(struct vx_auth *a, vx_slice login, struct vx_credential *out)
 {
 	struct vx_buf record = { .max = VX_CREDENTIAL_MAX };
 	struct vx_auth_login who = { 0 };
-	int rc = look_up(a, login, &who, &record);
+	enum vx_auth_reason why;
+	int rc = look_up(a, login, &who, &record, &why);
 
 	*out = (struct vx_credential){ 0 };
 	if (rc == VX_OK && vx_credential_parse(vx_buf_slice(&record), out) != VX_OK)

@@ -24,7 +24,8 @@ struct slot {
 
 struct tables {
 	struct slot failures[VX_AUTH_THROTTLE_ENTRIES];
-	struct slot known[VX_AUTH_THROTTLE_ENTRIES]; /* who logged in from where */
+	/* who logged in from where, and who at all */
+	struct slot known[VX_AUTH_THROTTLE_ENTRIES];
 };
 
 struct vx_throttle {
@@ -200,6 +201,7 @@ void vx_throttle_note(struct vx_throttle *t, const char *address, vx_slice login
 
 	if (right) {
 		put(t->tables->known, both, 0, now_ms);
+		put(t->tables->known, key_of(t, NULL, login), 0, now_ms);
 		forgive(t, key_of(t, address, vx_slice_of("", 0)), both, now_ms);
 		return;
 	}
@@ -207,4 +209,10 @@ void vx_throttle_note(struct vx_throttle *t, const char *address, vx_slice login
 	if (login.len > 0)
 		add_failure(t, key_of(t, NULL, login), now_ms);
 	add_failure(t, both, now_ms);
+}
+
+uint64_t vx_throttle_right_ms(struct vx_throttle *t, vx_slice login, uint64_t now_ms)
+{
+	return state_of(t->tables->known, key_of(t, NULL, login), now_ms, KNOWN_MS) &
+	       TIME_MASK;
 }

@@ -21,5 +21,7 @@ uint64_t vx_throttle_wait_ms(
     struct vx_throttle *t, const char *address, vx_slice login, uint64_t now_ms);
 void vx_throttle_note(struct vx_throttle *t, const char *address, vx_slice login,
     bool right, uint64_t now_ms);
+/* When the login was right last, in milliseconds since 1970; 0: not known. */
+uint64_t vx_throttle_right_ms(struct vx_throttle *t, vx_slice login, uint64_t now_ms);
 
 #endif

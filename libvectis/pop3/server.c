@@ -109,12 +109,23 @@ static int ask_login(struct vx_pop3_server *s, struct vx_pop3_event *ev)
 		.proof = s->sasl.proof });
 }
 
+/* The host notes whose client it is. */
+static int refuse_in_clear(
+    struct vx_pop3_server *s, vx_slice user, struct vx_buf *out, struct vx_pop3_event *ev)
+{
+	vx_sasl_done(&s->sasl);
+	vx_buf_add(&s->sasl.user, user);
+	*ev = (struct vx_pop3_event){ .type = VX_POP3_NO_TLS,
+		.user = vx_buf_slice(&s->sasl.user) };
+	(void)refuse(s, out, "TLS is required to log in");
+	return VX_DATA;
+}
+
 static int cmd_user(
     struct vx_pop3_server *s, vx_slice arg, struct vx_buf *out, struct vx_pop3_event *ev)
 {
-	(void)ev;
 	if (!s->tls)
-		return refuse(s, out, "TLS is required to log in");
+		return refuse_in_clear(s, arg, out, ev);
 	if (arg.len == 0)
 		return refuse(s, out, "USER needs a name");
 	vx_buf_reset(&s->user);
@@ -218,7 +229,7 @@ static int cmd_auth(
 	const enum vx_sasl_mechanism m = vx_sasl_find(name, &s->binding);
 
 	if (!s->tls)
-		return refuse(s, out, "TLS is required to log in");
+		return refuse_in_clear(s, VX_S(""), out, ev);
 	if (m == VX_SASL_NONE)
 		return refuse(s, out, "such a mechanism is not known here");
 	vx_sasl_done(&s->sasl);

@@ -9,6 +9,7 @@ struct login {
 	struct vx_buf user, password;
 	enum vx_sasl_proof proof;
 	struct vx_auth_login who;
+	enum vx_auth_reason why;
 };
 
 static void login_run(struct vx_job *job)
@@ -21,7 +22,7 @@ static void login_run(struct vx_job *job)
 		.password = vx_buf_slice(&l->password),
 		.proof = l->proof };
 
-	t->result = vx_auth_claim(l->auth, &claim, &l->who);
+	t->result = vx_auth_claim(l->auth, &claim, &l->who, &l->why);
 }
 
 static void login_release(struct imap_task *t)
@@ -33,14 +34,33 @@ static void login_release(struct imap_task *t)
 	vx_free(l);
 }
 
+static void log_login(struct imap_session *s, vx_slice user, const char *why)
+{
+	if (why == NULL)
+		vx_log(s->service->o.log, VX_LOG_INFO, "login", VX_KV_S("user", user),
+		    VX_KV_Z("ip", s->peer.address), VX_KV_Z("protocol", "imap"));
+	else
+		vx_log(s->service->o.log, VX_LOG_INFO, "login refused",
+		    VX_KV_S("user", user), VX_KV_Z("ip", s->peer.address),
+		    VX_KV_Z("protocol", "imap"), VX_KV_Z("reason", why));
+}
+
+/* Before a password was looked at. */
+static void refuse_login(
+    struct imap_session *s, vx_slice user, enum vx_auth_reason reason)
+{
+	vx_auth_note(s->service->o.auth, reason, s->peer.address, user);
+	log_login(s, user, vx_auth_reason_word(reason));
+}
+
 static int login_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)
 {
 	const struct login *l = t->data;
 
-	vx_log(s->service->o.log, VX_LOG_INFO,
-	    t->result == VX_OK ? "login" : "login refused",
-	    VX_KV_S("user", vx_buf_slice(&l->user)), VX_KV_Z("ip", s->peer.address),
-	    VX_KV_Z("protocol", "imap"));
+	log_login(s, vx_buf_slice(&l->user),
+	    t->result == VX_OK	    ? NULL
+	    : t->result == VX_EAUTH ? vx_auth_reason_word(l->why)
+				    : vx_strerror(t->result));
 	if (t->result == VX_ETEMP)
 		return imap_no(s, out, "[UNAVAILABLE] try again later");
 	if (t->result != VX_OK)
@@ -62,9 +82,11 @@ static int begin_login(struct imap_session *s, vx_slice user, vx_slice password,
 	struct imap_task *t;
 	struct login *l;
 
-	if (vx_auth_delay_s(s->service->o.auth, s->peer.address, user) > 0)
+	if (vx_auth_delay_s(s->service->o.auth, s->peer.address, user) > 0) {
+		refuse_login(s, user, VX_AUTH_THROTTLED);
 		return imap_no(
 		    s, out, "[UNAVAILABLE] too many wrong passwords: wait and try again");
+	}
 	t = imap_task_new(s, login_finish);
 	l = vx_alloc(sizeof(*l));
 	if (t == NULL || l == NULL) {
@@ -84,6 +106,13 @@ static int begin_login(struct imap_session *s, vx_slice user, vx_slice password,
 	return imap_submit_job(s, t, out, login_run);
 }
 
+/* LOGINDISABLED is meant (RFC 9051 6.2.3): what was told in clear is not used. */
+static int refuse_in_clear(struct imap_session *s, vx_slice user, struct vx_buf *out)
+{
+	refuse_login(s, user, VX_AUTH_NO_TLS);
+	return imap_no(s, out, "[PRIVACYREQUIRED] TLS is required to log in");
+}
+
 int imap_cmd_login(struct imap_session *s, struct vx_cursor *c, struct vx_buf *out)
 {
 	vx_slice user, password;
@@ -91,6 +120,8 @@ int imap_cmd_login(struct imap_session *s, struct vx_cursor *c, struct vx_buf *o
 	if (!vx_imap_sp(c) || !vx_imap_astring(c, &s->arena, &user) || !vx_imap_sp(c) ||
 	    !vx_imap_astring(c, &s->arena, &password) || !vx_cur_end(c))
 		return imap_bad(s, out, "LOGIN user password is expected");
+	if (!s->secure)
+		return refuse_in_clear(s, user, out);
 	return begin_login(s, user, password, VX_SASL_PASSWORD, out);
 }
 
@@ -160,6 +191,8 @@ int imap_cmd_authenticate(struct imap_session *s, struct vx_cursor *c, struct vx
 
 	if (!vx_imap_sp(c) || !vx_imap_atom(c, &name))
 		return imap_bad(s, out, "AUTHENTICATE mechanism is expected");
+	if (!s->secure)
+		return refuse_in_clear(s, VX_S(""), out);
 	mechanism = vx_sasl_find(name, &s->binding);
 	if (mechanism == VX_SASL_NONE)
 		return imap_no(s, out, "[CANNOT] this mechanism is not known");

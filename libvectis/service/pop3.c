@@ -29,12 +29,25 @@ static struct pop3_session *session_of(struct vx_session *base)
 
 /* --- answers that came ----------------------------------------------------------- */
 
+static void log_refused(const struct pop3_session *s, vx_slice user, const char *why)
+{
+	vx_log(s->service->o.log, VX_LOG_INFO, "login refused", VX_KV_S("user", user),
+	    VX_KV_Z("ip", s->peer.address), VX_KV_Z("protocol", "pop3"),
+	    VX_KV_Z("reason", why));
+}
+
+/* Before a password was looked at. */
+static void refuse_login(
+    const struct pop3_session *s, vx_slice user, enum vx_auth_reason reason)
+{
+	vx_auth_note(s->service->o.auth, reason, s->peer.address, user);
+	log_refused(s, user, vx_auth_reason_word(reason));
+}
+
 static void log_login(const struct pop3_session *s, const struct pop3_login *l)
 {
 	static const char *const reasons[] = {
-		[VX_POP3_LOGIN_WRONG] = "wrong user or password",
 		[VX_POP3_LOGIN_IN_USE] = "in use by another session",
-		[VX_POP3_LOGIN_DISABLED] = "pop3 is off for this account",
 		[VX_POP3_LOGIN_TEMP] = "the mailbox cannot be opened",
 	};
 
@@ -42,11 +55,13 @@ static void log_login(const struct pop3_session *s, const struct pop3_login *l)
 		vx_log(s->service->o.log, VX_LOG_INFO, "login",
 		    VX_KV_Z("user", l->who.login), VX_KV_Z("ip", s->peer.address),
 		    VX_KV_Z("protocol", "pop3"), VX_KV_U("messages", l->drop.count));
+	else if (l->result == VX_POP3_LOGIN_WRONG)
+		log_refused(s, vx_buf_slice(&l->user), vx_auth_reason_word(l->why));
 	else
-		vx_log(s->service->o.log, VX_LOG_INFO, "login refused",
-		    VX_KV_S("user", vx_buf_slice(&l->user)),
-		    VX_KV_Z("ip", s->peer.address), VX_KV_Z("protocol", "pop3"),
-		    VX_KV_Z("reason", reasons[l->result]));
+		log_refused(s, vx_buf_slice(&l->user),
+		    l->result == VX_POP3_LOGIN_DISABLED
+			? vx_auth_reason_word(VX_AUTH_POP3_OFF)
+			: reasons[l->result]);
 }
 
 static void answer_login(struct pop3_session *s, struct vx_buf *out)
@@ -216,6 +231,8 @@ static int handle(
 	case VX_POP3_LOGIN:
 		if (vx_pop3_login_begin(s, ev, &refusal) == VX_OK)
 			return VX_WAIT;
+		if (refusal == VX_POP3_LOGIN_SLOW)
+			refuse_login(s, ev->user, VX_AUTH_THROTTLED);
 		vx_pop3_server_login(s->core, out, refusal, NULL);
 		break;
 	case VX_POP3_RETRIEVE:
@@ -225,6 +242,9 @@ static int handle(
 		if (vx_pop3_commit_begin(s) == VX_OK)
 			return VX_WAIT;
 		vx_pop3_server_commit(s->core, out, VX_ETEMP);
+		break;
+	case VX_POP3_NO_TLS:
+		refuse_login(s, ev->user, VX_AUTH_NO_TLS);
 		break;
 	}
 	return VX_OK;

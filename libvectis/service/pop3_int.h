@@ -24,6 +24,7 @@ struct pop3_login {
 	struct vx_buf user, password;
 	enum vx_sasl_proof proof;
 	struct vx_auth_login who;
+	enum vx_auth_reason why;
 	enum vx_pop3_login result;
 	int lock_fd; /* own, -1: none */
 	uint32_t mailbox;

@@ -117,12 +117,15 @@ static enum vx_pop3_login log_in(struct pop3_login *l)
 		.login = vx_buf_slice(&l->user),
 		.password = vx_buf_slice(&l->password),
 		.proof = l->proof };
-	int rc = vx_auth_claim(l->service->o.auth, &claim, &l->who);
+	int rc = vx_auth_claim(l->service->o.auth, &claim, &l->who, &l->why);
 
 	if (rc != VX_OK)
 		return rc == VX_EAUTH ? VX_POP3_LOGIN_WRONG : VX_POP3_LOGIN_TEMP;
-	if (!may_use_pop3(l))
+	if (!may_use_pop3(l)) {
+		vx_auth_note(l->service->o.auth, VX_AUTH_POP3_OFF, l->address,
+		    vx_slice_str(l->who.login));
 		return VX_POP3_LOGIN_DISABLED;
+	}
 	rc = take_lock(l->service->o.lock_path, l->who.account, &l->lock_fd);
 	if (rc == VX_OK)
 		rc = load(l);

@@ -78,6 +78,7 @@ struct auth_job {
 	struct vx_buf user, password;
 	enum vx_sasl_proof proof;
 	struct vx_auth_login who;
+	enum vx_auth_reason why;
 	int result;
 };
 
@@ -90,7 +91,7 @@ static void auth_run(struct vx_job *base)
 		.password = vx_buf_slice(&j->password),
 		.proof = j->proof };
 
-	j->result = vx_auth_claim(j->auth, &claim, &j->who);
+	j->result = vx_auth_claim(j->auth, &claim, &j->who, &j->why);
 }
 
 static void auth_free(struct auth_job *j)
@@ -98,6 +99,25 @@ static void auth_free(struct auth_job *j)
 	vx_buf_wipe(&j->user);
 	vx_buf_wipe(&j->password);
 	vx_free(j);
+}
+
+static void log_login(struct smtp_session *s, vx_slice user, const char *why)
+{
+	if (why == NULL)
+		vx_log(s->service->o.log, VX_LOG_INFO, "login", VX_KV_S("user", user),
+		    VX_KV_Z("ip", s->peer.address), VX_KV_Z("protocol", "smtp"));
+	else
+		vx_log(s->service->o.log, VX_LOG_INFO, "login refused",
+		    VX_KV_S("user", user), VX_KV_Z("ip", s->peer.address),
+		    VX_KV_Z("protocol", "smtp"), VX_KV_Z("reason", why));
+}
+
+/* Before a password was looked at. */
+static void refuse_login(
+    struct smtp_session *s, vx_slice user, enum vx_auth_reason reason)
+{
+	vx_auth_note(s->service->o.auth, reason, s->peer.address, user);
+	log_login(s, user, vx_auth_reason_word(reason));
 }
 
 static void auth_done(struct vx_job *base)
@@ -109,10 +129,10 @@ static void auth_done(struct vx_job *base)
 		s->auth = NULL;
 		s->auth_result = j->result;
 		s->who = j->who;
-		vx_log(s->service->o.log, VX_LOG_INFO,
-		    j->result == VX_OK ? "login" : "login refused",
-		    VX_KV_S("user", vx_buf_slice(&j->user)),
-		    VX_KV_Z("ip", s->peer.address), VX_KV_Z("protocol", "smtp"));
+		log_login(s, vx_buf_slice(&j->user),
+		    j->result == VX_OK	? NULL
+		    : j->result == VX_EAUTH ? vx_auth_reason_word(j->why)
+					    : vx_strerror(j->result));
 		s->answer = ANSWER_AUTH;
 		s->base.host->wake(s->base.host);
 	}
@@ -125,6 +145,7 @@ static void begin_auth(
 	struct auth_job *j;
 
 	if (vx_auth_delay_s(s->service->o.auth, s->peer.address, ev->user) > 0) {
+		refuse_login(s, ev->user, VX_AUTH_THROTTLED);
 		vx_smtp_server_answer(s->core, out, 454, "4.7.0",
 		    "too many wrong passwords: wait and try again");
 		return;
@@ -251,6 +272,9 @@ static void refuse_sender(struct smtp_session *s, vx_slice path, enum smtp_may m
 	    : suspended ? "sending is suspended"
 			: "not the login's address",
 	    NULL);
+	if (suspended)
+		vx_auth_note(s->service->o.auth, VX_AUTH_SUSPENDED, s->peer.address,
+		    vx_slice_str(s->who.login));
 	if (suspended)
 		vx_smtp_limit_reason(s, reason, sizeof(reason));
 	if (suspended || unverified)
@@ -686,7 +710,10 @@ static int handle(
 		s->txn = NULL;
 		break;
 	case VX_SMTP_REFUSED:
-		log_reason(s, ev->reason);
+		if (ev->no_tls)
+			refuse_login(s, ev->user, VX_AUTH_NO_TLS);
+		else
+			log_reason(s, ev->reason);
 		break;
 	}
 	return VX_OK;

@@ -30,6 +30,7 @@ struct vx_smtp_server {
 	bool mail, utf8; /* a transaction: MAIL was accepted, with SMTPUTF8 */
 	uint64_t recipients, refused, errors, junk;
 	const char *reason; /* of a refusal that is not yet told as an event */
+	bool no_tls;        /* it was a login */
 	struct vx_smtp_data data;
 	uint64_t octets; /* of the message so far */
 	bool too_large, bad_content;
@@ -516,6 +517,27 @@ static int sasl_response(
 	    s, s->sasl_text.len > 0 ? vx_buf_slice(&s->sasl_text) : VX_S(""), out, ev);
 }
 
+/*
+ * Whoever sends a password in clear is to be told of by the name that came with it; the
+ * password is of no use to anybody.
+ */
+static int refuse_in_clear(struct vx_smtp_server *s, enum vx_sasl_mechanism mechanism,
+    vx_slice response, struct vx_buf *out)
+{
+	vx_slice challenge;
+
+	vx_buf_wipe(&s->sasl_text);
+	if (mechanism != VX_SASL_NONE && response.len > 0 &&
+	    vx_base64_decode(response, &s->sasl_text) == VX_OK && s->sasl_text.len > 0) {
+		vx_sasl_init(&s->sasl, mechanism, &s->binding);
+		(void)vx_sasl_next(&s->sasl, vx_buf_slice(&s->sasl_text), &challenge);
+		vx_buf_wipe(&s->sasl.password);
+	}
+	vx_buf_wipe(&s->sasl_text);
+	s->no_tls = true;
+	return refuse(s, out, 538, "5.7.11", "STARTTLS first");
+}
+
 static int cmd_auth(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf *out,
     struct vx_smtp_event *ev)
 {
@@ -525,11 +547,12 @@ static int cmd_auth(struct vx_smtp_server *s, struct vx_cursor *c, struct vx_buf
 
 	if (s->o.role != VX_SMTP_SUBMISSION)
 		return refuse(s, out, 502, "5.5.1", "send mail by the submission ports");
+	mechanism = vx_sasl_find(name, &s->binding);
+	vx_sasl_done(&s->sasl);
 	if (!s->tls)
-		return refuse(s, out, 538, "5.7.11", "STARTTLS first");
+		return refuse_in_clear(s, mechanism, rest, out);
 	if (s->authenticated || s->mail)
 		return refuse(s, out, 503, "5.5.1", "not now");
-	mechanism = vx_sasl_find(name, &s->binding);
 	if (name.len == 0)
 		return refuse(s, out, 501, "5.5.4", "AUTH mechanism is expected");
 	if (mechanism == VX_SASL_NONE)
@@ -788,7 +811,11 @@ int vx_smtp_server_next(
 		rc = step(s, in, out, ev);
 		if (rc == VX_OK && s->reason != NULL) {
 			*ev = (struct vx_smtp_event){ .type = VX_SMTP_REFUSED,
-				.reason = s->reason };
+				.reason = s->reason,
+				.no_tls = s->no_tls };
+			if (s->no_tls)
+				ev->user = vx_buf_slice(&s->sasl.user);
+			s->no_tls = false;
 			s->reason = NULL;
 			return VX_DATA;
 		}

@@ -1,6 +1,6 @@
 check_PROGRAMS += check_auth
 TESTS += check_auth
-check_auth_SOURCES = %D%/check_auth.c %D%/test_check.c %D%/test_throttle.c %D%/fixture.c \
+check_auth_SOURCES = %D%/check_auth.c %D%/test_check.c %D%/test_refused.c %D%/test_throttle.c %D%/fixture.c \
 	%D%/fixture.h
 check_auth_CPPFLAGS = $(test_cppflags)
 check_auth_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -186,7 +186,7 @@ START_TEST(more_addresses_than_there_is_room_for)
 		c.address = address;
 		now_ms++;
 		for (int k = 0; k < 9; k++)
-			(void)vx_auth_claim(a, &c, &who);
+			(void)vx_auth_claim(a, &c, &who, NULL);
 		seen += wait_of(a, address, "x@example.test") > 0;
 	}
 	/* the newest one is always there */

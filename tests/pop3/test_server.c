@@ -20,13 +20,14 @@ struct host {
 	struct vx_pop3_message messages[COUNT];
 	struct vx_pop3_maildrop drop;
 	struct vx_buf out;
-	unsigned commits, deleted;
+	unsigned commits, deleted, in_clear;
+	struct vx_buf name; /* who tried to log in in clear */
 	int end; /* what next said last */
 };
 
 static void host_open(struct host *h, bool tls)
 {
-	*h = (struct host){ .out = { .max = 1 << 20 } };
+	*h = (struct host){ .out = { .max = 1 << 20 }, .name = { .max = 1000 } };
 	vxt_assert_ok(vx_pop3_server_new(tls, &h->core));
 	for (uint32_t i = 0; i < COUNT; i++)
 		h->messages[i] = (struct vx_pop3_message){ .uid = 10 * (i + 1),
@@ -40,6 +41,7 @@ static void host_close(struct host *h)
 {
 	vx_pop3_server_free(h->core);
 	vx_buf_done(&h->out);
+	vx_buf_done(&h->name);
 }
 
 static enum vx_pop3_login verdict(const struct vx_pop3_event *ev)
@@ -93,6 +95,11 @@ static void answer(struct host *h, const struct vx_pop3_event *ev)
 		for (size_t i = 0; i < COUNT; i++)
 			h->deleted += h->messages[i].deleted;
 		vx_pop3_server_commit(h->core, &h->out, VX_OK);
+		break;
+	case VX_POP3_NO_TLS:
+		h->in_clear++;
+		vx_buf_reset(&h->name);
+		vx_buf_add(&h->name, ev->user);
 		break;
 	}
 }
@@ -217,7 +224,11 @@ START_TEST(no_login_without_tls)
 	struct host h;
 
 	host_open(&h, false);
-	feed(&h, VX_S("CAPA\r\nUSER alice\r\nAUTH PLAIN\r\nPASS two words\r\n"));
+	feed(&h, VX_S("CAPA\r\nUSER alice\r\n"));
+	ck_assert_uint_eq(h.in_clear, 1);
+	vxt_assert_str(vx_buf_slice(&h.name), "alice");
+	feed(&h, VX_S("AUTH PLAIN\r\nPASS two words\r\n"));
+	ck_assert_uint_eq(h.in_clear, 2);
 	ck_assert(!vx_pop3_server_logged_in(h.core));
 	ck_assert_uint_eq(
 	    vx_slice_find_slice(vx_buf_slice(&h.out), VX_S("SASL")), h.out.len);

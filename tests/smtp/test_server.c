@@ -209,5 +209,35 @@ START_TEST(hold)
 }
 END_TEST
 
+/* Who tries to log in before TLS is named; the password is let go. */
+START_TEST(a_login_in_clear)
+{
+	static const struct {
+		const char *line, *user;
+	} cases[] = { { "AUTH PLAIN AGFsaWNlAHR3byB3b3Jkcw==\r\n", "alice" },
+		{ "AUTH LOGIN YWxpY2U=\r\n", "alice" }, { "AUTH LOGIN\r\n", "" },
+		{ "AUTH PLAIN =\r\n", "" }, { "AUTH PLAIN %%%\r\n", "" },
+		{ "AUTH PLAIN Ynk=\r\n", "" }, { "AUTH\r\n", "" },
+		{ "AUTH OTHER YWxpY2U=\r\n", "" }, { "MAIL FROM:<a@b.test>\r\n", NULL } };
+	struct host h;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		vx_slice in = vx_slice_str(cases[i].line);
+		struct vx_smtp_event ev;
+
+		host_open(&h, VX_S("submission"));
+		host_feed(&h, VX_S("EHLO c.test\r\n"));
+		ck_assert_int_eq(
+		    vx_smtp_server_next(h.core, &in, &h.out, &ev), VX_DATA);
+		ck_assert_int_eq(ev.type, VX_SMTP_REFUSED);
+		ck_assert_int_eq(ev.no_tls, cases[i].user != NULL);
+		if (cases[i].user != NULL)
+			vxt_assert_str(ev.user, cases[i].user);
+		ck_assert_uint_eq(ev.password.len, 0);
+		host_close(&h);
+	}
+}
+END_TEST
+
 VXT_SUITE(test_server, "server", hello, mail, order, data, smuggling, chunking, auth,
-    starttls, utf8, hold)
+    starttls, utf8, hold, a_login_in_clear)
