@@ -55,6 +55,7 @@ vxinclude_HEADERS = \
 	include/vectis/pop3_server.h \
 	include/vectis/pop3_service.h \
 	include/vectis/queue.h \
+	include/vectis/refusal.h \
 	include/vectis/relay.h \
 	include/vectis/report.h \
 	include/vectis/report_sender.h \

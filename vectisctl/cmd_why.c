@@ -1,4 +1,5 @@
-/* why: what became of a message, and for what reasons. */
+/* why: what became of a message or a login, and for what reasons. */
+#include "vectis/auth.h"
 #include "vectis/event.h"
 #include "vectisctl/ctl.h"
 
@@ -90,14 +91,21 @@ static void show_check(struct ctl *c, vx_slice line, json_t *list)
 	    (int)line.len, line.len > 0 ? line.ptr : "", line.len > 0 ? ")" : "");
 }
 
-static void show_time(const struct ctl *c, const struct vx_event *e)
+static void write_time(int64_t when, char text[32])
 {
-	const time_t t = (time_t)e->time;
-	char text[32] = "?";
+	const time_t t = (time_t)when;
 	struct tm tm;
 
+	(void)snprintf(text, 32, "?");
 	if (localtime_r(&t, &tm) != NULL)
-		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+		(void)strftime(text, 32, "%Y-%m-%d %H:%M:%S", &tm);
+}
+
+static void show_time(const struct ctl *c, const struct vx_event *e)
+{
+	char text[32];
+
+	write_time((int64_t)e->time, text);
 	ctl_say(c, "%s %s%s%.*s", text, vx_event_name(e->type),
 	    e->texts[VX_EVENT_ID].len > 0 ? ", id " : "", (int)e->texts[VX_EVENT_ID].len,
 	    e->texts[VX_EVENT_ID].ptr);
@@ -140,6 +148,58 @@ static void show(struct ctl *c, const struct vx_event *e, json_t *list)
 	(void)json_array_append_new(list, j);
 }
 
+/* --- logins ---------------------------------------------------------------------------
+ */
+
+static bool is_login(const struct vx_auth_refused *r, const void *ctx)
+{
+	return vx_slice_eq_nocase(vx_slice_str(r->login), *(const vx_slice *)ctx);
+}
+
+static void show_login(struct ctl *c, const struct vx_auth_refused *r,
+    const struct ctl_refused_more *more, json_t *list)
+{
+	const char *const reason = vx_auth_reason_word(r->reason);
+	const char *const owner = r->reason == VX_AUTH_ALIAS ? more->owner : "";
+	json_t *j = json_object();
+	char last[32], right[32];
+
+	(void)json_object_set_new(j, "login", json_string(r->login));
+	(void)json_object_set_new(j, "reason", json_string(reason));
+	(void)json_object_set_new(j, "count", json_integer((json_int_t)r->count));
+	(void)json_object_set_new(j, "last", json_integer(r->last));
+	(void)json_object_set_new(j, "network", json_string(r->network));
+	(void)json_object_set_new(j, "right", json_integer(more->right));
+	(void)json_object_set_new(j, "owner", json_string(owner));
+	(void)json_array_append_new(list, j);
+	write_time(r->last, last);
+	write_time(more->right, right);
+	ctl_say(c,
+	    "%s login refused: %s (%s)\n  %-10s %s\n  times      %" PRIu64
+	    ", the last from %s",
+	    last, ctl_refused_words(r->reason), reason, "login", r->login, r->count,
+	    r->network);
+	if (owner[0] != '\0')
+		ctl_say(c, "  do         log in as %s", owner);
+	if (more->right > 0)
+		ctl_say(c, "  logged in  %s, the last time", right);
+}
+
+/* How many there are. */
+static size_t show_logins(struct ctl *c, vx_slice word)
+{
+	static struct vx_auth_refused list[CTL_REFUSED_MAX];
+	static struct ctl_refused_more more[CTL_REFUSED_MAX];
+	const size_t n = ctl_refused(c, is_login, &word, list);
+	json_t *out = json_array();
+
+	(void)json_object_set_new(c->result, "logins", out);
+	ctl_refused_look(c, list, n, more);
+	for (size_t i = 0; i < n; i++)
+		show_login(c, &list[i], &more[i], out);
+	return n;
+}
+
 static int why(struct ctl *c)
 {
 	const vx_slice word = vx_slice_trim(vx_slice_str(c->args[0]), "<> ");
@@ -147,6 +207,7 @@ static int why(struct ctl *c)
 	json_t *list = json_array();
 	struct vx_view *v;
 	uint64_t count = 0;
+	size_t logins;
 	int rc;
 
 	(void)json_object_set_new(c->result, "events", list);
@@ -159,7 +220,8 @@ static int why(struct ctl *c)
 	(void)json_object_set_new(c->result, "count", json_integer((json_int_t)count));
 	if (rc != VX_ENOENT)
 		return ctl_fail(c, CTL_FAILED, "the events are damaged");
-	if (count == 0)
+	logins = show_logins(c, word);
+	if (count == 0 && logins == 0)
 		return ctl_fail(c, CTL_FAILED,
 		    "nothing is known of %s: events are kept for %d days", c->args[0],
 		    VX_EVENT_DAYS);
@@ -171,6 +233,6 @@ static int why(struct ctl *c)
 
 const struct ctl_command ctl_why_commands[] = {
 	{ "why", NULL, why, NEEDS_STORE_READ, 1, 1, "ID|MESSAGE-ID|ADDRESS [--all]",
-	    "what became of a message, and for what reasons" },
+	    "what became of a message or a login, and for what reasons" },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
 };

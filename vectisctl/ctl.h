@@ -211,6 +211,33 @@ struct ctl_worker {
 };
 #define CTL_WORKERS_MAX 320
 size_t ctl_workers(struct ctl *c, struct ctl_worker out[CTL_WORKERS_MAX]);
+/* Each line of a file that the workers publish, DAEMON.PIDend. */
+void ctl_worker_lines(struct ctl *c, const char *end,
+    void (*take)(void *ctx, const char *line), void *ctx);
+
+/*
+ * Logins that failed, as the workers that run saw it, those that are wanted: each name and
+ * reason once, who came last first.
+ */
+#define CTL_REFUSED_MAX 500
+struct vx_auth_refused;
+size_t ctl_refused(struct ctl *c,
+    bool (*wanted)(const struct vx_auth_refused *r, const void *ctx), const void *ctx,
+    struct vx_auth_refused *out);
+/* Of the same: when each of logins was right last (0: not known), and the mailboxes that
+ * an alias of that name leads to, with blanks between them ("": it is none). */
+struct ctl_refused_more {
+	int64_t right;
+	char owner[VX_ADDRESS_MAX + 1];
+	bool mailbox;   /* there is one of this name */
+	unsigned flags; /* its */
+	bool closed;    /* its domain is inactive */
+};
+void ctl_refused_look(struct ctl *c, const struct vx_auth_refused *list, size_t count,
+    struct ctl_refused_more *out);
+/* "there is no such mailbox": what an administrator is told. */
+const char *ctl_refused_words(unsigned reason);
+
 /*
  * Whose TLS is too old, as the workers that run saw it, who came last first: up to
  * CTL_OLD_CLIENTS_MAX networks.

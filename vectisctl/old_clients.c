@@ -3,7 +3,6 @@
 
 #include "vectis/diagnose.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,27 +45,26 @@ static int by_time(const void *a, const void *b)
 	return (x->last < y->last) - (x->last > y->last);
 }
 
+struct found {
+	struct vx_diag_client *list;
+	size_t count;
+};
+
+static void take(void *ctx, const char *line)
+{
+	struct found *f = ctx;
+	struct vx_diag_client one;
+
+	if (read_line(line, &one))
+		f->count = add(f->list, f->count, &one);
+}
+
 size_t ctl_old_clients(struct ctl *c, struct vx_diag_client *out)
 {
-	static struct ctl_worker workers[CTL_WORKERS_MAX];
-	const size_t count = ctl_workers(c, workers);
-	char path[PATH_MAX], line[256];
-	struct vx_diag_client one;
-	size_t n = 0;
+	struct found f = { .list = out };
 
-	for (size_t i = 0; i < count; i++) {
-		FILE *f;
-
-		(void)snprintf(path, sizeof(path), "%.3800s/%.15s.%d.old",
-		    c->config->run_dir, workers[i].daemon, workers[i].pid);
-		f = fopen(path, "re");
-		while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-			if (read_line(line, &one))
-				n = add(out, n, &one);
-		if (f != NULL)
-			(void)fclose(f);
-	}
-	if (n > 0)
-		qsort(out, n, sizeof(out[0]), by_time);
-	return n;
+	ctl_worker_lines(c, ".old", take, &f);
+	if (f.count > 0)
+		qsort(out, f.count, sizeof(out[0]), by_time);
+	return f.count;
 }

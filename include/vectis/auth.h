@@ -110,8 +110,8 @@ VX_API unsigned vx_auth_delay_s(struct vx_auth *a, const char *address, vx_slice
 #define VX_AUTH_REFUSED_LINE_MAX (VX_AUTH_REFUSED_LOGIN_MAX + VX_NETWORK_TEXT_MAX + 80)
 
 /* One that vx_auth_claim did not see.  It asks nobody whether there is such a name. */
-VX_API void vx_auth_note(struct vx_auth *a, enum vx_auth_reason reason,
-    const char *address, vx_slice login);
+VX_API void vx_auth_note(
+    struct vx_auth *a, enum vx_auth_reason reason, const char *address, vx_slice login);
 /*
  * All as lines "LOGIN REASON COUNT LAST NETWORK", appended, if one came since the last
  * call: VX_DATA, else VX_OK.  What is no printable ASCII in a login is %XX, an empty one
@@ -120,7 +120,8 @@ VX_API void vx_auth_note(struct vx_auth *a, enum vx_auth_reason reason,
 VX_API int vx_auth_refusals(struct vx_auth *a, struct vx_buf *out);
 
 struct vx_auth_refused {
-	char login[VX_AUTH_REFUSED_LOGIN_MAX + 1]; /* escaped; that of a mailbox as it is */
+	char login[VX_AUTH_REFUSED_LOGIN_MAX +
+		   1]; /* escaped; that of a mailbox as it is */
 	enum vx_auth_reason reason;
 	uint64_t count;
 	int64_t last;                          /* seconds since 1970 */

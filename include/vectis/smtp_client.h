@@ -232,6 +232,8 @@ struct vx_smtp_hint {
 };
 /* NULL: the answer is none of these.  Static. */
 VX_API const struct vx_smtp_hint *vx_smtp_hint(const struct vx_smtp_result *r);
+/* The same of the reason of an event, "535 5.7.8 what was said (to AUTH)". */
+VX_API const struct vx_smtp_hint *vx_smtp_hint_of(vx_slice reason);
 
 /*
  * What has to be known of a message before it is sent: all its octets, in pieces.  { 0 }

@@ -138,8 +138,8 @@ static void refused(struct vx_auth *a, enum vx_auth_reason reason,
 	vx_buf_done(&name);
 }
 
-void vx_auth_note(struct vx_auth *a, enum vx_auth_reason reason, const char *address,
-    vx_slice login)
+void vx_auth_note(
+    struct vx_auth *a, enum vx_auth_reason reason, const char *address, vx_slice login)
 {
 	refused(a, reason, VX_REFUSED_UNSORTED, address, login);
 }

@@ -55,8 +55,8 @@ static struct vx_refused_entry *promote(
     struct vx_refused *r, struct vx_refused_entry *from)
 {
 	const struct vx_refused_entry copy = *from;
-	struct vx_refused_entry *to =
-	    find(r->known, r->known_count, vx_slice_of(copy.login, copy.len), copy.reason);
+	struct vx_refused_entry *to = find(
+	    r->known, r->known_count, vx_slice_of(copy.login, copy.len), copy.reason);
 
 	remove_unknown(r, from);
 	if (to == NULL) {
@@ -87,9 +87,9 @@ static struct vx_refused_entry *entry_of(struct vx_refused *r, vx_slice login,
 	e = name == VX_REFUSED_KNOWN
 		? place(r->known, &r->known_count, VX_AUTH_REFUSED_KNOWN)
 		: place(r->unknown, &r->unknown_count, VX_AUTH_REFUSED_UNKNOWN);
-	*e = (struct vx_refused_entry){
-		.len = login.len, .reason = reason, .unsorted = name == VX_REFUSED_UNSORTED
-	};
+	*e = (struct vx_refused_entry){ .len = login.len,
+		.reason = reason,
+		.unsorted = name == VX_REFUSED_UNSORTED };
 	if (login.len > 0)
 		memcpy(e->login, login.ptr, login.len);
 	return e;

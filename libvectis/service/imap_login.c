@@ -58,7 +58,7 @@ static int login_finish(struct imap_session *s, struct imap_task *t, struct vx_b
 	const struct login *l = t->data;
 
 	log_login(s, vx_buf_slice(&l->user),
-	    t->result == VX_OK	    ? NULL
+	    t->result == VX_OK      ? NULL
 	    : t->result == VX_EAUTH ? vx_auth_reason_word(l->why)
 				    : vx_strerror(t->result));
 	if (t->result == VX_ETEMP)

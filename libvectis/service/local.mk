@@ -6,7 +6,7 @@ libvx_service_la_SOURCES = %D%/acme_setup.c %D%/fetch.c %D%/imap.c %D%/imap_acce
 	%D%/imap_search.h %D%/imap_context.c %D%/imap_context.h %D%/imap_entries.c %D%/imap_entries.h %D%/imap_multi.c %D%/imap_sort.c %D%/imap_sort.h \
 	%D%/imap_sync.c %D%/imap_task.c %D%/imap_vanished.c %D%/imap_view.c %D%/pop3.c %D%/pop3_int.h %D%/pop3_surrogate.c %D%/pop3_work.c \
 	%D%/own_events.c %D%/own_events.h %D%/own_inquiry.c %D%/own_inquiry.h %D%/own_rates.c %D%/own_rates.h %D%/own_queue.c %D%/own_queue.h %D%/own_sign.c %D%/own_sign.h %D%/own_srs.c %D%/own_srs.h %D%/own_tls_results.c %D%/own_tls_results.h %D%/quota_notice.c %D%/quota_notice.h %D%/sender.c %D%/sender_int.h %D%/sender_message.c \
-	%D%/sender_report.c %D%/sender_report.h %D%/sender_settle.c %D%/sender_visit.c %D%/smtp.c %D%/smtp_check.c %D%/smtp_check.h %D%/smtp_forward.c %D%/smtp_greylist.c %D%/smtp_greylist.h %D%/smtp_header.c %D%/smtp_header.h %D%/smtp_int.h %D%/smtp_peer.c %D%/smtp_peer.h %D%/smtp_policy.c %D%/smtp_policy.h %D%/smtp_receive.c %D%/smtp_receive.h %D%/smtp_submit.c \
+	%D%/sender_report.c %D%/sender_report.h %D%/sender_settle.c %D%/sender_visit.c %D%/smtp.c %D%/smtp_check.c %D%/smtp_check.h %D%/smtp_forward.c %D%/smtp_greylist.c %D%/smtp_greylist.h %D%/smtp_header.c %D%/smtp_header.h %D%/smtp_int.h %D%/smtp_peer.c %D%/smtp_peer.h %D%/smtp_policy.c %D%/smtp_policy.h %D%/smtp_receive.c %D%/smtp_receive.h %D%/smtp_says.c %D%/smtp_says.h %D%/smtp_submit.c \
 	%D%/smtp_submit.h %D%/smtp_txn.c
 libvx_service_la_SOURCES += %D%/sender_seven.c %D%/sender_seven.h
 libvx_service_la_SOURCES += %D%/own_reports.c %D%/own_reports.h %D%/report_int.h %D%/report_receive.c %D%/report_send.c %D%/report_sender.c

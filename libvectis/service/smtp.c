@@ -5,6 +5,7 @@
 #include "service/smtp_greylist.h"
 #include "service/smtp_limit.h"
 #include "service/smtp_receive.h"
+#include "service/smtp_says.h"
 #include "service/smtp_submit.h"
 #include "vectis/block.h"
 #include "vectis/crypto.h"
@@ -308,7 +309,7 @@ static bool is_blocked(struct smtp_session *s, char text[VX_BLOCK_REASON_MAX + 6
 	blocked = vx_block_find(v, &address, &b) == VX_OK;
 	if (blocked)
 		(void)snprintf(text, VX_BLOCK_REASON_MAX + 64,
-		    "the operator blocks this network%s%.*s",
+		    SMTP_SAYS_BLOCKED "%s%.*s",
 		    b.reason.len > 0 ? ": " : "", (int)b.reason.len,
 		    b.reason.len > 0 ? b.reason.ptr : "");
 	vx_view_end(v);
@@ -330,9 +331,9 @@ static bool may_write(struct smtp_session *s, vx_slice path, struct vx_buf *out)
 	}
 	if (is_too_often(s, OWN_RATE_MESSAGES, s->service->o.messages_minute)) {
 		vx_smtp_refused(s, path, vx_slice_of("", 0),
-		    "too many messages from this network in this minute", NULL);
+		    SMTP_SAYS_MESSAGES "this network in this minute", NULL);
 		vx_smtp_server_answer(s->core, out, 450, "4.7.1",
-		    "too many messages from your network: try again later");
+		    SMTP_SAYS_MESSAGES "your network: try again later");
 		return false;
 	}
 	return true;
@@ -381,12 +382,11 @@ static struct smtp_reply judge(struct smtp_session *s, const struct vx_resolved 
 		if (s->role == VX_SMTP_SUBMISSION)
 			break;
 		return (struct smtp_reply){ 550, "5.7.1",
-			r->away ? "this domain receives no mail here"
-				: "relaying denied" };
+			r->away ? SMTP_SAYS_AWAY : SMTP_SAYS_RELAYING };
 	case VX_RESOLVED_CLOSED:
-		return (struct smtp_reply){ 550, "5.7.1", "this domain is closed" };
+		return (struct smtp_reply){ 550, "5.7.1", SMTP_SAYS_CLOSED };
 	case VX_RESOLVED_UNKNOWN:
-		return (struct smtp_reply){ 550, "5.1.1", "no such mailbox" };
+		return (struct smtp_reply){ 550, "5.1.1", SMTP_SAYS_UNKNOWN };
 	case VX_RESOLVED_DISABLED:
 		return (struct smtp_reply){ 550, "5.2.1", "this mailbox is disabled" };
 	case VX_RESOLVED_LOCAL:
@@ -561,7 +561,7 @@ static struct smtp_reply resolve_bounce(
 {
 	struct vx_buf path = { .max = VX_SMTP_PATH_MAX };
 	struct vx_smtp_event back = *ev;
-	struct smtp_reply verdict = { 550, "5.1.1", "no such mailbox" };
+	struct smtp_reply verdict = { 550, "5.1.1", SMTP_SAYS_UNKNOWN };
 	struct vx_resolved r;
 
 	if (s->txn->sender.len == 0 && vx_own_srs_reverse(s->service->o.store,
@@ -618,7 +618,7 @@ static void rcpt(
 		if (is_too_often(s, OWN_RATE_RECIPIENTS, s->service->o.recipients_minute))
 			verdict = (struct smtp_reply){
 				450, "4.7.1",
-				"too many recipients from your network: try again later"
+				SMTP_SAYS_RECIPIENTS "your network: try again later"
 			};
 		if (verdict.code == 0)
 			verdict = look_up(s, ev);

@@ -1,4 +1,5 @@
 #include "service/smtp_greylist.h"
+#include "service/smtp_says.h"
 
 #include "base/mem.h"
 #include "vectis/greylist.h"
@@ -51,7 +52,7 @@ void vx_smtp_greylist(struct smtp_session *s, struct vx_view *v, vx_slice recipi
 		return;
 	vx_smtp_note(&t->notes, "greylist", "later", "%u seconds", (unsigned)wait);
 	*reply = (struct smtp_reply){ 450, "4.7.1",
-		"this server does not know you yet: try again in some minutes" };
+		SMTP_SAYS_GREYLIST ": try again in some minutes" };
 }
 
 static void swept(struct vx_store_op *base)

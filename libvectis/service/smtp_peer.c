@@ -1,4 +1,5 @@
 #include "service/smtp_peer.h"
+#include "service/smtp_says.h"
 
 #include "base/mem.h"
 
@@ -186,11 +187,11 @@ static void note_name(struct smtp_peer *p, const struct vx_reverse *r)
 		vx_smtp_note(&p->notes, "name", "fail",
 		    "%s does not lead back to the address", r->name);
 		vx_smtp_weigh(&p->notes, SMTP_WEIGHT_NAME_ELSEWHERE,
-		    "the name of your address, %s, does not lead back to it", r->name);
+		    SMTP_SAYS_NAME ", %s, does not lead back to it", r->name);
 	} else if (r->verdict == VX_VERDICT_PERMERROR) {
 		vx_smtp_note(&p->notes, "name", "none", "the address has no name");
 		vx_smtp_weigh(&p->notes, SMTP_WEIGHT_NO_NAME,
-		    "your address has no name (reverse DNS)");
+		    SMTP_SAYS_NO_NAME);
 	} else {
 		vx_smtp_note(
 		    &p->notes, "name", "not known now", "the DNS did not answer");
@@ -203,7 +204,7 @@ static void note_list(struct smtp_peer *p, const struct one *o, const char *addr
 	    &p->notes, o->list->zone, vx_dnsbl_verdict_name(o->verdict), "%s", o->code);
 	if (o->verdict == VX_DNSBL_LISTED)
 		vx_smtp_weigh(&p->notes, o->list->weight,
-		    "your address %s is listed by %s", address, o->list->zone);
+		    SMTP_SAYS_LISTED "%s is listed by %s", address, o->list->zone);
 }
 
 static void one_done(void *ctx, int rc)

@@ -1,4 +1,5 @@
 #include "service/smtp_policy.h"
+#include "service/smtp_says.h"
 
 #include "base/chars.h"
 #include "vectis/dmarc.h"
@@ -120,22 +121,22 @@ void vx_smtp_policy_helo(
 	if (is_us) {
 		result = "claims to be this server";
 		weight = SMTP_WEIGHT_HELO_IS_US;
-		said = "HELO claims to be this server";
+		said = SMTP_SAYS_HELO "claims to be this server";
 	} else if (is_literal(helo, &literal)) {
 		if (!is_address(literal, address)) {
 			result = "is another address";
 			weight = SMTP_WEIGHT_HELO_ADDRESS;
-			said = "HELO has an address that is not yours";
+			said = SMTP_SAYS_HELO "has an address that is not yours";
 		}
 	} else if (is_any_address(helo)) {
 		result = "is an address without brackets";
 		weight = SMTP_WEIGHT_HELO_ADDRESS;
-		said = "HELO must be a host name";
+		said = SMTP_SAYS_HELO "must be a host name";
 	} else if (vx_dns_name(helo, name) != VX_OK || !vx_dns_is_host(name) ||
 		   vx_dns_labels(vx_slice_str(name)) < 2) {
 		result = "is no full host name";
 		weight = SMTP_WEIGHT_HELO_NO_HOST;
-		said = "HELO must be a full host name";
+		said = SMTP_SAYS_HELO "must be a full host name";
 	}
 	vx_smtp_note(
 	    n, "helo", result, "%.*s", (int)helo.len, helo.len > 0 ? helo.ptr : "");
@@ -150,13 +151,13 @@ void vx_smtp_policy_spf(struct smtp_notes *n, enum vx_verdict spf)
 {
 	if (spf == VX_VERDICT_FAIL)
 		vx_smtp_weigh(n, SMTP_WEIGHT_SPF_FAIL,
-		    "the sender's domain does not let your address send for it");
+		    SMTP_SAYS_SPF "let your address send for it");
 	else if (spf == VX_VERDICT_SOFTFAIL)
 		vx_smtp_weigh(n, SMTP_WEIGHT_SPF_SOFTFAIL,
-		    "the sender's domain does not name your address");
+		    SMTP_SAYS_SPF "name your address");
 	else if (spf == VX_VERDICT_PERMERROR)
 		vx_smtp_weigh(n, SMTP_WEIGHT_SPF_PERMERROR,
-		    "the SPF record of the sender's domain is wrong");
+		    SMTP_SAYS_SPF_WRONG "is wrong");
 }
 
 /* Nobody writes in our name from elsewhere, but whom our own SPF record names. */
@@ -171,12 +172,12 @@ static struct smtp_reply guard_own_domain(
 		vx_smtp_note(n, "own domain", "not known now",
 		    "its SPF record cannot be looked up");
 		return (struct smtp_reply){ 451, "4.4.3",
-			"the SPF record of the sender's domain cannot be looked up now" };
+			SMTP_SAYS_SPF_WRONG "cannot be looked up now" };
 	}
 	vx_smtp_note(n, "own domain", "refused",
 	    "a domain of this server, from an address that its SPF record does not name");
 	return (struct smtp_reply){ 550, "5.7.1",
-		"mail from this domain has to be submitted with a login" };
+		SMTP_SAYS_OWN_DOMAIN };
 }
 
 struct smtp_reply vx_smtp_policy_recipient(
@@ -189,8 +190,7 @@ struct smtp_reply vx_smtp_policy_recipient(
 	if (f->spf_refuses && f->spf == VX_VERDICT_FAIL && !f->needed) {
 		vx_smtp_note(n, "policy", "refused", "SPF fails (smtp.spf_fail)");
 		return (struct smtp_reply){ 550, "5.7.23",
-			"the sender's domain does not let your address send for it "
-			"(SPF)" };
+			SMTP_SAYS_SPF "let your address send for it (SPF)" };
 	}
 	if (f->refuse_score == 0 || n->score < f->refuse_score)
 		return (struct smtp_reply){ 0 };
@@ -224,16 +224,14 @@ static enum smtp_fate by_dmarc(
 	if (f->dmarc == VX_VERDICT_TEMPERROR) {
 		vx_smtp_note(n, "policy", "later", "DMARC cannot be looked up now");
 		return refuse(reply, 451, "4.7.24",
-		    "whether the message is authentic cannot be looked up now");
+		    SMTP_SAYS_DMARC_LATER "cannot be looked up now");
 	}
 	if (f->dmarc != VX_VERDICT_FAIL || f->policy == VX_DMARC_NONE)
 		return SMTP_DELIVER;
 	if (rejects && f->mode == VX_DMARC_MODE_ENFORCE) {
 		vx_smtp_note(n, "policy", "refused", "%s asks for it (DMARC)", f->author);
 		return refuse(reply, 550, "5.7.26",
-		    "neither SPF nor DKIM proves the author's domain, which asks to "
-		    "refuse "
-		    "such mail (DMARC)");
+		    SMTP_SAYS_DMARC ", which asks to refuse such mail (DMARC)");
 	}
 	vx_smtp_note(n, "policy", "junk", "%s asks for it (DMARC)", f->author);
 	return SMTP_JUNK;
@@ -252,7 +250,7 @@ enum smtp_fate vx_smtp_policy_message(
 		vx_smtp_note(n, "policy", "refused",
 		    "the author's domain is of this server, and nothing proves it");
 		return refuse(reply, 550, "5.7.1",
-		    "mail from this domain has to be submitted with a login");
+		    SMTP_SAYS_OWN_DOMAIN);
 	}
 	return by_dmarc(n, f, reply);
 }

@@ -1,6 +1,8 @@
 /* Answers of well-known relays, and what they mean for the person who set them up. */
 #include "vectis/smtp_client.h"
 
+#include <stdio.h>
+
 /* What is found first counts: the more special before the more general. */
 static const struct known {
 	bool auth; /* at AUTH only; else from MAIL on */
@@ -93,4 +95,43 @@ const struct vx_smtp_hint *vx_smtp_hint(const struct vx_smtp_result *r)
 			    vx_slice_eq(known[i].text, vx_slice_str(r->status)))))
 			return &known[i].hint;
 	return auth && r->code == 535 ? &password : NULL;
+}
+
+/* Take " (to AUTH)" off; a reason that was cut has none: then its code has to do. */
+static enum vx_smtp_stage take_stage(vx_slice *text, unsigned code)
+{
+	for (unsigned i = 0; i <= VX_SMTP_AT_QUIT; i++) {
+		const enum vx_smtp_stage stage = (enum vx_smtp_stage)i;
+		char end[40];
+		size_t len;
+
+		(void)snprintf(end, sizeof(end), " (to %s)", vx_smtp_stage_name(stage));
+		len = strlen(end);
+		if (text->len >= len &&
+		    memcmp(text->ptr + text->len - len, end, len) == 0) {
+			*text = vx_slice_head(*text, text->len - len);
+			return stage;
+		}
+	}
+	return code == 530 || code == 534 || code == 535 ? VX_SMTP_AT_AUTH
+							 : VX_SMTP_AT_RCPT;
+}
+
+const struct vx_smtp_hint *vx_smtp_hint_of(vx_slice reason)
+{
+	struct vx_smtp_result r = { .status_said = true };
+	vx_slice code, status;
+	uint64_t number;
+
+	(void)vx_slice_cut(&reason, ' ', &code);
+	(void)vx_slice_cut(&reason, ' ', &status);
+	if (vx_slice_number(code, 999, &number) != VX_OK ||
+	    status.len > VX_SMTP_STATUS_MAX)
+		return NULL;
+	r.code = (unsigned)number;
+	if (status.len > 0)
+		memcpy(r.status, status.ptr, status.len);
+	r.stage = take_stage(&reason, r.code);
+	r.text = reason;
+	return vx_smtp_hint(&r);
 }

@@ -70,8 +70,8 @@ START_TEST(each_reason_is_told_inward_only)
 		auth_set_flags(ALICE, cases[i].flags);
 		auth_set_domain_flags(cases[i].domain_flags);
 		ck_assert_int_eq(try_it(a, cases[i].login, &why), VX_EAUTH);
-		ck_assert_msg(why == cases[i].why, "case %zu: %s", i,
-		    vx_auth_reason_word(why));
+		ck_assert_msg(
+		    why == cases[i].why, "case %zu: %s", i, vx_auth_reason_word(why));
 	}
 	auth_close(a);
 }
@@ -217,9 +217,9 @@ END_TEST
 
 START_TEST(lines_are_read_strictly)
 {
-	static const char *const bad[] = { "", "a", "a alias", "a alias 1 2", "a alias 1 2 ",
-		" alias 1 2 -", "a what 1 2 -", "a right 1 2 -", "a alias x 2 -",
-		"a alias 1 -2 -", "a alias 1 2 - -", "a\x01 alias 1 2 -",
+	static const char *const bad[] = { "", "a", "a alias", "a alias 1 2",
+		"a alias 1 2 ", " alias 1 2 -", "a what 1 2 -", "a right 1 2 -",
+		"a alias x 2 -", "a alias 1 -2 -", "a alias 1 2 - -", "a\x01 alias 1 2 -",
 		"a\xff alias 1 2 -",
 		"a alias 1 2 12345678901234567890123456789012345678901234567890",
 		"a alias 99999999999999999999 2 -" };
@@ -227,11 +227,10 @@ START_TEST(lines_are_read_strictly)
 	char line[VX_AUTH_REFUSED_LOGIN_MAX + 40];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert_msg(
-		    vx_auth_read_refused(vx_slice_str(bad[i]), &r) == VX_EINVAL, "%s",
-		    bad[i]);
-	(void)snprintf(line, sizeof(line), "%0*d alias 1 2 -",
-	    VX_AUTH_REFUSED_LOGIN_MAX + 1, 7);
+		ck_assert_msg(vx_auth_read_refused(vx_slice_str(bad[i]), &r) == VX_EINVAL,
+		    "%s", bad[i]);
+	(void)snprintf(
+	    line, sizeof(line), "%0*d alias 1 2 -", VX_AUTH_REFUSED_LOGIN_MAX + 1, 7);
 	ck_assert_int_eq(vx_auth_read_refused(vx_slice_str(line), &r), VX_EINVAL);
 	ck_assert_uint_eq(r.count, 77);
 	vxt_assert_ok(vx_auth_read_refused(vx_slice_str(line + 1), &r));

@@ -54,3 +54,5 @@ TESTS += %D%/test_check_signed.py
 EXTRA_DIST += %D%/test_check_signed.py %D%/knot_zone.py
 TESTS += %D%/test_server.py
 EXTRA_DIST += %D%/test_server.py
+TESTS += %D%/test_flow.py
+EXTRA_DIST += %D%/test_flow.py

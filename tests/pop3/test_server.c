@@ -22,7 +22,7 @@ struct host {
 	struct vx_buf out;
 	unsigned commits, deleted, in_clear;
 	struct vx_buf name; /* who tried to log in in clear */
-	int end; /* what next said last */
+	int end;            /* what next said last */
 };
 
 static void host_open(struct host *h, bool tls)

@@ -2,6 +2,7 @@
 #include "service/own_rates.h"
 #include "service/smtp_policy.h"
 #include "vectis/dmarc.h"
+#include "vectis/refusal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,6 +251,53 @@ START_TEST(rates_are_counted_per_minute_by_all_together)
 }
 END_TEST
 
+static void judged(enum vx_refusal want, const char *text)
+{
+	ck_assert_msg(vx_refusal_of(vx_slice_str(text)) == want, "%s: %s, not %s", text,
+	    vx_refusal_name(vx_refusal_of(vx_slice_str(text))), vx_refusal_name(want));
+}
+
+/* What is answered says afterwards which rule it was. */
+START_TEST(refusals_have_a_rule)
+{
+	const struct smtp_sender_facts fails = { .spf_refuses = true,
+		.spf = VX_VERDICT_FAIL };
+	const struct smtp_sender_facts ours = { .ours = true, .spf = VX_VERDICT_FAIL };
+	const struct smtp_sender_facts later = { .ours = true,
+		.spf = VX_VERDICT_TEMPERROR };
+	struct smtp_message_facts m = { .from_fields = 1,
+		.dmarc = VX_VERDICT_FAIL,
+		.policy = VX_DMARC_REJECT,
+		.mode = VX_DMARC_MODE_ENFORCE };
+	struct smtp_notes n;
+	struct smtp_reply r;
+
+	judged(VX_REFUSAL_SPF, recipient(fails, 1).text);
+	judged(VX_REFUSAL_OWN_DOMAIN, recipient(ours, 1).text);
+	judged(VX_REFUSAL_SPF, recipient(later, 1).text);
+	for (int v = VX_VERDICT_NONE; v <= VX_VERDICT_PERMERROR; v++) {
+		vx_smtp_notes_init(&n);
+		vx_smtp_policy_spf(&n, (enum vx_verdict)v);
+		if (n.score > 0)
+			judged(VX_REFUSAL_SPF, n.said);
+		vx_smtp_notes_done(&n);
+	}
+	vx_smtp_notes_init(&n);
+	vx_smtp_policy_helo(&n, VX_S("localhost"), false, "192.0.2.1");
+	judged(VX_REFUSAL_HELO, n.said);
+	ck_assert_int_eq(vx_smtp_policy_message(&n, &m, &r), SMTP_REFUSE);
+	judged(VX_REFUSAL_DMARC, r.text);
+	m.dmarc = VX_VERDICT_TEMPERROR;
+	ck_assert_int_eq(vx_smtp_policy_message(&n, &m, &r), SMTP_REFUSE);
+	judged(VX_REFUSAL_DMARC, r.text);
+	vx_smtp_notes_done(&n);
+	judged(VX_REFUSAL_OTHER, "");
+	judged(VX_REFUSAL_OTHER, "the mailbox is full");
+	ck_assert_str_eq(vx_refusal_name(VX_REFUSALS), "?");
+}
+END_TEST
+
 VXT_SUITE(test_policy, "policy", helo_is_weighed, weights_add_up,
     our_own_domain_is_guarded, spf_may_be_enough, messages_meet_their_fate,
-    strangers_words_stay_in_their_line, rates_are_counted_per_minute_by_all_together)
+    strangers_words_stay_in_their_line, rates_are_counted_per_minute_by_all_together,
+    refusals_have_a_rule)

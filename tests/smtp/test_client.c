@@ -1167,8 +1167,39 @@ START_TEST(answers_that_are_known)
 }
 END_TEST
 
+/* What is left of it in an event says the same. */
+START_TEST(hints_of_reasons)
+{
+	static const struct {
+		const char *reason, *id;
+	} cases[] = { { "535 5.7.8 Username and Password not accepted (to AUTH)",
+			  "relay.auth" },
+		{ "534 5.7.9 Application-specific password required (to AUTH)",
+		    "relay.auth" },
+		{ "535 5.7.139 Authentication unsuccessful", "relay.auth" }, /* cut */
+		{ "554 5.7.1 Email address is not verified (to the end of the message)",
+		    "relay.identity" },
+		{ "550 5.7.60 SMTP; (to the end of the message)", "relay.identity" },
+		{ "550 5.1.1 sandbox (to EHLO)", NULL }, { "535", "relay.auth" },
+		{ "550 5.1.1 no such user (to RCPT)", NULL },
+		{ "250 2.0.0 sandbox (to RCPT)", NULL }, { "", NULL },
+		{ "the connection was lost", NULL },
+		{ "550 123456789012345678901234567890 sandbox (to RCPT)", NULL } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct vx_smtp_hint *h =
+		    vx_smtp_hint_of(vx_slice_str(cases[i].reason));
+
+		ck_assert_msg(cases[i].id == NULL
+				  ? h == NULL
+				  : h != NULL && strcmp(h->id, cases[i].id) == 0,
+		    "%s: %s", cases[i].reason, h == NULL ? "none" : h->id);
+	}
+}
+END_TEST
+
 VXT_SUITE(test_client, "client", what_the_peer_is_called, a_result_as_it_was_said,
-    sessions, a_peer_that_closes_anywhere, memory_that_is_short,
+    hints_of_reasons, sessions, a_peer_that_closes_anywhere, memory_that_is_short,
     every_code_at_every_stage, a_reply_in_the_middle_of_the_message,
     a_reply_while_content_is_awaited, content_as_it_is_wanted, out_is_bounded,
     a_bare_line_end_in_the_middle, given_up_by_the_host, lost_while_results_are_told,

@@ -227,8 +227,7 @@ START_TEST(a_login_in_clear)
 
 		host_open(&h, VX_S("submission"));
 		host_feed(&h, VX_S("EHLO c.test\r\n"));
-		ck_assert_int_eq(
-		    vx_smtp_server_next(h.core, &in, &h.out, &ev), VX_DATA);
+		ck_assert_int_eq(vx_smtp_server_next(h.core, &in, &h.out, &ev), VX_DATA);
 		ck_assert_int_eq(ev.type, VX_SMTP_REFUSED);
 		ck_assert_int_eq(ev.no_tls, cases[i].user != NULL);
 		if (cases[i].user != NULL)
