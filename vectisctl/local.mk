@@ -50,16 +50,6 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/process.c \
 	%D%/process.h \
 	%D%/processes.c \
+	%D%/refused.c \
 	%D%/say.c \
 	%D%/words.c
-vectisctl_vectisctl_SOURCES += %D%/cmd_relay.c %D%/dial.c %D%/dial.h
-vectisctl_vectisctl_SOURCES += %D%/cmd_test.c
-vectisctl_vectisctl_SOURCES += %D%/cmd_dns.c %D%/cmd_move.c %D%/dns.c %D%/dns.h %D%/dns_kept.c %D%/dns_more.c
-vectisctl_vectisctl_SOURCES += %D%/cmd_list.c
-vectisctl_vectisctl_SOURCES += %D%/cmd_acme.c %D%/cmd_tls.c
-vectisctl_vectisctl_SOURCES += %D%/check.h %D%/check_others.c %D%/check_reach.c %D%/check_server.c %D%/cmd_check.c
-vectisctl_vectisctl_SOURCES += %D%/notes.c %D%/notes.h
-vectisctl_vectisctl_SOURCES += %D%/check.h %D%/check_certs.c %D%/check_others.c %D%/check_reach.c %D%/check_server.c %D%/cmd_check.c
-vectisctl_vectisctl_SOURCES += %D%/cmd_bounce.c %D%/old_clients.c
-vectisctl_vectisctl_SOURCES += %D%/cmd_preflight.c %D%/holders.c %D%/holders.h
-vectisctl_vectisctl_SOURCES += %D%/refused.c
