@@ -79,4 +79,5 @@ vxinclude_HEADERS = \
 	include/vectis/sts_cache.h \
 	include/vectis/tls.h \
 	include/vectis/verdict.h \
+	include/vectis/verifier.h \
 	include/vectis/zone.h

@@ -5,6 +5,7 @@
 #include "smtpd/reports.h"
 #include "vectis/memory.h"
 #include "vectis/sender.h"
+#include "vectis/verifier.h"
 
 static const struct vx_listen_list *where_smtp(const struct vx_config *c)
 {
@@ -27,6 +28,7 @@ struct sending {
 	struct vx_sender *sender;         /* own, like these */
 	struct vx_report_sender *reports;
 	struct vx_report_batch *seen; /* of TLS with other servers */
+	struct vx_verifier *verifier;
 	struct vx_loop *loop;
 	char addresses[VX_OWN_ADDRESSES_MAX][48];
 	const char *self[VX_OWN_ADDRESSES_MAX];
@@ -49,6 +51,7 @@ static void stop_sending(void *service)
 {
 	struct sending *s = service;
 
+	vx_verifier_free(s->verifier);
 	vx_report_sender_free(s->reports);
 	vx_sender_free(s->sender);
 	vx_report_batch_free(s->seen);
@@ -58,6 +61,8 @@ static void stop_sending(void *service)
 static int start_sending(struct vx_worker *w, void **service)
 {
 	const struct vx_config *c = w->config;
+	const struct vx_verifier_options verify = { .struct_size = sizeof(verify),
+		.store = w->store, .log = w->log, .loop = w->loop };
 	struct sending *s = vx_memory_alloc(sizeof(*s));
 	struct vx_sender_options o = { .struct_size = sizeof(o), .store = w->store,
 		.log = w->log, .loop = w->loop, .hostname = c->hostname,
@@ -82,6 +87,8 @@ static int start_sending(struct vx_worker *w, void **service)
 	o.reports = s->seen;
 	if (rc == VX_OK)
 		rc = vx_sender_new(&o, &s->sender);
+	if (rc == VX_OK)
+		rc = vx_verifier_new(&verify, &s->verifier);
 	if (rc != VX_OK)
 		stop_sending(s);
 	else
@@ -96,6 +103,7 @@ static void tick_sending(void *service)
 	vx_sender_tick(s->sender);
 	vx_report_sender_tick(s->reports);
 	vx_report_batch_tick(s->seen, s->loop->now_s(s->loop));
+	vx_verifier_tick(s->verifier);
 }
 
 int main(int argc, char **argv)

@@ -232,6 +232,8 @@ static void gather(struct checking *k)
 		k->f.backup_to = k->d.backup;
 	if ((k->d.flags & VX_DOMAIN_BACKUP_HOST) != 0)
 		k->f.backup_host = k->d.backup;
+	k->f.verify = k->d.verify[0] != '\0' ? k->d.verify : NULL;
+	k->f.verified = k->d.verified;
 	k->f.dmarc_none = (k->d.flags & VX_DOMAIN_DMARC_NONE) != 0;
 	k->f.mailbox = has_mailbox;
 	k->f.mailbox_ctx = k;

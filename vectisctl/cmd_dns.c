@@ -1,5 +1,6 @@
 /* dns: the records of a domain, planned, applied, exported, withdrawn (CL-18). */
 #include "vectisctl/dns.h"
+#include "vectisctl/verify.h"
 
 #include "vectis/memory.h"
 
@@ -305,12 +306,17 @@ static int change_if_wanted(
 
 static int apply(struct ctl *c, struct ctl_dns *d)
 {
+	int status;
+
 	if (d->cf == NULL) {
 		(void)plan(c, d);
 		return ctl_fail(c, CTL_FAILED,
 		    "without a token nothing is changed: publish these records yourself");
 	}
-	return change_if_wanted(c, d, take_flag(c), "Change the zone? (yes, no)");
+	status = change_if_wanted(c, d, take_flag(c), "Change the zone? (yes, no)");
+	return status == CTL_OK && d->verify[0] != '\0' && !d->verified
+		   ? ctl_verify_applied(c, d->domain)
+		   : status;
 }
 
 static int withdraw(struct ctl *c, struct ctl_dns *d)

@@ -1,5 +1,5 @@
 /* domain, alias, and what they share with mailbox */
-#include "vectisctl/ctl.h"
+#include "vectisctl/verify.h"
 
 #include "vectis/address.h"
 #include "vectis/dns.h"
@@ -140,7 +140,7 @@ static const char *address_of(const char *local)
 }
 
 /* What has to be in DNS for mail to come and to be believed (CL-08). */
-static void dns_records(struct ctl *c, const char *domain)
+static void dns_records(struct ctl *c, const char *domain, vx_slice token)
 {
 	json_t *list = json_array();
 	char name[300], value[600];
@@ -149,6 +149,11 @@ static void dns_records(struct ctl *c, const char *domain)
 	(void)snprintf(name, sizeof(name), "%s.", domain);
 	(void)snprintf(value, sizeof(value), "10 %.253s.", c->config->hostname);
 	add_record(c, list, name, "MX", value);
+	if (token.len > 0) {
+		(void)snprintf(value, sizeof(value), "\"" VX_OWNERSHIP_MARK "%.*s\"",
+		    (int)token.len, token.ptr);
+		add_record(c, list, name, "TXT", value);
+	}
 	add_record(c, list, name, "TXT", "\"v=spf1 mx -all\"");
 	(void)snprintf(name, sizeof(name), "_dmarc.%s.", domain);
 	(void)snprintf(value, sizeof(value),
@@ -183,10 +188,12 @@ static int set_limit(struct ctl *c, struct vx_directory_op *op)
 static int domain_add(struct ctl *c)
 {
 	struct vx_buf name = { .max = 256 };
+	char hex[VX_DOMAIN_TOKEN_OCTETS + 1];
 	struct vx_directory_op op;
 	int status;
 
 	vx_directory_op_init(&op, VX_DOMAIN_ADD);
+	ctl_verify_begin(c, &op, hex);
 	op.name = vx_slice_str(c->args[0]);
 	op.flags = VX_DOMAIN_NO_INCOMING; /* its MX may lead elsewhere still (IN-01) */
 	status = set_limit(c, &op);
@@ -204,8 +211,9 @@ static int domain_add(struct ctl *c)
 	if (status == CTL_OK && !ctl_flag(c, "--no-dkim"))
 		status = ctl_dkim_make(c, name.ptr, (uint64_t)time(NULL), false, false);
 	if (status == CTL_OK) {
-		dns_records(c, name.ptr);
+		dns_records(c, name.ptr, op.token);
 		status = ctl_dkim_list(c, name.ptr);
+		ctl_verify_added(c, &op, name.ptr);
 	}
 	if (status == CTL_OK && (op.flags & VX_DOMAIN_NO_INCOMING) != 0)
 		ctl_say(c,
@@ -449,12 +457,14 @@ static int next_domain(
 	struct vx_footer f;
 	struct vx_domain d;
 	const int rc = vx_directory_next_domain(v, vx_slice_str(after), &d);
+	const char *status;
 	json_t *item;
 
 	if (rc != VX_OK)
 		return rc;
 	ctl_keep(after, d.name);
 	item = json_object();
+	status = ctl_verify_tell(item, &d);
 	(void)json_object_set_new(item, "name", ctl_text(d.name));
 	(void)json_object_set_new(
 	    item, "active", json_boolean((d.flags & VX_DOMAIN_INACTIVE) == 0));
@@ -489,7 +499,7 @@ static int next_domain(
 	(void)json_object_set_new(item, "signature", ctl_text(f.text));
 	(void)json_object_set_new(item, "signature_html", ctl_text(f.html));
 	(void)json_array_append_new(items, item);
-	ctl_say(c, "%s%s%s%s%s%s%.*s", after, f.text.len > 0 ? " (signature)" : "",
+	ctl_say(c, "%s%s%s%s%s%s%s%.*s", after, status, f.text.len > 0 ? " (signature)" : "",
 	    (d.flags & VX_DOMAIN_INACTIVE) != 0 ? " (inactive)" : "",
 	    (d.flags & VX_DOMAIN_NO_INCOMING) != 0 ? " (no incoming mail)" : "",
 	    (d.flags & VX_DOMAIN_ANY_SENDER) != 0 ? " (users send as anybody)" : "",
@@ -607,7 +617,7 @@ static int alias_list(struct ctl *c)
 
 const struct ctl_command ctl_domain_commands[] = {
 	{ "domain", "add", domain_add, NEEDS_STORE | TAKES_NAME, 1, 1,
-	    "DOMAIN [--incoming on|off] [--max-mailboxes N] [--no-dkim]",
+	    "DOMAIN [--incoming on|off] [--max-mailboxes N] [--no-dkim] [--trust]",
 	    "host a domain" },
 	{ "domain", "set", domain_set, NEEDS_STORE | TAKES_NAME, 1, 1,
 	    "DOMAIN [--catch-all MAILBOX,...] [--active on|off] [--incoming on|off] "

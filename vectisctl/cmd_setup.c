@@ -1,5 +1,5 @@
 /* setup: a configuration, the system user, the directories, the store, a domain. */
-#include "vectisctl/ctl.h"
+#include "vectisctl/verify.h"
 
 #include "vectis/acme_setup.h"
 #include "vectis/address.h"
@@ -214,6 +214,7 @@ static const char *parent_domain(const char *hostname)
 
 static int add_domain(struct ctl *c, const char *name)
 {
+	char hex[VX_DOMAIN_TOKEN_OCTETS + 1];
 	struct vx_directory_op op;
 	int rc, status = refuse_placeholder(c, "a domain of yours", name);
 
@@ -221,14 +222,21 @@ static int add_domain(struct ctl *c, const char *name)
 		return status;
 	vx_directory_op_init(&op, VX_DOMAIN_ADD);
 	op.name = vx_slice_str(name);
+	ctl_verify_begin(c, &op, hex);
 	rc = vx_store_run(c->store, &op.op);
-	if (rc == VX_EEXIST)
-		rc = VX_OK;
-	status = ctl_done(c, rc, "domain", name);
+	status = ctl_done(c, rc == VX_EEXIST ? VX_OK : rc, "domain", name);
 	if (status == CTL_OK)
 		(void)json_object_set_new(
 		    c->result, "domain", ctl_text(vx_slice_str(name)));
 	(void)json_object_del(c->result, "name");
+	if (rc == VX_OK) {
+		if (op.token.len > 0)
+			ctl_say(c,
+			    "\nPublish, to prove that it is yours:\n  %s. TXT "
+			    "\"" VX_OWNERSHIP_MARK "%s\"",
+			    name, hex);
+		ctl_verify_added(c, &op, name);
+	}
 	return status;
 }
 
@@ -318,7 +326,7 @@ static int setup(struct ctl *c)
 
 const struct ctl_command ctl_setup_commands[] = {
 	{ "setup", NULL, setup, 0, 0, 0,
-	    "[--hostname NAME] [--domain DOMAIN] [--unattended]",
+	    "[--hostname NAME] [--domain DOMAIN [--trust]] [--unattended]",
 	    "write a configuration if there is none, make user, directories and store" },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
 };

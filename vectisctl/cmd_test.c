@@ -7,7 +7,7 @@
 #include "vectis/event.h"
 #include "vectis/queue.h"
 #include "vectis/relay.h"
-#include "vectisctl/ctl.h"
+#include "vectisctl/verify.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -94,7 +94,7 @@ static int take_addresses(struct test *t, struct vx_buf *from)
 	(void)snprintf(t->domain, sizeof(t->domain), "%.*s", (int)name.len,
 	    name.len > 0 ? name.ptr : "");
 	vx_buf_done(&name);
-	return status;
+	return status == CTL_OK ? ctl_verify_require(t->c, t->domain) : status;
 }
 
 static void compose(struct test *t)

@@ -64,7 +64,7 @@ extern const struct ctl_command ctl_relay_commands[], ctl_test_commands[],
     ctl_bounce_commands[];
 /* the DNS of domains */
 extern const struct ctl_command ctl_dns_commands[], ctl_move_commands[],
-    ctl_check_commands[], ctl_preflight_commands[];
+    ctl_check_commands[], ctl_preflight_commands[], ctl_verify_commands[];
 
 /* --- words ---------------------------------------------------------------------------
  */

@@ -330,6 +330,10 @@ static int find_domain(struct ctl *c, struct ctl_dns *d, const char *name)
 		    found.name.ptr);
 		(void)snprintf(d->backup, sizeof(d->backup), "%.*s",
 		    (int)found.backup.len, found.backup.len > 0 ? found.backup.ptr : "");
+		d->verify[0] = '\0';
+		if (found.token.len > 0)
+			vx_ownership_text(found.token, d->verify);
+		d->verified = found.status == VX_DOMAIN_VERIFIED;
 	}
 	if (v != NULL)
 		vx_view_end(v);
@@ -504,6 +508,8 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 	w.dmarc = (d->flags & VX_DOMAIN_DMARC_NONE) != 0     ? VX_DMARC_NONE
 		  : (d->flags & VX_DOMAIN_DMARC_REJECT) != 0 ? VX_DMARC_REJECT
 							     : VX_DMARC_QUARANTINE;
+	w.verify = d->verify[0] != '\0' ? d->verify : NULL;
+	w.verified = d->verified;
 	declare_backup(d, &w);
 	declare_policy(c, d, &w);
 	w.authorities = d->authorities;

@@ -9,6 +9,7 @@
 #include "vectis/cloudflare.h"
 #include "vectis/diagnose.h"
 #include "vectis/dkim_keys.h"
+#include "vectis/ownership.h"
 #include "vectis/sts.h"
 #include "vectis/tls.h"
 
@@ -18,6 +19,8 @@ struct ctl_dns {
 	char domain[VX_DNS_NAME_MAX + 1];
 	unsigned flags;                  /* of the domain */
 	char backup[VX_ADDRESS_MAX + 1]; /* where its mail goes meanwhile; "" */
+	char verify[VX_OWNERSHIP_TEXT_MAX + 1]; /* proves whose it is; "": not asked for */
+	bool verified;
 	const char *hostname;            /* of the server; NULL: the configuration's */
 	const char *beside; /* the one that it has as well while it is moved; NULL */
 	const char *former; /* the one whose records go; NULL */

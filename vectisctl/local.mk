@@ -31,6 +31,7 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/cmd_store.c \
 	%D%/cmd_test.c \
 	%D%/cmd_tls.c \
+	%D%/cmd_verify.c \
 	%D%/cmd_why.c \
 	%D%/ctl.h \
 	%D%/dial.c \
@@ -52,4 +53,5 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/processes.c \
 	%D%/refused.c \
 	%D%/say.c \
+	%D%/verify.h \
 	%D%/words.c

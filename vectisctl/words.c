@@ -73,10 +73,12 @@ static const struct {
 	{ "--title", true },
 	{ "--tls", true },
 	{ "--to", true },
+	{ "--trust", false },
 	{ "--unattended", false },
 	{ "--urgent", false },
 	{ "--user", true },
 	{ "--version", false },
+	{ "--wait", true },
 	{ "--with-host", false },
 	{ "--yes", false },
 };

@@ -233,6 +233,7 @@ struct vx_diag_facts {
 	/* the domain's owner proves that it is, by this TXT record; NULL: not asked for
 	 */
 	const char *verify;
+	bool verified; /* it was seen once, or somebody vouches for it */
 	/* Cloudflare */
 	bool has_token;
 	const struct vx_cf_result *token;     /* what checking it came to */

@@ -9,9 +9,6 @@
 #define VECTIS_OWNERSHIP_H
 
 #include "vectis/dns.h"
-#include "vectis/log.h"
-#include "vectis/service.h"
-#include "vectis/store.h"
 
 VX_BEGIN_DECLS
 

@@ -82,6 +82,7 @@ enum vx_zone_purpose {
 	VX_ZONE_AUTOCONFIG,
 	VX_ZONE_AUTODISCOVER,
 	VX_ZONE_PERSIST,
+	VX_ZONE_VERIFY,
 	VX_ZONE_PURPOSES
 };
 /* "mx": what follows VX_ZONE_MARK.  Static. */
@@ -168,6 +169,8 @@ struct vx_zone_wish {
 	size_t proof_count;
 	unsigned services; /* VX_ZONE_SUBMISSIONS and others: those that listen */
 	bool autoconfig;   /* the names autoconfig. and autodiscover. */
+	const char *verify; /* that the domain is its owner's (ownership.h); NULL: none */
+	bool verified;      /* it was seen once: mail does not suffer without it */
 	enum vx_zone_backup backup;
 	const char *backup_host; /* of BACKUP_HOST */
 	const char *former;      /* a name that the server had: its records go; or NULL */

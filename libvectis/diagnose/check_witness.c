@@ -3,6 +3,7 @@
  * differs from them has an old answer, or one that is made for him.
  */
 #include "diagnose/diagnose.h"
+#include "vectis/ownership.h"
 
 #include <stdio.h>
 
@@ -256,27 +257,38 @@ static enum vx_diag_verdict split(struct vx_diag *d, struct vx_diag_finding *f)
 static enum vx_diag_verdict verify(struct vx_diag *d, struct vx_diag_finding *f)
 {
 	const struct vx_dns_answer *a = vx_diag_look(d, VX_DNS_TXT, "", d->f.domain);
-	bool found = false;
+	char other[VX_OWNERSHIP_TEXT_MAX + 1];
+	enum vx_ownership seen = VX_OWNERSHIP_SILENT;
 
 	if (d->f.verify == NULL) {
 		vx_diag_seen(f, "skipped: this server asks for no proof of ownership");
 		return VX_DIAG_NA;
 	}
-	if (!vx_diag_spoken(a))
-		return vx_diag_silent(f);
-	for (size_t i = 0; i < a->count && !found; i++) {
-		struct vx_buf text = { .max = VX_ZONE_CONTENT_MAX };
-
-		found = vx_dns_read_txt(a->rdata[i], &text) == VX_OK &&
-			vx_slice_eq(vx_slice_trim(vx_buf_slice(&text), " "),
-			    vx_slice_str(d->f.verify));
-		vx_buf_done(&text);
+	if (vx_diag_spoken(a))
+		seen = vx_ownership_read(a, d->f.verify, other);
+	if (d->f.verified) {
+		vx_diag_seen(f,
+		    seen == VX_OWNERSHIP_FOUND ? "the record is there"
+		    : seen == VX_OWNERSHIP_SILENT
+			? "it is verified; the DNS says nothing of the record now"
+			: "it is verified; the record is not there any more, which stops "
+			  "nobody");
+		return seen == VX_OWNERSHIP_FOUND ? VX_DIAG_PASS : VX_DIAG_INFO;
 	}
-	vx_diag_seen(f, found ? "the record is there" : "%s has no TXT record \"%.100s\"",
-	    d->f.domain, d->f.verify);
-	if (found)
-		return VX_DIAG_PASS;
-	vx_diag_fix(f, "%s TXT \"%s\"", d->f.domain, d->f.verify);
+	if (seen == VX_OWNERSHIP_SILENT)
+		return vx_diag_silent(f);
+	if (seen == VX_OWNERSHIP_FOUND) {
+		vx_diag_seen(f, "the record is there, and nobody has noted it yet");
+		vx_diag_fix(f, "vectisctl domain verify %s", d->f.domain);
+		return VX_DIAG_FAIL;
+	}
+	if (seen == VX_OWNERSHIP_OTHER)
+		vx_diag_seen(f, "%s has another TXT record, \"%s\"", d->f.domain, other);
+	else
+		vx_diag_seen(
+		    f, "%s has no TXT record \"%.100s\"", d->f.domain, d->f.verify);
+	vx_diag_fix(f, "%s TXT \"%s\"; then vectisctl domain verify %s", d->f.domain,
+	    d->f.verify, d->f.domain);
 	return VX_DIAG_FAIL;
 }
 

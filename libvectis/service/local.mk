@@ -15,3 +15,4 @@ libvx_service_la_SOURCES += %D%/sender_list.c %D%/smtp_list.c
 libvx_service_la_SOURCES += %D%/smtp_limit.c %D%/smtp_limit.h
 libvx_service_la_SOURCES += %D%/own_bounce.c %D%/own_bounce.h
 libvx_service_la_SOURCES += %D%/sender_sts.c %D%/sender_sts.h %D%/sender_tls.c %D%/sender_tls.h
+libvx_service_la_SOURCES += %D%/verifier.c %D%/verify_plan.c %D%/verify_plan.h

@@ -4,6 +4,7 @@
  * to a group when it answers the same question of a mail server.
  */
 #include "base/chars.h"
+#include "vectis/ownership.h"
 #include "zone/content.h"
 #include "zone/persist.h"
 #include "zone/spf.h"
@@ -106,6 +107,8 @@ static bool concerns(
 		return has_tag(r, "v=STSv1");
 	case VX_ZONE_TLS_RPT:
 		return has_tag(r, "v=TLSRPTv1");
+	case VX_ZONE_VERIFY:
+		return has_tag(r, VX_OWNERSHIP_MARK);
 	case VX_ZONE_HOST:
 	case VX_ZONE_MX:
 	case VX_ZONE_DKIM:
@@ -252,6 +255,9 @@ static enum judgement judge(const struct diffing *g, const struct vx_zone_record
 			return SERVES;
 		}
 		*why = "it proves the name for another account or authority";
+		return FINE;
+	case VX_ZONE_VERIFY:
+		*why = "of another server that the domain has, or had";
 		return FINE;
 	case VX_ZONE_SPF:
 	case VX_ZONE_PURPOSES:

@@ -24,6 +24,7 @@ static const char *const purposes[VX_ZONE_PURPOSES] = {
 	[VX_ZONE_AUTOCONFIG] = "autoconfig",
 	[VX_ZONE_AUTODISCOVER] = "autodiscover",
 	[VX_ZONE_PERSIST] = "persist",
+	[VX_ZONE_VERIFY] = "verify",
 };
 
 const char *vx_zone_purpose_name(enum vx_zone_purpose p)
@@ -112,6 +113,14 @@ static void want_mx(struct planning *g)
 		    g->p->backup_host);
 		want_text(g, VX_ZONE_MX, true, "MX", "", g->p->domain, content);
 	}
+}
+
+/* Nobody may send before it was seen (OUT-25). */
+static void want_verify(struct planning *g)
+{
+	if (g->w->verify != NULL)
+		want_text(g, VX_ZONE_VERIFY, !g->w->verified, "TXT", "", g->p->domain,
+		    g->w->verify);
 }
 
 /* v=spf1 mx a ip4:... ip6:... -all (features 15) */
@@ -375,6 +384,7 @@ int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
 	if (w->host_only)
 		return g.rc;
 	want_mx(&g);
+	want_verify(&g);
 	want_spf(&g);
 	want_dkim(&g);
 	want_dmarc(&g);

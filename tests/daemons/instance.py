@@ -172,7 +172,7 @@ http:
         if not getattr(self, 'ca', None):
             self.ca = CertificateAuthority(self.folder)
         self.ctl('setup', '--unattended')
-        self.ctl('domain', 'add', DOMAIN, '--incoming', 'on')
+        self.ctl('domain', 'add', DOMAIN, '--incoming', 'on', '--trust')
         for name in self.accounts:
             self.ctl_with_password('mailbox', 'add', f'{name}@{DOMAIN}')
             if self.pop3_on:

@@ -56,3 +56,5 @@ TESTS += %D%/test_server.py
 EXTRA_DIST += %D%/test_server.py
 TESTS += %D%/test_flow.py
 EXTRA_DIST += %D%/test_flow.py
+TESTS += %D%/test_ownership.py
+EXTRA_DIST += %D%/test_ownership.py

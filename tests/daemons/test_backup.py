@@ -53,7 +53,7 @@ class Failover(unittest.TestCase):
         os.chmod(f.name, 0o600)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
         cls.server.__enter__()
-        cls.server.ctl('domain', 'add', THEIRS, '--incoming', 'on')
+        cls.server.ctl('domain', 'add', THEIRS, '--incoming', 'on', '--trust')
         cls.server.ctl('alias', 'add', 'ann@' + THEIRS, 'alice@example.test')
         cls.server.ctl('domain', 'set', THEIRS, '--backup-mx', 'cloudflare', '--backup-to', INBOX)
         cls.server.ctl('dns', 'apply', THEIRS, '--yes')

@@ -35,7 +35,7 @@ class Case(unittest.TestCase):
         cls.mail = Instance(pop3=False, daemons=('smtpd',), believes_own=True,
                             settings=SETTINGS % cls.port + cls.names.settings())
         cls.mail.__enter__()
-        cls.mail.ctl('domain', 'add', 'two.test', '--incoming', 'on')
+        cls.mail.ctl('domain', 'add', 'two.test', '--incoming', 'on', '--trust')
         cls.mail.ctl_with_password('mailbox', 'add', 'carol@two.test')
 
     @classmethod
@@ -278,7 +278,7 @@ class Relays(Case):
         return next((d for d in listed if d['domain'] == 'three.test'), None)
 
     def test_what_does_not_arrive_is_counted(self):
-        self.mail.ctl('domain', 'add', 'three.test', '--incoming', 'on')
+        self.mail.ctl('domain', 'add', 'three.test', '--incoming', 'on', '--trust')
         self.mail.ctl_with_password('mailbox', 'add', 'dan@three.test')
         peer = self.peer('bounce.test', '127.0.41.9', replies={
             'RCPT': lambda line: '550 5.1.1 who?' if 'nobody' in line else

@@ -399,9 +399,15 @@ SPEAKING(lonely, no_world)
 SPEAKING(dead_resolver, a_dead_resolver)
 SPEAKING(half_dead, one_of_two_is_dead)
 
-static void verified(struct vx_diag_facts *f)
+static void unverified(struct vx_diag_facts *f)
 {
 	f->verify = "vectis-verify=0123";
+}
+
+static void verified(struct vx_diag_facts *f)
+{
+	unverified(f);
+	f->verified = true;
 }
 
 /* --- web servers ----------------------------------------------------------------------
@@ -738,10 +744,17 @@ static const struct {
 	    UNSIGNED, "mail.example.net A 192.0.2.1" },
 	{ "net.out25", VX_DIAG_FAIL, "", "", no_out25, UNSIGNED, "relay" },
 	{ "net.in25", VX_DIAG_FAIL, "", "", no_imap, UNSIGNED, "imaps" },
-	{ "dns.verify", VX_DIAG_FAIL, "", "", verified, UNSIGNED,
+	{ "dns.verify", VX_DIAG_FAIL, "", "", unverified, UNSIGNED,
 	    "example.net TXT \"vectis-verify=0123\"" },
+	{ "dns.verify", VX_DIAG_FAIL, "", "example.net TXT vectis-verify=4567\n",
+	    unverified, UNSIGNED, "example.net TXT \"vectis-verify=0123\"" },
+	/* it is there, and nobody has looked yet */
+	{ "dns.verify", VX_DIAG_FAIL, "", "example.net TXT vectis-verify=0123\n",
+	    unverified, UNSIGNED, "vectisctl domain verify example.net" },
 	{ "dns.verify", VX_DIAG_PASS, "", "example.net TXT vectis-verify=0123\n",
 	    verified, UNSIGNED, "" },
+	{ "dns.verify", VX_DIAG_INFO, "", "", verified, UNSIGNED, "" },
+	{ "dns.verify", VX_DIAG_NA, "", "", NULL, UNSIGNED, "" },
 	{ "dns.propagation", VX_DIAG_INFO, "", "", lagging, UNSIGNED,
 	    "correct at the source" },
 	{ "dns.propagation", VX_DIAG_INFO, "", "", differing, UNSIGNED, "same zone" },
@@ -820,6 +833,9 @@ static const struct {
 	{ "", "", nobody_serves, UNSIGNED },
 	{ "", "", own_site_without, UNSIGNED },
 	{ "", PROOF("imap") "\n" PROOF("mail") "; policy=wildcard\n", proven, UNSIGNED },
+	{ "", "example.net TXT vectis-verify=0123\n", verified, UNSIGNED },
+	{ "", "example.net TXT vectis-verify=4567\n", verified, UNSIGNED },
+	{ "", "", verified, UNSIGNED },
 };
 
 /* Ask until all is known, and run. */

@@ -76,8 +76,8 @@ VXT_SUITE(suite, "smtp_service", checked, mail, leak, quota, utf8, params, order
 
 vxt_suite_fn suite_smuggling, suite_sender_sts, suite_tls_results, test_deadlines,
     test_inquiry, test_policy, test_claim, test_sender_reports,
-    test_own_bounce, test_unverified;
+    test_own_bounce, test_unverified, test_verifier;
 
 VXT_MAIN(suite, suite_smuggling, suite_sender_sts, suite_tls_results, test_deadlines,
     test_inquiry, test_policy, test_claim, test_sender_reports,
-    test_own_bounce, test_unverified)
+    test_own_bounce, test_unverified, test_verifier)

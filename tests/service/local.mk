@@ -30,3 +30,4 @@ EXTRA_DIST += tests/data/sender_reports
 TESTS += %D%/test_report_files.py
 EXTRA_DIST += %D%/test_report_files.py
 check_smtp_service_SOURCES += %D%/test_unverified.c
+check_smtp_service_SOURCES += %D%/test_verifier.c

@@ -13,6 +13,7 @@
 #define HOST HOST4 HOST6
 #define REST MX TXT POLICY
 #define ALL HOST REST
+#define OWNER "vectis-verify=0123"
 
 enum wish {
 	PLAIN,
@@ -23,6 +24,7 @@ enum wish {
 	FORMER,
 	SPARE,
 	HOST_ONLY,
+	OWNED,
 	TLSA,
 	PROOFS,
 	MERGED,      /* the backup was merged into somebody else's SPF record */
@@ -51,6 +53,7 @@ static struct vx_zone_wish wish(enum wish kind)
 	w.autoconfig = kind == AUTOCONFIG;
 	w.backup = kind == BACKUP ? VX_ZONE_BACKUP_CLOUDFLARE : VX_ZONE_BACKUP_NONE;
 	w.host_only = kind == HOST_ONLY;
+	w.verify = kind == OWNED ? OWNER : NULL;
 	if (kind == TLSA) {
 		w.tlsa_only = true;
 		w.domain = "mail.example.net";
@@ -356,6 +359,22 @@ static const struct {
 	    HOST_ONLY, VX_ZONE_PART,
 	    "change mail.example.net A 192.0.2.1\n"
 	    "add mail.example.net AAAA 2001:db8::1\n" },
+	/* whose it is: ours says so, others may say it of themselves */
+	{ ALL, OWNED, 0, "add example.net TXT " OWNER "\n" },
+	{ ALL "example.net TXT \"" OWNER "\"\n", OWNED, 0, "" },
+	{ ALL "example.net TXT vectis-verify=4567 | vectis:verify\n", OWNED, 0,
+	    "change example.net TXT " OWNER "\n" },
+	{ ALL "example.net TXT vectis-verify=4567\n", OWNED, 0,
+	    "leave example.net TXT vectis-verify=4567\n"
+	    "add example.net TXT " OWNER "\n" },
+	{ ALL "example.net TXT vectis-verify=4567\nexample.net TXT " OWNER
+	      " | vectis:verify\n",
+	    PLAIN, 0, "remove example.net TXT " OWNER "\n" },
+	{ ALL "example.net TXT " OWNER " | vectis:verify\n", OWNED, VX_ZONE_WITHDRAW,
+	    "remove example.net MX 10 mail.example.net\n"
+	    "remove example.net TXT " SPF "\n"
+	    "remove _dmarc.example.net TXT " DMARC "\n"
+	    "remove example.net TXT " OWNER "\n" },
 	/* another domain of ours in the same zone keeps what it has */
 	{ ALL "sub.example.net MX 10 mail.example.net | vectis:mx\n"
 	      "_dmarc.sub.example.net TXT v=DMARC1; p=none | vectis:dmarc\n"

@@ -40,12 +40,14 @@ START_TEST(the_whole_set)
 	w.tls_rua = "tls@example.net";
 	w.services = VX_ZONE_SUBMISSIONS | VX_ZONE_SUBMISSION | VX_ZONE_IMAPS;
 	w.autoconfig = true;
+	w.verify = "vectis-verify=0123";
 	vxt_assert_ok(vx_zone_plan(&w, &p));
 	write_plan(&p, &text);
 	vxt_assert_str(vx_buf_slice(&text),
 	    "mail.example.net A 192.0.2.1 *\n"
 	    "mail.example.net AAAA 2001:db8::1 *\n"
 	    "example.net MX 10 mail.example.net *\n"
+	    "example.net TXT vectis-verify=0123 *\n"
 	    "example.net TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 -all *\n"
 	    "202611._domainkey.example.net TXT v=DKIM1; k=rsa; p=AAAA *\n"
 	    "202611e._domainkey.example.net TXT v=DKIM1; k=ed25519; p=BB *\n"
@@ -87,6 +89,8 @@ START_TEST(variants)
 	w.dmarc = VX_DMARC_REJECT;
 	w.dmarc_rua = "reports@example.net";
 	w.backup = VX_ZONE_BACKUP_CLOUDFLARE;
+	w.verify = "vectis-verify=0123";
+	w.verified = true;
 	vxt_assert_ok(vx_zone_plan(&w, &p));
 	ck_assert(!p.with_host);
 	write_plan(&p, &text);
@@ -95,6 +99,7 @@ START_TEST(variants)
 	    "other.example MX 51 route1.mx.cloudflare.net *\n"
 	    "other.example MX 52 route2.mx.cloudflare.net *\n"
 	    "other.example MX 53 route3.mx.cloudflare.net *\n"
+	    "other.example TXT vectis-verify=0123\n"
 	    "other.example TXT v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 "
 	    "include:relay.example include:_spf.mx.cloudflare.net ~all *\n"
 	    "_dmarc.other.example TXT v=DMARC1; p=reject; "
