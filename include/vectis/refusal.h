@@ -26,6 +26,7 @@ enum vx_refusal {
 	VX_REFUSAL_OWN_DOMAIN, /* a domain of ours, from elsewhere */
 	VX_REFUSAL_GREYLIST,   /* for now */
 	VX_REFUSAL_DMARC,
+	VX_REFUSAL_UNVERIFIED, /* a domain of ours that may not send yet */
 	VX_REFUSALS
 };
 /* "blocklist"; "?" of another number.  Static. */

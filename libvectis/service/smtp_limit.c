@@ -1,6 +1,7 @@
 #include "service/smtp_limit.h"
 
 #include "base/mem.h"
+#include "service/smtp_says.h"
 #include "vectis/directory.h"
 
 #include <stdio.h>
@@ -173,8 +174,8 @@ void vx_smtp_unverified_reason(
     const struct vx_buf *which, char out[VX_SMTP_UNVERIFIED_MAX])
 {
 	(void)snprintf(out, VX_SMTP_UNVERIFIED_MAX,
-	    "the domain is not verified: its administrator runs \"vectisctl domain "
-	    "verify "
-	    "%.*s\"",
+	    SMTP_SAYS_UNVERIFIED ": its administrator runs \"vectisctl domain "
+				 "verify "
+				 "%.*s\"",
 	    (int)which->len, which->len > 0 ? which->ptr : "");
 }

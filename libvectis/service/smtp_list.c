@@ -4,6 +4,7 @@
  */
 #include "service/own_queue.h"
 #include "service/smtp_int.h"
+#include "service/smtp_says.h"
 #include "vectis/address.h"
 #include "vectis/dkim.h"
 #include "vectis/header.h"
@@ -30,7 +31,7 @@ int vx_smtp_list_refuses(
 	*why = NULL;
 	/* a list sends in its domain's name, whoever has written to it (OUT-25) */
 	if (vx_smtp_is_unverified(v, domain, &which))
-		*why = "the domain of this list is not verified, and may not send yet";
+		*why = SMTP_SAYS_LIST_UNVERIFIED ", and may not send yet";
 	else if (sender.len == 0)
 		*why = "this list takes no reports and no notices";
 	else if ((list.flags & VX_LIST_MEMBERS_ONLY) != 0)

@@ -13,7 +13,8 @@ static const char *const names[] = { [VX_REFUSAL_OTHER] = "other",
 	[VX_REFUSAL_SPF] = "SPF",
 	[VX_REFUSAL_OWN_DOMAIN] = "own domain",
 	[VX_REFUSAL_GREYLIST] = "greylist",
-	[VX_REFUSAL_DMARC] = "DMARC" };
+	[VX_REFUSAL_DMARC] = "DMARC",
+	[VX_REFUSAL_UNVERIFIED] = "unverified domain" };
 
 const char *vx_refusal_name(unsigned refusal)
 {
@@ -40,7 +41,9 @@ static const struct {
 	{ VX_SLICE_INIT(SMTP_SAYS_OWN_DOMAIN), VX_REFUSAL_OWN_DOMAIN },
 	{ VX_SLICE_INIT(SMTP_SAYS_GREYLIST), VX_REFUSAL_GREYLIST },
 	{ VX_SLICE_INIT(SMTP_SAYS_DMARC), VX_REFUSAL_DMARC },
-	{ VX_SLICE_INIT(SMTP_SAYS_DMARC_LATER), VX_REFUSAL_DMARC } };
+	{ VX_SLICE_INIT(SMTP_SAYS_DMARC_LATER), VX_REFUSAL_DMARC },
+	{ VX_SLICE_INIT(SMTP_SAYS_UNVERIFIED), VX_REFUSAL_UNVERIFIED },
+	{ VX_SLICE_INIT(SMTP_SAYS_LIST_UNVERIFIED), VX_REFUSAL_UNVERIFIED } };
 
 enum vx_refusal vx_refusal_of(vx_slice reason)
 {

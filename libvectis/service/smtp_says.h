@@ -25,6 +25,8 @@
 #define SMTP_SAYS_OWN_DOMAIN "mail from this domain has to be submitted with a login"
 #define SMTP_SAYS_GREYLIST "this server does not know you yet"
 #define SMTP_SAYS_DMARC "neither SPF nor DKIM proves the author's domain"
+#define SMTP_SAYS_UNVERIFIED "the domain is not verified"
+#define SMTP_SAYS_LIST_UNVERIFIED "the domain of this list is not verified"
 #define SMTP_SAYS_DMARC_LATER "whether the message is authentic "
 
 #endif

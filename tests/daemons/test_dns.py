@@ -359,7 +359,7 @@ class Backup(Case):
                 (('--backup-mx', HOST), 'another mail server')):
             self.bad(USAGE, pattern, 'domain', 'set', DOMAIN, *args)
         self.good('domain', 'set', DOMAIN, '--backup-mx', 'cloudflare')
-        found = self.json('domain', 'list')['domains'][0]
+        found = {d['name']: d for d in self.json('domain', 'list')['domains']}[DOMAIN]
         self.assertEqual((found['backup_mx'], found['backup_to']), ('cloudflare', INBOX))
 
     def test_another_server(self):

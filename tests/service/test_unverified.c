@@ -3,6 +3,7 @@
 #include "service/world.h"
 #include "vectis/auth.h"
 #include "vectis/event.h"
+#include "vectis/refusal.h"
 
 #define TOKEN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define NOT_YET                                                                          \
@@ -132,8 +133,10 @@ static void expect_event(const char *reason)
 	world_settle(&w);
 	vxt_assert_ok(vx_view_begin(w.store, &v));
 	while (!found && vx_event_before(v, at, &e) == VX_OK) {
-		found = vx_slice_find_slice(e.texts[VX_EVENT_REASON],
-			    vx_slice_str(reason)) < e.texts[VX_EVENT_REASON].len;
+		found =
+		    vx_refusal_of(e.texts[VX_EVENT_REASON]) == VX_REFUSAL_UNVERIFIED &&
+		    vx_slice_find_slice(e.texts[VX_EVENT_REASON], vx_slice_str(reason)) <
+			e.texts[VX_EVENT_REASON].len;
 		at = e.number;
 	}
 	vx_view_end(v);
