@@ -33,6 +33,7 @@ struct checking {
 	char names[CTL_CHECK_MAILBOXES][VX_ADDRESS_MAX + 1];
 	char running[64], stopped[64];
 	struct ctl_saved saved;
+	char store_problem[CTL_ERROR_MAX], proved_problem[CTL_ERROR_MAX];
 	struct ctl_processes processes;
 	char program[3 * PATH_MAX]; /* vectisctl store backup, of this one */
 	struct vx_buf drift;        /* own */
@@ -48,6 +49,8 @@ void ctl_check_config(struct checking *k);
 /* What is installed, beside what acmed keeps, which was read as root. */
 void ctl_check_certs(struct checking *k);
 void ctl_check_server(struct checking *k);
+/* Look at the store before it is opened here: CTL_FAILED when it must not be. */
+int ctl_check_store_first(struct ctl *c, struct ctl_dns *d);
 /* What ports, web servers and a far host say: sets the facts. */
 void ctl_check_reach(struct checking *k);
 /* Run the rounds of questions to the resolver, as long as there is time. */

@@ -1,8 +1,10 @@
 /* domain check: the server itself (DX-OP). */
 #include "vectisctl/check.h"
 
+#include "vectis/hold.h"
 #include "vectis/search.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #define DRIFT_MAX 4096
+#define PROBE_MS 1000   /* that the store is looked at */
 #define FULL_PERCENT 80 /* from which on a mailbox is named */
 
 /* --- mailboxes ------------------------------------------------------------------------
@@ -62,6 +65,41 @@ static void find_mailboxes(struct checking *k)
 	vx_view_end(v);
 }
 
+/* --- the store ------------------------------------------------------------------------
+ */
+
+static void keep_first(void *ctx, const char *text)
+{
+	struct checking *k = ctx;
+
+	if (k->store_problem[0] == '\0')
+		(void)snprintf(k->store_problem, sizeof(k->store_problem), "%s", text);
+}
+
+int ctl_check_store_first(struct ctl *c, struct ctl_dns *d)
+{
+	struct checking *k =
+	    (struct checking *)(void *)((char *)d - offsetof(struct checking, d));
+	struct vx_diag_store *s = &k->server.store;
+	struct vx_probe p;
+	const int status = ctl_check_store(c);
+
+	if (status != CTL_OK)
+		return status;
+	s->dir = c->config->state_dir;
+	s->problem = k->store_problem;
+	ctl_proof_read(c, s, k->proved_problem);
+	if (vx_store_probe(c->config->state_dir, PROBE_MS, keep_first, k, &p) != VX_OK)
+		return CTL_OK;
+	s->known = true;
+	s->unusable = !p.opened;
+	s->code = p.code;
+	s->entries = p.entries;
+	s->bodies = p.bodies;
+	s->problems = p.problems;
+	return s->unusable ? CTL_FAILED : CTL_OK;
+}
+
 /* --- all ------------------------------------------------------------------------------
  */
 
@@ -112,6 +150,18 @@ static void find_backups(struct checking *k)
 	k->server.saved.command = k->program;
 }
 
+static void find_apply(struct checking *k)
+{
+	struct vx_holder h;
+	char path[PATH_MAX];
+
+	ctl_state_path(k->c, CTL_APPLY_LOCK, path);
+	if (vx_hold_look(path, &h) != VX_OK)
+		return;
+	k->server.apply_pid = h.pid;
+	k->server.apply_since = h.since;
+}
+
 static void find_processes(struct checking *k)
 {
 	ctl_processes_read(k->c, &k->processes);
@@ -128,10 +178,12 @@ void ctl_check_server(struct checking *k)
 
 	find_backups(k);
 	find_processes(k);
+	find_apply(k);
 	k->server.mailboxes = k->mailboxes;
-	find_mailboxes(k);
+	if (k->c->store != NULL)
+		find_mailboxes(k);
 	k->server.search_wanted = k->c->config->search_index != 0;
-	if (vx_search_status(k->c->store, &st) == VX_OK) {
+	if (k->c->store != NULL && vx_search_status(k->c->store, &st) == VX_OK) {
 		k->server.search_present = st.present;
 		k->server.search_pending = st.pending;
 	}

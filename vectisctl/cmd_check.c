@@ -271,6 +271,25 @@ static int diagnose(struct checking *k)
 	return status;
 }
 
+/* The store does not open: what is wrong with the server is all that can be said. */
+static int diagnose_server(struct checking *k)
+{
+	struct vx_diag *d = NULL;
+	int status;
+
+	k->f.struct_size = sizeof(k->f);
+	k->f.now = (int64_t)time(NULL);
+	k->f.domain = k->c->config->hostname;
+	k->f.hostname = k->c->config->hostname;
+	ctl_check_server(k);
+	if (vx_diag_new(&k->f, &d) != VX_OK)
+		return ctl_fail(k->c, CTL_FAILED, "%s", k->store_problem);
+	vx_diag_run(d);
+	status = ctl_check_say_all(k->c, d, "the server");
+	vx_diag_free(d);
+	return status;
+}
+
 static int domain_check(struct ctl *c)
 {
 	static struct checking k;
@@ -278,10 +297,13 @@ static int domain_check(struct ctl *c)
 
 	k.c = c;
 	k.d.tolerant = true;
+	k.d.look = ctl_check_store_first;
 	k.end_ms = ctl_dns_now_ms() + ALL_MS;
 	ctl_check_config(&k); /* as root, whose the file is */
 	status = ctl_dns_open(c, &k.d);
-	if (status == CTL_OK)
+	if (k.server.store.unusable)
+		status = diagnose_server(&k);
+	else if (status == CTL_OK)
 		status = diagnose(&k);
 	ctl_dns_close(&k.d);
 	ctl_check_done(&k);

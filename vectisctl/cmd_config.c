@@ -1,12 +1,17 @@
 /* config: look at it, change it, apply it */
 #include "vectisctl/ctl.h"
 
+#include "vectis/hold.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#define APPLY_TRIES 4 /* a second between them */
 
 static int config_validate(struct ctl *c)
 {
@@ -300,6 +305,30 @@ static void say_applied(struct ctl *c, const struct changes *ch, bool restarted)
 	vx_buf_done(&names);
 }
 
+/* One at a time: another one is waited for, for moments, and then named (DX-OP-22).  The
+ * file is its whose the store is. */
+static int take_turn(struct ctl *c, uid_t owner, int *fd)
+{
+	const struct timespec second = { .tv_sec = 1 };
+	struct vx_error err;
+	char path[PATH_MAX];
+	int rc = VX_EBUSY;
+
+	ctl_state_path(c, CTL_APPLY_LOCK, path);
+	for (int i = 0; i < APPLY_TRIES && rc == VX_EBUSY; i++) {
+		if (i > 0)
+			(void)nanosleep(&second, NULL);
+		rc = vx_hold_take(path, "config apply", fd, &err);
+	}
+	if (rc == VX_EBUSY)
+		return ctl_fail(c, CTL_FAILED, "tried %d times in %d seconds: %s",
+		    APPLY_TRIES, APPLY_TRIES - 1, err.text);
+	/* who may not write there is told so below; a full disk keeps nobody from it */
+	if (rc == VX_OK && geteuid() == 0 && fchown(*fd, owner, (gid_t)-1) < 0)
+		ctl_warn(c, "cannot give %s away: %s", path, vx_errno_text(errno));
+	return CTL_OK;
+}
+
 static int config_apply(struct ctl *c)
 {
 	struct vx_buf text = { .max = VX_CONFIG_OCTETS_MAX };
@@ -307,8 +336,10 @@ static int config_apply(struct ctl *c)
 	struct restarter r = { .go = -1 };
 	char path[PATH_MAX];
 	uid_t owner = 0;
-	int status = ctl_find_store(c, &owner);
+	int turn = -1, status = ctl_find_store(c, &owner);
 
+	if (status == CTL_OK)
+		status = take_turn(c, owner, &turn);
 	if (status == CTL_OK)
 		status = compare(c, &ch);
 	if (status == CTL_OK)
@@ -328,6 +359,8 @@ static int config_apply(struct ctl *c)
 		status = ctl_write_file(c, path, 0600, vx_buf_slice(&text));
 	if (status == CTL_OK)
 		say_applied(c, &ch, r.pid > 0);
+	if (turn >= 0)
+		(void)close(turn);
 	vx_buf_done(&text);
 	return status;
 }

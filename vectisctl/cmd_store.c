@@ -14,6 +14,14 @@ static void report(void *ctx, const char *text)
 	ctl_say(c, "%s", text);
 }
 
+static const char *first_of(const struct ctl *c)
+{
+	const char *text =
+	    json_string_value(json_array_get(json_object_get(c->result, "report"), 0));
+
+	return text == NULL ? "" : text;
+}
+
 static int store_check(struct ctl *c)
 {
 	struct vx_error err;
@@ -26,6 +34,7 @@ static int store_check(struct ctl *c)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
 	(void)json_object_set_new(
 	    c->result, "problems", json_integer((json_int_t)problems));
+	ctl_proof_note(c, problems, first_of(c));
 	ctl_say(c, "%llu problems", (unsigned long long)problems);
 	return problems == 0 ? CTL_OK : CTL_FAILED;
 }
@@ -39,6 +48,7 @@ static int store_repair(struct ctl *c)
 		return CTL_FAILED;
 	if (vx_store_repair(c->config->state_dir, report, c, &err) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "%s", err.text);
+	ctl_proof_forget(c);
 	ctl_say(c, "the store is repaired; \"vectisctl store check\" tells what is left");
 	return CTL_OK;
 }

@@ -198,6 +198,7 @@ void ctl_daemons(
  * applied last; false: that cannot be told.
  */
 bool ctl_config_drift(struct ctl *c, struct vx_buf *out);
+#define CTL_APPLY_LOCK "apply.lock" /* in the state directory: one apply at a time */
 /* What this host lacks: preflight's checks that ask nobody, in the result, too. */
 void ctl_preflight_tell(struct ctl *c);
 /* What store stat prints. */

@@ -380,6 +380,8 @@ static int open_all(struct ctl *c, struct ctl_dns *d, const char *domain)
 		d->former = ctl_option(c, "--former");
 	status = read_token(c, d);
 	read_acme(c, d);
+	if (status == CTL_OK && d->look != NULL)
+		status = d->look(c, d);
 	if (status == CTL_OK)
 		status = ctl_open_store(c, true);
 	if (status == CTL_OK && domain != NULL)

@@ -67,6 +67,8 @@ struct ctl_dns {
 	    acme_names[4096]; /* that certificates are ordered for; blanks between them */
 	/* for a diagnosis, which goes on where others stop and asks by itself */
 	bool tolerant;
+	/* before the store is opened, as whoever opens it; NULL: nothing */
+	int (*look)(struct ctl *c, struct ctl_dns *d);
 	char secrets_problem[VX_ERROR_TEXT_MAX];
 	uint64_t deadline_ms; /* of ctl_dns_now_ms; 0: none */
 	/* how many seconds our clock is fast, as the last answer by HTTPS has it */

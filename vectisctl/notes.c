@@ -11,6 +11,7 @@
 
 #define NOTE_MAX 65536
 #define BACKUP "backup.json"
+#define PROOF "check.json"
 #define BACKUP_LOCK "backup.lock"
 
 static json_t *read_note(struct ctl *c, const char *name)
@@ -171,5 +172,38 @@ void ctl_backup_read(struct ctl *c, struct ctl_saved *out)
 		(void)snprintf(out->cause, sizeof(out->cause),
 		    "it was broken off: the process was ended, or the host was");
 	}
+	json_decref(j);
+}
+
+/* --- checks ---------------------------------------------------------------------------
+ */
+
+void ctl_proof_note(struct ctl *c, uint64_t problems, const char *first)
+{
+	json_t *j = json_object();
+
+	set_number(j, "at", (uint64_t)vx_now_s());
+	set_number(j, "problems", problems);
+	set_text(j, "first", first);
+	write_note(c, PROOF, j);
+	json_decref(j);
+}
+
+void ctl_proof_forget(struct ctl *c)
+{
+	char path[PATH_MAX];
+
+	ctl_state_path(c, PROOF, path);
+	(void)unlink(path);
+}
+
+void ctl_proof_read(struct ctl *c, struct vx_diag_store *out, char first[CTL_ERROR_MAX])
+{
+	json_t *j = read_note(c, PROOF);
+
+	out->proved_at = get_number(j, "at");
+	out->proved_problems = (uint64_t)get_number(j, "problems");
+	get_text(j, "first", first, CTL_ERROR_MAX);
+	out->proved_problem = first;
 	json_decref(j);
 }

@@ -24,4 +24,10 @@ struct ctl_saved {
 };
 void ctl_backup_read(struct ctl *c, struct ctl_saved *out);
 
+/* All of the store was looked at, just now; first: the first problem, or "". */
+void ctl_proof_note(struct ctl *c, uint64_t problems, const char *first);
+/* What was found is no more. */
+void ctl_proof_forget(struct ctl *c);
+void ctl_proof_read(struct ctl *c, struct vx_diag_store *out, char first[CTL_ERROR_MAX]);
+
 #endif

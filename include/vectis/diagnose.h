@@ -137,8 +137,25 @@ struct vx_diag_saved {
 	const char *command; /* that makes one, without its directory */
 };
 
+/* The store, as far as there was time to look at it. */
+struct vx_diag_store {
+	bool known;
+	bool unusable;       /* it does not open: what is in it is not known */
+	int code;            /* why not, as vx_store_open */
+	const char *problem; /* the first one; "" */
+	const char *dir;     /* where it is */
+	uint64_t entries, bodies, problems; /* looked at, and found */
+	/* when all of it was proved last, or not: seconds since 1970; 0: never */
+	int64_t proved_at;
+	uint64_t proved_problems;
+	const char *proved_problem;
+};
+
 /* The server as it is. */
 struct vx_diag_server {
+	struct vx_diag_store store;
+	int apply_pid; /* who applies a configuration, since when; 0: nobody */
+	int64_t apply_since;
 	const struct vx_diag_process *processes;
 	size_t process_count;
 	uint64_t process_budget; /* octets that one may have; 0: not known */

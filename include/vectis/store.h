@@ -504,6 +504,20 @@ typedef void vx_store_report_fn(void *ctx, const char *text);
 VX_API int vx_store_check(const char *dir, vx_store_report_fn *report, void *ctx,
     uint64_t *problems, struct vx_error *err);
 /*
+ * Look at part of a store for no longer than ms_max, while others use it: does it open,
+ * and are the entries right that are first, or anywhere, with the bodies of the messages
+ * among them up to so many octets.  A page that is damaged crashes a child of this
+ * process only.  Each problem is reported.  VX_OK: it was tried; VX_ENOMEM, VX_EIO.
+ */
+#define VX_PROBE_BODY_MAX ((uint64_t)1 << 20)
+struct vx_probe {
+	bool opened; /* it may be opened here, too */
+	int code;    /* why it does not open: as vx_store_open; VX_OK */
+	uint64_t entries, bodies, problems;
+};
+VX_API int vx_store_probe(const char *dir, uint32_t ms_max, vx_store_report_fn *report,
+    void *ctx, struct vx_probe *out);
+/*
  * Build the state anew from what of it can be walked: counts from the records,
  * descriptors from the bodies.  The daemons have to be stopped (VX_EBUSY).  What is lost
  * is reported; the old state stays beside the new one as state.damaged-TIME.

@@ -5,6 +5,7 @@
 #define DISK_WARN 80
 #define DISK_LEAST ((uint64_t)128 << 20) /* octets, below which mail is refused soon */
 #define CLOCK_WARN 60                    /* seconds */
+#define APPLY_LONG 120                   /* seconds that no apply takes */
 
 static bool is_set(const char *text)
 {
@@ -16,6 +17,8 @@ static enum vx_diag_verdict quota(struct vx_diag *d, struct vx_diag_finding *f)
 	const struct vx_diag_server *s = d->f.server;
 	enum vx_diag_verdict v = VX_DIAG_PASS;
 
+	if (s->store.unusable)
+		return vx_diag_see(f, "store.integrity");
 	for (size_t i = 0; i < s->mailbox_count; i++) {
 		const struct vx_diag_mailbox *m = &s->mailboxes[i];
 
@@ -40,6 +43,8 @@ static enum vx_diag_verdict search(struct vx_diag *d, struct vx_diag_finding *f)
 {
 	const struct vx_diag_server *s = d->f.server;
 
+	if (s->store.unusable)
+		return vx_diag_see(f, "store.integrity");
 	if (!s->search_wanted) {
 		vx_diag_seen(f, "off (search.index): searches read the messages");
 		return VX_DIAG_INFO;
@@ -74,8 +79,25 @@ static enum vx_diag_verdict disk(struct vx_diag *d, struct vx_diag_finding *f)
 	return left < DISK_LEAST ? VX_DIAG_FAIL : VX_DIAG_WARN;
 }
 
+/* Whoever began to apply it and does not end keeps others from it. */
+static bool stands_still(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const struct vx_diag_server *s = d->f.server;
+	const int64_t s_long = d->f.now - s->apply_since;
+
+	if (s->apply_pid == 0 || s_long < APPLY_LONG)
+		return false;
+	vx_diag_seen(f,
+	    "process %d (vectisctl config apply) does not end since %lld minutes",
+	    s->apply_pid, (long long)(s_long / 60));
+	vx_diag_fix(f, "kill %d, then vectisctl config apply", s->apply_pid);
+	return true;
+}
+
 static enum vx_diag_verdict drift(struct vx_diag *d, struct vx_diag_finding *f)
 {
+	if (stands_still(d, f))
+		return VX_DIAG_WARN;
 	if (d->f.server->drift == NULL) {
 		vx_diag_seen(f, "skipped: what was applied last cannot be read");
 		return VX_DIAG_NA;

@@ -1,4 +1,4 @@
-/* Whether what is kept here would be there again: backups (DX-OP-23, 34). */
+/* Whether what is kept here is whole, and would be there again (DX-OP-23, 30, 34). */
 #include "diagnose/diagnose.h"
 
 #define BACKUP_HOURS 48
@@ -93,9 +93,81 @@ static enum vx_diag_verdict backup_partial(struct vx_diag *d, struct vx_diag_fin
 	return is_fresh(d) ? VX_DIAG_WARN : VX_DIAG_FAIL;
 }
 
+/* --- the store ------------------------------------------------------------------------
+ */
+
+static void fix_store(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const struct vx_diag_server *s = d->f.server;
+	const char *dir = is_set(s->store.dir) ? s->store.dir : "the state directory";
+
+	vx_diag_fix(f, "stop the daemons, then vectisctl store repair, which names what "
+		       "is lost, and "
+		       "store check");
+	if (is_set(s->saved.whole_where))
+		vx_diag_fix(f,
+		    "; or restore the backup: mv %.200s %.200s.damaged, cp -a %.200s "
+		    "%.200s, "
+		    "vectisctl setup",
+		    dir, dir, s->saved.whole_where, dir);
+	vx_diag_fix(
+	    f, "; and look whether the disk is sound (smartctl -a, the kernel's log)");
+}
+
+static enum vx_diag_verdict does_not_open(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const struct vx_diag_store *s = &d->f.server->store;
+
+	vx_diag_seen(f, "%.450s", s->problem);
+	if (s->code == VX_EBUSY) /* it is being repaired */
+		return VX_DIAG_INFO;
+	if (s->code == VX_EUNSUP)
+		vx_diag_fix(
+		    f, "install the version of Vectis that wrote it, or a newer one");
+	else
+		fix_store(d, f);
+	return VX_DIAG_FAIL;
+}
+
+static enum vx_diag_verdict integrity(struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const struct vx_diag_store *s = &d->f.server->store;
+	const long long days = (long long)(hours_since(d, s->proved_at) / 24);
+
+	if (!s->known) {
+		vx_diag_seen(f, "skipped: it was not looked at");
+		return VX_DIAG_NA;
+	}
+	if (s->unusable)
+		return does_not_open(d, f);
+	if (s->problems > 0) {
+		vx_diag_seen(f, "%.300s; %llu of %llu that were looked at", s->problem,
+		    (unsigned long long)s->problems, (unsigned long long)s->entries);
+		fix_store(d, f);
+		return VX_DIAG_FAIL;
+	}
+	if (s->proved_at != 0 && s->proved_problems > 0) {
+		vx_diag_seen(f,
+		    "vectisctl store check found %llu problems %lld days ago: %.300s",
+		    (unsigned long long)s->proved_problems, days, s->proved_problem);
+		fix_store(d, f);
+		return VX_DIAG_FAIL;
+	}
+	vx_diag_seen(f, "%llu entries and %llu messages that were looked at are right; ",
+	    (unsigned long long)s->entries, (unsigned long long)s->bodies);
+	if (s->proved_at == 0)
+		vx_diag_seen(
+		    f, "vectisctl store check, which looks at all, was never made");
+	else
+		vx_diag_seen(f, "all was %lld days ago", days);
+	return VX_DIAG_PASS;
+}
+
 const struct vx_diag_row vx_diag_state_rows[] = {
 	{ "DX-OP-23", "backup.age", "there is a backup of the store", backup_age,
 	    "what is lost with the disk is lost for good", "as long as a backup takes" },
+	{ "DX-OP-30", "store.integrity", "the store is whole", integrity,
+	    "mail is missing, or cannot be read", "as long as the repair takes" },
 	{ "DX-OP-34", "backup.partial", "the last backup is whole", backup_partial,
 	    "what it lacks is lost with the disk", "as long as a backup takes" },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },

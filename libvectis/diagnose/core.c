@@ -133,11 +133,23 @@ static void run_rows(struct vx_diag *d, const struct vx_diag_row *rows)
 	}
 }
 
+static void run_server(struct vx_diag *d)
+{
+	run_rows(d, vx_diag_server_rows);
+	run_rows(d, vx_diag_process_rows);
+	run_rows(d, vx_diag_state_rows);
+}
+
 void vx_diag_run(struct vx_diag *d)
 {
 	d->finding_count = 0;
 	if (d->f.host != NULL) {
 		run_rows(d, vx_diag_preflight_rows);
+		return;
+	}
+	/* without a store nothing is known of the domain */
+	if (d->f.server != NULL && d->f.server->store.unusable) {
+		run_server(d);
 		return;
 	}
 	run_rows(d, vx_diag_cloudflare_rows);
@@ -148,11 +160,7 @@ void vx_diag_run(struct vx_diag *d)
 	run_rows(d, vx_diag_tls_rows);
 	run_rows(d, vx_diag_web_rows);
 	if (d->f.server != NULL)
-		run_rows(d, vx_diag_server_rows);
-	if (d->f.server != NULL)
-		run_rows(d, vx_diag_process_rows);
-	if (d->f.server != NULL)
-		run_rows(d, vx_diag_state_rows);
+		run_server(d);
 }
 
 const struct vx_diag_finding *vx_diag_finding(const struct vx_diag *d, size_t index)

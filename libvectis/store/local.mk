@@ -18,6 +18,7 @@ libvx_store_la_SOURCES = \
 	%D%/metadata.c \
 	%D%/notify.c \
 	%D%/ops.c \
+	%D%/probe.c \
 	%D%/read.c \
 	%D%/reap.c \
 	%D%/repair.c %D%/repair.h \

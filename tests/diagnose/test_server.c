@@ -170,6 +170,16 @@ static void unknown_drift(void)
 {
 	server.drift = NULL;
 }
+static void apply_runs(void)
+{
+	server.apply_pid = 77;
+	server.apply_since = NOW - 119;
+}
+static void apply_hangs(void)
+{
+	server.apply_pid = 77;
+	server.apply_since = NOW - 300;
+}
 static void slow_clock(void)
 {
 	server.clock_skew = -61;
@@ -233,6 +243,10 @@ static const struct {
 	{ "svc", VX_DIAG_NA, port_is_closed, "net.in25", "" },
 	{ "conf.drift", VX_DIAG_PASS, reset, "what the file says", "" },
 	{ "conf.drift", VX_DIAG_WARN, drifted, "smtp.listen", "config apply" },
+	{ "conf.drift", VX_DIAG_PASS, apply_runs, "what the file says", "" },
+	{ "conf.drift", VX_DIAG_WARN, apply_hangs,
+	    "process 77 (vectisctl config apply) does not end since 5 minutes",
+	    "kill 77" },
 	{ "conf.drift", VX_DIAG_NA, unknown_drift, "skipped", "" },
 	{ "clock", VX_DIAG_PASS, reset, "60 seconds slow", "" },
 	{ "clock", VX_DIAG_WARN, slow_clock, "61 seconds slow", "set-ntp" },

@@ -10,16 +10,24 @@ static struct vx_diag_server server;
 
 static void reset(void)
 {
-	server = (struct vx_diag_server){ .saved = { .known = true,
-					      .state = VX_DIAG_SAVED_WHOLE,
-					      .began = NOW - HOUR,
-					      .where = "/srv/backup",
-					      .cause = "",
-					      .whole_at = NOW - 48 * HOUR + 1,
-					      .whole_where = "/srv/backup",
-					      .octets = UINT64_C(7) << 20,
-					      .command = "/usr/sbin/vectisctl store "
-							 "backup" } };
+	server = (struct vx_diag_server){ .store = { .known = true,
+					      .code = VX_OK,
+					      .problem = "",
+					      .dir = "/var/lib/vectis",
+					      .entries = 900,
+					      .bodies = 40,
+					      .proved_at = NOW - 73 * HOUR,
+					      .proved_problem = "" },
+		.saved = { .known = true,
+		    .state = VX_DIAG_SAVED_WHOLE,
+		    .began = NOW - HOUR,
+		    .where = "/srv/backup",
+		    .cause = "",
+		    .whole_at = NOW - 48 * HOUR + 1,
+		    .whole_where = "/srv/backup",
+		    .octets = UINT64_C(7) << 20,
+		    .command = "/usr/sbin/vectisctl store "
+			       "backup" } };
 }
 
 static void never_saved(void)
@@ -81,6 +89,43 @@ static void not_known(void)
 	server.saved.whole_at = 0;
 }
 
+static void never_proved(void)
+{
+	server.store.proved_at = 0;
+}
+static void not_looked_at(void)
+{
+	server.store.known = false;
+}
+static void does_not_open(void)
+{
+	server.store.unusable = true;
+	server.store.code = VX_ECORRUPT;
+	server.store.problem = "state.mdb is no file of a Vectis store";
+}
+static void is_newer(void)
+{
+	does_not_open();
+	server.store.code = VX_EUNSUP;
+	server.store.problem = "the store has format 3, this program knows format 2";
+}
+static void is_repaired(void)
+{
+	does_not_open();
+	server.store.code = VX_EBUSY;
+	server.store.problem = "the store is being repaired";
+}
+static void has_problems(void)
+{
+	server.store.problems = 3;
+	server.store.problem = "message 0000000100000001: its body is damaged";
+}
+static void was_not_proved(void)
+{
+	server.store.proved_problems = 5;
+	server.store.proved_problem = "account 1: a page is damaged";
+}
+
 static const struct {
 	const char *name;
 	enum vx_diag_verdict verdict;
@@ -111,6 +156,22 @@ static const struct {
 	{ "backup.partial", VX_DIAG_FAIL, partial_since_days, "No space left", "" },
 	{ "backup.partial", VX_DIAG_WARN, has_damage, "3 bodies", "store check" },
 	{ "backup.partial", VX_DIAG_NA, not_known, "skipped", "" },
+	{ "store.integrity", VX_DIAG_PASS, reset,
+	    "900 entries and 40 messages that were looked at are right; all was 3 days",
+	    "" },
+	{ "store.integrity", VX_DIAG_PASS, never_proved, "was never made", "" },
+	{ "store.integrity", VX_DIAG_NA, not_looked_at, "skipped", "" },
+	{ "store.integrity", VX_DIAG_FAIL, does_not_open, "no file of a Vectis store",
+	    "vectisctl store repair, which names what is lost, and store check; or "
+	    "restore "
+	    "the backup: mv /var/lib/vectis /var/lib/vectis.damaged, cp -a /srv/backup "
+	    "/var/lib/vectis, vectisctl setup; " },
+	{ "store.integrity", VX_DIAG_FAIL, is_newer, "format 3", "install the version" },
+	{ "store.integrity", VX_DIAG_INFO, is_repaired, "being repaired", "" },
+	{ "store.integrity", VX_DIAG_FAIL, has_problems, "damaged; 3 of 900",
+	    "store repair" },
+	{ "store.integrity", VX_DIAG_FAIL, was_not_proved,
+	    "found 5 problems 3 days ago: account 1", "store repair" },
 };
 
 static bool is_of_these(const char *name)
@@ -151,6 +212,31 @@ static void look_at(size_t i, const struct vx_diag *d)
 	ck_assert_msg(met, "row %zu: %s is not there", i, rows[i].name);
 }
 
+/* What is known of the domain came from the store. */
+START_TEST(without_a_store_only_the_server_is_looked_at)
+{
+	const struct vx_diag_facts facts = { .struct_size = sizeof(facts),
+		.now = NOW,
+		.domain = "example.net",
+		.hostname = "mail.example.net",
+		.server = &server };
+	const struct vx_diag_finding *f;
+	struct vx_diag *d;
+
+	reset();
+	does_not_open();
+	vxt_assert_ok(vx_diag_new(&facts, &d));
+	vx_diag_run(d);
+	for (size_t k = 0; (f = vx_diag_finding(d, k)) != NULL; k++) {
+		ck_assert_msg(strncmp(f->id, "DX-OP-", 6) == 0, "%s", f->id);
+		ck_assert_msg(
+		    is_alarm(f->verdict) == (strcmp(f->name, "store.integrity") == 0),
+		    "%s: %s", f->name, f->seen);
+	}
+	vx_diag_free(d);
+}
+END_TEST
+
 START_TEST(each_fault_of_what_is_kept)
 {
 	const struct vx_diag_facts facts = { .struct_size = sizeof(facts),
@@ -175,4 +261,5 @@ START_TEST(each_fault_of_what_is_kept)
 }
 END_TEST
 
-VXT_SUITE(test_state, "state", each_fault_of_what_is_kept)
+VXT_SUITE(test_state, "state", each_fault_of_what_is_kept,
+    without_a_store_only_the_server_is_looked_at)

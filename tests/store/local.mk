@@ -2,6 +2,7 @@ check_PROGRAMS += check_store
 TESTS += check_store
 check_store_SOURCES = %D%/check_store.c %D%/test_all.c %D%/test_backup.c %D%/test_beside.c %D%/test_collect.c %D%/test_disk.c %D%/test_engine.c %D%/test_event.c %D%/test_greylist.c %D%/test_model.c %D%/test_ops.c %D%/test_repair.c %D%/test_vanished.c \
 	%D%/disk.c %D%/disk.h %D%/fixture.c %D%/fixture.h
+check_store_SOURCES += %D%/test_probe.c
 check_store_CPPFLAGS = $(test_cppflags) -I$(srcdir)/%D%
 check_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 check_store_LDADD = libvxt.la libvx_store.la libvx_mime.la libvx_base.la $(CHECK_LIBS)
