@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import time
 import unittest
@@ -23,7 +24,7 @@ class Looking(Case):
         super().setUp()
         self.names = Names()
         self.addCleanup(self.names.stop)
-        self.box.settings = self.names.settings('test', 'com', 'net', 'arpa') + (
+        self.box.settings = self.names.settings('test', 'com', 'net', 'org', 'arpa') + (
             'check:\n  https_port: 0\n'
             f'  resolvers: ["127.0.0.1@{self.names.port}"]\n'
             f'  system_resolvers: ["127.0.0.1@{self.names.port}"]\n')
@@ -126,6 +127,67 @@ class Backups(Looking):
         self.assertEqual(copy.run('mailbox', 'list').returncode, GOOD)
 
 
+class Store(Looking):
+    def test_it_is_looked_at(self):
+        found = self.checks()['store.integrity']
+        self.assertEqual(found['verdict'], 'pass')
+        self.assertRegex(found['seen'], r'^\d+ entries and 0 messages .* was never made$')
+        self.good('store', 'check')
+        found = self.checks()['store.integrity']
+        self.assertIn('all was 0 days ago', found['seen'])
+        # what "store check" found is not forgotten until it is repaired
+        with open(self.box.state + '/check.json') as f:
+            note = json.load(f)
+        self.assertEqual((note['problems'], note['first']), (0, ''))
+        note.update(problems=2, first='account 1: a page is damaged')
+        with open(self.box.state + '/check.json', 'w') as f:
+            json.dump(note, f)
+        found = self.checks()['store.integrity']
+        self.assertEqual(found['verdict'], 'fail')
+        self.assertIn('found 2 problems 0 days ago: account 1: a page', found['seen'])
+        self.good('store', 'repair')
+        self.assertNotIn('check.json', os.listdir(self.box.state))
+
+    def test_one_that_does_not_open(self):
+        """What is wrong with the server is said all the same."""
+        self.good('store', 'backup', self.box.folder + '/b')
+        with open(self.box.state + '/state.mdb', 'r+b') as f:
+            f.write(b'no store at all ' * 512)
+        found = self.checks()
+        store = found.pop('store.integrity')
+        self.assertEqual(store['verdict'], 'fail')
+        self.assertIn('is no file of a Vectis store', store['seen'])
+        self.assertIn(f'cp -a {self.box.folder}/b {self.box.state}', store['fix'])
+        self.assertEqual({c['id'][:6] for c in found.values()}, {'DX-OP-'})
+        self.assertEqual([n for n, c in found.items() if c['verdict'] == 'fail' and
+                          n not in ('disk.free', 'mem')], [])
+        self.assertIn('fail  the store is whole (DX-OP-30 store.integrity): ',
+                      self.box.run('domain', 'check', DOMAIN).stdout)
+
+
+class Applying(Looking):
+    def test_one_at_a_time(self):
+        self.good('config', 'apply')
+        path = self.box.state + '/apply.lock'
+        # as a lock of an open file has it: whoever holds it is in the file
+        lock = open(path, 'w')
+        self.addCleanup(lock.close)
+        fcntl.fcntl(lock, 37, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))  # F_OFD_SETLK
+        lock.write(f'{os.getpid()} {int(time.time()) - 600} config apply\n')
+        lock.flush()
+        began = time.monotonic()
+        self.bad(FAILED, rf'tried 4 times in 3 seconds: process {os.getpid()} '
+                 r'\(config apply\) has .*/apply.lock since 60\d seconds', 'config', 'apply')
+        self.assertGreater(time.monotonic() - began, 3)
+        found = self.checks()['conf.drift']
+        self.assertEqual(found['verdict'], 'warn')
+        self.assertIn(f'process {os.getpid()} (vectisctl config apply) does not end since 10 '
+                      'minutes', found['seen'])
+        lock.close()
+        self.good('config', 'apply')
+        self.assertEqual(self.checks()['conf.drift']['verdict'], 'pass')
+
+
 class Processes(unittest.TestCase):
     """What the daemons' parents leave word of."""
 
@@ -134,7 +196,7 @@ class Processes(unittest.TestCase):
         cls.names = Names()
         cls.addClassCleanup(cls.names.stop)
         cls.mail = Instance(accounts=(), pop3=False, daemons=('smtpd', 'imapd', 'acmed'),
-                            settings=cls.names.settings('test', 'com', 'net', 'arpa') +
+                            settings=cls.names.settings('test', 'com', 'net', 'org', 'arpa') +
                             'check:\n  https_port: 0\n'
                             f'  resolvers: ["127.0.0.1@{cls.names.port}"]\n'
                             f'  system_resolvers: ["127.0.0.1@{cls.names.port}"]\n'
