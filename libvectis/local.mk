@@ -40,6 +40,7 @@ vxinclude_HEADERS = \
 	include/vectis/greylist.h \
 	include/vectis/footer.h \
 	include/vectis/header.h \
+	include/vectis/history.h \
 	include/vectis/hold.h \
 	include/vectis/http_server.h \
 	include/vectis/imap_service.h \

@@ -3,6 +3,7 @@
 #define VECTISCTL_CHECK_H
 
 #include "vectisctl/dns.h"
+#include "vectisctl/history.h"
 #include "vectisctl/notes.h"
 #include "vectisctl/process.h"
 
@@ -37,6 +38,7 @@ struct checking {
 	struct ctl_processes processes;
 	char program[3 * PATH_MAX]; /* vectisctl store backup, of this one */
 	struct vx_buf drift;        /* own */
+	struct ctl_past past;
 	char token80[64], content80[64], say80[512]; /* what is asked on port 80 */
 	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1], distrust[300];
 	uint64_t end_ms;
@@ -60,8 +62,12 @@ enum vx_diag_reached ctl_check_far(
     struct vx_once *once, uint16_t port, const struct vx_dns_answer *a);
 /* What other servers of the DNS say, to the diagnosis. */
 void ctl_check_others(struct checking *k, struct vx_diag *d);
-/* All findings, in the result, too: CTL_FAILED when one is FAIL. */
-int ctl_check_say_all(struct ctl *c, const struct vx_diag *d, const char *what);
+/*
+ * All findings, in the result, too: CTL_FAILED when one is FAIL.  past: what was found
+ * before; NULL: that is not kept.
+ */
+int ctl_check_say_all(struct ctl *c, const struct vx_diag *d, const char *what,
+    const struct ctl_past *past);
 /* Give back what the facts point to. */
 void ctl_check_done(struct checking *k);
 

@@ -131,9 +131,11 @@ void ctl_check_ask(struct vx_once *once, struct vx_diag *d, uint64_t end_ms)
 /* --- saying ---------------------------------------------------------------------------
  */
 
-static void say(struct ctl *c, const struct vx_diag_finding *f, json_t *list)
+static void say(struct ctl *c, const struct vx_diag_finding *f,
+    const struct ctl_past *past, json_t *list)
 {
 	json_t *j = json_object();
+	char since[100] = "";
 
 	(void)json_object_set_new(j, "id", json_string(f->id));
 	(void)json_object_set_new(j, "name", json_string(f->name));
@@ -145,10 +147,12 @@ static void say(struct ctl *c, const struct vx_diag_finding *f, json_t *list)
 	(void)json_object_set_new(j, "fix", ctl_text(vx_slice_str(f->fix)));
 	(void)json_object_set_new(j, "wait", json_string(f->wait));
 	(void)json_array_append_new(list, j);
+	if (past != NULL)
+		ctl_history_tell(past, f->name, j, since);
 	if (f->verdict == VX_DIAG_NA && !ctl_flag(c, "--all"))
 		return;
-	ctl_say(c, "%-4s  %s (%s %s): %s", vx_diag_verdict_name(f->verdict), f->title,
-	    f->id, f->name, f->seen);
+	ctl_say(c, "%-4s  %s (%s %s): %s%s", vx_diag_verdict_name(f->verdict), f->title,
+	    f->id, f->name, f->seen, since);
 	if (f->verdict != VX_DIAG_WARN && f->verdict != VX_DIAG_FAIL)
 		return;
 	if (f->why[0] != '\0')
@@ -190,7 +194,8 @@ static void say_report(struct checking *k, const struct vx_diag *d)
 	}
 }
 
-int ctl_check_say_all(struct ctl *c, const struct vx_diag *d, const char *what)
+int ctl_check_say_all(struct ctl *c, const struct vx_diag *d, const char *what,
+    const struct ctl_past *past)
 {
 	size_t counts[VX_DIAG_NA + 1] = { 0 };
 	const struct vx_diag_finding *f;
@@ -198,7 +203,7 @@ int ctl_check_say_all(struct ctl *c, const struct vx_diag *d, const char *what)
 
 	for (size_t i = 0; (f = vx_diag_finding(d, i)) != NULL; i++) {
 		counts[f->verdict]++;
-		say(c, f, list);
+		say(c, f, past, list);
 	}
 	for (int v = 0; v <= VX_DIAG_NA; v++)
 		(void)json_object_set_new(sums,
@@ -265,7 +270,8 @@ static int diagnose(struct checking *k)
 	ctl_check_ask(k->d.once, d, k->end_ms);
 	ctl_check_others(k, d);
 	vx_diag_run(d);
-	status = ctl_check_say_all(k->c, d, k->d.domain);
+	ctl_history_keep(k->c, k->d.domain, d, &k->past);
+	status = ctl_check_say_all(k->c, d, k->d.domain, &k->past);
 	say_report(k, d);
 	vx_diag_free(d);
 	return status;
@@ -295,6 +301,8 @@ static int domain_check(struct ctl *c)
 	static struct checking k;
 	int status;
 
+	if (ctl_flag(c, "--history"))
+		return ctl_history_show(c);
 	k.c = c;
 	k.d.tolerant = true;
 	k.d.look = ctl_check_store_first;
@@ -312,6 +320,6 @@ static int domain_check(struct ctl *c)
 
 const struct ctl_command ctl_check_commands[] = {
 	{ "domain", "check", domain_check, NEEDS_CONFIG | TAKES_NAME, 1, 1,
-	    "DOMAIN [--all]", "find out what is wrong with its mail, and what to do" },
+	    "DOMAIN [--all] [--history]", "find out what is wrong with its mail, and what to do" },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
 };

@@ -1,4 +1,5 @@
 /* domain, alias, and what they share with mailbox */
+#include "vectisctl/history.h"
 #include "vectisctl/verify.h"
 
 #include "vectis/address.h"
@@ -437,6 +438,8 @@ static int domain_remove(struct ctl *c)
 	vx_directory_op_init(&op, VX_DOMAIN_REMOVE);
 	op.name = vx_slice_str(c->args[0]);
 	rc = vx_store_run(c->store, &op.op);
+	if (rc == VX_OK)
+		ctl_history_forget(c, c->args[0]);
 	if (rc != VX_ENOTEMPTY)
 		return ctl_done(c, rc, "domain removed", c->args[0]);
 	(void)json_object_set_new(c->result, "mailboxes", json_integer(op.accounts));

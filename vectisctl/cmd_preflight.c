@@ -195,7 +195,7 @@ static int diagnose(struct preflight *p, uint64_t end_ms)
 	if (p->d.once != NULL)
 		ctl_check_ask(p->d.once, d, end_ms);
 	vx_diag_run(d);
-	status = ctl_check_say_all(p->c, d, "this host");
+	status = ctl_check_say_all(p->c, d, "this host", NULL);
 	vx_diag_free(d);
 	return status;
 }

@@ -130,6 +130,9 @@ int ctl_output_dir(struct ctl *c, const char *dir, bool must_be_new);
 int ctl_read_file(struct ctl *c, const char *path, struct vx_buf *out);
 /* Replace a file as one step; its mode and owner stay, else it gets mode. */
 int ctl_write_file(struct ctl *c, const char *path, mode_t mode, vx_slice text);
+/* The same without a word: VX_OK, VX_EINVAL or VX_EIO, and why. */
+int ctl_replace_file(
+    const char *path, mode_t mode, vx_slice text, struct vx_error *err);
 /* A directory and those above it. */
 int ctl_make_dir(struct ctl *c, const char *path, mode_t mode);
 void ctl_state_path(const struct ctl *c, const char *name, char path[PATH_MAX]);

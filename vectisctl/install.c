@@ -100,7 +100,7 @@ static bool write_new(int fd, const char *path, mode_t mode, vx_slice text)
 	return fchmod(fd, mode) == 0 && fsync(fd) == 0;
 }
 
-int ctl_write_file(struct ctl *c, const char *path, mode_t mode, vx_slice text)
+int ctl_replace_file(const char *path, mode_t mode, vx_slice text, struct vx_error *err)
 {
 	char real[PATH_MAX], tmp[PATH_MAX];
 	bool good;
@@ -111,21 +111,30 @@ int ctl_write_file(struct ctl *c, const char *path, mode_t mode, vx_slice text)
 		(void)snprintf(real, sizeof(real), "%s", path);
 	if (snprintf(tmp, sizeof(tmp), "%s.%d.new", real, (int)getpid()) >=
 	    (int)sizeof(tmp))
-		return ctl_fail(c, CTL_FAILED, "the path %s is too long", path);
+		return vx_error_set(err, VX_EINVAL, "the path %s is too long", path);
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return ctl_fail(
-		    c, CTL_FAILED, "cannot write %s: %s", tmp, vx_errno_text(errno));
+		return vx_error_set(
+		    err, VX_EIO, "cannot write %s: %s", tmp, vx_errno_text(errno));
 	good = write_new(fd, real, mode, text);
 	good = close(fd) == 0 && good && rename(tmp, real) == 0;
 	if (!good) {
 		const int number = errno;
 
 		(void)unlink(tmp);
-		return ctl_fail(
-		    c, CTL_FAILED, "cannot write %s: %s", path, vx_errno_text(number));
+		return vx_error_set(
+		    err, VX_EIO, "cannot write %s: %s", path, vx_errno_text(number));
 	}
-	return CTL_OK;
+	return VX_OK;
+}
+
+int ctl_write_file(struct ctl *c, const char *path, mode_t mode, vx_slice text)
+{
+	struct vx_error err;
+
+	return ctl_replace_file(path, mode, text, &err) == VX_OK
+		   ? CTL_OK
+		   : ctl_fail(c, CTL_FAILED, "%s", err.text);
 }
 
 int ctl_make_dir(struct ctl *c, const char *path, mode_t mode)

@@ -40,6 +40,8 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/dns.h \
 	%D%/dns_kept.c \
 	%D%/dns_more.c \
+	%D%/history.c \
+	%D%/history.h \
 	%D%/holders.c \
 	%D%/holders.h \
 	%D%/install.c \

@@ -39,6 +39,7 @@ static const struct {
 	{ "--generate", false },
 	{ "--hash-fd", true },
 	{ "--help", false },
+	{ "--history", false },
 	{ "--host", true },
 	{ "--hostname", true },
 	{ "--hours", true },

@@ -3,6 +3,7 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import socket
 import ssl
 import threading
@@ -265,6 +266,77 @@ class Check(Case):
         found = self.look(lambda: None)['clock']
         self.assertEqual(found['verdict'], 'warn')
         self.assertRegex(found['seen'], r'^3[56]\d\d seconds slow$')
+
+    def test_what_was_found_before(self):
+        path = os.path.join(self.box.state, 'dns', 'checks', DOMAIN)
+        day, now = 86400, int(time.time())
+        self.good('domain', 'check', DOMAIN)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        with open(path) as f:
+            text = f.read()
+        past = re.sub(r'^run \d+ ', f'run {now - 9 * day} ', text, flags=re.M)
+
+        def put(text):
+            with open(path, 'w') as f:
+                f.write(text)
+        # one check changes: it says so, once
+        put(past)
+        self.names.records['1.2.0.192.list.example'] = {'A': ['127.0.0.4']}
+        then = time.strftime('%Y-%m-%d', time.localtime(now - 9 * day))
+        text = self.box.run('domain', 'check', DOMAIN).stdout
+        self.assertEqual(re.findall(r'\((\S+) \S+\): .*\((since .*)\)', text),
+                         [('DX-DN-24', f'since today, was pass until {then}')])
+        again = self.json('domain', 'check', DOMAIN, code=FAILED)
+        found = {c['name']: c for c in again['checks']}
+        self.assertGreaterEqual(found['rbl.listed'].pop('since'), now)
+        self.assertEqual({k: found['rbl.listed'][k] for k in ('before', 'until')},
+                         {'before': 'pass', 'until': now - 9 * day})
+        self.assertEqual({k: found['dns.mx'][k] for k in ('since', 'before', 'until', 'changed')},
+                         {'since': now - 9 * day, 'before': None, 'until': None, 'changed': False})
+        # all of it, and nobody is asked
+        self.cloud.requests.clear()
+        self.names.records = self.public.records = {}
+        kept = self.json('domain', 'check', DOMAIN, '--history')
+        self.assertEqual([(r['score'], r['counts']['red']) for r in kept['runs']],
+                         [(100, 0), (95, 1)])
+        self.assertEqual(kept['runs'][1]['checks'], {c['name']: c['verdict'] for c in found.values()})
+        self.assertEqual((kept['checks'][0]['name'], kept['checks'][0]['colour']),
+                         ('rbl.listed', 'red'))
+        text = self.good('domain', 'check', DOMAIN, '--history')
+        self.assertRegex(text, rf'{then} \d\d:\d\d  100 of 100  \d+ green')
+        self.assertRegex(text, r'95 of 100  \d+ green.*, 1 red \(rbl.listed\)')
+        self.assertRegex(text, rf'red     rbl.listed: fail since .*, was pass until {then} ')
+        self.assertRegex(text, rf'green   dns.mx: pass since {then} \d\d:\d\d or longer')
+        self.assertEqual(self.cloud.requests, [])
+        # what is not understood is passed over and written anew; what cannot be written is told
+        self.publish()
+        for text, why in (('vectis-checks 2\n', 'another version'), (past[:-9], 'damaged'),
+                          ('\n' * (1 << 21), 'too large'), (None, 'no file')):
+            if text is None:
+                os.unlink(path)
+                os.mkfifo(path)
+            else:
+                put(text)
+            done = self.box.run('domain', 'check', DOMAIN, '--history')
+            self.assertEqual(done.returncode, GOOD)
+            self.assertIn(why, done.stderr)
+        done = self.box.run('--json', 'domain', 'check', DOMAIN)
+        self.assertEqual((done.returncode, os.path.isfile(path)), (GOOD, True))
+        self.assertIn('is not known', json.loads(done.stdout)['warnings'][0])
+        os.rename(os.path.dirname(path), path := os.path.dirname(path) + '.old')
+        with open(path[:-4], 'w'):
+            pass
+        done = self.box.run('--json', 'domain', 'check', DOMAIN)
+        self.assertEqual((done.returncode, 'error' in json.loads(done.stdout)), (GOOD, False))
+        self.assertIn('what was found is not kept', done.stderr)
+        os.unlink(path[:-4])
+        os.rename(path, path[:-4])
+        # and with the domain it goes
+        self.bad(FAILED, 'no other.test', 'domain', 'check', 'other.test', '--history')
+        self.good('alias', 'remove', 'dmarc@' + DOMAIN)
+        self.good('mailbox', 'remove', 'ann@' + DOMAIN, '--purge', '--confirm')
+        self.good('domain', 'remove', DOMAIN, '--confirm')
+        self.assertEqual(os.listdir(path[:-4]), [])
 
     def test_old_answers(self):
         def change():
