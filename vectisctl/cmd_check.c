@@ -291,7 +291,7 @@ static int diagnose_server(struct checking *k)
 	if (vx_diag_new(&k->f, &d) != VX_OK)
 		return ctl_fail(k->c, CTL_FAILED, "%s", k->store_problem);
 	vx_diag_run(d);
-	status = ctl_check_say_all(k->c, d, "the server");
+	status = ctl_check_say_all(k->c, d, "the server", NULL);
 	vx_diag_free(d);
 	return status;
 }
