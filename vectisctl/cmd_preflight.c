@@ -137,24 +137,28 @@ static void look_at_host(struct preflight *p)
 /* --- the configuration, or what would be one ------------------------------------------
  */
 
+int ctl_default_config(struct ctl *c)
+{
+	static const char text[] =
+	    "hostname: " NO_NAME "\ntls:\n  provider: self-signed\n";
+	struct vx_config_errors errors;
+
+	return vx_config_parse(vx_slice_str(text), "preflight", &c->config, &errors) ==
+		       VX_OK
+		   ? CTL_OK
+		   : ctl_fail(c, CTL_FAILED, "%s", vx_strerror(VX_ENOMEM));
+}
+
 static int use_config(struct preflight *p)
 {
 	const char *given = ctl_option(p->c, "--hostname");
-	struct vx_buf text = { .max = 4096 };
-	struct vx_config_errors errors;
 	int status = CTL_OK;
 
 	if (p->c->config == NULL && access(p->c->config_path, F_OK) == 0)
 		status = ctl_load_config(p->c);
 	p->has_config = p->c->config != NULL;
-	if (status == CTL_OK && p->c->config == NULL) {
-		vx_buf_printf(
-		    &text, "hostname: %s\ntls:\n  provider: self-signed\n", NO_NAME);
-		if (vx_config_parse(vx_buf_slice(&text), "preflight", &p->c->config,
-			&errors) != VX_OK)
-			status = ctl_fail(p->c, CTL_FAILED, "%s", vx_strerror(VX_ENOMEM));
-	}
-	vx_buf_done(&text);
+	if (status == CTL_OK && p->c->config == NULL)
+		status = ctl_default_config(p->c);
 	if (status != CTL_OK)
 		return status;
 	if (vx_dns_name(vx_slice_str(given != NULL ? given : p->c->config->hostname),

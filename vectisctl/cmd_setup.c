@@ -125,8 +125,10 @@ static int make_config(struct ctl *c)
 		    "%s is not there: give --hostname and the full name of this server, "
 		    "by which others reach it, to make it",
 		    c->config_path);
-	if (gethostname(own, sizeof(own) - 1) < 0 || strchr(own, '.') == NULL ||
-	    is_placeholder(own))
+	/* what others see already (DNS-30), or what it calls itself */
+	if ((!ctl_host_name(c, own, sizeof(own)) || is_placeholder(own)) &&
+	    (gethostname(own, sizeof(own) - 1) < 0 || strchr(own, '.') == NULL ||
+		is_placeholder(own)))
 		own[0] = '\0';
 	status =
 	    ctl_ask(c, "The full name of this server", own, hostname, sizeof(hostname));
@@ -321,6 +323,7 @@ static int setup(struct ctl *c)
 	    "the store is in %s\nnext: %svectisctl mailbox add NAME@DOMAIN; start "
 	    "the daemons",
 	    c->config->state_dir, has_domain(c) ? "" : "vectisctl domain add DOMAIN; ");
+	ctl_host_tell(c);
 	return CTL_OK;
 }
 

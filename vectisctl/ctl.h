@@ -64,7 +64,8 @@ extern const struct ctl_command ctl_relay_commands[], ctl_test_commands[],
     ctl_bounce_commands[];
 /* the DNS of domains */
 extern const struct ctl_command ctl_dns_commands[], ctl_move_commands[],
-    ctl_check_commands[], ctl_preflight_commands[], ctl_verify_commands[];
+    ctl_check_commands[], ctl_preflight_commands[], ctl_verify_commands[],
+    ctl_host_commands[];
 
 /* --- words ---------------------------------------------------------------------------
  */
@@ -204,6 +205,12 @@ bool ctl_config_drift(struct ctl *c, struct vx_buf *out);
 #define CTL_APPLY_LOCK "apply.lock" /* in the state directory: one apply at a time */
 /* What this host lacks: preflight's checks that ask nobody, in the result, too. */
 void ctl_preflight_tell(struct ctl *c);
+/* What a server has that has no configuration yet, as the configuration of c. */
+int ctl_default_config(struct ctl *c);
+/* Which records and ports this server needs, in the result, too, as "host". */
+void ctl_host_tell(struct ctl *c);
+/* Without a configuration: the name that an address of this host has; false: none. */
+bool ctl_host_name(struct ctl *c, char *out, size_t size);
 /* What store stat prints. */
 int ctl_store_stat(struct ctl *c);
 

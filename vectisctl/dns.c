@@ -26,6 +26,17 @@ static void add_address(struct ctl_dns *d, const char *text)
 		d->addresses[d->address_count++] = text;
 }
 
+/* As records have it, whatever way it was written. */
+static void add_configured(struct ctl_dns *d, const char *text)
+{
+	struct vx_buf address = { .max = INET6_ADDRSTRLEN };
+
+	if (vx_zone_content(strchr(text, ':') != NULL ? "AAAA" : "A", vx_slice_str(text),
+		&address) == VX_OK)
+		add_address(d, vx_arena_dup(&d->arena, vx_buf_slice(&address)));
+	vx_buf_done(&address);
+}
+
 static void add_interface(struct ctl_dns *d, const struct ifaddrs *i)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -51,7 +62,7 @@ void ctl_dns_addresses(struct ctl *c, struct ctl_dns *d)
 	struct ifaddrs *all = NULL;
 
 	for (size_t i = 0; i < c->config->dns_addresses.count; i++)
-		add_address(d, c->config->dns_addresses.items[i]);
+		add_configured(d, c->config->dns_addresses.items[i]);
 	if (d->address_count == 0 && getifaddrs(&all) == 0) {
 		for (const struct ifaddrs *i = all; i != NULL; i = i->ifa_next)
 			add_interface(d, i);

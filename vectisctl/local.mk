@@ -17,6 +17,7 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/cmd_dns.c \
 	%D%/cmd_domain.c \
 	%D%/cmd_export.c \
+	%D%/cmd_host.c \
 	%D%/cmd_list.c \
 	%D%/cmd_mailbox.c \
 	%D%/cmd_metadata.c \

@@ -329,6 +329,13 @@ VX_API unsigned vx_diag_report(
 
 /* Whom to reach tells whether mail may leave: a server that takes it from anybody. */
 #define VX_DIAG_FAR_HOST "gmail-smtp-in.l.google.com"
+/*
+ * Where the PTR record of an address is set that is called name now ("": nobody), for
+ * people.  Static.
+ */
+VX_API const char *vx_diag_reverse_hint(const char *name);
+/* Is it a name of whoever has the address, and not of who rents it to them? */
+VX_API bool vx_diag_is_own_name(const char *name);
 /* Is it an address of Cloudflare's proxies? */
 VX_API bool vx_diag_is_cloudflare(const char *address);
 

@@ -113,6 +113,36 @@ class Check(Case):
         self.public.records = self.names.records
         self.system.records = self.names.records
 
+    def test_what_the_host_needs(self):
+        """DNS-26, DNS-29, DNS-35."""
+        found = self.json('dns', 'host')
+        both = [{'name': HOST, 'type': 'A', 'value': '192.0.2.1'},
+                {'name': HOST, 'type': 'AAAA', 'value': '2001:db8::1'}]
+        self.assertEqual((found['records'], found['withheld']), (both, []))
+        self.assertEqual(found['ptr'][0], {'address': '192.0.2.1', 'found': HOST, 'wanted': HOST,
+                                           'good': True, 'how': ''})
+        with open(self.box.config) as f:
+            listened = {int(p) for p in re.findall(r'"127\.0\.0\.1:(\d+)"', f.read())}
+        self.assertEqual(found['ports_in'], sorted(listened | {80}))
+        self.assertEqual(found['ports_out'], [25, 53, 443])
+        # an address of somebody else still, and one without a name
+        self.names.records['1.2.0.192.in-addr.arpa'] = {
+            'PTR': ['static.1.2.0.192.clients.your-server.de']}
+        v6 = [n for n in self.names.records if n.endswith('ip6.arpa')]
+        self.names.records[v6[0]] = {'TXT': ['x']}
+        said = self.good('dns', 'host')
+        self.assertIn(f'{HOST}. A 192.0.2.1', said)
+        self.assertNotIn(f'{HOST}. AAAA', said)
+        self.assertIn('no AAAA record for 2001:db8::1', said)
+        self.assertIn('clients.your-server.de; Hetzner: ', said)
+        # nobody answers
+        self.names.stop()
+        began = time.monotonic()
+        found = self.json('dns', 'host')
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertEqual([p['found'] for p in found['ptr']], [None, None])
+        self.assertEqual(found['withheld'], both[1:])
+
     def alarms(self, code):
         began = time.monotonic()
         found = self.json('domain', 'check', DOMAIN, code=code)

@@ -551,10 +551,10 @@ class Tangles(Case):
                            [(r['name'], r['type'], r['value']) for r in t['instead']])
                           for t in found['tangles']], [
             ('www.' + DOMAIN, False, [
-                (HOST, 'A', '192.0.2.1'), (HOST, 'AAAA', '2001:DB8::1'),
+                (HOST, 'A', '192.0.2.1'), (HOST, 'AAAA', '2001:db8::1'),
                 (DOMAIN, 'MX', '20 ' + HOST)]),
             ('dc-0123456789ab.' + DOMAIN, True, [
-                (HOST, 'A', '192.0.2.1'), (HOST, 'AAAA', '2001:DB8::1'),
+                (HOST, 'A', '192.0.2.1'), (HOST, 'AAAA', '2001:db8::1'),
                 ('_imaps._tcp.sub.' + DOMAIN, 'SRV', '0 1 993 ' + HOST)])])
         self.assertNotIn('move_to', found)
         # the server itself

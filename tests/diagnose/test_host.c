@@ -227,4 +227,41 @@ START_TEST(edges)
 }
 END_TEST
 
-VXT_SUITE(test_host, "host", each_fault_of_a_host, edges)
+START_TEST(names_of_addresses)
+{
+	static const struct {
+		const char *name, *hint;
+		bool own;
+	} names[] = { { "", "the name of the droplet", false },
+		{ "mail.example.net", "whoever rents", true },
+		{ "static.9.113.0.203.clients.your-server.de", "Hetzner", false },
+		{ "ec2-203-0-113-9.eu-west-1.compute.amazonaws.com", "Elastic", false },
+		{ "9.113.0.203.bc.googleusercontent.com", "relay", false },
+		{ "203-0-113-9.ip.linodeusercontent.com", "Linode", false },
+		{ "203.0.113.9.vultrusercontent.com", "a day", false },
+		{ "203-0-113-9.de-fra1.upcloud.host", "UpCloud", false },
+		{ "203-0-113-9.rev.poneytelecom.eu", "Scaleway", false },
+		{ "v2202611.quicksrv.de", "netcup", false },
+		{ "vps-1a2b.vps.ovh.net", "OVH", false },
+		{ "203-0-113-9.cloud.time4vps.eu", "Time4VPS", false },
+		{ "p5dcc1.dip0.t-ipconnect.de", "line to a home", false },
+		{ "pool-203-0-113-9.nyc.fios.example", "line to a home", false },
+		{ "cpe-203-0-113-9.dyn7.example", "line to a home", false },
+		/* words within others */
+		{ "mail.poolparty.example", "whoever rents", true },
+		{ "mail.reseller.example", "whoever rents", true },
+		{ "your-server.de.example.net", "whoever rents", true },
+		{ "localhost", "whoever rents", false },
+		{ "a b.example.net", "whoever rents", false } };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		ck_assert_msg(
+		    strstr(vx_diag_reverse_hint(names[i].name), names[i].hint) != NULL,
+		    "%s: %s", names[i].name, vx_diag_reverse_hint(names[i].name));
+		ck_assert_msg(vx_diag_is_own_name(names[i].name) == names[i].own, "%s",
+		    names[i].name);
+	}
+}
+END_TEST
+
+VXT_SUITE(test_host, "host", each_fault_of_a_host, edges, names_of_addresses)
