@@ -1,7 +1,5 @@
 /* domain dkim: the keys with which a domain's mail is signed. */
-#include "vectis/crypto.h"
-#include "vectis/dkim_keys.h"
-#include "vectisctl/ctl.h"
+#include "vectisctl/dns.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -108,77 +106,6 @@ int ctl_dkim_list(struct ctl *c, const char *domain)
 	return rc == VX_ENOENT ? CTL_OK : ctl_fail(c, CTL_FAILED, "%s", vx_strerror(rc));
 }
 
-/* --- making --------------------------------------------------------------------------
- */
-
-/* Of a key: YYYYMM, "e" for Ed25519, and behind it octets of its own when that is taken.
- */
-static void name_selector(enum vx_key_type type, uint64_t now, unsigned tries,
-    char out[VX_DKIM_SELECTOR_MAX + 1])
-{
-	const time_t t = (time_t)now;
-	unsigned char random[2];
-	struct tm tm;
-
-	(void)gmtime_r(&t, &tm);
-	(void)snprintf(out, VX_DKIM_SELECTOR_MAX + 1, "%04d%02d%s", tm.tm_year + 1900,
-	    tm.tm_mon + 1, type == VX_KEY_ED25519 ? "e" : "");
-	if (tries == 0)
-		return;
-	vx_random(random, sizeof(random));
-	(void)snprintf(out + strlen(out), 8, "-%02x%02x", random[0], random[1]);
-}
-
-static int make_one(struct ctl *c, const char *domain, enum vx_key_type type,
-    uint64_t from, bool replaces, bool revokes, bool fresh)
-{
-	struct vx_buf pem = { .max = VX_KEY_PEM_OCTETS_MAX };
-	char selector[VX_DKIM_SELECTOR_MAX + 1];
-	struct vx_private_key *key;
-	struct vx_dkim_key_op op;
-	int rc = vx_private_key_generate(type, &key);
-
-	if (rc == VX_OK) {
-		rc = vx_private_key_write(key, &pem);
-		vx_private_key_free(key);
-	}
-	vx_dkim_key_op_init(&op, VX_DKIM_KEY_ADD);
-	op.key = (struct vx_dkim_key){
-		.domain = vx_slice_str(domain), .pem = vx_buf_slice(&pem), .from = from
-	};
-	op.replaces = replaces;
-	op.revokes = revokes;
-	for (unsigned tries = 0; rc == VX_OK && tries < 10; tries++) {
-		/* where others were revoked, their names must not come back */
-		name_selector(type, (uint64_t)time(NULL), tries + fresh, selector);
-		op.key.selector = vx_slice_str(selector);
-		rc = vx_store_run(c->store, &op.op);
-		if (rc != VX_EEXIST)
-			break;
-		rc = tries < 9 ? VX_OK : rc;
-	}
-	vx_buf_wipe(&pem);
-	if (rc == VX_ELIMIT)
-		return ctl_fail(c, CTL_FAILED,
-		    "%s has too many keys: remove old ones with vectisctl domain "
-		    "dkim-remove",
-		    domain);
-	return rc == VX_OK ? CTL_OK
-			   : ctl_fail(c, CTL_FAILED, "no DKIM key for %s: %s", domain,
-				 vx_strerror(rc));
-}
-
-int ctl_dkim_make(
-    struct ctl *c, const char *domain, uint64_t from, bool replaces, bool revokes)
-{
-	int status = make_one(c, domain, VX_KEY_RSA, from, replaces, revokes, revokes);
-
-	/* the first of the two has dealt with what was there before */
-	return status == CTL_OK
-		   ? make_one(c, domain, VX_KEY_ED25519, from, false, false, revokes)
-		   : status;
-}
-
 /* --- commands ------------------------------------------------------------------------
  */
 
@@ -192,16 +119,20 @@ static int domain_dkim(struct ctl *c)
 static int domain_rotate(struct ctl *c)
 {
 	const char *hours = ctl_option(c, "--hours");
-	uint64_t n = ROTATE_HOURS;
-	int status = ctl_find_domain(c, c->args[0]);
+	struct ctl_dns d = { .writes = true };
+	uint64_t n = 0;
+	int status = ctl_dns_open_keys(c, &d);
 
+	if (status == CTL_OK)
+		status = ctl_find_domain(c, c->args[0]);
 	if (status == CTL_OK && hours != NULL &&
 	    vx_slice_number(vx_slice_str(hours), 24u * 60, &n) != VX_OK)
 		status = ctl_fail(c, CTL_USAGE,
 		    "--hours is a number from 0 to 1440, not \"%s\"", hours);
 	if (status == CTL_OK)
-		status = ctl_dkim_make(
-		    c, c->args[0], (uint64_t)time(NULL) + n * 3600, true, false);
+		status = ctl_dkim_rotate(
+		    c, &d, c->args[0], hours != NULL ? &n : NULL, ROTATE_HOURS);
+	ctl_dns_close(&d);
 	return status == CTL_OK ? ctl_dkim_list(c, c->args[0]) : status;
 }
 
@@ -215,7 +146,7 @@ static int domain_regenerate(struct ctl *c)
 		    "mail under way with the old signatures will not pass once their "
 		    "records are gone: add --confirm");
 	if (status == CTL_OK)
-		status = ctl_dkim_make(c, c->args[0], (uint64_t)time(NULL), false, true);
+		status = ctl_dkim_regenerate(c, c->args[0]);
 	if (status == CTL_OK)
 		ctl_say(c, "take the records of the old keys out of the DNS now");
 	return status == CTL_OK ? ctl_dkim_list(c, c->args[0]) : status;
@@ -239,8 +170,8 @@ static int domain_dkim_remove(struct ctl *c)
 const struct ctl_command ctl_dkim_commands[] = {
 	{ "domain", "dkim", domain_dkim, NEEDS_STORE_READ, 1, 1, "DOMAIN",
 	    "its DKIM keys and their records" },
-	{ "domain", "dkim-rotate", domain_rotate, NEEDS_STORE, 1, 1, "DOMAIN [--hours N]",
-	    "new DKIM keys, which sign after N hours (48)" },
+	{ "domain", "dkim-rotate", domain_rotate, NEEDS_CONFIG, 1, 1,
+	    "DOMAIN [--hours N]", "new DKIM keys, which sign after N hours (48)" },
 	{ "domain", "dkim-regenerate", domain_regenerate, NEEDS_STORE, 1, 1,
 	    "DOMAIN --confirm", "new DKIM keys at once, for old ones in wrong hands" },
 	{ "domain", "dkim-remove", domain_dkim_remove, NEEDS_STORE, 2, 2,

@@ -89,6 +89,29 @@ static void say_diff(struct ctl *c, const struct vx_zone_diff *d)
 	    d->clashes);
 }
 
+/* Two servers of a domain cannot have keys of one name; ours takes another (DNS-09). */
+static void say_key_clash(struct ctl *c, const struct ctl_dns *d)
+{
+	char command[VX_DNS_NAME_MAX + 40];
+
+	for (size_t i = 0; i < d->diff->count; i++) {
+		const struct vx_zone_change *k = &d->diff->changes[i];
+
+		if (k->verb != VX_ZONE_CLASH || k->have == NULL || k->want == NULL ||
+		    k->want->purpose != VX_ZONE_DKIM)
+			continue;
+		(void)snprintf(command, sizeof(command),
+		    "vectisctl domain dkim-rotate %s", d->domain);
+		(void)json_object_set_new(c->result, "dkim_clash", json_string(command));
+		ctl_say(c,
+		    "  another server signs as %s under a name of ours: \"%s\" makes "
+		    "keys with names of their own; then apply this again (--take would "
+		    "take the other's key out)",
+		    d->domain, command);
+		return;
+	}
+}
+
 /* --- the zone as it is ----------------------------------------------------------------
  */
 
@@ -113,6 +136,7 @@ int ctl_dns_compare_loaded(struct ctl *c, struct ctl_dns *d, unsigned flags)
 		d->diff) != VX_OK)
 		return ctl_fail(c, CTL_FAILED, "there is too much to change");
 	say_diff(c, d->diff);
+	say_key_clash(c, d);
 	ctl_dns_say_backup(c, d);
 	ctl_dns_say_tangles(c, d);
 	return CTL_OK;

@@ -1,14 +1,13 @@
 /* domain, alias, and what they share with mailbox */
+#include "vectisctl/dns.h"
 #include "vectisctl/history.h"
 #include "vectisctl/verify.h"
 
 #include "vectis/address.h"
-#include "vectis/dns.h"
 #include "vectis/sending.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 int ctl_find_account(struct ctl *c, vx_slice login, struct vx_account *out)
 {
@@ -186,31 +185,43 @@ static int set_limit(struct ctl *c, struct vx_directory_op *op)
 	return CTL_OK;
 }
 
-static int domain_add(struct ctl *c)
+/* Its name, as it is kept, with a NUL behind it. */
+static int add_domain(struct ctl *c, struct vx_directory_op *op, struct vx_buf *name,
+    char hex[VX_DOMAIN_TOKEN_OCTETS + 1])
 {
-	struct vx_buf name = { .max = 256 };
-	char hex[VX_DOMAIN_TOKEN_OCTETS + 1];
-	struct vx_directory_op op;
 	int status;
 
-	vx_directory_op_init(&op, VX_DOMAIN_ADD);
-	ctl_verify_begin(c, &op, hex);
-	op.name = vx_slice_str(c->args[0]);
-	op.flags = VX_DOMAIN_NO_INCOMING; /* its MX may lead elsewhere still (IN-01) */
-	status = set_limit(c, &op);
+	vx_directory_op_init(op, VX_DOMAIN_ADD);
+	ctl_verify_begin(c, op, hex);
+	op->name = vx_slice_str(c->args[0]);
+	op->flags = VX_DOMAIN_NO_INCOMING; /* its MX may lead elsewhere still (IN-01) */
+	status = set_limit(c, op);
 	if (status == CTL_OK)
 		status =
-		    ctl_switch(c, "--incoming", VX_DOMAIN_NO_INCOMING, true, &op.flags);
-	if (status == CTL_OK && vx_domain_normalise(op.name, &name) != VX_OK)
+		    ctl_switch(c, "--incoming", VX_DOMAIN_NO_INCOMING, true, &op->flags);
+	if (status == CTL_OK && vx_domain_normalise(op->name, name) != VX_OK)
 		status = ctl_fail(
 		    c, CTL_USAGE, "%s is no domain, such as your-domain.net", c->args[0]);
-	if (status == CTL_OK) {
-		vx_buf_add_char(&name, '\0');
-		op.name = vx_slice_str(name.ptr);
-		status = ctl_submit(c, &op, "domain added");
-	}
-	if (status == CTL_OK && !ctl_flag(c, "--no-dkim"))
-		status = ctl_dkim_make(c, name.ptr, (uint64_t)time(NULL), false, false);
+	if (status != CTL_OK)
+		return status;
+	vx_buf_add_char(name, '\0');
+	op->name = vx_slice_str(name->ptr);
+	return ctl_submit(c, op, "domain added");
+}
+
+static int domain_add(struct ctl *c)
+{
+	const bool keys = !ctl_flag(c, "--no-dkim");
+	struct vx_buf name = { .max = 256 };
+	char hex[VX_DOMAIN_TOKEN_OCTETS + 1];
+	struct ctl_dns d = { .writes = true };
+	struct vx_directory_op op;
+	int status = keys ? ctl_dns_open_keys(c, &d) : ctl_open_store(c, false);
+
+	if (status == CTL_OK)
+		status = add_domain(c, &op, &name, hex);
+	if (status == CTL_OK && keys)
+		status = ctl_dkim_make(c, &d, name.ptr);
 	if (status == CTL_OK) {
 		dns_records(c, name.ptr, op.token);
 		status = ctl_dkim_list(c, name.ptr);
@@ -221,6 +232,8 @@ static int domain_add(struct ctl *c)
 		    "\nIt only sends so far, and mail to it goes where its MX leads.  To "
 		    "receive its mail here:\n  vectisctl domain set %s --incoming on",
 		    name.ptr);
+	if (keys)
+		ctl_dns_close(&d);
 	vx_buf_done(&name);
 	return status;
 }
@@ -502,7 +515,8 @@ static int next_domain(
 	(void)json_object_set_new(item, "signature", ctl_text(f.text));
 	(void)json_object_set_new(item, "signature_html", ctl_text(f.html));
 	(void)json_array_append_new(items, item);
-	ctl_say(c, "%s%s%s%s%s%s%s%.*s", after, status, f.text.len > 0 ? " (signature)" : "",
+	ctl_say(c, "%s%s%s%s%s%s%s%.*s", after, status,
+	    f.text.len > 0 ? " (signature)" : "",
 	    (d.flags & VX_DOMAIN_INACTIVE) != 0 ? " (inactive)" : "",
 	    (d.flags & VX_DOMAIN_NO_INCOMING) != 0 ? " (no incoming mail)" : "",
 	    (d.flags & VX_DOMAIN_ANY_SENDER) != 0 ? " (users send as anybody)" : "",
@@ -619,7 +633,7 @@ static int alias_list(struct ctl *c)
 }
 
 const struct ctl_command ctl_domain_commands[] = {
-	{ "domain", "add", domain_add, NEEDS_STORE | TAKES_NAME, 1, 1,
+	{ "domain", "add", domain_add, NEEDS_CONFIG | TAKES_NAME, 1, 1,
 	    "DOMAIN [--incoming on|off] [--max-mailboxes N] [--no-dkim] [--trust]",
 	    "host a domain" },
 	{ "domain", "set", domain_set, NEEDS_STORE | TAKES_NAME, 1, 1,

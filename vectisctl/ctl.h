@@ -160,12 +160,6 @@ void ctl_keep(char after[VX_ADDRESS_MAX + 1], vx_slice name);
 int ctl_find_account(struct ctl *c, vx_slice login, struct vx_account *out);
 /* There is such a domain: CTL_OK. */
 int ctl_find_domain(struct ctl *c, const char *name);
-/*
- * New DKIM keys of a domain, which sign from a time on; replaces: those that do now sign
- * until then; revokes: all others are removed.
- */
-int ctl_dkim_make(
-    struct ctl *c, const char *domain, uint64_t from, bool replaces, bool revokes);
 /* The TXT record of a key, without quotes, appended. */
 int ctl_dkim_record(vx_slice pem, struct vx_buf *out);
 #define CTL_DKIM_KEEP_DAYS 7 /* that a record is wanted after its key signed last */

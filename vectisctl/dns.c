@@ -380,6 +380,15 @@ int ctl_dns_select(struct ctl *c, struct ctl_dns *d, const char *domain)
 	return status == CTL_OK ? find_dkim(c, d) : status;
 }
 
+static int open_store(struct ctl *c, struct ctl_dns *d)
+{
+	const int status = ctl_open_store(c, !d->writes);
+
+	if (status == CTL_OK)
+		vx_dkim_install_id(c->store, d->id);
+	return status;
+}
+
 /* domain NULL: of the server alone. */
 static int open_all(struct ctl *c, struct ctl_dns *d, const char *domain)
 {
@@ -394,7 +403,7 @@ static int open_all(struct ctl *c, struct ctl_dns *d, const char *domain)
 	if (status == CTL_OK && d->look != NULL)
 		status = d->look(c, d);
 	if (status == CTL_OK)
-		status = ctl_open_store(c, true);
+		status = open_store(c, d);
 	if (status == CTL_OK && domain != NULL)
 		status = ctl_dns_select(c, d, domain);
 	if (status == CTL_OK)
@@ -403,6 +412,22 @@ static int open_all(struct ctl *c, struct ctl_dns *d, const char *domain)
 		status = ctl_fail(c, CTL_FAILED, "%s", err.text);
 	if (status == CTL_OK && !d->tolerant)
 		find_tlsa(c, d);
+	return status;
+}
+
+/* What cannot be had is told, and done without. */
+int ctl_dns_open_keys(struct ctl *c, struct ctl_dns *d)
+{
+	struct vx_error err;
+	int status;
+
+	vx_arena_init(&d->arena, ARENA_MAX);
+	d->tolerant = true;
+	status = read_token(c, d);
+	if (status == CTL_OK)
+		status = open_store(c, d);
+	if (status == CTL_OK && vx_once_new(c->config, &d->once, &err) != VX_OK)
+		ctl_warn(c, "%s", err.text);
 	return status;
 }
 
@@ -500,6 +525,7 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 	struct vx_zone_wish w = { .struct_size = sizeof(w),
 		.domain = d->domain,
 		.hostname = d->hostname != NULL ? d->hostname : c->config->hostname,
+		.install = d->id,
 		.zone = zone,
 		.addresses = d->addresses,
 		.address_count = d->address_count,

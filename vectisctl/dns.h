@@ -19,9 +19,12 @@ struct ctl_dns {
 	char domain[VX_DNS_NAME_MAX + 1];
 	unsigned flags;                  /* of the domain */
 	char backup[VX_ADDRESS_MAX + 1]; /* where its mail goes meanwhile; "" */
-	char verify[VX_OWNERSHIP_TEXT_MAX + 1]; /* proves whose it is; "": not asked for */
+	char
+	    verify[VX_OWNERSHIP_TEXT_MAX + 1]; /* proves whose it is; "": not asked for */
 	bool verified;
-	const char *hostname;            /* of the server; NULL: the configuration's */
+	bool writes;                    /* the store is to be changed */
+	char id[VX_DKIM_ID_OCTETS + 1]; /* of this installation */
+	const char *hostname;           /* of the server; NULL: the configuration's */
 	const char *beside; /* the one that it has as well while it is moved; NULL */
 	const char *former; /* the one whose records go; NULL */
 	char moves_from[VX_DNS_NAME_MAX + 1], moves_to[VX_DNS_NAME_MAX + 1];
@@ -84,6 +87,9 @@ int ctl_dns_open(struct ctl *c, struct ctl_dns *d);
 /* The same without a domain; ctl_dns_select before anything that is about one. */
 int ctl_dns_open_server(struct ctl *c, struct ctl_dns *d);
 int ctl_dns_select(struct ctl *c, struct ctl_dns *d, const char *domain);
+/* For ctl_dkim_make and others: the store, a token and a resolver, as far as there are.
+ */
+int ctl_dns_open_keys(struct ctl *c, struct ctl_dns *d);
 void ctl_dns_close(struct ctl_dns *d);
 /* The addresses alone, into an arena that is there: perhaps none. */
 void ctl_dns_addresses(struct ctl *c, struct ctl_dns *d);
@@ -100,6 +106,20 @@ int ctl_dns_compare_loaded(struct ctl *c, struct ctl_dns *d, unsigned flags);
 int ctl_dns_change(struct ctl *c, struct ctl_dns *d, unsigned flags);
 /* --yes, or a person says so. */
 int ctl_dns_confirm(struct ctl *c, const char *question);
+
+/* dkim_make.c: keys under names that are free in the DNS, and what is said of that. */
+
+/* The first ones of a domain. */
+int ctl_dkim_make(struct ctl *c, struct ctl_dns *d, const char *domain);
+/* New ones, and all others are removed. */
+int ctl_dkim_regenerate(struct ctl *c, const char *domain);
+/*
+ * New ones that sign after some hours; those that do now sign until then, but for such
+ * whose names the DNS has given to another server: they are removed.  hours NULL: it was
+ * not said, and is the standard, or 0 where one was removed.
+ */
+int ctl_dkim_rotate(struct ctl *c, struct ctl_dns *d, const char *domain,
+    const uint64_t *hours, uint64_t standard);
 
 /* cmd_move.c: is the server on its way to another name, and do domains lead there? */
 bool ctl_move_names(

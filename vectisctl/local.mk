@@ -37,6 +37,7 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/ctl.h \
 	%D%/dial.c \
 	%D%/dial.h \
+	%D%/dkim_make.c \
 	%D%/dns.c \
 	%D%/dns.h \
 	%D%/dns_kept.c \

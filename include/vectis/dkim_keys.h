@@ -28,6 +28,22 @@ VX_API bool vx_dkim_key_signs(const struct vx_dkim_key *k, uint64_t now_s);
 VX_API int vx_dkim_key_next(
     struct vx_view *v, vx_slice domain, vx_slice after, struct vx_dkim_key *out);
 
+/*
+ * Several servers may sign for one domain, each with keys of its own, which then need
+ * names of their own (features DNS-09).  The id of this installation: hex, the same for
+ * as long as its store is there, made of what only that knows.
+ */
+#define VX_DKIM_ID_OCTETS 6
+VX_API void vx_dkim_install_id(
+    const struct vx_store *store, char out[VX_DKIM_ID_OCTETS + 1]);
+/*
+ * The selector of a key (RFC 6376 3.1): YYYYMM, "e" for Ed25519, and what tells it from
+ * others where that is taken: "202611e-3fa9c2-07d1".  id and more are letters, digits and
+ * dashes; "": none.
+ */
+VX_API void vx_dkim_selector(enum vx_key_type type, uint64_t now_s, const char *id,
+    const char *more, char out[VX_DKIM_SELECTOR_MAX + 1]);
+
 enum vx_dkim_key_verb {
 	VX_DKIM_KEY_ADD,    /* VX_EEXIST; VX_ENOENT: no such domain; VX_ELIMIT */
 	VX_DKIM_KEY_SET,    /* from and until; VX_ENOENT */

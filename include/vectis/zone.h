@@ -62,8 +62,14 @@ VX_API int vx_zone_add(struct vx_zone *z, const struct vx_zone_record *r);
  * that type.  Types that are not known are taken as they are.
  */
 VX_API int vx_zone_content(const char *type, vx_slice text, struct vx_buf *out);
-/* Is it marked as ours? */
+/* Is it marked as ours?  A key of DKIM, or a host for the web, may still be that of
+ * another server: behind its purpose is a blank and the id of the installation that set
+ * it. */
 VX_API bool vx_zone_is_ours(const struct vx_zone_record *r);
+
+/* The key of a DKIM record, p= without blanks (RFC 6376 3.6.1), appended; false: it has
+ * none. */
+VX_API bool vx_zone_dkim_key(vx_slice record, struct vx_buf *out);
 
 /* --- what there has to be ------------------------------------------------------------
  */
@@ -83,11 +89,13 @@ enum vx_zone_purpose {
 	VX_ZONE_AUTODISCOVER,
 	VX_ZONE_PERSIST,
 	VX_ZONE_VERIFY,
+	VX_ZONE_ADMIN,
 	VX_ZONE_PURPOSES
 };
 /* "mx": what follows VX_ZONE_MARK.  Static. */
 VX_API const char *vx_zone_purpose_name(enum vx_zone_purpose p);
 
+#define VX_ZONE_INSTALL_MAX 32   /* octets of an installation's id */
 #define VX_ZONE_ADDRESSES_MAX 16 /* of a host */
 #define VX_ZONE_KEYS_MAX 16      /* DKIM keys, TLSA hashes, authorities */
 
@@ -100,7 +108,6 @@ struct vx_zone_authority {
 	const char *methods; /* "http-01,dns-01" (RFC 8657 4); NULL: any */
 	bool wildcard;       /* may it issue for *.host, too? */
 };
-
 
 #define VX_ZONE_PROOFS_MAX 64   /* names times authorities */
 #define VX_ZONE_ACCOUNT_MAX 500 /* octets of an account's URI */
@@ -141,10 +148,15 @@ enum vx_zone_backup {
 struct vx_zone_wish {
 	size_t struct_size;
 	const char *domain;   /* whose mail it is */
+	const char *install;  /* the id of this installation, a word; NULL: it has none */
 	const char *hostname; /* of the server */
 	/* The apex of the zone that has the domain; NULL: the domain.  The records of the
 	 * server's name are part of the plan when it is in this zone. */
 	const char *zone;
+	/* A second name of the server, for the web alone: proxied where the provider does
+	 * that, and part of the plan when it is in this zone (DNS-17).  NULL or "": none.
+	 */
+	const char *admin_host;
 	const char *const *addresses; /* of the server, IPv4 and IPv6 as text */
 	size_t address_count;
 	const struct vx_zone_dkim *dkim;
@@ -187,7 +199,9 @@ struct vx_zone_plan {
 	size_t count;
 	char domain[VX_DNS_NAME_MAX + 1], hostname[VX_DNS_NAME_MAX + 1],
 	    zone[VX_DNS_NAME_MAX + 1], former[VX_DNS_NAME_MAX + 1];
-	bool with_host; /* the server's name is in this zone */
+	char install[VX_ZONE_INSTALL_MAX + 1]; /* "" */
+	char admin_host[VX_DNS_NAME_MAX + 1];  /* ""; in this zone */
+	bool with_host;                        /* the server's name is in this zone */
 	enum vx_zone_backup backup;
 	char backup_host[VX_DNS_NAME_MAX + 1]; /* "" */
 	const char *spf_merged;                /* as it was wished; "" */

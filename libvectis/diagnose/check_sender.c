@@ -1,4 +1,5 @@
 /* Whether others believe who sends: SPF, DKIM, DMARC (DX-DN). */
+#include "base/encode.h"
 #include "diagnose/diagnose.h"
 #include "zone/spf.h"
 
@@ -420,23 +421,6 @@ static enum vx_diag_verdict dkim_selector(struct vx_diag *d, struct vx_diag_find
 	return VX_DIAG_NA;
 }
 
-/* The value of p=, without blanks. */
-static void key_of(vx_slice record, struct vx_buf *out)
-{
-	vx_slice tag;
-
-	while (record.len > 0) {
-		(void)vx_slice_cut(&record, ';', &tag);
-		tag = vx_slice_trim(tag, " \t");
-		if (!vx_slice_has_prefix(tag, VX_S("p=")))
-			continue;
-		for (size_t i = 2; i < tag.len; i++)
-			if (tag.ptr[i] != ' ' && tag.ptr[i] != '\t')
-				vx_buf_add_char(out, tag.ptr[i]);
-		return;
-	}
-}
-
 /* Where two keys differ; SIZE_MAX: nowhere. */
 static size_t compare_keys(vx_slice a, vx_slice b)
 {
@@ -445,6 +429,51 @@ static size_t compare_keys(vx_slice a, vx_slice b)
 	while (i < a.len && i < b.len && a.ptr[i] == b.ptr[i])
 		i++;
 	return i == a.len && i == b.len ? SIZE_MAX : i;
+}
+
+/* Does p= have all of a key?  One that was cut, or mistyped, is no other server's. */
+static bool is_whole_key(vx_slice base64)
+{
+	struct vx_buf der = { .max = VX_ZONE_CONTENT_MAX };
+	const unsigned char *o;
+	bool whole = false;
+
+	if (vx_base64_decode(base64, &der) == VX_OK && !der.failed) {
+		o = (const unsigned char *)der.ptr;
+		/* Ed25519 (RFC 8463 3), or a SEQUENCE with all that it says to have */
+		whole =
+		    der.len == 32 ||
+		    (der.len > 64 && o[0] == 0x30 &&
+			((o[1] == 0x81 && (size_t)o[2] + 3 == der.len) ||
+			    (o[1] == 0x82 && (size_t)o[2] * 256 + o[3] + 4 == der.len)));
+	}
+	vx_buf_done(&der);
+	return whole;
+}
+
+/* What is published for k is not k: whose it is, and what to do. */
+static void say_mismatch(struct vx_diag *d, struct vx_diag_finding *f,
+    const struct vx_diag_key *k, vx_slice seen, vx_slice want, size_t at)
+{
+	if (is_whole_key(seen) && is_whole_key(want)) {
+		vx_diag_seen(f,
+		    "%s._domainkey.%s has another key: of a server that signs as %s, "
+		    "too; ",
+		    k->selector, d->f.domain, d->f.domain);
+		if (strstr(f->fix, "dkim-rotate") != NULL)
+			return;
+		vx_diag_fix(f,
+		    "leave that record; vectisctl domain dkim-rotate %s makes keys with "
+		    "names of their own, and vectisctl dns apply %s publishes them; ",
+		    d->f.domain, d->f.domain);
+		return;
+	}
+	vx_diag_seen(f,
+	    "%s._domainkey.%s: its key has %zu characters, ours %zu; they differ from "
+	    "number %zu on; ",
+	    k->selector, d->f.domain, seen.len, want.len, at + 1);
+	vx_diag_fix(
+	    f, "%s._domainkey.%s TXT \"%s\"; ", k->selector, d->f.domain, k->record);
 }
 
 static enum vx_diag_verdict dkim_mismatch(struct vx_diag *d, struct vx_diag_finding *f)
@@ -459,20 +488,14 @@ static enum vx_diag_verdict dkim_mismatch(struct vx_diag *d, struct vx_diag_find
 		size_t at;
 
 		if (k->signs && read_key(d, k->selector, &text, &spoken)) {
-			key_of(vx_buf_slice(&text), &seen);
-			key_of(vx_slice_str(k->record), &want);
+			(void)vx_zone_dkim_key(vx_buf_slice(&text), &seen);
+			(void)vx_zone_dkim_key(vx_slice_str(k->record), &want);
 			at = compare_keys(vx_buf_slice(&seen), vx_buf_slice(&want));
 			v = at == SIZE_MAX && v != VX_DIAG_FAIL ? VX_DIAG_PASS
 								: VX_DIAG_FAIL;
-			if (at != SIZE_MAX) {
-				vx_diag_seen(f,
-				    "%s._domainkey.%s: its key has %zu characters, ours "
-				    "%zu; "
-				    "they differ from number %zu on; ",
-				    k->selector, d->f.domain, seen.len, want.len, at + 1);
-				vx_diag_fix(f, "%s._domainkey.%s TXT \"%s\"; ",
-				    k->selector, d->f.domain, k->record);
-			}
+			if (at != SIZE_MAX)
+				say_mismatch(d, f, k, vx_buf_slice(&seen),
+				    vx_buf_slice(&want), at);
 		}
 		vx_buf_done(&text);
 		vx_buf_done(&seen);

@@ -3,7 +3,11 @@
 #include "directory/record.h"
 #include "store/account.h"
 #include "vectis/address.h"
+#include "vectis/crypto.h"
 #include "vectis/dkim_keys.h"
+
+#include <stdio.h>
+#include <time.h>
 
 enum {
 	NAME, /* selector@domain */
@@ -85,6 +89,32 @@ int vx_dkim_key_next(
     struct vx_view *v, vx_slice domain, vx_slice after, struct vx_dkim_key *out)
 {
 	return next(vx_view_txn(v), domain, after, out);
+}
+
+/* --- names ---------------------------------------------------------------------------
+ */
+
+void vx_dkim_install_id(const struct vx_store *store, char out[VX_DKIM_ID_OCTETS + 1])
+{
+	char secret[VX_STORE_SECRET_OCTETS], hash[VX_SHA256_OCTETS];
+
+	vx_store_secret(store, secret);
+	vx_hmac_sha256(vx_slice_of(secret, sizeof(secret)), VX_S("dkim selector"), hash);
+	for (size_t i = 0; i < VX_DKIM_ID_OCTETS / 2; i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", (unsigned)(unsigned char)hash[i]);
+	vx_wipe(secret, sizeof(secret));
+}
+
+void vx_dkim_selector(enum vx_key_type type, uint64_t now_s, const char *id,
+    const char *more, char out[VX_DKIM_SELECTOR_MAX + 1])
+{
+	const time_t t = (time_t)now_s;
+	struct tm tm = { .tm_year = 70 };
+
+	(void)gmtime_r(&t, &tm);
+	(void)snprintf(out, VX_DKIM_SELECTOR_MAX + 1, "%04d%02d%s%s%s%s%s",
+	    tm.tm_year + 1900, tm.tm_mon + 1, type == VX_KEY_ED25519 ? "e" : "",
+	    id[0] != '\0' ? "-" : "", id, more[0] != '\0' ? "-" : "", more);
 }
 
 /* --- changing ------------------------------------------------------------------------

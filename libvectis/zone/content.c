@@ -313,10 +313,14 @@ void vx_zone_write(const struct vx_zone_record *r, struct vx_buf *out)
 		vx_buf_printf(out, "\t%u", (unsigned)r->ttl);
 	vx_buf_printf(out, "\tIN\t%s\t", r->type);
 	vx_zone_write_content(r, out);
-	if (r->comment[0] != '\0') {
-		vx_buf_add_str(out, "\t; ");
-		for (const char *c = r->comment; *c != '\0'; c++)
-			vx_buf_add_char(out, vx_is(*c, VX_C_CTL) ? ' ' : *c);
-	}
+	if (r->comment[0] != '\0' || r->proxied)
+		vx_buf_add_str(out, "\t;");
+	if (r->comment[0] != '\0')
+		vx_buf_add_char(out, ' ');
+	for (const char *c = r->comment; *c != '\0'; c++)
+		vx_buf_add_char(out, vx_is(*c, VX_C_CTL) ? ' ' : *c);
+	/* as Cloudflare writes and reads it */
+	if (r->proxied)
+		vx_buf_add_str(out, " cf_tags=cf-proxied:true");
 	vx_buf_add_char(out, '\n');
 }

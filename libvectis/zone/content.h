@@ -24,4 +24,7 @@ const enum vx_zone_field *vx_zone_fields(const char *type);
 /* Take the next field off text: without blanks before it, quotes stay. */
 vx_slice vx_zone_take(vx_slice *text);
 
+/* Has each server of a domain records of its own, for this purpose? */
+bool vx_zone_is_each_servers(enum vx_zone_purpose p);
+
 #endif

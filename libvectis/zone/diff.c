@@ -63,6 +63,45 @@ static bool is(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
+/* The purpose that the mark names, and the installation behind it. */
+static vx_slice purpose_of(const struct vx_zone_record *r, vx_slice *install)
+{
+	vx_slice rest = vx_slice_from(vx_slice_str(r->comment), sizeof(VX_ZONE_MARK) - 1);
+	vx_slice purpose;
+
+	(void)vx_slice_cut(&rest, ' ', &purpose);
+	*install = rest;
+	return purpose;
+}
+
+static bool has_purpose(const struct vx_zone_record *r, enum vx_zone_purpose p)
+{
+	vx_slice install;
+
+	return vx_slice_eq(
+	    purpose_of(r, &install), vx_slice_str(vx_zone_purpose_name(p)));
+}
+
+/* Set by another server, which is one of ours or not: it has keys of its own (DNS-09). */
+static bool is_anothers(const struct diffing *g, const struct vx_zone_record *r)
+{
+	vx_slice install;
+	const vx_slice purpose = purpose_of(r, &install);
+
+	for (unsigned p = 0; p < VX_ZONE_PURPOSES; p++)
+		if (vx_zone_is_each_servers((enum vx_zone_purpose)p) &&
+		    vx_slice_eq(purpose,
+			vx_slice_str(vx_zone_purpose_name((enum vx_zone_purpose)p))))
+			return install.len > 0 &&
+			       !vx_slice_eq(install, vx_slice_str(g->p->install));
+	return false;
+}
+
+static bool is_mine(const struct diffing *g, const struct vx_zone_record *r)
+{
+	return vx_zone_is_ours(r) && !is_anothers(g, r);
+}
+
 static bool is_locked(const struct diffing *g, const struct vx_zone_record *r)
 {
 	return r->locked && (g->flags & VX_ZONE_UNLOCK) == 0;
@@ -71,6 +110,12 @@ static bool is_locked(const struct diffing *g, const struct vx_zone_record *r)
 static bool is_address(const struct vx_zone_record *r)
 {
 	return is(r->type, "A") || is(r->type, "AAAA");
+}
+
+/* Is what is wanted the addresses of a host, of both kinds? */
+static bool is_host(const struct vx_zone_want *w)
+{
+	return w->purpose == VX_ZONE_HOST || w->purpose == VX_ZONE_ADMIN;
 }
 
 static bool has_tag(const struct vx_zone_record *r, const char *tag)
@@ -82,8 +127,7 @@ static bool has_tag(const struct vx_zone_record *r, const char *tag)
 static bool is_alias(
     const struct diffing *g, const struct vx_zone_record *r, const struct vx_zone_want *w)
 {
-	return is(r->type, "CNAME") &&
-	       (!is(r->name, g->p->zone) || w->purpose == VX_ZONE_HOST);
+	return is(r->type, "CNAME") && (!is(r->name, g->p->zone) || is_host(w));
 }
 
 /* Does r answer the question that w is the answer to? */
@@ -94,7 +138,7 @@ static bool concerns(
 		return false;
 	if (is_alias(g, r, w))
 		return true;
-	if (w->purpose == VX_ZONE_HOST || is(w->record.type, "CNAME"))
+	if (is_host(w) || is(w->record.type, "CNAME"))
 		return is_address(r);
 	if (!is(r->type, w->record.type))
 		return false;
@@ -118,6 +162,7 @@ static bool concerns(
 	case VX_ZONE_AUTOCONFIG:
 	case VX_ZONE_AUTODISCOVER:
 	case VX_ZONE_PERSIST:
+	case VX_ZONE_ADMIN:
 	case VX_ZONE_PURPOSES:
 		break;
 	}
@@ -127,7 +172,7 @@ static bool concerns(
 static bool same_group(const struct vx_zone_want *a, const struct vx_zone_want *b)
 {
 	return a->purpose == b->purpose && is(a->record.name, b->record.name) &&
-	       (a->purpose == VX_ZONE_HOST || is(a->record.type, b->record.type));
+	       (is_host(a) || is(a->record.type, b->record.type));
 }
 
 /* --- what stands in the way ----------------------------------------------------------
@@ -224,6 +269,10 @@ static enum judgement judge(const struct diffing *g, const struct vx_zone_record
 	case VX_ZONE_HOST:
 		*why = "mail would be sought there, too";
 		return DISTURBS;
+	case VX_ZONE_ADMIN:
+		*why = r->proxied ? "browsers would go there, too"
+				  : "it is not proxied, and shows where it leads";
+		return DISTURBS;
 	case VX_ZONE_MX:
 		return judge_mx(g, r, w, why);
 	case VX_ZONE_DMARC:
@@ -272,7 +321,7 @@ static enum judgement judge(const struct diffing *g, const struct vx_zone_record
 static bool is_equal(const struct vx_zone_record *r, const struct vx_zone_want *w)
 {
 	return is(r->type, w->record.type) && is(r->content, w->record.content) &&
-	       (!r->proxied || w->purpose != VX_ZONE_HOST);
+	       (!is_host(w) || r->proxied == w->record.proxied);
 }
 
 /* Settle those wants of the group that are there already. */
@@ -371,11 +420,13 @@ static void change_ours(struct diffing *g, size_t first)
 				? next_open(g, next)
 				: NULL;
 		}
-		if (w == NULL || g->used[k] || !vx_zone_is_ours(r) ||
-		    !concerns(g, r, w) || is_locked(g, r))
+		if (w == NULL || g->used[k] || !is_mine(g, r) || !concerns(g, r, w) ||
+		    is_locked(g, r))
 			continue;
 		(void)note(g, VX_ZONE_CHANGE, w, r,
-		    r->proxied && w->purpose == VX_ZONE_HOST ? "it is proxied" : "");
+		    !is_host(w) || r->proxied == w->record.proxied ? ""
+		    : r->proxied                                   ? "it is proxied"
+								   : "it is not proxied");
 		settle(g, w);
 	}
 }
@@ -386,7 +437,7 @@ static size_t count_foreign(const struct diffing *g, const struct vx_zone_want *
 
 	for (size_t k = 0; k < g->have->count; k++)
 		n += !g->used[k] && concerns(g, &g->have->records[k], w) &&
-		     !vx_zone_is_ours(&g->have->records[k]);
+		     !is_mine(g, &g->have->records[k]);
 	return n;
 }
 
@@ -426,7 +477,7 @@ static bool look_at_others(struct diffing *g, size_t first)
 		const char *why = "";
 		enum judgement j;
 
-		if (g->used[k] || vx_zone_is_ours(r) || !concerns(g, r, w))
+		if (g->used[k] || is_mine(g, r) || !concerns(g, r, w))
 			continue;
 		j = judge(g, r, w, &why);
 		if (r->proxied && w->purpose == VX_ZONE_HOST)
@@ -616,13 +667,6 @@ static void diff_spf(struct diffing *g, size_t i)
 /* --- what is ours and not wanted any more --------------------------------------------
  */
 
-static bool has_purpose(const struct vx_zone_record *r, enum vx_zone_purpose p)
-{
-	return vx_slice_eq(
-	    vx_slice_from(vx_slice_str(r->comment), sizeof(VX_ZONE_MARK) - 1),
-	    vx_slice_str(vx_zone_purpose_name(p)));
-}
-
 static bool is_hosts(const struct vx_zone_record *r)
 {
 	return has_purpose(r, VX_ZONE_HOST) || has_purpose(r, VX_ZONE_PERSIST) ||
@@ -679,11 +723,13 @@ static void remove_rest(struct diffing *g)
 		const struct vx_zone_record *r = &g->have->records[k];
 		bool goes;
 
-		if (g->used[k] || !vx_zone_is_ours(r))
+		if (g->used[k] || !is_mine(g, r))
 			continue;
 		if ((g->flags & VX_ZONE_TLSA_ONLY) != 0)
 			goes = has_purpose(r, VX_ZONE_TLSA) &&
 			       is_of_host(r->name, g->p->hostname);
+		else if (has_purpose(r, VX_ZONE_ADMIN)) /* whatever name it had */
+			goes = host;
 		else if (is_hosts(r))
 			goes = (host && (is_of_host(r->name, g->p->hostname) ||
 					    is_our_proof(g, r))) ||

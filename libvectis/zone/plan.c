@@ -25,11 +25,17 @@ static const char *const purposes[VX_ZONE_PURPOSES] = {
 	[VX_ZONE_AUTODISCOVER] = "autodiscover",
 	[VX_ZONE_PERSIST] = "persist",
 	[VX_ZONE_VERIFY] = "verify",
+	[VX_ZONE_ADMIN] = "admin",
 };
 
 const char *vx_zone_purpose_name(enum vx_zone_purpose p)
 {
 	return (unsigned)p < VX_ZONE_PURPOSES ? purposes[p] : "?";
+}
+
+bool vx_zone_is_each_servers(enum vx_zone_purpose p)
+{
+	return p == VX_ZONE_DKIM || p == VX_ZONE_ADMIN;
 }
 
 struct planning {
@@ -45,7 +51,7 @@ static void want(struct planning *g, enum vx_zone_purpose purpose, bool required
 	struct vx_zone_plan *p = g->p;
 	struct vx_buf text = { .max = VX_ZONE_CONTENT_MAX };
 	struct vx_dns_question q;
-	char mark[32];
+	char mark[32 + VX_ZONE_INSTALL_MAX];
 	struct vx_zone_want *each = &p->wants[p->count];
 
 	if (g->rc == VX_OK && p->count == VX_ZONE_PLAN_MAX)
@@ -59,7 +65,9 @@ static void want(struct planning *g, enum vx_zone_purpose purpose, bool required
 		vx_buf_done(&text);
 		return;
 	}
-	(void)snprintf(mark, sizeof(mark), VX_ZONE_MARK "%s", purposes[purpose]);
+	(void)snprintf(mark, sizeof(mark), VX_ZONE_MARK "%s%s%s", purposes[purpose],
+	    vx_zone_is_each_servers(purpose) && p->install[0] != '\0' ? " " : "",
+	    vx_zone_is_each_servers(purpose) ? p->install : "");
 	*each = (struct vx_zone_want){ .purpose = purpose, .required = required };
 	each->record = (struct vx_zone_record){
 		.name = vx_arena_dup(&p->arena, vx_slice_str(q.name)),
@@ -95,6 +103,25 @@ static void want_host(struct planning *g)
 		want_text(g, VX_ZONE_HOST, true,
 		    is_ip6(g->w->addresses[i]) ? "AAAA" : "A", "", g->p->hostname,
 		    g->w->addresses[i]);
+}
+
+/*
+ * For browsers: the one record of ours that is proxied, so that its answer is not where
+ * the mail is.  A provider that proxies sets the TTL itself.
+ */
+static void want_admin(struct planning *g)
+{
+	struct vx_zone_plan *const p = g->p;
+
+	for (size_t i = 0; i < g->w->address_count && p->admin_host[0] != '\0'; i++) {
+		want_text(g, VX_ZONE_ADMIN, false,
+		    is_ip6(g->w->addresses[i]) ? "AAAA" : "A", "", p->admin_host,
+		    g->w->addresses[i]);
+		if (g->rc != VX_OK)
+			return;
+		p->wants[p->count - 1].record.proxied = true;
+		p->wants[p->count - 1].record.ttl = 0;
+	}
 }
 
 static void want_mx(struct planning *g)
@@ -333,6 +360,33 @@ static void want_autoconfig(struct planning *g)
 	    g->p->domain, content);
 }
 
+static int take_install(const char *id, char out[VX_ZONE_INSTALL_MAX + 1])
+{
+	const vx_slice s = vx_slice_str(id);
+
+	if (s.len > VX_ZONE_INSTALL_MAX)
+		return VX_EINVAL;
+	for (size_t i = 0; i < s.len; i++)
+		if (!vx_is(s.ptr[i], VX_C_ALPHA | VX_C_DIGIT))
+			return VX_EINVAL;
+	(void)snprintf(out, VX_ZONE_INSTALL_MAX + 1, "%s", id != NULL ? id : "");
+	return VX_OK;
+}
+
+/* It is no name of mail: what is proxied takes none. */
+static int take_admin_host(const struct vx_zone_wish *w, struct vx_zone_plan *p)
+{
+	if (vx_dns_name(vx_slice_str(w->admin_host), p->admin_host) != VX_OK)
+		return VX_EINVAL;
+	if (p->admin_host[0] == '\0')
+		return VX_OK;
+	if (!vx_dns_is_host(p->admin_host) || strcmp(p->admin_host, p->hostname) == 0)
+		return VX_EINVAL;
+	if (!vx_dns_is_below(vx_slice_str(p->admin_host), vx_slice_str(p->zone)))
+		p->admin_host[0] = '\0';
+	return VX_OK;
+}
+
 /* The names, checked: a zone, a domain in it, a host. */
 static int names(const struct vx_zone_wish *w, struct vx_zone_plan *p)
 {
@@ -340,7 +394,8 @@ static int names(const struct vx_zone_wish *w, struct vx_zone_plan *p)
 	    vx_dns_name(vx_slice_str(w->hostname), p->hostname) != VX_OK ||
 	    vx_dns_name(vx_slice_str(w->zone != NULL ? w->zone : w->domain), p->zone) !=
 		VX_OK ||
-	    vx_dns_name(vx_slice_str(w->former), p->former) != VX_OK)
+	    vx_dns_name(vx_slice_str(w->former), p->former) != VX_OK ||
+	    take_install(w->install, p->install) != VX_OK)
 		return VX_EINVAL;
 	if (w->backup == VX_ZONE_BACKUP_HOST &&
 	    (vx_dns_name(vx_slice_str(w->backup_host), p->backup_host) != VX_OK ||
@@ -352,7 +407,7 @@ static int names(const struct vx_zone_wish *w, struct vx_zone_plan *p)
 	    !vx_dns_is_below(vx_slice_str(p->domain), vx_slice_str(p->zone)))
 		return VX_EINVAL;
 	p->with_host = vx_dns_is_below(vx_slice_str(p->hostname), vx_slice_str(p->zone));
-	return VX_OK;
+	return take_admin_host(w, p);
 }
 
 int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
@@ -361,7 +416,8 @@ int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
 
 	out->count = 0;
 	out->backup = w->backup;
-	out->former[0] = out->backup_host[0] = '\0';
+	out->former[0] = out->backup_host[0] = out->install[0] = '\0';
+	out->admin_host[0] = '\0';
 	out->accounts = out->spf_merged = "";
 	vx_arena_init(&out->arena, PLAN_OCTETS_MAX);
 	g.rc = names(w, out);
@@ -397,6 +453,7 @@ int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
 	want_proofs(&g);
 	want_srv(&g);
 	want_autoconfig(&g);
+	want_admin(&g);
 	return g.rc;
 }
 

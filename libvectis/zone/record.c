@@ -23,6 +23,23 @@ bool vx_zone_is_ours(const struct vx_zone_record *r)
 	return vx_slice_has_prefix(vx_slice_str(r->comment), VX_S(VX_ZONE_MARK));
 }
 
+bool vx_zone_dkim_key(vx_slice record, struct vx_buf *out)
+{
+	vx_slice tag, name;
+
+	while (record.len > 0) {
+		(void)vx_slice_cut(&record, ';', &tag);
+		(void)vx_slice_cut(&tag, '=', &name);
+		if (!vx_slice_eq(vx_slice_trim(name, " \t"), VX_S("p")))
+			continue;
+		for (size_t i = 0; i < tag.len; i++)
+			if (tag.ptr[i] != ' ' && tag.ptr[i] != '\t')
+				vx_buf_add_char(out, tag.ptr[i]);
+		return true;
+	}
+	return false;
+}
+
 static bool has_room(struct vx_zone *z)
 {
 	size_t room = z->room == 0 ? 64 : z->room * 2;

@@ -195,6 +195,46 @@ class Apply(Case):
         self.assertEqual({n.split('.')[0]: answers[n]['TXT'][0] for n in answers
                           if '._domainkey.' in n}, new)
 
+    def test_another_server_of_the_domain(self):
+        """DNS-09: it has a key where ours would be; neither harms the other."""
+        selector = sorted(self.dkim())[0]
+        other = {'type': 'TXT', 'name': f'{selector}._domainkey.{DOMAIN}',
+                 'content': '"v=DKIM1; k=rsa; p=AAAA"'}
+        self.zone.add(other['type'], other['name'], other['content'],
+                      comment='vectis:dkim 000000')
+        plan = self.json('dns', 'plan', DOMAIN)
+        self.assertEqual(plan['clashes'], 2)
+        self.assertEqual(plan['dkim_clash'], 'vectisctl domain dkim-rotate ' + DOMAIN)
+        self.bad(FAILED, 'in the way', 'dns', 'apply', DOMAIN, '--yes')
+        self.assertIn('keys with names of their own', self.good('dns', 'plan', DOMAIN))
+        done = self.json('domain', 'dkim-rotate', DOMAIN.upper())
+        self.assertEqual((done['taken'], done['forgotten']), ([selector, selector + 'e'],
+                                                              [selector]))
+        keys = {k['selector']: k['state'] for k in done['dkim']}
+        self.assertEqual(len(keys), 3)
+        new = [s for s in keys if re.fullmatch(selector + 'e?-[0-9a-f]{6}', s)]
+        self.assertEqual([keys[s] for s in new], ['signs', 'signs'])
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.zone.say('TXT', other['name']), [other['content']])
+        ids = {r['comment'] for r in self.ours() if new[0] in r['name'] or new[1] in r['name']}
+        self.assertEqual(len(ids), 1)
+        self.assertRegex(ids.pop(), '^vectis:dkim ' + new[0].split('-')[1] + '$')
+        # made with the domain, where the DNS alone tells, and where nobody answers
+        self.names.add(f'{selector}._domainkey.two.test', 'TXT', 'v=DKIM1; p=BBBB')
+        self.names.add(f'{selector}._domainkey.three.test', 'TXT', 'v=DKIM1; p=CCCC')
+        for name in (selector + '-' + new[0].split('-')[1], selector):
+            self.names.add(f'{name}._domainkey.four.test', 'TXT', 'v=DKIM1; p=')
+        self.names.broken.add(f'{selector}._domainkey.three.test')
+        two, three, four = (self.json('domain', 'add', d + '.test')
+                            for d in ('two', 'three', 'four'))
+        self.assertEqual(two['taken'], [selector])
+        self.assertEqual({k['selector'] for k in two['dkim']},
+                         {selector + '-' + new[0].split('-')[1], selector + 'e'})
+        self.assertEqual(three['taken'], [])
+        self.assertRegex(three['warnings'][0], 'does not answer.*three.test')
+        self.assertEqual(four['taken'], [])  # a wildcard has what nobody set
+        self.assertEqual({k['selector'] for k in four['dkim']}, {selector, selector + 'e'})
+
     def test_another_name_for_the_server(self):
         self.good('dns', 'apply', DOMAIN, '--yes')
         new = 'mx2.' + DOMAIN

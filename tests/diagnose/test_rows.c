@@ -102,6 +102,13 @@ static void two_keys(struct vx_diag_facts *f)
 {
 	f->key_count = 2;
 }
+#define OUR_KEY "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+#define OTHER_KEY "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw="
+static void another_servers(struct vx_diag_facts *f)
+{
+	(void)f;
+	keys[0].record = "v=DKIM1; k=ed25519; p=" OUR_KEY;
+}
 static void flattened(struct vx_diag_facts *f)
 {
 	with_cloudflare(f);
@@ -638,6 +645,12 @@ static const struct {
 	{ "dkim.mismatch", VX_DIAG_FAIL, "202611",
 	    "202611._domainkey.example.net TXT v=DKIM1; k=rsa; p=XXXX\n", NULL, UNSIGNED,
 	    RSA },
+	{ "dkim.mismatch", VX_DIAG_FAIL, "202611",
+	    "202611._domainkey.example.net TXT v=DKIM1; k=ed25519; p=" OTHER_KEY "\n",
+	    another_servers, UNSIGNED, "dkim-rotate example.net" },
+	{ "dkim.mismatch", VX_DIAG_FAIL, "202611",
+	    "202611._domainkey.example.net TXT v=DKIM1; p=MIIBIjANBgkqhkiG9w0BAQEFAAOC\n",
+	    another_servers, UNSIGNED, "TXT \"v=DKIM1; k=ed25519; p=" OUR_KEY },
 	{ "dkim.selector", VX_DIAG_FAIL, "202611",
 	    "202605._domainkey.example.net TXT v=DKIM1; k=rsa; p=OLD\n", two_keys,
 	    UNSIGNED, "202611._domainkey.example.net TXT" },

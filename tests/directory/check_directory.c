@@ -673,6 +673,33 @@ static const char *dkim_keys(const char *domain)
 	return text;
 }
 
+START_TEST(names_of_keys)
+{
+	char id[VX_DKIM_ID_OCTETS + 1], again[VX_DKIM_ID_OCTETS + 1],
+	    name[VX_DKIM_SELECTOR_MAX + 1];
+
+	open_store();
+	vx_dkim_install_id(store, id);
+	ck_assert_uint_eq(strlen(id), VX_DKIM_ID_OCTETS);
+	ck_assert_uint_eq(strspn(id, "0123456789abcdef"), VX_DKIM_ID_OCTETS);
+	vx_dkim_install_id(store, again);
+	ck_assert_str_eq(id, again);
+	close_store();
+	open_store(); /* another one has another */
+	vx_dkim_install_id(store, again);
+	ck_assert_str_ne(id, again);
+	vx_dkim_selector(VX_KEY_RSA, 1795888800, "", "", name);
+	ck_assert_str_eq(name, "202611");
+	vx_dkim_selector(VX_KEY_ED25519, 1795888800, "", "", name);
+	ck_assert_str_eq(name, "202611e");
+	vx_dkim_selector(VX_KEY_ED25519, 1795888800, "3fa9c2", "", name);
+	ck_assert_str_eq(name, "202611e-3fa9c2");
+	vx_dkim_selector(VX_KEY_RSA, 1795888800, "3fa9c2", "07d1", name);
+	ck_assert_str_eq(name, "202611-3fa9c2-07d1");
+	close_store();
+}
+END_TEST
+
 START_TEST(keys_take_turns)
 {
 	struct vx_dkim_key k = { .from = 100, .until = 200 };
@@ -807,7 +834,7 @@ VXT_SUITE(test_directory, "directory", resolution_follows_the_order,
     domains_of_other_scripts, aliases_do_not_lead_to_aliases, tags_and_the_catch_all,
     a_catch_all_goes_with_its_mailbox, a_domain_can_be_switched_off, aliases_change,
     domains_have_footers, lists_have_members, groups_go_round_once,
-    who_may_write_to_a_list, a_list_has_a_limit, damaged_records_are_told,
+    who_may_write_to_a_list, a_list_has_a_limit, damaged_records_are_told, names_of_keys,
     keys_take_turns, keys_go_with_their_domain, networks_are_blocked_and_let_go)
 
 Suite *suite_ownership(void), *test_sending(void);

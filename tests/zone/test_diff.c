@@ -27,6 +27,7 @@ enum wish {
 	OWNED,
 	TLSA,
 	PROOFS,
+	SERVER,      /* of several that the domain has, with a host for the web */
 	MERGED,      /* the backup was merged into somebody else's SPF record */
 	MERGED_SPARE /* and is still declared */
 };
@@ -73,6 +74,12 @@ static struct vx_zone_wish wish(enum wish kind)
 		w.authorities = &authority;
 		w.authority_count = 1;
 		w.tls_rua = "tls@example.net";
+	}
+	if (kind == SERVER) {
+		w.install = "3fa9c2";
+		w.dkim = &key;
+		w.dkim_count = 1;
+		w.admin_host = "Admin.Example.Net.";
 	}
 	if (kind == PROOFS) {
 		w.proofs = proofs;
@@ -309,6 +316,59 @@ static const struct {
 	    PLAIN, 0,
 	    "remove 202605._domainkey.example.net TXT v=DKIM1; p=ZZ\n"
 	    "remove _25._tcp.mail.example.net TLSA 3 1 1 ab\n" },
+	/* each server of a domain has keys of its own, and a host for the web (DNS-09,
+	 * -17)
+	 */
+	{ ALL "202611._domainkey.example.net TXT v=DKIM1; p=ZZ | vectis:dkim 07d1aa\n"
+	      "202605._domainkey.example.net TXT v=DKIM1; p=YY | vectis:dkim 07d1aa\n"
+	      "202604._domainkey.example.net TXT v=DKIM1; p=XX | vectis:dkim 3fa9c2\n"
+	      "202603._domainkey.example.net TXT v=DKIM1; p=WW | vectis:dkim\n"
+	      "web.example.net A 192.0.2.1 | vectis:admin 3fa9c2 | proxied\n"
+	      "web2.example.net A 192.0.2.2 | vectis:admin 07d1aa | proxied\n",
+	    SERVER, 0,
+	    "clash 202611._domainkey.example.net TXT v=DKIM1; p=ZZ\n"
+	    "clash 202611._domainkey.example.net TXT v=DKIM1; k=rsa; p=AAAA\n"
+	    "add admin.example.net A 192.0.2.1\n"
+	    "add admin.example.net AAAA 2001:db8::1\n"
+	    "remove 202604._domainkey.example.net TXT v=DKIM1; p=XX\n"
+	    "remove 202603._domainkey.example.net TXT v=DKIM1; p=WW\n"
+	    "remove web.example.net A 192.0.2.1\n" },
+	{ ALL "202611._domainkey.example.net TXT v=DKIM1; k=rsa; p=AAAA\n"
+	      "202605._domainkey.example.net TXT v=DKIM1; p=YY | vectis:dkim 07d1aa\n"
+	      "admin.example.net A 192.0.2.1 | proxied\n"
+	      "admin.example.net AAAA 2001:db8::1 | vectis:admin 3fa9c2 | proxied\n",
+	    SERVER, 0, "" },
+	/* that host is proxied, or in the way */
+	{ ALL "202611._domainkey.example.net TXT v=DKIM1; k=rsa; p=AAAA\n"
+	      "admin.example.net A 192.0.2.1 | vectis:admin 3fa9c2\n"
+	      "admin.example.net AAAA 2001:db8::9 | vectis:admin 3fa9c2 | proxied\n",
+	    SERVER, 0,
+	    "change admin.example.net A 192.0.2.1\n"
+	    "change admin.example.net AAAA 2001:db8::1\n" },
+	{ ALL "202611._domainkey.example.net TXT v=DKIM1; k=rsa; p=AAAA\n"
+	      "admin.example.net A 192.0.2.1\n"
+	      "admin.example.net AAAA 2001:db8::1 | proxied\n",
+	    SERVER, 0,
+	    "clash admin.example.net A 192.0.2.1\n"
+	    "clash admin.example.net A 192.0.2.1\n" },
+	{ ALL "202611._domainkey.example.net TXT v=DKIM1; k=rsa; p=AAAA\n"
+	      "admin.example.net CNAME web.example.org | proxied\n",
+	    SERVER, VX_ZONE_TAKE,
+	    "take-remove admin.example.net CNAME web.example.org\n"
+	    "add admin.example.net A 192.0.2.1\n"
+	    "add admin.example.net AAAA 2001:db8::1\n" },
+	/* it stays with the server's name, and goes with it */
+	{ HOST "202611._domainkey.example.net TXT v=DKIM1; p=ZZ | vectis:dkim 07d1aa\n"
+	       "202604._domainkey.example.net TXT v=DKIM1; p=XX | vectis:dkim 3fa9c2\n"
+	       "admin.example.net A 192.0.2.1 | vectis:admin 3fa9c2 | proxied\n",
+	    SERVER, VX_ZONE_WITHDRAW,
+	    "remove 202604._domainkey.example.net TXT v=DKIM1; p=XX\n" },
+	{ HOST "admin.example.net A 192.0.2.1 | vectis:admin 3fa9c2 | proxied\n"
+	       "web2.example.net A 192.0.2.2 | vectis:admin 07d1aa | proxied\n",
+	    SERVER, VX_ZONE_WITHDRAW | VX_ZONE_WITHDRAW_HOST,
+	    "remove mail.example.net A 192.0.2.1\n"
+	    "remove mail.example.net AAAA 2001:db8::1\n"
+	    "remove admin.example.net A 192.0.2.1\n" },
 	/* TLSA alone: those of ours that are old go, all else stays as it is */
 	{ HOST MX "mail.example.net CAA 0 issue \"other.example\" | vectis:caa\n"
 		  "_25._tcp.mail.example.net TLSA 3 1 1 ab | vectis:tlsa\n"

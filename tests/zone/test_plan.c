@@ -75,6 +75,88 @@ START_TEST(the_whole_set)
 }
 END_TEST
 
+START_TEST(a_host_for_the_web)
+{
+	static const struct vx_zone_dkim dkim = { "202611", "v=DKIM1; k=rsa; p=AAAA" };
+	struct vx_zone_wish w = zone_check_wish();
+	struct vx_buf text = { .max = 1000 };
+	struct vx_zone_plan p;
+	size_t proxied = 0;
+
+	w.install = "3fa9c2";
+	w.dkim = &dkim;
+	w.dkim_count = 1;
+	w.admin_host = "admin.example.net";
+	w.ttl = 300;
+	vxt_assert_ok(vx_zone_plan(&w, &p));
+	for (size_t i = 0; i < p.count; i++) {
+		const struct vx_zone_record *const r = &p.wants[i].record;
+
+		if (p.wants[i].purpose == VX_ZONE_DKIM)
+			ck_assert_str_eq(r->comment, "vectis:dkim 3fa9c2");
+		if (p.wants[i].purpose == VX_ZONE_MX)
+			ck_assert_str_eq(r->comment, "vectis:mx");
+		ck_assert_uint_eq(r->proxied, p.wants[i].purpose == VX_ZONE_ADMIN);
+		ck_assert_uint_eq(r->ttl, r->proxied ? 0 : 300);
+		if (!r->proxied)
+			continue;
+		proxied++;
+		ck_assert_str_eq(r->name, "admin.example.net");
+		ck_assert_str_eq(r->comment, "vectis:admin 3fa9c2");
+		ck_assert(!p.wants[i].required);
+		vx_zone_write(r, &text);
+	}
+	ck_assert_uint_eq(proxied, 2);
+	vxt_assert_str(vx_buf_slice(&text),
+	    "admin.example.net.\tIN\tA\t192.0.2.1\t; vectis:admin 3fa9c2 "
+	    "cf_tags=cf-proxied:true\n"
+	    "admin.example.net.\tIN\tAAAA\t2001:db8::1\t; vectis:admin 3fa9c2 "
+	    "cf_tags=cf-proxied:true\n");
+	vx_buf_done(&text);
+	vx_zone_plan_done(&p);
+	/* another zone's affair */
+	w.admin_host = "admin.example.org";
+	vxt_assert_ok(vx_zone_plan(&w, &p));
+	ck_assert_uint_eq(p.count, 6);
+	vx_zone_plan_done(&p);
+	w.admin_host = "mail.example.net";
+	ck_assert_int_eq(vx_zone_plan(&w, &p), VX_EINVAL);
+	vx_zone_plan_done(&p);
+	w.admin_host = "admin..example.net";
+	ck_assert_int_eq(vx_zone_plan(&w, &p), VX_EINVAL);
+	vx_zone_plan_done(&p);
+	w.admin_host = NULL;
+	w.install = "two words";
+	ck_assert_int_eq(vx_zone_plan(&w, &p), VX_EINVAL);
+	vx_zone_plan_done(&p);
+}
+END_TEST
+
+START_TEST(a_key_of_a_record)
+{
+	static const struct {
+		const char *record, *key;
+	} cases[] = {
+		{ "v=DKIM1; k=rsa; p=AB CD\tEF==", "ABCDEF==" },
+		{ "p = AB; v=DKIM1", "AB" },
+		{ "v=DKIM1; p=", "" },
+		{ "v=DKIM1; sp=AB", NULL },
+		{ "v=spf1 -all", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vx_buf key = { .max = 100 };
+
+		ck_assert_uint_eq(vx_zone_dkim_key(vx_slice_str(cases[i].record), &key),
+		    cases[i].key != NULL);
+		vxt_assert_str(
+		    vx_buf_slice(&key), cases[i].key != NULL ? cases[i].key : "");
+		vx_buf_done(&key);
+	}
+}
+END_TEST
+
 START_TEST(variants)
 {
 	struct vx_zone_wish w = zone_check_wish();
@@ -180,4 +262,5 @@ START_TEST(policies)
 }
 END_TEST
 
-VXT_SUITE(test_plan, "plan", the_whole_set, variants, what_cannot_be, policies)
+VXT_SUITE(test_plan, "plan", the_whole_set, a_host_for_the_web, a_key_of_a_record,
+    variants, what_cannot_be, policies)
