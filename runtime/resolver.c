@@ -22,6 +22,17 @@ enum {
 	CONFIG_MAX = 16384
 };
 
+/*
+ * What libunbound remembers for fresh lookups.  Its settings cannot say "remember less",
+ * since the longest time is one for all contexts of a process.
+ */
+struct fresh {
+	struct ub_ctx *ctx; /* own */
+	size_t busy;        /* questions under way */
+	uint64_t began_ms;
+	struct fresh *next;
+};
+
 /* A question under way.  Its lookup may be forgotten before libunbound answers. */
 struct pending {
 	struct vx_resolver *resolver;
@@ -29,7 +40,8 @@ struct pending {
 	struct vx_dns_question question;
 	struct pending *next, **link; /* in under_way, oldest first, or in ready */
 	uint64_t began_ms;
-	int id; /* libunbound's */
+	int id;              /* libunbound's */
+	struct fresh *fresh; /* whose question it is; NULL: not of one of these */
 	bool asked, answered;
 	struct vx_dns_answer *answer; /* own; NULL: failed */
 };
@@ -39,8 +51,11 @@ struct list {
 };
 
 struct vx_resolver {
-	struct ub_event_base *events;  /* own */
-	struct ub_ctx *ctx;            /* own */
+	struct ub_event_base *events; /* own */
+	struct ub_ctx *ctx;           /* own */
+	struct fresh *fresh;          /* own, the newest first */
+	const struct vx_config *config;
+	int anchor; /* own: a copy of the trust anchor; -1: there is none */
 	struct vx_dns_cache *cache;    /* own */
 	struct vx_dns_records records; /* of the answer that is being read */
 	struct list under_way, ready;
@@ -97,19 +112,24 @@ static void add_zone(struct vx_buf *out, vx_slice text)
 	    (int)zone.len, zone.ptr, server.address, (unsigned)server.port);
 }
 
-/* Both were checked when the configuration was read. */
-static void write_config(const struct vx_config *c, bool anchored, struct vx_buf *out)
+/* Both were checked when the configuration was read.  anchor: a file; NULL: none. */
+static void write_config(
+    const struct vx_config *c, const char *anchor, bool fresh, struct vx_buf *out)
 {
 	vx_buf_printf(out,
 	    "server:\n module-config: \"%s\"\n do-not-query-localhost: no\n"
 	    " unblock-lan-zones: yes\n insecure-lan-zones: yes\n"
-	    " outbound-msg-retry: 2\n edns-buffer-size: 1232\n msg-cache-size: 4m\n"
-	    " rrset-cache-size: 8m\n key-cache-size: 2m\n aggressive-nsec: yes\n"
-	    " num-queries-per-thread: 4096\n outgoing-range: 1024\n"
+	    " outbound-msg-retry: 2\n edns-buffer-size: 1232\n%s"
 	    " so-rcvbuf: 0\n use-syslog: no\n root-hints: \"\"\n",
-	    anchored ? "validator iterator" : "iterator");
-	if (anchored)
-		vx_buf_printf(out, " trust-anchor-file: \"%s\"\n", c->dns_trust_anchor);
+	    anchor != NULL ? "validator iterator" : "iterator",
+	    fresh ? " msg-cache-size: 256k\n rrset-cache-size: 512k\n"
+		    " key-cache-size: 256k\n num-queries-per-thread: 256\n"
+		    " outgoing-range: 64\n"
+		  : " msg-cache-size: 4m\n rrset-cache-size: 8m\n key-cache-size: 2m\n"
+		    " aggressive-nsec: yes\n num-queries-per-thread: 4096\n"
+		    " outgoing-range: 1024\n");
+	if (anchor != NULL)
+		vx_buf_printf(out, " trust-anchor-file: \"%s\"\n", anchor);
 	for (size_t i = 0; i < c->dns_zones.count; i++)
 		add_zone(out, vx_slice_str(c->dns_zones.items[i]));
 	if (c->dns_upstream.count > 0)
@@ -164,20 +184,107 @@ static int settle(struct ub_ctx *ctx, const struct vx_config *c, struct vx_error
 	return VX_OK;
 }
 
-static int open_context(
-    struct vx_resolver *r, const struct vx_config *c, bool anchored, struct vx_error *err)
+static int open_context(struct vx_resolver *r, const char *anchor, bool fresh,
+    struct ub_ctx **out, struct vx_error *err)
 {
+	struct ub_ctx *ctx = ub_ctx_create_ub_event(r->events);
 	struct vx_buf text = { .max = CONFIG_MAX };
 	int rc;
 
-	r->ctx = ub_ctx_create_ub_event(r->events);
-	if (r->ctx == NULL)
+	if (ctx == NULL)
 		return vx_error_set(err, VX_ENOMEM, "no memory for a resolver");
-	(void)ub_ctx_debugout(r->ctx, NULL);
-	write_config(c, anchored, &text);
-	rc = text.failed ? VX_ELIMIT : give_config(r->ctx, vx_buf_slice(&text), err);
+	(void)ub_ctx_debugout(ctx, NULL);
+	write_config(r->config, anchor, fresh, &text);
+	rc = text.failed ? VX_ELIMIT : give_config(ctx, vx_buf_slice(&text), err);
 	vx_buf_done(&text);
-	return rc == VX_OK ? settle(r->ctx, c, err) : rc;
+	if (rc == VX_OK)
+		rc = settle(ctx, r->config, err);
+	if (rc == VX_OK)
+		*out = ctx;
+	else
+		ub_ctx_delete(ctx);
+	return rc;
+}
+
+/* --- fresh lookups -------------------------------------------------------------------
+ */
+
+/* The sandbox lets no context read the file itself any more. */
+static int copy_anchor(const char *path)
+{
+	FILE *from = fopen(path, "re");
+	int fd = from == NULL ? -1 : memfd_create("anchor", MFD_CLOEXEC);
+	char octets[4096];
+	size_t n;
+
+	while (fd >= 0 && (n = fread(octets, 1, sizeof(octets), from)) > 0)
+		if (write(fd, octets, n) != (ssize_t)n) {
+			(void)close(fd);
+			fd = -1;
+		}
+	if (from != NULL)
+		(void)fclose(from);
+	return fd;
+}
+
+static struct fresh *open_fresh(struct vx_resolver *r)
+{
+	struct fresh *f = vx_memory_alloc(sizeof(*f));
+	struct vx_error err;
+	char anchor[40];
+
+	if (f == NULL)
+		return NULL;
+	(void)snprintf(anchor, sizeof(anchor), "/proc/self/fd/%d", r->anchor);
+	if (open_context(r, r->anchor >= 0 ? anchor : NULL, true, &f->ctx, &err) !=
+	    VX_OK) {
+		vx_memory_free(f);
+		return NULL;
+	}
+	f->began_ms = uv_now(r->turn.loop);
+	f->next = r->fresh;
+	r->fresh = f;
+	return f;
+}
+
+static bool is_old(const struct vx_resolver *r, const struct fresh *f)
+{
+	return uv_now(r->turn.loop) - f->began_ms >= VX_LOOKUP_FRESH_MS;
+}
+
+/* NULL: none can be made, and what is remembered has to do. */
+static struct fresh *find_fresh(struct vx_resolver *r)
+{
+	return r->fresh != NULL && !is_old(r, r->fresh) ? r->fresh : open_fresh(r);
+}
+
+static struct ub_ctx *context_of(const struct pending *p)
+{
+	return p->fresh != NULL ? p->fresh->ctx : p->resolver->ctx;
+}
+
+/* libunbound is done with it. */
+static void leave(struct pending *p)
+{
+	if (p->fresh != NULL)
+		p->fresh->busy--;
+	p->fresh = NULL;
+}
+
+/* all: whoever waits. */
+static void close_fresh(struct vx_resolver *r, bool all)
+{
+	struct fresh **link = &r->fresh, *f;
+
+	while ((f = *link) != NULL) {
+		if (!all && (f->busy > 0 || !is_old(r, f))) {
+			link = &f->next;
+			continue;
+		}
+		*link = f->next;
+		ub_ctx_delete(f->ctx);
+		vx_memory_free(f);
+	}
 }
 
 /* --- answers -------------------------------------------------------------------------
@@ -196,9 +303,12 @@ static void on_answer(
 	struct pending *p = data;
 	struct vx_resolver *r = p->resolver;
 
+	const bool fresh = p->fresh != NULL;
+
 	(void)why;
 	(void)limited;
 	take_out(&r->under_way, p);
+	leave(p);
 	/* a packet that goes with an error is not to be looked at */
 	if (rcode == 0 || rcode == 3)
 		(void)vx_dns_read_message(
@@ -208,7 +318,8 @@ static void on_answer(
 	r->records.answer.secure = sec == 2;
 	if (sec == 1)
 		r->records.answer = (struct vx_dns_answer){ .status = VX_DNS_BOGUS };
-	vx_dns_cache_put(r->cache, &p->question, &r->records.answer, now_s());
+	if (!fresh)
+		vx_dns_cache_put(r->cache, &p->question, &r->records.answer, now_s());
 	p->answer = vx_dns_answer_dup(&r->records.answer);
 	set_ready(r, p);
 }
@@ -260,15 +371,18 @@ int vx_resolver_ask(struct vx_resolver *r, struct vx_lookup *l)
 	p->began_ms = uv_now(r->turn.loop);
 	l->handle = p;
 	r->count++;
-	if (remembered(r, p)) {
+	if (!l->fresh && remembered(r, p)) {
 		set_ready(r, p);
 		return VX_OK;
 	}
+	if (l->fresh && (p->fresh = find_fresh(r)) != NULL)
+		p->fresh->busy++;
 	append(&r->under_way, p);
 	(void)snprintf(name, sizeof(name), "%s.", p->question.name);
-	if (ub_resolve_event(r->ctx, name, (int)p->question.type, CLASS_IN, p, on_answer,
-		&p->id) != 0) {
+	if (ub_resolve_event(context_of(p), name, (int)p->question.type, CLASS_IN, p,
+		on_answer, &p->id) != 0) {
 		take_out(&r->under_way, p);
+		leave(p);
 		set_ready(r, p); /* as failed */
 	} else if (!p->answered) {
 		p->asked = true;
@@ -293,10 +407,12 @@ void vx_resolver_sweep(struct vx_resolver *r)
 
 	while ((p = r->under_way.first) != NULL && now - p->began_ms >= VX_LOOKUP_MS) {
 		if (p->asked)
-			(void)ub_cancel(r->ctx, p->id);
+			(void)ub_cancel(context_of(p), p->id);
 		take_out(&r->under_way, p);
+		leave(p);
 		set_ready(r, p);
 	}
+	close_fresh(r, false);
 }
 
 /* --- life ----------------------------------------------------------------------------
@@ -316,6 +432,8 @@ int vx_resolver_new(uv_loop_t *loop, const struct vx_config *c, const struct vx_
 		    "no DNSSEC: dns.trust_anchor cannot be read (on Debian the package "
 		    "dns-root-data has it)",
 		    VX_KV_Z("file", c->dns_trust_anchor));
+	r->config = c;
+	r->anchor = anchored ? copy_anchor(c->dns_trust_anchor) : -1;
 	vx_dns_records_init(&r->records);
 	r->under_way.tail = &r->under_way.first;
 	r->ready.tail = &r->ready.first;
@@ -328,7 +446,8 @@ int vx_resolver_new(uv_loop_t *loop, const struct vx_config *c, const struct vx_
 	if (rc != VX_OK)
 		(void)vx_error_set(err, rc, "no memory for a resolver");
 	else
-		rc = open_context(r, c, anchored, err);
+		rc = open_context(
+		    r, anchored ? c->dns_trust_anchor : NULL, false, &r->ctx, err);
 	if (rc != VX_OK) {
 		vx_resolver_free(r);
 		return rc;
@@ -351,15 +470,18 @@ void vx_resolver_free(struct vx_resolver *r)
 	while ((p = r->under_way.first) != NULL) {
 		take_out(&r->under_way, p);
 		if (p->asked)
-			(void)ub_cancel(r->ctx, p->id);
+			(void)ub_cancel(context_of(p), p->id);
 		free_pending(p);
 	}
 	while ((p = r->ready.first) != NULL) {
 		take_out(&r->ready, p);
 		free_pending(p);
 	}
+	close_fresh(r, true);
 	if (r->ctx != NULL)
 		ub_ctx_delete(r->ctx);
+	if (r->anchor >= 0)
+		(void)close(r->anchor);
 	vx_events_free(r->events);
 	vx_dns_cache_free(r->cache);
 	vx_dns_records_done(&r->records);

@@ -35,6 +35,7 @@ struct vx_job {
  */
 struct vx_lookup {
 	struct vx_dns_question question;
+	bool fresh; /* as it is now: what was heard a while ago will not do */
 	void (*done)(struct vx_lookup *l, const struct vx_dns_answer *a);
 	struct vx_lookup *next, **link; /* the loop's, like handle */
 	void *handle;

@@ -126,6 +126,7 @@ static void ask(struct vx_verifier *v, struct verify_item *i)
 
 	if (l != NULL) {
 		l->lookup.done = answered;
+		l->lookup.fresh = true;
 		l->verifier = v;
 		l->item = i;
 	}

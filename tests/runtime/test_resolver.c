@@ -11,6 +11,7 @@
 static uv_loop_t loop;
 static uv_udp_t server;
 static char buffer[4096];
+static char last = 1;  /* octet of the address that it says */
 static unsigned asked; /* questions that reached the server */
 static struct vx_resolver *resolver;
 static struct vx_config config;
@@ -54,6 +55,7 @@ static size_t answer(char *m, size_t len)
 	if (m[3] == 0 && is_a && !name_has(m, len, "empty")) {
 		m[7] = 1;
 		memcpy(m + end, a, sizeof(a) - 1);
+		m[end + sizeof(a) - 2] = last;
 		return end + sizeof(a) - 1;
 	}
 	if (m[3] != 2) {
@@ -102,13 +104,19 @@ static void on_done(struct vx_lookup *base, const struct vx_dns_answer *a)
 		vxt_assert_ok(vx_dns_read_address(a->rdata[0], l->address));
 }
 
-static void ask(struct lookup *l, const char *name)
+static void ask_as(struct lookup *l, const char *name, bool fresh)
 {
 	memset(l, 0, sizeof(*l));
 	l->base.done = on_done;
+	l->base.fresh = fresh;
 	vxt_assert_ok(vx_dns_ask(VX_DNS_A, "", vx_slice_str(name), &l->base.question));
 	vxt_assert_ok(vx_resolver_ask(resolver, &l->base));
 	ck_assert_uint_eq(l->done, 0); /* never from within */
+}
+
+static void ask(struct lookup *l, const char *name)
+{
+	ask_as(l, name, false);
 }
 
 static void wait_for(const struct lookup *l)
@@ -197,6 +205,59 @@ START_TEST(answers_are_remembered)
 }
 END_TEST
 
+static void expect(const char *name, bool fresh, const char *address)
+{
+	struct lookup l;
+
+	ask_as(&l, name, fresh);
+	wait_for(&l);
+	ck_assert_str_eq(l.address, address);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+	uv_stop(t->loop);
+}
+
+/* What fresh lookups remember, as the loop sees it. */
+static void let_it_be_old(void)
+{
+	uv_timer_t t;
+
+	ck_assert_int_eq(uv_timer_init(&loop, &t), 0);
+	ck_assert_int_eq(uv_timer_start(&t, on_timer, VX_LOOKUP_FRESH_MS, 0), 0);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	uv_close((uv_handle_t *)&t, NULL);
+	(void)uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+/* A record is another one long before its time is over, and only who asks anew sees it.
+ */
+START_TEST(fresh_lookups)
+{
+	static struct lookup l[20];
+
+	begin();
+	expect("c.test", true, "192.0.2.1");
+	expect("c.test", false, "192.0.2.1");
+	last = 2;
+	let_it_be_old();
+	expect("c.test", true, "192.0.2.2");
+	expect("c.test", false, "192.0.2.1");
+	last = 1;
+	/* some are under way in one that is old, and some at the end */
+	for (unsigned i = 0; i < 10; i++)
+		ask_as(&l[i], "silent.test", true);
+	vx_resolver_forget(resolver, &l[0].base);
+	let_it_be_old();
+	vx_resolver_sweep(resolver);
+	for (unsigned i = 10; i < 20; i++)
+		ask_as(&l[i], "silent.test", true);
+	expect("d.test", true, "192.0.2.1");
+	end();
+}
+END_TEST
+
 START_TEST(many_at_once_and_some_forgotten)
 {
 	static struct lookup l[500];
@@ -232,4 +293,4 @@ START_TEST(silence_fails)
 END_TEST
 
 VXT_SUITE(test_resolver, "resolver", answers_have_a_status, answers_are_remembered,
-    many_at_once_and_some_forgotten, silence_fails)
+    fresh_lookups, many_at_once_and_some_forgotten, silence_fails)

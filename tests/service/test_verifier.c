@@ -153,6 +153,7 @@ static struct vx_log sink = { .level = VX_LOG_INFO };
 static int loop_ask(struct vx_loop *loop, struct vx_lookup *l)
 {
 	(void)loop;
+	ck_assert(l->fresh);
 	asks++;
 	if (full)
 		return VX_ELIMIT;
