@@ -14,6 +14,7 @@ vxinclude_HEADERS = \
 	include/vectis/address.h \
 	include/vectis/api.h \
 	include/vectis/arc.h \
+	include/vectis/archive.h \
 	include/vectis/arena.h \
 	include/vectis/auth.h \
 	include/vectis/auth_results.h \
@@ -57,6 +58,7 @@ vxinclude_HEADERS = \
 	include/vectis/pop3_service.h \
 	include/vectis/queue.h \
 	include/vectis/refusal.h \
+	include/vectis/redact.h \
 	include/vectis/relay.h \
 	include/vectis/report.h \
 	include/vectis/report_sender.h \

@@ -66,6 +66,8 @@ extern const struct ctl_command ctl_relay_commands[], ctl_test_commands[],
 extern const struct ctl_command ctl_dns_commands[], ctl_move_commands[],
     ctl_check_commands[], ctl_preflight_commands[], ctl_verify_commands[],
     ctl_host_commands[];
+/* for who is asked for help */
+extern const struct ctl_command ctl_support_commands[];
 
 /* --- words ---------------------------------------------------------------------------
  */

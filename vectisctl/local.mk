@@ -30,6 +30,7 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/cmd_setup.c \
 	%D%/cmd_status.c \
 	%D%/cmd_store.c \
+	%D%/cmd_support.c \
 	%D%/cmd_test.c \
 	%D%/cmd_tls.c \
 	%D%/cmd_verify.c \
@@ -57,5 +58,7 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/processes.c \
 	%D%/refused.c \
 	%D%/say.c \
+	%D%/support.h \
+	%D%/support_parts.c \
 	%D%/verify.h \
 	%D%/words.c

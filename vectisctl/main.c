@@ -13,7 +13,7 @@ static const struct ctl_command *const tables[] = { ctl_setup_commands,
 	ctl_mailbox_commands, ctl_alias_commands, ctl_list_commands, ctl_config_commands,
 	ctl_cert_commands, ctl_search_commands, ctl_metadata_commands, ctl_queue_commands,
 	ctl_reports_commands, ctl_block_commands, ctl_why_commands, ctl_acme_commands,
-	ctl_tls_commands, ctl_store_commands, ctl_status_commands };
+	ctl_tls_commands, ctl_store_commands, ctl_status_commands, ctl_support_commands };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
 /* --- help ------------------------------------------------------------------------- */

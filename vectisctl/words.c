@@ -80,6 +80,7 @@ static const struct {
 	{ "--user", true },
 	{ "--version", false },
 	{ "--wait", true },
+	{ "--with-addresses", false },
 	{ "--with-host", false },
 	{ "--yes", false },
 };

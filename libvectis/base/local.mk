@@ -20,3 +20,4 @@ libvx_base_la_SOURCES = \
 	%D%/order.c %D%/order.h \
 	%D%/random.c %D%/random.h \
 	%D%/slice.c
+libvx_base_la_SOURCES += %D%/redact.c

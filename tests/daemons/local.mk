@@ -58,3 +58,5 @@ TESTS += %D%/test_flow.py
 EXTRA_DIST += %D%/test_flow.py
 TESTS += %D%/test_ownership.py
 EXTRA_DIST += %D%/test_ownership.py
+TESTS += %D%/test_support.py
+EXTRA_DIST += %D%/test_support.py

@@ -1,5 +1,5 @@
 #include "lib/vxt.h"
 
-vxt_suite_fn test_gzip, test_session;
+vxt_suite_fn test_archive, test_gzip, test_session;
 
-VXT_MAIN(test_gzip, test_session)
+VXT_MAIN(test_archive, test_gzip, test_session)

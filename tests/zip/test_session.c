@@ -9,7 +9,8 @@
 
 /*
  * "say N": N octets; "wait": an answer that is pending until resumed; "quit"; "over": it
- * goes on without a zip; any other line is said back.  Lines of more than LINE_MAX octets are dropped silently.
+ * goes on without a zip; any other line is said back.  Lines of more than LINE_MAX octets
+ * are dropped silently.
  */
 enum {
 	LINE_LIMIT = 100
@@ -240,9 +241,11 @@ START_TEST(every_split)
 }
 END_TEST
 
-/* --- the end of the streams ----------------------------------------------------------- */
+/* --- the end of the streams -----------------------------------------------------------
+ */
 
-/* "hello", "over" with this flush, and the end of the stream, if it has one, by itself. */
+/* "hello", "over" with this flush, and the end of the stream, if it has one, by itself.
+ */
 static struct vx_buf ending(int flush, bool apart)
 {
 	struct vx_buf out = { .max = 4096 };
