@@ -203,6 +203,11 @@ static const char *id_of(const struct ctl *c)
 	return c->arg_count > 0 ? c->args[0] : VX_ACME_DEFAULT;
 }
 
+int ctl_cert_issue(struct ctl *c)
+{
+	return ask(c, "issue", VX_ACME_DEFAULT, 0);
+}
+
 static int cert_issue(struct ctl *c)
 {
 	return ask(c, "issue", id_of(c), 0);

@@ -49,7 +49,7 @@ static int config_get(struct ctl *c)
 	return status;
 }
 
-static int config_set(struct ctl *c)
+int ctl_config_set(struct ctl *c, const char *key, const char *value)
 {
 	struct vx_buf text = { .max = VX_CONFIG_OCTETS_MAX },
 		      out = { .max = VX_CONFIG_OCTETS_MAX };
@@ -57,21 +57,28 @@ static int config_set(struct ctl *c)
 	int rc, status = ctl_read_file(c, c->config_path, &text);
 
 	if (status == CTL_OK) {
-		rc = vx_config_set(vx_buf_slice(&text), c->config_path,
-		    vx_slice_str(c->args[0]), vx_slice_str(c->args[1]), &out, &err);
+		rc = vx_config_set(vx_buf_slice(&text), c->config_path, vx_slice_str(key),
+		    vx_slice_str(value), &out, &err);
 		if (rc != VX_OK)
 			status = ctl_fail(c, CTL_USAGE, "not changed: %s", err.text);
 	}
 	if (status == CTL_OK)
 		status = ctl_write_file(c, c->config_path, 0644, vx_buf_slice(&out));
-	if (status == CTL_OK) {
-		(void)json_object_set_new(
-		    c->result, c->args[0], ctl_text(vx_slice_str(c->args[1])));
-		ctl_say(c, "changed; vectisctl config apply puts it into force");
-	}
 	vx_buf_done(&text);
 	vx_buf_done(&out);
 	return status;
+}
+
+static int config_set(struct ctl *c)
+{
+	const int status = ctl_config_set(c, c->args[0], c->args[1]);
+
+	if (status != CTL_OK)
+		return status;
+	(void)json_object_set_new(
+	    c->result, c->args[0], ctl_text(vx_slice_str(c->args[1])));
+	ctl_say(c, "changed; vectisctl config apply puts it into force");
+	return CTL_OK;
 }
 
 /* --- diff ------------------------------------------------------------------------- */
@@ -329,7 +336,7 @@ static int take_turn(struct ctl *c, uid_t owner, int *fd)
 	return CTL_OK;
 }
 
-static int config_apply(struct ctl *c)
+int ctl_config_apply(struct ctl *c)
 {
 	struct vx_buf text = { .max = VX_CONFIG_OCTETS_MAX };
 	struct changes ch = { .count = 0 };
@@ -392,7 +399,7 @@ const struct ctl_command ctl_config_commands[] = {
 	{ "config", "set", config_set, 0, 2, 2, "KEY VALUE", "change the file" },
 	{ "config", "diff", config_diff, NEEDS_CONFIG, 0, 0, "",
 	    "what changed since the last apply; exit 1 when something did" },
-	{ "config", "apply", config_apply, NEEDS_CONFIG, 0, 0, "[--no-restart]",
+	{ "config", "apply", ctl_config_apply, NEEDS_CONFIG, 0, 0, "[--no-restart]",
 	    "check, install a custom certificate, restart what the changes need" },
 	{ "config", "keys", config_keys, 0, 0, 0, "", "list all keys" },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },

@@ -123,7 +123,7 @@ int ctl_dns_compare_loaded(struct ctl *c, struct ctl_dns *d, unsigned flags)
 	    c->result, "zone", ctl_text(vx_slice_str(vx_cf_zone(d->cf)->name)));
 	status = ctl_dns_plan(c, d, vx_cf_zone(d->cf)->name);
 	/* a part has nothing to do with the backup */
-	if (status == CTL_OK && (flags & VX_ZONE_PART) == 0)
+	if (status == CTL_OK && (flags & (VX_ZONE_PART | VX_ZONE_TLSA_ONLY)) == 0)
 		status = ctl_dns_ask_backup(c, d, flags);
 	if (status != CTL_OK)
 		return status;

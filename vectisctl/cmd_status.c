@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ANSWER_MS 2000 /* a port that takes longer does not answer */
@@ -40,6 +41,38 @@ static bool read_worker(const char *dir, const char *file, struct ctl_worker *ou
 	out->pid = (int)pid;
 	out->parent = (int)p.parent;
 	return true;
+}
+
+/* Milliseconds since 1970; 0: it does not run. */
+static int64_t started_at(int pid)
+{
+	struct timespec up, now;
+	struct process p;
+	int64_t age;
+
+	if (!read_process(pid, &p))
+		return 0;
+	(void)clock_gettime(CLOCK_BOOTTIME, &up);
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	age = (int64_t)up.tv_sec * 1000 + up.tv_nsec / 1000000 -
+	      (int64_t)(p.started_ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK));
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - age;
+}
+
+void ctl_daemon_ages(struct ctl *c, int64_t ms, unsigned *older, unsigned *newer)
+{
+	struct ctl_worker workers[CTL_WORKERS_MAX];
+	const size_t n = ctl_workers(c, workers);
+
+	*older = *newer = 0;
+	for (size_t i = 0; i < n; i++) {
+		/* a worker that died was begun anew, its daemon was not */
+		const int64_t at = started_at(workers[i].parent);
+
+		for (unsigned k = 0; at != 0 && k < DAEMONS; k++)
+			if (strcmp(workers[i].daemon, daemons[k]) == 0)
+				*(at < ms ? older : newer) |= 1U << k;
+	}
 }
 
 size_t ctl_workers(struct ctl *c, struct ctl_worker out[CTL_WORKERS_MAX])

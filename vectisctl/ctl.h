@@ -177,6 +177,11 @@ int ctl_export(
     struct ctl *c, uint32_t account, const char *dir, bool mbox, uint64_t *messages);
 /* Check a pair as the operator has it, and install it for the daemons. */
 int ctl_import_cert(struct ctl *c, const char *chain_path, const char *key_path);
+/* What "config set" and "config apply" do, as root; the second becomes the store's user. */
+int ctl_config_set(struct ctl *c, const char *key, const char *value);
+int ctl_config_apply(struct ctl *c);
+/* "cert issue", of the certificate of hostname and tls.names. */
+int ctl_cert_issue(struct ctl *c);
 /* cert status: what acmed will do. */
 void ctl_acme_status(struct ctl *c);
 /*
@@ -193,6 +198,17 @@ uint64_t ctl_memory(const char *key);
 /* Names of the daemons that run and of those that should, and what they have of memory. */
 void ctl_daemons(
     struct ctl *c, char running[64], char stopped[64], uint64_t *memory_octets);
+/*
+ * Of the daemons that run, those that were started before a time (milliseconds since 1970)
+ * and those that were not: bits of CTL_DAEMON_*.
+ */
+enum {
+	CTL_DAEMON_SMTPD = 1,
+	CTL_DAEMON_IMAPD = 2,
+	CTL_DAEMON_POP3D = 4,
+	CTL_DAEMON_ACMED = 8
+};
+void ctl_daemon_ages(struct ctl *c, int64_t ms, unsigned *older, unsigned *newer);
 /*
  * Keys that a daemon would have to be restarted for, since they are not as they were
  * applied last; false: that cannot be told.

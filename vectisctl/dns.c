@@ -181,8 +181,10 @@ static void find_tlsa(struct ctl *c, struct ctl_dns *d)
 		.questions = &q, .question_count = 1, .ms_max = ASK_MS
 	};
 
-	if (vx_dns_ask(VX_DNS_TLSA, "_25._tcp", vx_slice_str(c->config->hostname),
-		&q.question) != VX_OK ||
+	const char *const host = d->hostname != NULL ? d->hostname : c->config->hostname;
+
+	if (vx_dns_ask(VX_DNS_TLSA, "_25._tcp", vx_slice_str(host), &q.question) !=
+		VX_OK ||
 	    vx_once_do(d->once, &w) != VX_OK)
 		return;
 	d->secure = q.answer != NULL && vx_dns_answered(q.answer) && q.answer->secure;
@@ -389,6 +391,16 @@ static int open_store(struct ctl *c, struct ctl_dns *d)
 	return status;
 }
 
+void ctl_dns_select_host(struct ctl_dns *d, const char *name)
+{
+	forget_domain(d);
+	vx_arena_init(&d->of_domain, ARENA_MAX);
+	vx_buf_init(&d->policy, POLICY_MAX);
+	d->flags = 0;
+	d->backup[0] = '\0';
+	(void)snprintf(d->domain, sizeof(d->domain), "%s", name);
+}
+
 /* domain NULL: of the server alone. */
 static int open_all(struct ctl *c, struct ctl_dns *d, const char *domain)
 {
@@ -451,10 +463,10 @@ static void heed_move(struct ctl *c, struct ctl_dns *d)
 
 int ctl_dns_open(struct ctl *c, struct ctl_dns *d)
 {
-	const int status = open_all(c, d, c->args[0]);
+	int status;
 
-	if (status == CTL_OK)
-		heed_move(c, d);
+	heed_move(c, d);
+	status = open_all(c, d, c->args[0]);
 	(void)json_object_set_new(c->result, "domain", json_string(d->domain));
 	return status;
 }
@@ -537,6 +549,7 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 		.autoconfig = true,
 		.former = d->former,
 		.host_only = d->host_only,
+		.tlsa_only = d->tlsa_only,
 		.dmarc_rua = dmarc,
 		.tls_rua = c->config->reports_receive ? tls : NULL };
 	int rc;

@@ -29,6 +29,7 @@ struct ctl_dns {
 	const char *former; /* the one whose records go; NULL */
 	char moves_from[VX_DNS_NAME_MAX + 1], moves_to[VX_DNS_NAME_MAX + 1];
 	bool host_only; /* no more than the addresses of its name */
+	bool tlsa_only; /* no more than its TLSA records */
 	struct vx_arena arena, of_domain;
 	struct vx_once *once; /* own */
 	struct vx_cf *cf;     /* own; NULL: there is no token */
@@ -90,6 +91,8 @@ int ctl_dns_select(struct ctl *c, struct ctl_dns *d, const char *domain);
 /* For ctl_dkim_make and others: the store, a token and a resolver, as far as there are.
  */
 int ctl_dns_open_keys(struct ctl *c, struct ctl_dns *d);
+/* The server's own name in the place of a domain, for a plan of that alone. */
+void ctl_dns_select_host(struct ctl_dns *d, const char *name);
 void ctl_dns_close(struct ctl_dns *d);
 /* The addresses alone, into an arena that is there: perhaps none. */
 void ctl_dns_addresses(struct ctl *c, struct ctl_dns *d);
@@ -121,7 +124,7 @@ int ctl_dkim_regenerate(struct ctl *c, const char *domain);
 int ctl_dkim_rotate(struct ctl *c, struct ctl_dns *d, const char *domain,
     const uint64_t *hours, uint64_t standard);
 
-/* cmd_move.c: is the server on its way to another name, and do domains lead there? */
+/* move_state.c: is the server on its way to another name, and do domains lead there? */
 bool ctl_move_names(
     const struct ctl *c, char from[VX_DNS_NAME_MAX + 1], char to[VX_DNS_NAME_MAX + 1]);
 

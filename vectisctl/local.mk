@@ -49,6 +49,10 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/holders.h \
 	%D%/install.c \
 	%D%/main.c \
+	%D%/move.h \
+	%D%/move_dns.c \
+	%D%/move_server.c \
+	%D%/move_state.c \
 	%D%/notes.c \
 	%D%/notes.h \
 	%D%/old_clients.c \

@@ -62,6 +62,7 @@ static const struct {
 	{ "--purge", false },
 	{ "--quota", true },
 	{ "--reason", true },
+	{ "--retire", false },
 	{ "--seconds", true },
 	{ "--send-limit", true },
 	{ "--sending", true },

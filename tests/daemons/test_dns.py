@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 import harness
@@ -36,7 +37,7 @@ class Case(unittest.TestCase):
         self.names = Names({DOMAIN: {'TXT': ['x']}})
         self.box = Box()
         self.addCleanup(self.box.remove)
-        settings = self.names.settings('test').replace(
+        settings = self.names.settings('test', 'in-addr.arpa', 'ip6.arpa').replace(
             'dns:\n', 'dns:\n  addresses: ["192.0.2.1", "2001:DB8::1"]\n')
         text = self.box.text(HOST).replace(
             'provider: self-signed', f'provider: letsencrypt\n  authorities: {self.ca.cert}')
@@ -621,10 +622,8 @@ class Move(Case):
     def certificate(self, *names):
         self.good('cert', 'import', *self.ca.issue('mail', hosts=names))
 
-    def rename(self):
-        with open(self.box.config) as f:
-            text = f.read()
-        self.box.write(text.replace('hostname: ' + HOST, 'hostname: ' + self.TO))
+    def config(self, key):
+        return self.json('config', 'get', key)[key]
 
     def names_of(self, zone):
         """Which of both names its records lead to."""
@@ -633,8 +632,8 @@ class Move(Case):
 
     def test_all_the_way(self):
         # the name is found, and has a certificate, before anything leads to it
-        self.bad(FAILED, f'no certificate for {self.TO}.*config set tls.names .."{self.TO}"..',
-                 'dns', 'move', self.TO, '--yes')
+        self.bad(FAILED, f'no certificate for {self.TO}.*tls.email is not set.*has {HOST} and '
+                 f'{self.TO} .*cert import', 'dns', 'move', self.TO, '--yes')
         self.assertEqual(self.zone.say('A', self.TO), ['192.0.2.1'])
         self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + HOST])
         self.certificate(HOST, self.TO)
@@ -645,7 +644,11 @@ class Move(Case):
         self.assertGreater(plan['domains'][0]['work'], 0)
         self.good('domain', 'set', DOMAIN, '--mta-sts', 'enforce')
         done = self.json('dns', 'move', self.TO, '--yes')
-        self.assertEqual(done['phase'], 'hostname')
+        self.assertEqual((done['phase'], done['clients']), ('wait', self.TO))
+        self.assertEqual([(p['address'], p['right']) for p in done['ptr']],
+                         [('192.0.2.1', False), ('2001:DB8::1', False)])
+        with open(self.box.config) as f:
+            self.assertIn('# kept\nhostname: ' + self.TO, f.read())
         self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
         self.assertEqual(self.other.say('MX', 'other.test'), ['10 ' + self.TO])
         # who remembers the old name finds it
@@ -653,9 +656,10 @@ class Move(Case):
         self.assertEqual(self.zone.say('A', HOST), ['192.0.2.1'])
         policies = [d['mta_sts']['policy'] for d in done['domains'] if 'mta_sts' in d]
         self.assertIn(f'mx: {self.TO}\r\nmx: {HOST}\r\n', policies[0])
-        self.rename()
+        self.names.add('1.2.0.192.in-addr.arpa', 'PTR', self.TO)
         done = self.json('dns', 'move', self.TO, '--yes')
-        self.assertEqual(done['phase'], 'wait')
+        self.assertEqual((done['phase'], done['work']), ('wait', 0))
+        self.assertLessEqual(done['seconds_left'], 300)
         self.assertEqual(self.zone.say('A', HOST), ['192.0.2.1'])
         self.assertEqual(self.json('dns', 'move', self.TO, '--yes', '--no-wait')['phase'], 'done')
         self.assertEqual(self.names_of(self.zone), [self.TO])
@@ -684,12 +688,71 @@ class Move(Case):
         # meanwhile no domain is led back
         plan = self.json('dns', 'plan', 'other.test')
         self.assertEqual((plan['work'], len(plan['warnings'])), (0, 1))
-        self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'hostname')
+        self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'wait')
         self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
+        self.assertEqual(self.config('hostname'), self.TO)
         # and back
         self.good('dns', 'move', HOST, '--yes', '--no-wait')
         self.assertEqual(self.names_of(self.other), [HOST])
         self.assertEqual(self.names_of(self.zone), [HOST])
+        self.assertEqual(self.config('hostname'), HOST)
+        self.assertFalse(os.path.exists(self.box.state + '/dns/move'))
+
+    def test_back_before_anything_led_there(self):
+        self.bad(FAILED, 'no certificate', 'dns', 'move', self.TO, '--yes')
+        self.assertEqual(self.zone.say('A', self.TO), ['192.0.2.1'])
+        self.certificate(HOST)
+        # nobody can remember it: it is not waited for
+        self.assertEqual(self.json('dns', 'move', HOST, '--yes')['phase'], 'done')
+        self.assertEqual(self.names_of(self.zone), [HOST])
+        # but on the way back from a way back all may remember each
+        self.bad(FAILED, 'no certificate', 'dns', 'move', self.TO, '--yes')
+        self.certificate(HOST, self.TO)
+        self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'wait')
+        self.assertEqual(self.json('dns', 'move', HOST, '--yes')['phase'], 'wait')
+        self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'wait')
+
+    def test_a_certificate_of_ones_own(self):
+        with open(self.box.config) as f:
+            text = f.read()
+        one = self.ca.issue('mail', hosts=(HOST,))
+        text = text.replace('provider: letsencrypt', 'provider: custom\n'
+                            f'  cert_path: {one[0]}\n  key_path: {one[1]}')
+        self.box.write(text)
+        self.good('config', 'apply')
+        self.bad(FAILED, f'custom: put one that has {HOST} and {self.TO} at {one[0]}',
+                 'dns', 'move', self.TO, '--yes')
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + HOST])
+        self.ca.issue('mail', hosts=(HOST, self.TO))
+        self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'wait')
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
+        self.assertIn(self.TO, self.json('cert', 'status')['certificates'][0]['names'])
+
+    def test_killed_anywhere(self):
+        """Each request to Cloudflare may be the last."""
+        self.certificate(HOST, self.TO)
+        self.cloud.delay = 0.05
+        done, stops = None, 0
+        while done is None:
+            stops += 3
+            self.cloud.requests.clear()
+            process = subprocess.Popen(
+                [self.box.ctl, '-c', self.box.config, '--json', 'dns', 'move', self.TO, '--yes'],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+            while len(self.cloud.requests) < stops and process.poll() is None:
+                time.sleep(0.005)
+            if process.poll() is None:
+                process.kill()
+            out = process.communicate()[0]
+            if process.returncode == GOOD:
+                done = json.loads(out)
+            # whoever is led to a name finds the server there
+            for zone, domain in ((self.zone, DOMAIN), (self.other, 'other.test')):
+                (mx,) = zone.say('MX', domain)
+                self.assertEqual(self.zone.say('A', mx.split()[1]), ['192.0.2.1'])
+        self.assertGreater(stops, 6)
+        self.assertEqual(done['phase'], 'wait')
+        self.assertEqual(self.names_of(self.other), [self.TO])
 
     def test_what_stands_in_the_way(self):
         self.bad(USAGE, 'no name of a server', 'dns', 'move', 'a b')
@@ -705,7 +768,7 @@ class Move(Case):
         self.bad(FAILED, '1 domains are served elsewhere', 'dns', 'move', self.TO, '--yes')
         self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
         self.names.records['far.test'] = {'MX': ['10 ' + self.TO]}
-        self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'hostname')
+        self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'wait')
         os.remove(os.path.join(self.box.folder, 'secrets.yaml'))
         self.bad(FAILED, 'cloudflare.api_token', 'dns', 'move', self.TO)
 
