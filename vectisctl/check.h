@@ -41,6 +41,8 @@ struct checking {
 	struct ctl_past past;
 	char token80[64], content80[64], say80[512]; /* what is asked on port 80 */
 	char stale[VX_DIAG_SEEN_MAX], relay[VX_DNS_NAME_MAX + 1], distrust[300];
+	char move_left[600], move_host[VX_DNS_NAME_MAX + 1],
+	    move_other[VX_DNS_NAME_MAX + 1];
 	uint64_t end_ms;
 };
 
@@ -53,6 +55,8 @@ void ctl_check_certs(struct checking *k);
 void ctl_check_server(struct checking *k);
 /* Look at the store before it is opened here: CTL_FAILED when it must not be. */
 int ctl_check_store_first(struct ctl *c, struct ctl_dns *d);
+/* Is the server on its way to another name?  Both are right then. */
+void ctl_check_move(struct checking *k);
 /* What ports, web servers and a far host say: sets the facts. */
 void ctl_check_reach(struct checking *k);
 /* Run the rounds of questions to the resolver, as long as there is time. */

@@ -228,6 +228,7 @@ static void gather(struct checking *k)
 	k->f.now = (int64_t)time(NULL);
 	k->f.domain = k->d.domain;
 	k->f.hostname = k->c->config->hostname;
+	ctl_check_move(k);
 	k->f.addresses = k->d.addresses;
 	k->f.address_count = k->d.address_count;
 	k->f.keys = k->d.keys;

@@ -190,6 +190,9 @@ static int step_apply(struct moving *m)
 
 static int step_issue(struct moving *m)
 {
+	if (ctl_check_store(m->c) != CTL_OK)
+		return CTL_FAILED;
+	ctl_move_bind();
 	return ctl_cert_issue(m->c);
 }
 

@@ -196,6 +196,7 @@ static int wait_for(struct ctl *c, pid_t pid)
 int ctl_move_step(struct moving *m, const char *key, int (*run)(struct moving *))
 {
 	const pid_t own = getpid();
+	struct ctl_move kept;
 	int ends[2], status;
 	json_t *result;
 	pid_t pid;
@@ -214,6 +215,9 @@ int ctl_move_step(struct moving *m, const char *key, int (*run)(struct moving *)
 	if (json_is_object(result))
 		take_result(m->c, key, result);
 	json_decref(result);
-	ctl_move_load(m->c, &m->s);
+	ctl_move_load(m->c, &kept);
+	/* what nobody had to keep yet is as it was */
+	if (strcmp(kept.from, m->s.from) == 0 && strcmp(kept.to, m->s.to) == 0)
+		m->s = kept;
 	return status;
 }

@@ -207,7 +207,8 @@ VX_API int vx_config_get(const struct vx_config *c, vx_slice path, struct vx_buf
  * text with the key's value replaced, or added at its place; all else stays, comments
  * too.  value is what the key shall be, not YAML; for a list it may be a YAML list.
  * VX_EINVAL: no such key, or a value that it cannot have; VX_ESYNTAX: text is wrong;
- * VX_EUNSUP: the value is a list, or written in a way that cannot be changed; with err.
+ * VX_EUNSUP: the value is a list and the new one is not, or it is written in a way that
+ * cannot be changed; with err.
  */
 VX_API int vx_config_set(vx_slice text, const char *file, vx_slice path, vx_slice value,
     struct vx_buf *out, struct vx_error *err);

@@ -2,8 +2,8 @@
  * Changing one value in the text of a configuration.  The new text is read again, and it
  * is taken only if nothing but that value changed: whatever the file looks like.
  */
+#include "config/set.h"
 #include "config/keys.h"
-#include "config/yaml.h"
 
 #include "base/chars.h"
 
@@ -11,6 +11,7 @@ struct change {
 	vx_slice text, path, value;
 	const char *file;
 	struct vx_error *err;
+	struct vx_yaml_value *items; /* of a value that is a YAML list; else NULL */
 };
 
 /* Needs no quotes in any place, and is no null. */
@@ -125,8 +126,12 @@ static const struct vx_yaml_value *kept(const struct vx_yaml_value *v, vx_slice 
 static bool only_this_changed(const struct change *ch, const struct vx_key *k,
     const struct vx_yaml_value *before, const struct vx_yaml_value *after)
 {
-	bool there = vx_key_is_list(k);
+	bool there = vx_key_is_list(k) && ch->items == NULL;
 
+	for (const struct vx_yaml_value *v = after; v != NULL && ch->items != NULL;
+	     v = v->next)
+		if (vx_slice_eq(vx_slice_str(v->path), ch->path) && v->first)
+			there = vx_set_same_items(v, ch->items);
 	for (const struct vx_yaml_value *v = after; v != NULL && !there; v = v->next)
 		there = vx_slice_eq(vx_slice_str(v->path), ch->path) &&
 			vx_slice_eq(v->text, ch->value);
@@ -143,6 +148,41 @@ static bool only_this_changed(const struct change *ch, const struct vx_key *k,
 	return there && before == NULL && after == NULL;
 }
 
+static bool is_list(const struct vx_yaml_value *v)
+{
+	return v->kind == VX_YAML_ITEM || v->kind == VX_YAML_NO_ITEMS;
+}
+
+static int cannot(const struct change *ch, const struct vx_key *k)
+{
+	return vx_error_set(ch->err, VX_EUNSUP,
+	    "%s cannot be changed in the way the file is written: edit it",
+	    k->public.path);
+}
+
+/* A value that is a YAML list, as one. */
+static int read_items(struct change *ch, const struct vx_key *k, struct vx_arena *arena)
+{
+	struct vx_buf text = { .max = VX_CONFIG_OCTETS_MAX };
+	int rc = VX_OK;
+
+	if (!vx_key_is_list(k) || !vx_slice_has_prefix(ch->value, VX_S("[")))
+		return VX_OK;
+	vx_buf_add_str(&text, "value: ");
+	vx_buf_add(&text, ch->value);
+	vx_buf_add_char(&text, '\n');
+	if (text.failed)
+		rc = vx_error_set(ch->err, VX_ELIMIT, "the value is too large");
+	if (rc == VX_OK)
+		rc = vx_yaml_read(
+		    vx_buf_slice(&text), "the value", arena, &ch->items, ch->err);
+	if (rc == VX_OK && (!is_list(ch->items) || !ch->items->flow ||
+			       ch->items->list_end + 1 != text.len))
+		rc = vx_error_set(ch->err, VX_EINVAL, "this is no list");
+	vx_buf_done(&text);
+	return rc;
+}
+
 static int write_new(const struct change *ch, const struct vx_key *k,
     const struct vx_yaml_value *values, struct vx_buf *out)
 {
@@ -151,11 +191,19 @@ static int write_new(const struct change *ch, const struct vx_key *k,
 
 	while (v != NULL && !vx_slice_eq(vx_slice_str(v->path), ch->path))
 		v = v->next;
-	if (v != NULL && (v->kind == VX_YAML_ITEM || v->kind == VX_YAML_NO_ITEMS))
-		return vx_error_set(
-		    ch->err, VX_EUNSUP, "%s is a list: edit the file", v->path);
+	if (v != NULL && is_list(v) && ch->items == NULL)
+		return vx_error_set(ch->err, VX_EUNSUP,
+		    "%s is a list: give all of it, as '[\"...\", \"...\"]', or edit the "
+		    "file",
+		    v->path);
 	write_value(ch, k, &written);
-	if (v != NULL)
+	if (v != NULL && is_list(v)) {
+		if (vx_set_list(ch->text, v, ch->items, vx_buf_slice(&written), out) !=
+		    VX_OK) {
+			vx_buf_done(&written);
+			return cannot(ch, k);
+		}
+	} else if (v != NULL)
 		replace(ch, v, vx_buf_slice(&written), out);
 	else if (!insert(ch, values, vx_buf_slice(&written), out))
 		append(ch, vx_buf_slice(&written), out);
@@ -182,17 +230,14 @@ static int check_new(const struct change *ch, const struct vx_key *k,
 	}
 	vx_config_free(c);
 	rc = vx_yaml_read(text, ch->file, arena, &after, ch->err);
-	if (rc == VX_OK && !only_this_changed(ch, k, before, after))
-		rc = vx_error_set(ch->err, VX_EUNSUP,
-		    "%s cannot be changed in the way the file is written: edit it",
-		    k->public.path);
-	return rc;
+	return rc == VX_OK && !only_this_changed(ch, k, before, after) ? cannot(ch, k)
+								       : rc;
 }
 
 int vx_config_set(vx_slice text, const char *file, vx_slice path, vx_slice value,
     struct vx_buf *out, struct vx_error *err)
 {
-	const struct change ch = {
+	struct change ch = {
 		.text = text, .path = path, .value = value, .file = file, .err = err
 	};
 	struct vx_arena arena = { .limit = 16 * VX_CONFIG_OCTETS_MAX };
@@ -208,6 +253,8 @@ int vx_config_set(vx_slice text, const char *file, vx_slice path, vx_slice value
 		rc = vx_error_set(err, VX_EINVAL, "a value is one line of text");
 	if (rc == VX_OK)
 		rc = vx_yaml_read(text, file, &arena, &values, err);
+	if (rc == VX_OK)
+		rc = read_items(&ch, k, &arena);
 	if (rc == VX_OK)
 		rc = write_new(&ch, k, values, &made);
 	if (rc == VX_OK)

@@ -23,8 +23,11 @@ struct reader {
 	unsigned depth;
 	bool want_key, in_list, list_has_items, document_seen;
 	yaml_mark_t list_start;
-	size_t bom;          /* octets of it */
-	size_t index, octet; /* the last place that was translated */
+	size_t list_octet;
+	bool list_flow;
+	struct vx_yaml_value *list_first; /* its first item */
+	size_t bom;                       /* octets of it */
+	size_t index, octet;              /* the last place that was translated */
 };
 
 static int fail_at(struct reader *r, const yaml_mark_t *mark, int code, const char *text)
@@ -116,6 +119,8 @@ static int add_scalar(struct reader *r, const yaml_event_t *e)
 		  : is_nothing(e, text) ? VX_YAML_NOTHING
 					: VX_YAML_SCALAR;
 	v->first = !r->in_list || !r->list_has_items;
+	if (r->in_list && v->first)
+		r->list_first = v;
 	r->list_has_items = true;
 	append(r, v);
 	return VX_OK;
@@ -202,6 +207,8 @@ static int sequence_start(struct reader *r, const yaml_event_t *e)
 	r->in_list = true;
 	r->list_has_items = false;
 	r->list_start = e->start_mark;
+	r->list_octet = octet_at(r, &e->start_mark);
+	r->list_flow = e->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
 	return check_new(r, &e->start_mark);
 }
 
@@ -217,7 +224,13 @@ static int sequence_end(struct reader *r, const yaml_event_t *e)
 			v->line = (unsigned)r->list_start.line + 1;
 			v->column = (unsigned)r->list_start.column + 1;
 			append(r, v);
+			r->list_first = v;
 		}
+	}
+	if (rc == VX_OK) {
+		r->list_first->list_start = r->list_octet;
+		r->list_first->list_end = octet_at(r, &e->end_mark);
+		r->list_first->flow = r->list_flow;
 	}
 	r->in_list = false;
 	r->want_key = true;

@@ -21,6 +21,9 @@ struct vx_yaml_value {
 	bool first;            /* false: a later item of the same list */
 	unsigned line, column; /* from 1; the column counts characters */
 	size_t start, end;     /* where the value is, in octets of the file */
+	/* of a list's first item, and of one without: where the list is; "[a, b]"? */
+	size_t list_start, list_end;
+	bool flow;
 	struct vx_yaml_value *next;
 };
 

@@ -35,7 +35,8 @@ static enum vx_diag_verdict backup_host(struct vx_diag *d, struct vx_diag_findin
 	vx_diag_read_mx(d, &mx);
 	if (!mx.known)
 		return vx_diag_silent(f);
-	if (!preference(&mx, d->f.hostname, &ours))
+	if (!preference(&mx, d->f.hostname, &ours) &&
+	    (d->f.beside == NULL || !preference(&mx, d->f.beside, &ours)))
 		return vx_diag_see(f, "dns.mx");
 	if (!preference(&mx, host, &theirs)) {
 		vx_diag_seen(f, "%s is declared, and has no MX", host);

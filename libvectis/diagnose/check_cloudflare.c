@@ -58,7 +58,7 @@ static bool preferences(struct vx_diag *d, unsigned *ours, unsigned *theirs)
 
 	vx_diag_read_mx(d, &mx);
 	for (size_t i = mx.count; i > 0; i--) {
-		if (strcmp(mx.hosts[i - 1].host, d->f.hostname) == 0) {
+		if (vx_diag_is_host(d, mx.hosts[i - 1].host)) {
 			*ours = mx.hosts[i - 1].preference;
 			has_ours = true;
 		} else if (vx_diag_is_routing(mx.hosts[i - 1].host)) {

@@ -53,7 +53,7 @@ static enum vx_diag_verdict mx(struct vx_diag *d, struct vx_diag_finding *f)
 	for (size_t i = 0; i < mx.count; i++) {
 		const char *host = mx.hosts[i].host;
 
-		ours = ours || strcmp(host, d->f.hostname) == 0;
+		ours = ours || vx_diag_is_host(d, host);
 		substitute = substitute || vx_zone_is_substitute(host);
 		vx_diag_seen(f, "%s%u %s", i > 0 ? ", " : "",
 		    (unsigned)mx.hosts[i].preference, *host == '\0' ? "." : host);
@@ -122,7 +122,10 @@ static bool confirmed(struct vx_diag *d, const struct vx_dns_answer *ptr,
 			continue;
 		if (name[0] == '\0')
 			memcpy(name, each, sizeof(each));
-		named = named || strcmp(each, d->f.hostname) == 0;
+		named = named || vx_diag_is_host(d, each);
+		/* what is said is what was found */
+		if (vx_diag_is_host(d, each))
+			memcpy(name, each, sizeof(each));
 	}
 	/* that the name leads back is dns.host's affair, whatever its reason */
 	return named && a != NULL;
@@ -149,7 +152,7 @@ static enum vx_diag_verdict check_ptr(
 			continue;
 		if (confirmed(d, a, address, name)) {
 			v = v == VX_DIAG_FAIL ? v : VX_DIAG_PASS;
-			vx_diag_seen(f, "%s is %s; ", address, d->f.hostname);
+			vx_diag_seen(f, "%s is %s; ", address, name);
 			continue;
 		}
 		vx_diag_seen(f, "%s is %s; ", address, *name == '\0' ? "nobody" : name);

@@ -289,7 +289,7 @@ static enum vx_diag_verdict spf_alt_mx(struct vx_diag *d, struct vx_diag_finding
 		enum vx_verdict verdict;
 		unsigned lookups;
 
-		if (strcmp(host, d->f.hostname) == 0 || *host == '\0' ||
+		if (vx_diag_is_host(d, host) || *host == '\0' ||
 		    vx_diag_is_routing(host) || vx_zone_is_substitute(host))
 			continue;
 		a = vx_diag_look(d, VX_DNS_A, "", host);

@@ -71,7 +71,11 @@ static enum document document_of(const struct vx_diag *d, const struct vx_diag_w
 		return NO_SERVER;
 	if (w->status != 200 || !has_text(w->body, VX_S("<clientConfig")))
 		return NO_DOCUMENT;
-	return has_text(w->body, vx_slice_str(d->f.hostname)) ? OURS : ANOTHERS;
+	return has_text(w->body, vx_slice_str(d->f.hostname)) ||
+		       (d->f.beside != NULL &&
+			   has_text(w->body, vx_slice_str(d->f.beside)))
+		   ? OURS
+		   : ANOTHERS;
 }
 
 /* A site of the domain's own that has no such document is no fault: most have none. */

@@ -199,6 +199,10 @@ static bool is_split(struct vx_diag *d, const struct vx_dns_question *q,
 {
 	if (strcmp(q->name, VX_DIAG_FAR_HOST) == 0)
 		return known->count > 0 && s->answer->count == 0;
+	/* while the server is moved, its other name is as right */
+	if (q->type == VX_DNS_MX && d->f.beside != NULL &&
+	    vx_diag_leads_here(d, s->answer))
+		return false;
 	return !same(known, s->answer) && !is_merely_old(d, q, s);
 }
 

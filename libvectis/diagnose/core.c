@@ -152,6 +152,7 @@ void vx_diag_run(struct vx_diag *d)
 		run_server(d);
 		return;
 	}
+	run_rows(d, vx_diag_move_rows);
 	run_rows(d, vx_diag_cloudflare_rows);
 	run_rows(d, vx_diag_backup_rows);
 	run_rows(d, vx_diag_dns_rows);

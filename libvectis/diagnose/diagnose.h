@@ -69,6 +69,9 @@ enum vx_diag_verdict vx_diag_silent(struct vx_diag_finding *f);
 enum vx_diag_verdict vx_diag_check_asked(struct vx_diag *d, struct vx_diag_finding *f);
 enum vx_diag_verdict vx_diag_check_answered(struct vx_diag *d, struct vx_diag_finding *f);
 
+/* check_move.c: is it the server's name, or its other one while it is moved? */
+bool vx_diag_is_host(const struct vx_diag *d, const char *name);
+bool vx_diag_leads_here(const struct vx_diag *d, const struct vx_dns_answer *mx);
 /* check_persist.c */
 enum vx_diag_verdict vx_diag_check_persist(struct vx_diag *d, struct vx_diag_finding *f);
 /* Does a record prove the name for good, or all names that certificates are asked for? */
@@ -83,9 +86,9 @@ struct vx_diag_row {
 };
 /* Each ends with an id of NULL. */
 extern const struct vx_diag_row vx_diag_cloudflare_rows[], vx_diag_backup_rows[],
-    vx_diag_dns_rows[],
-    vx_diag_sender_rows[], vx_diag_witness_rows[], vx_diag_tls_rows[], vx_diag_web_rows[],
-    vx_diag_server_rows[], vx_diag_process_rows[], vx_diag_state_rows[], vx_diag_preflight_rows[];
+    vx_diag_dns_rows[], vx_diag_sender_rows[], vx_diag_witness_rows[], vx_diag_tls_rows[],
+    vx_diag_web_rows[], vx_diag_move_rows[], vx_diag_server_rows[],
+    vx_diag_process_rows[], vx_diag_state_rows[], vx_diag_preflight_rows[];
 /* Checks that are in two tables. */
 vx_diag_check vx_diag_check_host, vx_diag_check_out25;
 /* Is host one of names, separated by blanks, or matched by a wildcard of theirs? */

@@ -6,6 +6,7 @@ libvx_diagnose_la_SOURCES = \
 	%D%/check_cloudflare.c \
 	%D%/check_dns.c \
 	%D%/check_host.c \
+	%D%/check_move.c \
 	%D%/check_persist.c \
 	%D%/check_process.c \
 	%D%/check_sender.c \

@@ -60,3 +60,5 @@ TESTS += %D%/test_ownership.py
 EXTRA_DIST += %D%/test_ownership.py
 TESTS += %D%/test_support.py
 EXTRA_DIST += %D%/test_support.py
+TESTS += %D%/test_move.py
+EXTRA_DIST += %D%/test_move.py

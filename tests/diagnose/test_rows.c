@@ -359,6 +359,15 @@ static void an_old_answer(struct vx_diag *d)
 	    "example.net MX 10 old.example.net\n");
 }
 
+/* This host's resolver alone remembers where the domain led. */
+static void an_old_answer_here(struct vx_diag *d)
+{
+	hear_sources(d);
+	hear(d, VX_DIAG_PUBLIC, "1.1.1.1", "", "");
+	hear(d, VX_DIAG_SYSTEM, "127.0.0.53", "example.net MX",
+	    "example.net MX 10 new.example.net\n");
+}
+
 static void servers_differ(struct vx_diag *d)
 {
 	hear(d, VX_DIAG_SOURCE, "ns1.example.org", "", "");
@@ -406,6 +415,33 @@ SPEAKING(lonely, no_world)
 SPEAKING(dead_resolver, a_dead_resolver)
 SPEAKING(half_dead, one_of_two_is_dead)
 
+static void moving(struct vx_diag_facts *f)
+{
+	f->hostname = "new.example.net";
+	f->beside = "mail.example.net";
+	f->move_led = true;
+	f->move_left = "dns move";
+	f->cert_names = "mail.example.net new.example.net";
+}
+static void moving_as_yet(struct vx_diag_facts *f)
+{
+	f->beside = "new.example.net";
+	f->move_left = "a certificate";
+}
+static void moving_backed(struct vx_diag_facts *f)
+{
+	moving(f);
+	backup(f);
+}
+static void moving_split(struct vx_diag_facts *f)
+{
+	moving(f);
+	speak = an_old_answer_here;
+}
+static void moved(struct vx_diag_facts *f)
+{
+	f->move_left = "the former name";
+}
 static void unverified(struct vx_diag_facts *f)
 {
 	f->verify = "vectis-verify=0123";
@@ -522,6 +558,7 @@ static void old_client(struct vx_diag_facts *f)
 
 #define PROOF(host)                                                                      \
 	"_validation-persist." host ".example.net TXT ca.example; accounturi=" ACCOUNT
+#define NEW_HOST "new.example.net A 192.0.2.1\nnew.example.net AAAA 2001:db8::1\n"
 #define SPF_LINE "example.net TXT v=spf1"
 #define ROUTES                                                                           \
 	"example.net MX 51 route1.mx.cloudflare.net\nexample.net MX 52 "                 \
@@ -719,6 +756,24 @@ static const struct {
 	{ "acme.a_record", VX_DIAG_PASS, "",
 	    "imap.example.net A 198.51.100.9\n" PROOF("imap") "\n", half_proven, UNSIGNED,
 	    "" },
+	/* on the way to another name: half of the records lead there */
+	{ "move.left", VX_DIAG_NA, "", "", NULL, UNSIGNED, "" },
+	{ "move.left", VX_DIAG_INFO, "", NEW_HOST, moving, UNSIGNED, "" },
+	{ "move.left", VX_DIAG_INFO, "example.net MX",
+	    "example.net MX 10 new.example.net\n" NEW_HOST, moving, UNSIGNED, "" },
+	{ "move.left", VX_DIAG_INFO, "", "", moving_as_yet, UNSIGNED, "" },
+	{ "move.left", VX_DIAG_INFO, "", "", moved, UNSIGNED, "" },
+	{ "move.left", VX_DIAG_WARN, "mail.example.net A",
+	    "mail.example.net A 198.51.100.9\n" NEW_HOST, moving, UNSIGNED,
+	    "mail.example.net A 192.0.2.1" },
+	{ "dns.host", VX_DIAG_FAIL, "", "", moving, UNSIGNED,
+	    "new.example.net A 192.0.2.1" },
+	{ "dns.ptr", VX_DIAG_FAIL, "1.2.0.192",
+	    "1.2.0.192.in-addr.arpa PTR vps1.provider.example\n" NEW_HOST, moving,
+	    UNSIGNED, "has to be new.example.net" },
+	{ "dns.mx", VX_DIAG_FAIL, "example.net MX",
+	    "example.net MX 10 old.example.net\nold.example.net A 192.0.2.1\n" NEW_HOST,
+	    moving, UNSIGNED, "example.net MX 10 new.example.net" },
 	{ "acme.persist", VX_DIAG_NA, "", "", provable, UNSIGNED, "" },
 	{ "acme.persist", VX_DIAG_PASS, "",
 	    PROOF("imap") "\n" PROOF("mail") "; policy=wildcard\n", proven, UNSIGNED,
@@ -849,6 +904,14 @@ static const struct {
 	{ "", "example.net TXT vectis-verify=0123\n", verified, UNSIGNED },
 	{ "", "example.net TXT vectis-verify=4567\n", verified, UNSIGNED },
 	{ "", "", verified, UNSIGNED },
+	/* both names are right, whichever a record has */
+	{ "example.net MX|1.2.0.192",
+	    "example.net MX 10 new.example.net\n1.2.0.192.in-addr.arpa PTR "
+	    "new.example.net\n" NEW_HOST,
+	    moving, UNSIGNED },
+	{ "", NEW_HOST, moving_split, UNSIGNED },
+	{ SPF_LINE, ROUTES BACKUP_SPF NEW_HOST, moving_backed, UNSIGNED },
+	{ "", NEW_HOST, moving_as_yet, UNSIGNED },
 };
 
 /* Ask until all is known, and run. */
