@@ -47,10 +47,10 @@ static bool read_worker(const char *dir, const char *file, struct ctl_worker *ou
 static int64_t started_at(int pid)
 {
 	struct timespec up, now;
-	struct process p;
+	struct ctl_process p;
 	int64_t age;
 
-	if (!read_process(pid, &p))
+	if (!ctl_process_read(pid, &p))
 		return 0;
 	(void)clock_gettime(CLOCK_BOOTTIME, &up);
 	(void)clock_gettime(CLOCK_REALTIME, &now);

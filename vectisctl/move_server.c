@@ -272,7 +272,7 @@ static bool is_served(struct moving *m, char who[64])
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(workers[i].daemon, "acmed") != 0 &&
 		    strstr(workers[i].serial, e.info.serial) == NULL) {
-			(void)snprintf(who, 64, "%s", workers[i].daemon);
+			(void)snprintf(who, 64, "%.15s", workers[i].daemon);
 			return false;
 		}
 	return true;
