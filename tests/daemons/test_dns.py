@@ -646,7 +646,7 @@ class Move(Case):
         done = self.json('dns', 'move', self.TO, '--yes')
         self.assertEqual((done['phase'], done['clients']), ('wait', self.TO))
         self.assertEqual([(p['address'], p['right']) for p in done['ptr']],
-                         [('192.0.2.1', False), ('2001:DB8::1', False)])
+                         [('192.0.2.1', False), ('2001:db8::1', False)])
         with open(self.box.config) as f:
             self.assertIn('# kept\nhostname: ' + self.TO, f.read())
         self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
