@@ -9,7 +9,7 @@
 
 #include "vectis/address.h"
 
-#define CTL_CHECK_PAGES 3
+#define CTL_CHECK_PAGES 4
 #define CTL_CHECK_CERTS 32     /* beside the server's */
 #define CTL_CHECK_MAILBOXES 20 /* full ones that are named */
 
@@ -22,6 +22,7 @@ struct checking {
 	struct vx_cf_result token;
 	struct vx_cf_state state;
 	struct vx_certs_entry cert;
+	char methods[64];
 	struct vx_diag_cert certs[CTL_CHECK_CERTS];
 	char cert_names[CTL_CHECK_CERTS][300], cert_problems[CTL_CHECK_CERTS][300];
 	struct vx_once_request requests[CTL_CHECK_PAGES];

@@ -70,6 +70,19 @@ static void find_others(struct checking *k, const char *dir)
 	}
 }
 
+/* The ways that acmed may take, as CAA records call them (RFC 8657 4). */
+static const char *methods(struct checking *k)
+{
+	const struct vx_config *c = k->c->config;
+	const bool dns = c->tls_dns_challenge != VX_DNS_CHALLENGE_NONE;
+
+	(void)snprintf(k->methods, sizeof(k->methods), "%s%s%s",
+	    dns ? "dns-01" : "http-01",
+	    !dns && c->acme_alpn_listen.count > 0 ? " tls-alpn-01" : "",
+	    k->d.proof_count > 0 ? " dns-persist-01" : "");
+	return k->methods;
+}
+
 void ctl_check_certs(struct checking *k)
 {
 	const struct vx_config *c = k->c->config;
@@ -82,6 +95,9 @@ void ctl_check_certs(struct checking *k)
 	k->f.acme_names = k->d.acme_names;
 	k->f.proofs = k->d.proofs;
 	k->f.proof_count = k->d.proof_count;
+	k->f.authorities = k->d.authorities;
+	k->f.authority_count = k->d.authority_count;
+	k->f.acme_methods = methods(k);
 	k->f.http_01 = c->tls_provider == VX_TLS_LETSENCRYPT &&
 		       c->tls_dns_challenge == VX_DNS_CHALLENGE_NONE;
 	k->f.old_tls = c->tls_minimum < VX_TLS_MINIMUM_1_2;

@@ -17,7 +17,8 @@
 enum page {
 	PAGE_SITE,
 	PAGE_NAMED, /* at autoconfig. */
-	PAGE_AT
+	PAGE_AT,
+	PAGE_STS
 };
 
 /* --- connections ----------------------------------------------------------------------
@@ -142,6 +143,7 @@ static void read_pages(struct checking *k)
 	k->f.web = read_page(k, PAGE_SITE);
 	k->f.autoconfig = read_page(k, PAGE_NAMED);
 	k->f.autoconfig_at = read_page(k, PAGE_AT);
+	k->f.sts = read_page(k, PAGE_STS);
 	find_web_certificate(k);
 }
 
@@ -245,6 +247,7 @@ static void add_pages(struct checking *k)
 	add_page(k, PAGE_NAMED, "autoconfig.", k->d.domain, path);
 	add_page(
 	    k, PAGE_AT, "", k->d.domain, "/.well-known/autoconfig/mail/config-v1.1.xml");
+	add_page(k, PAGE_STS, "mta-sts.", k->d.domain, "/.well-known/mta-sts.txt");
 }
 
 void ctl_check_reach(struct checking *k)

@@ -194,8 +194,8 @@ static void say_report(struct checking *k, const struct vx_diag *d)
 	}
 }
 
-int ctl_check_say_all(struct ctl *c, const struct vx_diag *d, const char *what,
-    const struct ctl_past *past)
+int ctl_check_say_all(
+    struct ctl *c, const struct vx_diag *d, const char *what, const struct ctl_past *past)
 {
 	size_t counts[VX_DIAG_NA + 1] = { 0 };
 	const struct vx_diag_finding *f;
@@ -241,6 +241,9 @@ static void gather(struct checking *k)
 	k->f.verify = k->d.verify[0] != '\0' ? k->d.verify : NULL;
 	k->f.verified = k->d.verified;
 	k->f.dmarc_none = (k->d.flags & VX_DOMAIN_DMARC_NONE) != 0;
+	k->f.sts_mode = (k->d.flags & VX_DOMAIN_STS_ENFORCE) != 0   ? "enforce"
+			: (k->d.flags & VX_DOMAIN_STS_TESTING) != 0 ? "testing"
+								    : NULL;
 	k->f.mailbox = has_mailbox;
 	k->f.mailbox_ctx = k;
 	k->f.ports = k->ports;
@@ -321,6 +324,7 @@ static int domain_check(struct ctl *c)
 
 const struct ctl_command ctl_check_commands[] = {
 	{ "domain", "check", domain_check, NEEDS_CONFIG | TAKES_NAME, 1, 1,
-	    "DOMAIN [--all] [--history]", "find out what is wrong with its mail, and what to do" },
+	    "DOMAIN [--all] [--history]",
+	    "find out what is wrong with its mail, and what to do" },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
 };

@@ -252,6 +252,14 @@ struct vx_diag_facts {
 	const struct vx_diag_web *web;           /* the host's own site */
 	const struct vx_diag_web *autoconfig;    /* at autoconfig. of the domain */
 	const struct vx_diag_web *autoconfig_at; /* at the domain itself */
+	/* MTA-STS: "testing" or "enforce" as it is declared, NULL: it is not; and what is
+	 * served at mta-sts. of the domain */
+	const char *sts_mode;
+	const struct vx_diag_web *sts;
+	/* who is asked for certificates, and by which proofs: "http-01 dns-01" */
+	const struct vx_zone_authority *authorities;
+	size_t authority_count;
+	const char *acme_methods;
 	/* the domain's owner proves that it is, by this TXT record; NULL: not asked for
 	 */
 	const char *verify;

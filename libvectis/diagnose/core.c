@@ -157,6 +157,7 @@ void vx_diag_run(struct vx_diag *d)
 	run_rows(d, vx_diag_backup_rows);
 	run_rows(d, vx_diag_dns_rows);
 	run_rows(d, vx_diag_sender_rows);
+	run_rows(d, vx_diag_policy_rows);
 	run_rows(d, vx_diag_witness_rows);
 	run_rows(d, vx_diag_tls_rows);
 	run_rows(d, vx_diag_web_rows);

@@ -8,6 +8,7 @@ libvx_diagnose_la_SOURCES = \
 	%D%/check_host.c \
 	%D%/check_move.c \
 	%D%/check_persist.c \
+	%D%/check_policy.c \
 	%D%/check_process.c \
 	%D%/check_sender.c \
 	%D%/check_server.c \

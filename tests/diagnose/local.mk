@@ -4,5 +4,5 @@ check_diagnose_SOURCES = %D%/check_diagnose.c %D%/test_backup.c %D%/test_history
 	%D%/test_server.c %D%/test_state.c
 check_diagnose_CPPFLAGS = $(test_cppflags)
 check_diagnose_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-check_diagnose_LDADD = libvxt.la libvx_diagnose.la libvx_mailauth.la libvx_zone.la libvx_dns.la \
+check_diagnose_LDADD = libvxt.la libvx_diagnose.la libvx_mailauth.la libvx_zone.la libvx_smtp.la libvx_dns.la \
 	libvx_mime.la libvx_crypto.la libvx_base.la $(CHECK_LIBS)

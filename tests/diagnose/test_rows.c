@@ -229,6 +229,73 @@ static void not_given(struct vx_diag_facts *f)
 	by_http(f);
 	others(f, 0, "imap.example.net has no address");
 }
+static void asked(struct vx_diag_facts *f)
+{
+	static const struct vx_zone_authority all[] = {
+		{ .issuer = "letsencrypt.org", .account = "https://le.example/acct/7" },
+		{ .issuer = "other.example", .account = NULL }
+	};
+
+	f->authorities = all;
+	f->authority_count = 2;
+	f->acme_methods = "http-01 tls-alpn-01";
+	f->acme_names = "mail.example.net *.example.net 192.0.2.1";
+}
+static void with_policy(struct vx_diag_facts *f, const char *mode, const char *policy)
+{
+	static struct vx_diag_web page;
+
+	page = (struct vx_diag_web){ .result = VX_FETCH_ANSWERED,
+		.status = policy == NULL ? 404 : 200,
+		.problem = "",
+		.age = "",
+		.cache = "",
+		.body = vx_slice_str(policy == NULL ? "" : policy) };
+	f->sts_mode = mode;
+	f->sts = &page;
+}
+#define POLICY(mode, mx)                                                                 \
+	"version: STSv1\r\nmode: " mode "\r\nmx: " mx "\r\nmax_age: 604800\r\n"
+static void enforced(struct vx_diag_facts *f)
+{
+	with_policy(f, "enforce", POLICY("enforce", "mail.example.net"));
+}
+static void enforced_for_another(struct vx_diag_facts *f)
+{
+	with_policy(f, "enforce", POLICY("enforce", "*.mail.example.net"));
+}
+static void tested_for_another(struct vx_diag_facts *f)
+{
+	with_policy(f, NULL, POLICY("testing", "mx.example.org"));
+}
+static void tested_not_enforced(struct vx_diag_facts *f)
+{
+	with_policy(f, "enforce", POLICY("testing", "mail.example.net"));
+}
+static void no_policy_page(struct vx_diag_facts *f)
+{
+	with_policy(f, "enforce", NULL);
+}
+static void garbled_policy(struct vx_diag_facts *f)
+{
+	with_policy(f, NULL, "<html>");
+}
+static void unserved_policy(struct vx_diag_facts *f)
+{
+	static const struct vx_diag_web page = {
+		.result = VX_FETCH_CERTIFICATE, .problem = "", .age = "", .cache = ""
+	};
+
+	f->sts = &page;
+}
+static void declared_policy(struct vx_diag_facts *f)
+{
+	f->sts_mode = "enforce";
+}
+static void clients(struct vx_diag_facts *f)
+{
+	f->cert_names = "mail.example.net imap.example.net";
+}
 static void by_another(struct vx_diag_facts *f)
 {
 	by_http(f);
@@ -745,6 +812,60 @@ static const struct {
 	{ "tls.custom_expiry", VX_DIAG_WARN, "", "", custom, UNSIGNED, "cert import" },
 	{ "tls.name", VX_DIAG_FAIL, "", "", wrong_name, UNSIGNED, "mail.example.net" },
 	{ "tls.chain", VX_DIAG_FAIL, "", "", distrusted, UNSIGNED, "issuers" },
+	{ "acme.caa", VX_DIAG_FAIL, "", "example.net CAA 0 issue ca.example\n", asked,
+	    UNSIGNED, "letsencrypt.org" },
+	{ "acme.caa", VX_DIAG_WARN, "", "example.net CAA 0 issue letsencrypt.org\n",
+	    asked, UNSIGNED, "other.example" },
+	{ "acme.caa", VX_DIAG_FAIL, "",
+	    "example.net CAA 0 issue letsencrypt.org; "
+	    "accounturi=https://le.example/acct/8\n"
+	    "mail.example.net CAA 0 issue ;\n",
+	    asked, UNSIGNED, "CAA" },
+	{ "acme.caa", VX_DIAG_FAIL, "",
+	    "example.net CAA 0 issue letsencrypt.org; validationmethods=dns-01\n"
+	    "example.net CAA 0 issue ca.example\n",
+	    asked, UNSIGNED, "CAA" },
+	{ "acme.caa", VX_DIAG_PASS, "", "", asked, UNSIGNED, "" },
+	{ "sts.policy", VX_DIAG_FAIL, "", "_mta-sts.example.net TXT v=STSv1; id=1;\n",
+	    enforced_for_another, UNSIGNED, "dns plan" },
+	{ "sts.policy", VX_DIAG_WARN, "", "_mta-sts.example.net TXT v=STSv1; id=1;\n",
+	    tested_for_another, UNSIGNED, "dns plan" },
+	{ "sts.policy", VX_DIAG_WARN, "", "_mta-sts.example.net TXT v=STSv1; id=1;\n",
+	    tested_not_enforced, UNSIGNED, "dns plan" },
+	{ "sts.policy", VX_DIAG_WARN, "", "_mta-sts.example.net TXT v=STSv1; id=1;\n",
+	    no_policy_page, UNSIGNED, "mta-sts.txt" },
+	{ "sts.policy", VX_DIAG_WARN, "", "_mta-sts.example.net TXT v=STSv1; id=1;\n",
+	    garbled_policy, UNSIGNED, "dns plan" },
+	{ "sts.policy", VX_DIAG_WARN, "", "_mta-sts.example.net TXT v=STSv1; id=1;\n",
+	    unserved_policy, UNSIGNED, "--mta-sts none" },
+	{ "sts.policy", VX_DIAG_WARN, "", "", declared_policy, UNSIGNED, "dns apply" },
+	{ "sts.policy", VX_DIAG_WARN, "",
+	    "_mta-sts.example.net TXT v=STSv1; id=1;\n_mta-sts.example.net TXT v=STSv1; "
+	    "id=2;\n",
+	    enforced, UNSIGNED, "dns apply" },
+	{ "sts.policy", VX_DIAG_PASS, "", "_mta-sts.example.net TXT v=STSv1; id=1;\n",
+	    enforced, UNSIGNED, "" },
+	{ "tls.reports", VX_DIAG_WARN, "",
+	    "_smtp._tls.example.net TXT v=TLSRPTv1; rua=mailto:a@example.net\n"
+	    "_smtp._tls.example.net TXT v=TLSRPTv1; rua=mailto:b@example.net\n",
+	    NULL, UNSIGNED, "leave one" },
+	{ "tls.reports", VX_DIAG_PASS, "",
+	    "_smtp._tls.example.net TXT v=TLSRPTv1; rua=mailto:a@example.net\n"
+	    "_smtp._tls.example.net TXT google=1\n",
+	    NULL, UNSIGNED, "" },
+	{ "dns.srv", VX_DIAG_WARN, "",
+	    "_imaps._tcp.example.net SRV 0 1 993 imap.example.org\n", clients, UNSIGNED,
+	    "mail.example.net" },
+	{ "dns.srv", VX_DIAG_WARN, "",
+	    "_imaps._tcp.example.net SRV 0 1 143 mail.example.net\n", NULL, UNSIGNED,
+	    "ports that listen" },
+	{ "dns.srv", VX_DIAG_WARN, "",
+	    "_pop3s._tcp.example.net SRV 0 1 995 mail.example.net\n", NULL, UNSIGNED,
+	    "ports that listen" },
+	{ "dns.srv", VX_DIAG_PASS, "",
+	    "_imaps._tcp.example.net SRV 0 1 993 imap.example.net\n"
+	    "_pop3s._tcp.example.net SRV 0 0 0 .\n",
+	    clients, UNSIGNED, "" },
 	{ "tls.stale", VX_DIAG_FAIL, "", "", stale, UNSIGNED, "restart" },
 	{ "tls.legacy", VX_DIAG_WARN, "", "", old_tls, UNSIGNED, "tls.minimum 1.2" },
 	{ "acme.http80", VX_DIAG_FAIL, "", "", port80, UNSIGNED, "port 80" },

@@ -219,7 +219,8 @@ static const struct {
 	enum vx_dns_type type;
 } types[] = { { "A", VX_DNS_A }, { "AAAA", VX_DNS_AAAA }, { "MX", VX_DNS_MX },
 	{ "TXT", VX_DNS_TXT }, { "NS", VX_DNS_NS }, { "PTR", VX_DNS_PTR },
-	{ "TLSA", VX_DNS_TLSA }, { "SPF", (enum vx_dns_type)99 } };
+	{ "TLSA", VX_DNS_TLSA }, { "CAA", VX_DNS_CAA }, { "SRV", VX_DNS_SRV },
+	{ "SPF", (enum vx_dns_type)99 } };
 
 static void add_line(struct vxt_zone *z, vx_slice line)
 {
