@@ -1,64 +1,17 @@
 /*
  * Where mail goes, whatever the DNS says.  The first line is the destination; then, for
- * each question: an octet with the status, bits of it whether it is secure and behind a
- * CNAME, the count of records, and each record behind its length.
+ * each question, an answer as of dns_input.h.
  */
+#include "dns_input.h"
 #include "vectis/route.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
-	RECORDS_MAX = 40,
 	QUESTIONS_MAX = 1 + 4 * VX_ROUTE_HOSTS_MAX, /* MX; A, AAAA, CNAME or TLSA, TLSA */
-	SECURE = 0x10,
-	ALIAS = 0x20,
-	STATUS = 0x07
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool good)
-{
-	if (!good)
-		abort();
-}
-
-static unsigned octet(vx_slice *in)
-{
-	unsigned char c;
-
-	if (in->len == 0)
-		return VX_DNS_FAILED;
-	c = (unsigned char)in->ptr[0];
-	*in = vx_slice_from(*in, 1);
-	return c;
-}
-
-static struct vx_dns_answer next_answer(vx_slice *in, vx_slice records[RECORDS_MAX])
-{
-	struct vx_dns_answer a = { .rdata = records };
-	unsigned head = octet(in);
-	size_t count;
-
-	a.status = (enum vx_dns_status)((head & STATUS) % (VX_DNS_BOGUS + 1));
-	a.secure = (head & SECURE) != 0;
-	if (a.status != VX_DNS_FOUND)
-		return a;
-	count = octet(in) % (RECORDS_MAX + 1);
-	for (; a.count < count && in->len > 0; a.count++) {
-		size_t len = octet(in);
-
-		len = len < in->len ? len : in->len;
-		records[a.count] = vx_slice_of(in->ptr, len);
-		*in = vx_slice_from(*in, len);
-	}
-	if (a.count == 0)
-		a.status = VX_DNS_NODATA;
-	else if ((head & ALIAS) != 0)
-		a.canonical = VX_S("alias.example");
-	return a;
-}
 
 static void look_at(const struct vx_route_host *h)
 {
@@ -81,14 +34,14 @@ static void look_at(const struct vx_route_host *h)
 
 static void drive(struct vx_route *r, vx_slice in)
 {
-	vx_slice records[RECORDS_MAX];
+	vx_slice records[DNS_RECORDS_MAX];
 	struct vx_dns_question q;
 	size_t asked = 0, hosts = 0;
 	int rc;
 
 	while ((rc = vx_route_next(r, &q)) != VX_DONE) {
 		if (rc == VX_WAIT) {
-			struct vx_dns_answer a = next_answer(&in, records);
+			struct vx_dns_answer a = next_answer(&in, records, VX_DNS_FAILED);
 			char again[VX_DNS_NAME_MAX + 1];
 
 			must(++asked <= QUESTIONS_MAX);

@@ -1,5 +1,5 @@
 fuzz_targets += fuzz_route
-fuzz_route_SOURCES = %D%/fuzz_route.c
+fuzz_route_SOURCES = %D%/fuzz_route.c %D%/dns_input.h
 fuzz_route_CPPFLAGS = $(fuzz_cppflags)
 fuzz_route_LDFLAGS = $(fuzz_ldflags)
 fuzz_route_LDADD = $(fuzz_main) libvx_smtp.la libvx_dns.la libvx_base.la
