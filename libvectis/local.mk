@@ -27,6 +27,7 @@ vxinclude_HEADERS = \
 	include/vectis/crypto.h \
 	include/vectis/date.h \
 	include/vectis/diagnose.h \
+	include/vectis/diagnose_flow.h \
 	include/vectis/directory.h \
 	include/vectis/dkim.h \
 	include/vectis/dkim_keys.h \

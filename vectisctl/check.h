@@ -58,6 +58,8 @@ void ctl_check_server(struct checking *k);
 int ctl_check_store_first(struct ctl *c, struct ctl_dns *d);
 /* Is the server on its way to another name?  Both are right then. */
 void ctl_check_move(struct checking *k);
+/* What became of mail and logins lately. */
+void ctl_check_flow(struct checking *k);
 /* What ports, web servers and a far host say: sets the facts. */
 void ctl_check_reach(struct checking *k);
 /* Run the rounds of questions to the resolver, as long as there is time. */

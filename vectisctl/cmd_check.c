@@ -153,6 +153,8 @@ static void say(struct ctl *c, const struct vx_diag_finding *f,
 		return;
 	ctl_say(c, "%-4s  %s (%s %s): %s%s", vx_diag_verdict_name(f->verdict), f->title,
 	    f->id, f->name, f->seen, since);
+	if (f->verdict == VX_DIAG_INFO && f->fix[0] != '\0')
+		ctl_say(c, "      do:   %s", f->fix);
 	if (f->verdict != VX_DIAG_WARN && f->verdict != VX_DIAG_FAIL)
 		return;
 	if (f->why[0] != '\0')
@@ -256,6 +258,7 @@ static void gather(struct checking *k)
 	k->f.old_clients = k->old_clients;
 	k->f.old_client_count = ctl_old_clients(k->c, k->old_clients);
 	ctl_check_server(k);
+	ctl_check_flow(k);
 	ask_cloudflare(k);
 	ctl_check_reach(k);
 	k->server.clock_known = k->d.clock_known;

@@ -7,6 +7,7 @@
 #include "vectis/event.h"
 #include "vectis/queue.h"
 #include "vectis/relay.h"
+#include "vectis/smtp_client.h"
 #include "vectisctl/verify.h"
 
 #include <inttypes.h>
@@ -44,6 +45,19 @@ static void hop(struct test *t, const char *name, bool good, const char *text)
 	(void)json_array_append_new(t->hops, j);
 	ctl_say(t->c, "%-4s  %-8s  %s", good ? "ok" : "FAIL", name, text);
 	(void)fflush(stdout);
+}
+
+/* What a person can do about it, behind the hop that failed. */
+static void hint(struct test *t, vx_slice reason)
+{
+	const struct vx_smtp_hint *h = vx_smtp_hint_of(reason);
+	json_t *last = json_array_get(t->hops, json_array_size(t->hops) - 1);
+
+	if (h == NULL)
+		return;
+	(void)json_object_set_new(last, "hint", json_string(h->text));
+	(void)json_object_set_new(last, "hint_id", json_string(h->id));
+	ctl_say(t->c, "      %s", h->text);
 }
 
 /* --- making it -------------------------------------------------------------------------
@@ -265,30 +279,12 @@ static void say_route(struct test *t)
 	hop(t, "routed", true, text);
 }
 
-/* "check<TAB>result<TAB>detail" of an event. */
-static vx_slice check_of(const struct vx_event *e, const char *name, vx_slice *detail)
-{
-	vx_slice rest = e->texts[VX_EVENT_CHECKS];
-
-	while (rest.len > 0) {
-		vx_slice line, check, result;
-
-		(void)vx_slice_cut(&rest, '\n', &line);
-		(void)vx_slice_cut(&line, '\t', &check);
-		(void)vx_slice_cut(&line, '\t', &result);
-		*detail = line;
-		if (vx_slice_eq(check, vx_slice_str(name)))
-			return result;
-	}
-	return vx_slice_of("", 0);
-}
-
 static void show(struct test *t, const struct vx_event *e)
 {
 	const vx_slice reason = e->texts[VX_EVENT_REASON], host = e->texts[VX_EVENT_HOST];
 	char text[VX_EVENT_TEXT_MAX + VX_DNS_NAME_MAX + 20];
 	vx_slice detail = { "", 0 };
-	const vx_slice tls = check_of(e, "tls", &detail);
+	const vx_slice tls = ctl_event_check(e, "tls", &detail);
 
 	if (tls.len > 0) {
 		(void)snprintf(text, sizeof(text), "%.*s%s%.*s", (int)tls.len, tls.ptr,
@@ -302,6 +298,8 @@ static void show(struct test *t, const struct vx_event *e)
 	t->good = e->type == VX_EVENT_SENT;
 	t->over = e->type != VX_EVENT_DEFERRED;
 	hop(t, vx_event_name(e->type), t->good, text);
+	if (!t->good)
+		hint(t, reason);
 }
 
 /* What became known since it was looked last, oldest first. */

@@ -71,6 +71,23 @@ static void say_text(const struct ctl *c, const char *label, vx_slice text)
 		ctl_say(c, "  %-10s %.*s", label, (int)text.len, text.ptr);
 }
 
+vx_slice ctl_event_check(const struct vx_event *e, const char *name, vx_slice *detail)
+{
+	vx_slice rest = e->texts[VX_EVENT_CHECKS];
+
+	while (rest.len > 0) {
+		vx_slice line, check, result;
+
+		(void)vx_slice_cut(&rest, '\n', &line);
+		(void)vx_slice_cut(&line, '\t', &check);
+		(void)vx_slice_cut(&line, '\t', &result);
+		*detail = line;
+		if (vx_slice_eq(check, vx_slice_str(name)))
+			return result;
+	}
+	return vx_slice_of("", 0);
+}
+
 /* A line of "check<TAB>result<TAB>detail". */
 static void show_check(struct ctl *c, vx_slice line, json_t *list)
 {

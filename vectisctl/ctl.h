@@ -234,6 +234,10 @@ struct ctl_worker {
 };
 #define CTL_WORKERS_MAX 320
 size_t ctl_workers(struct ctl *c, struct ctl_worker out[CTL_WORKERS_MAX]);
+/* The result of a check of an event, and its detail; empty: it has none of that name. */
+struct vx_event;
+vx_slice ctl_event_check(const struct vx_event *e, const char *name, vx_slice *detail);
+
 /* Each line of a file that the workers publish, DAEMON.PIDend. */
 void ctl_worker_lines(struct ctl *c, const char *end,
     void (*take)(void *ctx, const char *line), void *ctx);

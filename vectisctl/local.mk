@@ -4,6 +4,7 @@ vectisctl_vectisctl_LDADD = libvx_fetch.la libvx_runtime.la libvectis.la $(JANSS
 vectisctl_vectisctl_SOURCES = \
 	%D%/check.h \
 	%D%/check_certs.c \
+	%D%/check_flow.c \
 	%D%/check_move.c \
 	%D%/check_others.c \
 	%D%/check_reach.c \

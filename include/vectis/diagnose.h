@@ -17,6 +17,7 @@
 #define VECTIS_DIAGNOSE_H
 
 #include "vectis/cloudflare.h"
+#include "vectis/diagnose_flow.h"
 #include "vectis/dnsbl.h"
 #include "vectis/fetch.h"
 #include "vectis/zone.h"
@@ -277,6 +278,7 @@ struct vx_diag_facts {
 	size_t port_count;
 	enum vx_diag_reached out25;
 	const struct vx_diag_server *server; /* NULL: not known */
+	const struct vx_diag_flow *flow;     /* NULL: not known */
 	/* not NULL: only that is looked at (DX-OP-26), and of all else addresses, host
 	 * name and out25 */
 	const struct vx_diag_host *host;

@@ -60,6 +60,10 @@ static enum vx_diag_verdict mx(struct vx_diag *d, struct vx_diag_finding *f)
 	}
 	if (ours)
 		return VX_DIAG_PASS;
+	if (d->f.flow != NULL && d->f.flow->away) {
+		vx_diag_seen(f, ": the domain only sends from here");
+		return VX_DIAG_NA;
+	}
 	f->seen[0] = vx_diag_is_usurped(d) || substitute ? '\0' : f->seen[0];
 	if (vx_diag_is_usurped(d))
 		return vx_diag_see(f, "cf.email_routing");

@@ -163,6 +163,8 @@ void vx_diag_run(struct vx_diag *d)
 	run_rows(d, vx_diag_web_rows);
 	if (d->f.server != NULL)
 		run_server(d);
+	if (d->f.flow != NULL) /* last: it looks at what the others found */
+		run_rows(d, vx_diag_flow_rows);
 }
 
 const struct vx_diag_finding *vx_diag_finding(const struct vx_diag *d, size_t index)

@@ -5,6 +5,7 @@ libvx_diagnose_la_SOURCES = \
 	%D%/check_backup.c \
 	%D%/check_cloudflare.c \
 	%D%/check_dns.c \
+	%D%/check_flow.c \
 	%D%/check_host.c \
 	%D%/check_move.c \
 	%D%/check_persist.c \
