@@ -14,6 +14,8 @@ from instance import DOMAIN, PASSWORD, Instance, build_dir
 from peers import MailServer, Names
 
 SETTINGS = '''workers: 2
+smtp:
+  blocklists: []
 dns:
   addresses: ["192.0.2.1"]
 check:
@@ -48,7 +50,7 @@ class Flow(unittest.TestCase):
         cls.port = probe.port
         probe.stop()
         settings = SETTINGS % {'dns': cls.names.port, 'port': cls.port}
-        zones = cls.names.settings('test', 'google.com').replace('dns:\n', '')
+        zones = cls.names.settings('test', 'google.com', '192.in-addr.arpa').replace('dns:\n', '')
         cls.mail = Instance(settings=settings.replace('dns:\n', 'dns:\n' + zones),
                             believes_own=True)
         cls.mail.__enter__()
@@ -180,7 +182,7 @@ class Flow(unittest.TestCase):
                    'shut.test')
 
     def test_what_leaves(self):
-        self.mail.ctl('domain', 'add', 'two.test')
+        self.mail.ctl('domain', 'add', 'two.test', '--trust')
         self.finds('test.send', 'n/a', 'vectisctl test send', '', 'two.test')
         peer = MailServer('127.0.62.1', self.port)
         self.addCleanup(peer.stop)
