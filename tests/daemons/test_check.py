@@ -78,6 +78,7 @@ class Check(Case):
         self.good('config', 'apply', '--no-restart')
         chain, key = self.ca.issue('mail', hosts=(HOST,))
         self.good('cert', 'import', chain, key)
+        self.good('domain', 'set', DOMAIN, '--incoming', 'on')
         self.good('mailbox', 'add', 'ann@' + DOMAIN, '--generate')
         self.good('alias', 'add', 'dmarc@' + DOMAIN, 'ann@' + DOMAIN)
         self.good('dns', 'apply', DOMAIN, '--yes')
