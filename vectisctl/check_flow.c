@@ -141,7 +141,7 @@ static void take_refused(struct reading *r, const struct vx_event *e)
 	} else if (refusal == VX_REFUSAL_RELAYING ||
 		   (refusal == VX_REFUSAL_OWN_DOMAIN && from_us && !is_of(r, to))) {
 		r->flow.relaying += from_us;
-	} else if (refusal >= VX_REFUSAL_BLOCKED) {
+	} else if (refusal >= VX_REFUSAL_BLOCKED && refusal <= VX_REFUSAL_DMARC) {
 		take_rejected(r, e, refusal);
 	}
 }
