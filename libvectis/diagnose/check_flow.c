@@ -242,7 +242,7 @@ static const char *const whys[] = { [VX_DIAG_LOGIN_UNKNOWN] = "no such mailbox",
  * since. */
 static bool is_shut_out(const struct vx_diag_login *l)
 {
-	return l->mailbox && l->count >= VX_DIAG_LOGIN_AGAIN && l->right <= l->last &&
+	return l->mailbox && l->count >= VX_DIAG_LOGIN_AGAIN && l->right < l->last &&
 	       l->why != VX_DIAG_LOGIN_THROTTLED; /* that follows from the others */
 }
 

@@ -192,7 +192,7 @@ static void shut_out(void)
 }
 static void in_again(void)
 {
-	login(VX_DIAG_LOGIN_WRONG, 500)->right = NOW - HOUR + 1;
+	login(VX_DIAG_LOGIN_WRONG, 500)->right = NOW - HOUR; /* in the same second */
 }
 static void long_ago(void)
 {
