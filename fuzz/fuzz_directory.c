@@ -25,6 +25,22 @@ static bool inside(vx_slice part, vx_slice whole)
 				    part.ptr + part.len <= whole.ptr + whole.len);
 }
 
+/* What is read of a domain's ownership is written in the same octets. */
+static void ownership(const struct vx_dir_record *r)
+{
+	char octets[VX_DIR_OWNERSHIP_OCTETS];
+	struct vx_dir_record again = { .flags = 0 };
+	struct vx_domain d;
+
+	if (vx_dir_ownership(r, &d) != VX_OK)
+		return;
+	must(d.token.len == (r->ownership.len > 0 ? VX_DOMAIN_TOKEN_OCTETS : 0));
+	must(inside(d.token, r->ownership));
+	must(d.token.len > 0 || d.status == VX_DOMAIN_VERIFIED);
+	must(vx_dir_set_ownership(&d, &again, octets) == VX_OK);
+	must(vx_slice_eq(again.ownership, r->ownership));
+}
+
 /* With a right checksum, as a disk that lies cannot make it but a bug of ours can. */
 static void record(vx_slice octets)
 {
@@ -45,6 +61,8 @@ static void record(vx_slice octets)
 			while (vx_directory_target(&targets, &one))
 				must(inside(one, r.strings[i]));
 		}
+		must(inside(r.ownership, vx_slice_of(v, len)));
+		ownership(&r);
 	}
 	free(v);
 }

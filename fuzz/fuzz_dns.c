@@ -1,6 +1,7 @@
 /* A resolver's message, and the records in it; the first octet is the type that was
  * asked. */
 #include "vectis/caa.h"
+#include "vectis/ownership.h"
 
 #include <stdlib.h>
 
@@ -75,6 +76,23 @@ static void may_issue(vx_slice rdata)
 	must((c.result.verdict == VX_CAA_ALLOWED) == (c.result.text[0] == '\0'));
 }
 
+/* What it proves, in all records of an answer: what is shown of another is printable. */
+static void owns(const struct vx_dns_answer *a)
+{
+	static const char text[] =
+	    "vectis-verify="
+	    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	char other[VX_OWNERSHIP_TEXT_MAX + 1];
+	const enum vx_ownership seen = vx_ownership_read(a, text, other);
+
+	must((seen == VX_OWNERSHIP_OTHER) == (other[0] != '\0'));
+	must((seen == VX_OWNERSHIP_SILENT) == !vx_dns_answered(a));
+	must(seen != VX_OWNERSHIP_FOUND || a->count > 0);
+	must(strlen(other) <= VX_OWNERSHIP_TEXT_MAX);
+	for (const char *c = other; *c != '\0'; c++)
+		must(*c >= ' ' && *c <= '~');
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vx_dns_question q = { .name = "example.org" };
@@ -93,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(rc == VX_OK || r.answer.status == VX_DNS_FAILED);
 	for (size_t i = 0; i < r.answer.count; i++)
 		read_all(r.answer.rdata[i]);
+	owns(&r.answer);
 	read_all(vx_slice_of(data, size));
 	may_issue(vx_slice_of(data, size));
 	vx_dns_records_done(&r);
