@@ -36,6 +36,9 @@ class Asking(Case):
         self.assertEqual(d['token'], self.added['token'])
         return d['status']
 
+    def looks(self):
+        return self.names.asked.count((ZONE, 16))
+
     def publish(self, *texts):
         self.names.records = {ZONE: {'TXT': ['x', *texts]}}
 
@@ -92,10 +95,11 @@ class Asking(Case):
         self.assertEqual(self.good('domain', 'list'), f'{ZONE} (no incoming mail)\n')
 
     def test_somebody_vouches(self):
+        before = self.looks()
         said = self.good('domain', 'verify', ZONE, '--trust')
         self.assertIn('you vouch for it', said)
         self.assertEqual(self.status(), 'verified')
-        self.assertEqual(self.names.asked, [])
+        self.assertEqual(self.looks(), before)
         self.assertEqual(self.verify('--trust')['seen'], 'trusted')
 
     def test_waiting(self):
@@ -103,11 +107,12 @@ class Asking(Case):
         self.assertEqual(self.verify('--wait', '1', code=FAILED)['looks'], 2)
         self.assertLess(time.monotonic() - begun, 20)
         # until somebody has seen it, whoever that is
+        before = self.looks()
         waiting = subprocess.Popen(
             [self.box.ctl, '-c', self.box.config, 'domain', 'verify', ZONE, '--wait', '60',
              '--json'], stdout=subprocess.PIPE, universal_newlines=True)
         self.addCleanup(waiting.stdout.close)
-        wait_until(lambda: len(self.names.asked) >= 3)
+        wait_until(lambda: self.looks() > before)
         self.good('domain', 'verify', ZONE, '--trust')
         done = json.loads(waiting.communicate(timeout=30)[0])
         self.assertEqual((waiting.returncode, done['status']), (GOOD, 'verified'))
