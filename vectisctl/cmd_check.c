@@ -196,6 +196,25 @@ static void say_report(struct checking *k, const struct vx_diag *d)
 	}
 }
 
+/* What is right may be kept longer (DNS-16): that is told, and is no fault. */
+static void say_ttl(struct checking *k, bool good)
+{
+	const struct vx_zone_wish w = { .struct_size = sizeof(w),
+		.domain = k->f.domain,
+		.hostname = k->f.hostname,
+		.install = k->d.id,
+		.ttl_kept = VX_ZONE_TTL_SETTLED };
+	const bool raises = good && k->past.h.passed != 0 && k->f.zone != NULL &&
+			    k->d.hostname == NULL &&
+			    vx_zone_count_short(&w, k->f.zone) > 0;
+
+	(void)json_object_set_new(k->c->result, "raise_ttl", json_boolean(raises));
+	if (raises)
+		ctl_say(k->c,
+		    "\nall passes: vectisctl dns apply %s raises the TTL of its records",
+		    k->f.domain);
+}
+
 int ctl_check_say_all(
     struct ctl *c, const struct vx_diag *d, const char *what, const struct ctl_past *past)
 {
@@ -280,6 +299,7 @@ static int diagnose(struct checking *k)
 	ctl_history_keep(k->c, k->d.domain, d, &k->past);
 	status = ctl_check_say_all(k->c, d, k->d.domain, &k->past);
 	say_report(k, d);
+	say_ttl(k, status == CTL_OK);
 	vx_diag_free(d);
 	return status;
 }

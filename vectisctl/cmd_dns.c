@@ -1,5 +1,6 @@
 /* dns: the records of a domain, planned, applied, exported, withdrawn (CL-18). */
 #include "vectisctl/dns.h"
+#include "vectisctl/history.h"
 #include "vectisctl/verify.h"
 
 #include "vectis/memory.h"
@@ -62,6 +63,7 @@ static json_t *change_json(const struct vx_zone_change *k)
 	(void)json_object_set_new(j, "do", json_string(vx_zone_verb_name(k->verb)));
 	(void)json_object_set_new(j, "why", ctl_text(vx_slice_str(k->why)));
 	(void)json_object_set_new(j, "taken", json_boolean(k->taken));
+	(void)json_object_set_new(j, "ttl_only", json_boolean(k->ttl_only));
 	if (k->have != NULL)
 		(void)json_object_set_new(j, "have", ctl_dns_record(k->have));
 	if (k->want != NULL)
@@ -282,12 +284,27 @@ static int verify(
 	return status;
 }
 
+/* What a check has found does not hold for records that say something else (DNS-16). */
+static void note_change(struct ctl *c, struct ctl_dns *d)
+{
+	size_t ttls = 0;
+
+	for (size_t i = 0; i < d->diff->count; i++)
+		ttls += d->diff->changes[i].ttl_only;
+	if (d->diff->work == ttls && d->todo_count == 0)
+		return;
+	d->plan->ttl_kept = 0;
+	ctl_history_changed(c, d->domain);
+}
+
 int ctl_dns_change(struct ctl *c, struct ctl_dns *d, unsigned flags)
 {
 	struct vx_cf_done done = { 0 };
 	json_t *j = json_object();
 	int status = keep_export(c, d);
 
+	if (status == CTL_OK)
+		note_change(c, d);
 	if (status == CTL_OK)
 		status = ctl_dns_begin_backup(c, d, (flags & VX_ZONE_TAKE) != 0);
 	if (status == CTL_OK)

@@ -1,5 +1,6 @@
 /* What is known of a domain and its server, and conversations with Cloudflare. */
 #include "vectisctl/dns.h"
+#include "vectisctl/history.h"
 
 #include "vectis/crypto.h"
 #include "vectis/date.h"
@@ -531,6 +532,33 @@ static void address_in(
 	    local[0] != '\0' ? local : "postmaster", d->domain);
 }
 
+/* Has a check found no fault since the records were changed? */
+static bool is_settled(struct ctl *c, const struct ctl_dns *d)
+{
+	struct vx_history *h = vx_memory_alloc(sizeof(*h));
+	bool passed = false;
+
+	if (h != NULL) {
+		ctl_history_read(c, d->domain, h);
+		passed = h->passed != 0;
+	}
+	vx_memory_free(h);
+	return passed;
+}
+
+/*
+ * How long records may be kept (DNS-16).  Who is told what to publish publishes all of
+ * it; what is changed from here is short at first.  On the way to another name nothing is
+ * raised.
+ */
+static void declare_ttls(struct ctl *c, const struct ctl_dns *d, struct vx_zone_wish *w)
+{
+	const bool settled = d->hostname == NULL && is_settled(c, d);
+
+	w->ttl = d->cf == NULL && settled ? VX_ZONE_TTL_SETTLED : VX_ZONE_TTL_SETUP;
+	w->ttl_kept = d->cf != NULL && settled ? VX_ZONE_TTL_SETTLED : 0;
+}
+
 int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 {
 	char dmarc[VX_ADDRESS_MAX + 1], tls[VX_ADDRESS_MAX + 1];
@@ -564,6 +592,7 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 	w.verified = d->verified;
 	declare_backup(d, &w);
 	declare_policy(c, d, &w);
+	declare_ttls(c, d, &w);
 	w.authorities = d->authorities;
 	w.authority_count = d->authority_count;
 	w.proofs = d->proofs;

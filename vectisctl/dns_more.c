@@ -19,6 +19,8 @@ json_t *ctl_dns_record(const struct vx_zone_record *r)
 	(void)json_object_set_new(j, "type", ctl_text(vx_slice_str(r->type)));
 	(void)json_object_set_new(j, "value", ctl_text(vx_slice_str(r->content)));
 	(void)json_object_set_new(j, "zone_value", ctl_text(vx_buf_slice(&value)));
+	(void)json_object_set_new(
+	    j, "ttl", r->ttl != 0 ? json_integer((json_int_t)r->ttl) : json_null());
 	if (r->proxied)
 		(void)json_object_set_new(j, "proxied", json_true());
 	vx_buf_done(&value);
@@ -29,10 +31,13 @@ void ctl_dns_say_record(
     struct ctl *c, const char *before, const struct vx_zone_record *r, const char *after)
 {
 	struct vx_buf value = { .max = 5 * VX_ZONE_CONTENT_MAX };
+	char ttl[16] = "";
 
 	vx_zone_write_content(r, &value);
 	vx_buf_add_char(&value, '\0');
-	ctl_say(c, "%s%s. %s %s%s%s%s", before, r->name, r->type,
+	if (r->ttl != 0)
+		(void)snprintf(ttl, sizeof(ttl), "%u ", (unsigned)r->ttl);
+	ctl_say(c, "%s%s. %s%s %s%s%s%s", before, r->name, ttl, r->type,
 	    value.failed ? "" : value.ptr, r->proxied ? " (proxied)" : "",
 	    *after != '\0' ? "  ; " : "", after);
 	vx_buf_done(&value);

@@ -31,6 +31,14 @@ VX_BEGIN_DECLS
 #define VX_ZONE_OCTETS_MAX ((size_t)32 << 20) /* of all text of a zone */
 #define VX_ZONE_STRING_MAX 255                /* octets of one string of TXT */
 #define VX_ZONE_MARK "vectis:"
+/*
+ * Seconds that records are kept for (DNS-16).  While it is not known whether they are
+ * right, a mistake shall not be remembered for long: 60 is the least that Cloudflare
+ * takes.  What is right may be kept: with an hour most servers that send here often ask
+ * only now and then, and a change that nobody has planned is still seen the same day.
+ */
+#define VX_ZONE_TTL_SETUP 60
+#define VX_ZONE_TTL_SETTLED 3600
 
 /* Strings are never NULL. */
 struct vx_zone_record {
@@ -179,14 +187,18 @@ struct vx_zone_wish {
 	 * looked at */
 	const struct vx_zone_proof *proofs;
 	size_t proof_count;
-	unsigned services; /* VX_ZONE_SUBMISSIONS and others: those that listen */
-	bool autoconfig;   /* the names autoconfig. and autodiscover. */
+	unsigned services;  /* VX_ZONE_SUBMISSIONS and others: those that listen */
+	bool autoconfig;    /* the names autoconfig. and autodiscover. */
 	const char *verify; /* that the domain is its owner's (ownership.h); NULL: none */
 	bool verified;      /* it was seen once: mail does not suffer without it */
 	enum vx_zone_backup backup;
 	const char *backup_host; /* of BACKUP_HOST */
 	const char *former;      /* a name that the server had: its records go; or NULL */
-	uint32_t ttl;            /* 0: whatever the provider likes */
+	/* of records that are new or change; 0: whatever the provider likes */
+	uint32_t ttl;
+	/* of ours that are right already, unless others change with them: what is less
+	 * becomes this; 0: they stay as they are */
+	uint32_t ttl_kept;
 };
 
 struct vx_zone_want {
@@ -202,6 +214,7 @@ struct vx_zone_plan {
 	char install[VX_ZONE_INSTALL_MAX + 1]; /* "" */
 	char admin_host[VX_DNS_NAME_MAX + 1];  /* ""; in this zone */
 	bool with_host;                        /* the server's name is in this zone */
+	uint32_t ttl_kept;                     /* as it was wished */
 	enum vx_zone_backup backup;
 	char backup_host[VX_DNS_NAME_MAX + 1]; /* "" */
 	const char *spf_merged;                /* as it was wished; "" */
@@ -246,7 +259,8 @@ struct vx_zone_change {
 	const struct vx_zone_record *have; /* NULL of ADD */
 	struct vx_zone_record to;          /* of ADD, CHANGE and MERGE */
 	const char *why;                   /* in words; "": it speaks for itself */
-	bool taken; /* it was a CLASH, and is done since that was asked for */
+	bool taken;    /* it was a CLASH, and is done since that was asked for */
+	bool ttl_only; /* of CHANGE: it says the same, and is kept longer or shorter */
 };
 struct vx_zone_diff {
 	struct vx_zone_change changes[VX_ZONE_CHANGES_MAX];
@@ -280,6 +294,16 @@ enum vx_zone_diff_flag {
 VX_API int vx_zone_diff(const struct vx_zone_plan *p, const struct vx_zone *have,
     unsigned flags, struct vx_zone_diff *out);
 VX_API void vx_zone_diff_done(struct vx_zone_diff *d);
+/*
+ * All records of a name and type have one TTL (RFC 2181 5.2), so that ours have what
+ * those of others have that are with them; and TLSA records that of those that are there,
+ * since a key waits until others have forgotten them.
+ *
+ * How many records of a wish's domain and server, as its installation has set them, are
+ * kept for less than its ttl_kept, and would not be if all is right.
+ */
+VX_API size_t vx_zone_count_short(
+    const struct vx_zone_wish *w, const struct vx_zone *have);
 
 /*
  * An SPF record that says what `record` says, and ours besides: the mechanisms of ours

@@ -8,6 +8,7 @@
 #include "zone/content.h"
 #include "zone/persist.h"
 #include "zone/spf.h"
+#include "zone/ttl.h"
 
 #define DIFF_OCTETS_MAX ((size_t)4 << 20)
 
@@ -83,7 +84,7 @@ static bool has_purpose(const struct vx_zone_record *r, enum vx_zone_purpose p)
 }
 
 /* Set by another server, which is one of ours or not: it has keys of its own (DNS-09). */
-static bool is_anothers(const struct diffing *g, const struct vx_zone_record *r)
+static bool is_anothers(const char *own, const struct vx_zone_record *r)
 {
 	vx_slice install;
 	const vx_slice purpose = purpose_of(r, &install);
@@ -93,13 +94,13 @@ static bool is_anothers(const struct diffing *g, const struct vx_zone_record *r)
 		    vx_slice_eq(purpose,
 			vx_slice_str(vx_zone_purpose_name((enum vx_zone_purpose)p))))
 			return install.len > 0 &&
-			       !vx_slice_eq(install, vx_slice_str(g->p->install));
+			       !vx_slice_eq(install, vx_slice_str(own));
 	return false;
 }
 
 static bool is_mine(const struct diffing *g, const struct vx_zone_record *r)
 {
-	return vx_zone_is_ours(r) && !is_anothers(g, r);
+	return vx_zone_is_ours(r) && !is_anothers(g->p->install, r);
 }
 
 static bool is_locked(const struct diffing *g, const struct vx_zone_record *r)
@@ -803,7 +804,23 @@ int vx_zone_diff(const struct vx_zone_plan *p, const struct vx_zone *have, unsig
 	}
 	if ((flags & VX_ZONE_PART) == 0)
 		remove_rest(&g);
+	vx_zone_settle_ttls(p, have, out);
 	return g.rc;
+}
+
+size_t vx_zone_count_short(const struct vx_zone_wish *w, const struct vx_zone *have)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < have->count; k++) {
+		const struct vx_zone_record *r = &have->records[k];
+
+		n += (is_hosts(r) ? is_of_host(r->name, w->hostname)
+				  : is_of_domain(r->name, w->domain)) &&
+		     !is_anothers(w->install != NULL ? w->install : "", r) &&
+		     vx_zone_is_short(have, r, w->ttl_kept);
+	}
+	return n;
 }
 
 void vx_zone_diff_done(struct vx_zone_diff *d)

@@ -52,6 +52,10 @@ static void want(struct planning *g, enum vx_zone_purpose purpose, bool required
 	struct vx_buf text = { .max = VX_ZONE_CONTENT_MAX };
 	struct vx_dns_question q;
 	char mark[32 + VX_ZONE_INSTALL_MAX];
+	/* a key waits by the TTL of its TLSA records: that stays short */
+	const uint32_t ttl = purpose == VX_ZONE_TLSA && g->w->ttl > VX_ZONE_TTL_SETUP
+				 ? VX_ZONE_TTL_SETUP
+				 : g->w->ttl;
 	struct vx_zone_want *each = &p->wants[p->count];
 
 	if (g->rc == VX_OK && p->count == VX_ZONE_PLAN_MAX)
@@ -75,7 +79,7 @@ static void want(struct planning *g, enum vx_zone_purpose purpose, bool required
 		.content = vx_arena_dup(&p->arena, vx_buf_slice(&text)),
 		.comment = vx_arena_dup(&p->arena, vx_slice_str(mark)),
 		.id = "",
-		.ttl = g->w->ttl,
+		.ttl = ttl,
 	};
 	vx_buf_done(&text);
 	if (each->record.name == NULL || each->record.content == NULL ||
@@ -418,6 +422,7 @@ int vx_zone_plan(const struct vx_zone_wish *w, struct vx_zone_plan *out)
 	out->backup = w->backup;
 	out->former[0] = out->backup_host[0] = out->install[0] = '\0';
 	out->admin_host[0] = '\0';
+	out->ttl_kept = w->ttl_kept;
 	out->accounts = out->spf_merged = "";
 	vx_arena_init(&out->arena, PLAN_OCTETS_MAX);
 	g.rc = names(w, out);

@@ -369,6 +369,44 @@ class Check(Case):
         self.good('domain', 'remove', DOMAIN, '--confirm')
         self.assertEqual(os.listdir(path[:-4]), [])
 
+    def test_how_long_records_are_kept(self):
+        """A minute until all is right, then an hour; what changes, a minute again."""
+        def ttls():
+            return {(r['name'], r['type']): r['ttl'] for r in self.zone.records}
+        hello = self.zone.add('TXT', DOMAIN, 'hello')
+        self.assertEqual(set(ttls().values()), {60, 1})
+        self.assertEqual(self.json('dns', 'plan', DOMAIN)['work'], 0)
+        # a fault is no reason to keep it longer
+        self.publish()
+        self.names.records['1.2.0.192.list.example'] = {'A': ['127.0.0.4']}
+        self.assertFalse(self.json('domain', 'check', DOMAIN, code=FAILED)['raise_ttl'])
+        self.assertEqual(self.json('dns', 'plan', DOMAIN)['work'], 0)
+        self.publish()
+        self.assertIn(f'\nall passes: vectisctl dns apply {DOMAIN} raises the TTL of its records\n',
+                      self.good('domain', 'check', DOMAIN))
+        text = self.good('dns', 'plan', DOMAIN)
+        self.assertIn(f'  - {DOMAIN}. 60 MX 10 {HOST}.\n  ~ {DOMAIN}. 3600 MX 10 {HOST}.  ; '
+                      'everything passes', text)
+        done = self.json('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual({c['ttl_only'] for c in done['changes'] if c['do'] == 'change'}, {True})
+        self.assertEqual(done['done']['changed'], done['work'])
+        # but SPF is with what is somebody else's
+        self.assertEqual({k for k, v in ttls().items() if v != 3600}, {(DOMAIN, 'TXT')})
+        self.zone.records.remove(hello)
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(set(ttls().values()), {3600})
+        self.assertFalse(self.json('domain', 'check', DOMAIN)['raise_ttl'])
+        self.assertEqual(self.json('dns', 'plan', DOMAIN)['work'], 0)
+        # one is changed: it alone has to be looked at once more
+        self.good('domain', 'set', DOMAIN, '--spf', 'soft')
+        for _ in range(2):
+            self.good('dns', 'apply', DOMAIN, '--yes')
+            self.assertEqual({k for k, v in ttls().items() if v != 3600}, {(DOMAIN, 'TXT')})
+        self.publish()
+        self.assertTrue(self.json('domain', 'check', DOMAIN)['raise_ttl'])
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(set(ttls().values()), {3600})
+
     def test_old_answers(self):
         def change():
             old = dict(self.names.records)

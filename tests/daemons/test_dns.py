@@ -536,7 +536,7 @@ class Proofs(Case):
     def test_on_paper(self):
         os.remove(os.path.join(self.box.folder, 'secrets.yaml'))
         self.authority()
-        self.assertIn(f'_validation-persist.{DOMAIN}.\tIN\tTXT\t"ca.test; accounturi='
+        self.assertIn(f'_validation-persist.{DOMAIN}.\t60\tIN\tTXT\t"ca.test; accounturi='
                       f'{self.ACCOUNT}; policy=wildcard"', self.good('dns', 'export', DOMAIN))
 
     def test_domain_check_says_nothing_false(self):
@@ -828,15 +828,23 @@ class WithoutToken(Case):
     def test_records_are_printed(self):
         text = self.good('dns', 'plan', DOMAIN)
         self.assertIn('Required:', text)
-        self.assertIn(f'  {DOMAIN}. MX 10 {HOST}.\n', text)
-        self.assertIn(f'  {DOMAIN}. TXT "{SPF}"\n', text)
+        self.assertIn(f'  {DOMAIN}. 60 MX 10 {HOST}.\n', text)
+        self.assertIn(f'  {DOMAIN}. 60 TXT "{SPF}"\n', text)
         for selector, value in self.dkim().items():
             quoted = ' '.join(f'"{value[i:i + 255]}"' for i in range(0, len(value), 255))
-            self.assertIn(f'  {selector}._domainkey.{DOMAIN}. TXT {quoted}\n', text)
+            self.assertIn(f'  {selector}._domainkey.{DOMAIN}. 60 TXT {quoted}\n', text)
         plan = self.json('dns', 'plan', DOMAIN)
         self.assertIsNone(plan['provider'])
         self.assertEqual({r['purpose'] for r in plan['records'] if r['required']},
                          {'host', 'mx', 'spf', 'dkim', 'dmarc'})
+        self.assertEqual({r['ttl'] for r in plan['records']}, {60})
+        # once a check has found nothing wrong
+        folder = os.path.join(self.box.state, 'dns', 'checks')
+        os.makedirs(folder)
+        with open(os.path.join(folder, DOMAIN), 'w') as f:
+            f.write('vectis-checks 1\npassed 1795888800\n')
+        plan = self.json('dns', 'plan', DOMAIN)
+        self.assertEqual({r['ttl'] for r in plan['records']}, {3600})
         self.assertIn('Recommended:', self.bad(FAILED, 'without a token', 'dns', 'apply',
                                                DOMAIN))
         self.bad(FAILED, 'without a token', 'dns', 'withdraw', DOMAIN)

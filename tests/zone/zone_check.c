@@ -10,6 +10,14 @@ static vx_slice field(vx_slice *line)
 	return vx_slice_trim(f, " ");
 }
 
+static uint32_t read_number(vx_slice text)
+{
+	uint64_t n = 0;
+
+	vxt_assert_ok(vx_slice_number(text, UINT32_MAX, &n));
+	return (uint32_t)n;
+}
+
 void zone_check_read(struct vx_zone *z, const char *text)
 {
 	vx_slice rest = vx_slice_str(text), line, name, type;
@@ -39,6 +47,8 @@ void zone_check_read(struct vx_zone *z, const char *text)
 				r.proxied = true;
 			else if (vx_slice_eq(flag, VX_S("locked")))
 				r.locked = true;
+			else if (vx_slice_has_prefix(flag, VX_S("ttl=")))
+				r.ttl = read_number(vx_slice_from(flag, 4));
 			else
 				r.comment = vx_arena_dup(&a, flag);
 		}

@@ -6,8 +6,8 @@
 #include "vectis/zone.h"
 
 /*
- * Lines of "NAME TYPE CONTENT", perhaps with " | COMMENT" and " | proxied" or " | locked"
- * behind it.  Ids are "r0", "r1" and so on.
+ * Lines of "NAME TYPE CONTENT", perhaps with " | COMMENT" and " | proxied", " | locked"
+ * or " | ttl=60" behind it.  Ids are "r0", "r1" and so on.
  */
 void zone_check_read(struct vx_zone *z, const char *text);
 /* A difference as lines of "VERB NAME TYPE CONTENT", "keep" left out. */
