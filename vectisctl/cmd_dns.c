@@ -360,17 +360,90 @@ static int apply(struct ctl *c, struct ctl_dns *d)
 		   : status;
 }
 
-static int withdraw(struct ctl *c, struct ctl_dns *d)
+/* The server that the best of the MX leads to which were made here; NULL: there is none.
+ */
+static const char *served_by(const struct ctl_dns *d)
 {
-	const unsigned host = ctl_flag(c, "--with-host") ? VX_ZONE_WITHDRAW_HOST : 0;
+	const struct vx_zone *z = vx_cf_records(d->cf);
+	const char *best = NULL;
+	uint64_t least = UINT64_MAX;
+
+	for (size_t i = 0; i < z->count; i++) {
+		const struct vx_zone_record *r = &z->records[i];
+		vx_slice rest = vx_slice_str(r->content), word;
+		uint64_t preference;
+
+		if (strcmp(r->type, "MX") != 0 || strcmp(r->name, d->domain) != 0 ||
+		    !vx_zone_is_ours(r))
+			continue;
+		(void)vx_slice_cut(&rest, ' ', &word);
+		if (vx_slice_number(word, 65535, &preference) == VX_OK &&
+		    preference < least && rest.len > 0) {
+			least = preference;
+			best = rest.ptr;
+		}
+	}
+	return best;
+}
+
+/* Who has taken the domain to another server does not want its records to go. */
+static int refuse_anothers(struct ctl *c, const struct ctl_dns *d)
+{
+	const char *const host = served_by(d);
+
+	if (host == NULL || strcmp(host, d->plan->hostname) == 0 ||
+	    strcmp(host, d->plan->former) == 0 ||
+	    (d->beside != NULL && strcmp(host, d->beside) == 0))
+		return CTL_OK;
+	return ctl_fail(c, CTL_FAILED,
+	    "the MX of %s leads to %s, so that its records are those of another server; "
+	    "if this one had that name: vectisctl dns withdraw %s --former %s",
+	    d->domain, host, d->domain, host);
+}
+
+/* What is offered may be declined. */
+static int ask_to_remove(struct ctl *c, bool offers, bool *yes)
+{
+	char answer[16];
+	int status = CTL_OK;
+
+	*yes = true;
+	if (!offers || ctl_flag(c, "--yes"))
+		return ctl_dns_confirm(c, "Remove these records? (yes, no)");
+	status = ctl_ask(c, "Remove these records, which were made for it? (yes, no)",
+	    "no", answer, sizeof(answer));
+	*yes = strcmp(answer, "yes") == 0 || strcmp(answer, "y") == 0;
+	return status;
+}
+
+int ctl_dns_withdraw(struct ctl *c, struct ctl_dns *d, bool offers, bool *done)
+{
+	const unsigned flags =
+	    VX_ZONE_WITHDRAW |
+	    (ctl_flag(c, "--with-host") ? (unsigned)VX_ZONE_WITHDRAW_HOST : 0);
+	bool yes = true;
+	int status;
 
 	if (d->cf == NULL)
 		return ctl_fail(c, CTL_FAILED,
-		    "without a token nothing is changed: take out the records that "
-		    "vectisctl dns plan %s names",
-		    d->domain);
-	return change_if_wanted(
-	    c, d, VX_ZONE_WITHDRAW | host, "Remove these records? (yes, no)");
+		    "without a token nothing is changed: take out yourself what was "
+		    "published for %s%s%s",
+		    d->domain, d->gone ? "" : ", as vectisctl dns plan names it for ",
+		    d->gone ? "" : d->domain);
+	status = compare(c, d, flags);
+	if (status == CTL_OK)
+		status = refuse_anothers(c, d);
+	if (status == CTL_OK && d->diff->work + d->todo_count > 0) {
+		status = ask_to_remove(c, offers, &yes);
+		if (status == CTL_OK && yes)
+			status = ctl_dns_change(c, d, flags);
+	}
+	if (status == CTL_OK && yes && d->diff->clashes > 0)
+		status = ctl_fail(c, CTL_FAILED,
+		    "%zu records are locked at Cloudflare: unlock them there",
+		    d->diff->clashes);
+	*done = status == CTL_OK && yes;
+	return status;
 }
 
 static int export(struct ctl *c, struct ctl_dns *d)
@@ -399,18 +472,25 @@ static int export(struct ctl *c, struct ctl_dns *d)
 /* --- commands -------------------------------------------------------------------------
  */
 
-static int with_dns(struct ctl *c, int (*run)(struct ctl *, struct ctl_dns *))
+static int open_and_run(
+    struct ctl *c, struct ctl_dns *d, int (*run)(struct ctl *, struct ctl_dns *))
 {
-	struct ctl_dns d = { .flags = 0 };
-	int status = ctl_dns_open(c, &d);
+	int status = ctl_dns_open(c, d);
 
 	if (status == CTL_OK) {
 		(void)json_object_set_new(c->result, "provider",
-		    d.cf != NULL ? json_string("cloudflare") : json_null());
-		status = run(c, &d);
+		    d->cf != NULL ? json_string("cloudflare") : json_null());
+		status = run(c, d);
 	}
-	ctl_dns_close(&d);
+	ctl_dns_close(d);
 	return status;
+}
+
+static int with_dns(struct ctl *c, int (*run)(struct ctl *, struct ctl_dns *))
+{
+	struct ctl_dns d = { .flags = 0 };
+
+	return open_and_run(c, &d, run);
 }
 
 static int dns_plan(struct ctl *c)
@@ -428,9 +508,20 @@ static int dns_export(struct ctl *c)
 	return with_dns(c, export);
 }
 
+static int withdraw(struct ctl *c, struct ctl_dns *d)
+{
+	bool done = false;
+	const int status = ctl_dns_withdraw(c, d, false, &done);
+
+	return status == CTL_OK && done && d->gone ? ctl_dns_forget_merged(c, d) : status;
+}
+
+/* Also of a domain that was here. */
 static int dns_withdraw(struct ctl *c)
 {
-	return with_dns(c, withdraw);
+	struct ctl_dns d = { .removes = true, .may_be_gone = true };
+
+	return open_and_run(c, &d, withdraw);
 }
 
 const struct ctl_command ctl_dns_commands[] = {
@@ -443,6 +534,7 @@ const struct ctl_command ctl_dns_commands[] = {
 	{ "dns", "export", dns_export, NEEDS_CONFIG | TAKES_NAME, 1, 1, "DOMAIN",
 	    "the zone as text" },
 	{ "dns", "withdraw", dns_withdraw, NEEDS_CONFIG | TAKES_NAME, 1, 1,
-	    "DOMAIN [--with-host] [--yes]", "take out the records that were made here" },
+	    "DOMAIN [--with-host] [--former HOST] [--yes]",
+	    "take out the records that were made here" },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
 };

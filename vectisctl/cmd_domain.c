@@ -1,6 +1,5 @@
 /* domain, alias, and what they share with mailbox */
 #include "vectisctl/dns.h"
-#include "vectisctl/history.h"
 #include "vectisctl/verify.h"
 
 #include "vectis/address.h"
@@ -440,30 +439,6 @@ static int domain_set(struct ctl *c)
 	return status == CTL_OK ? ctl_submit(c, &op, "domain changed") : status;
 }
 
-static int domain_remove(struct ctl *c)
-{
-	struct vx_directory_op op;
-	int rc;
-
-	if (!ctl_flag(c, "--confirm"))
-		return ctl_fail(
-		    c, CTL_USAGE, "add --confirm to remove the domain %s", c->args[0]);
-	vx_directory_op_init(&op, VX_DOMAIN_REMOVE);
-	op.name = vx_slice_str(c->args[0]);
-	rc = vx_store_run(c->store, &op.op);
-	if (rc == VX_OK)
-		ctl_history_forget(c, c->args[0]);
-	if (rc != VX_ENOTEMPTY)
-		return ctl_done(c, rc, "domain removed", c->args[0]);
-	(void)json_object_set_new(c->result, "mailboxes", json_integer(op.accounts));
-	(void)json_object_set_new(c->result, "aliases", json_integer(op.aliases));
-	(void)json_object_set_new(c->result, "lists", json_integer(op.lists));
-	return ctl_fail(c, CTL_FAILED,
-	    "%s still has %u mailboxes and %u aliases, and %u lists and groups: remove "
-	    "them first",
-	    c->args[0], op.accounts, op.aliases, op.lists);
-}
-
 static int next_domain(
     struct ctl *c, struct vx_view *v, json_t *items, char after[VX_ADDRESS_MAX + 1])
 {
@@ -644,8 +619,9 @@ const struct ctl_command ctl_domain_commands[] = {
 	    "[--send-limit N|none|standard] "
 	    "[--signature FILE] [--signature-html FILE] [--no-signature]",
 	    "change a domain" },
-	{ "domain", "remove", domain_remove, NEEDS_STORE | TAKES_NAME, 1, 1,
-	    "DOMAIN --confirm", "stop hosting a domain that is empty" },
+	{ "domain", "remove", ctl_domain_remove, NEEDS_CONFIG | TAKES_NAME, 1, 1,
+	    "DOMAIN --confirm [--dns withdraw|keep] [--yes]",
+	    "stop hosting a domain that is empty" },
 	{ "domain", "list", domain_list, NEEDS_STORE_READ, 0, 0, "", "list the domains" },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
 };

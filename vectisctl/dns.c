@@ -2,6 +2,7 @@
 #include "vectisctl/dns.h"
 #include "vectisctl/history.h"
 
+#include "vectis/address.h"
 #include "vectis/crypto.h"
 #include "vectis/date.h"
 #include "vectis/memory.h"
@@ -330,6 +331,22 @@ static void read_acme(struct ctl *c, struct ctl_dns *d)
 	vx_acme_free(core);
 }
 
+/* It was here, perhaps: its records are known by our mark. */
+static bool take_gone(struct ctl *c, struct ctl_dns *d, const char *name)
+{
+	struct vx_buf text = { .max = VX_DNS_NAME_MAX + 1 };
+
+	d->gone = vx_domain_normalise(vx_slice_str(name), &text) == VX_OK &&
+		  !text.failed && vx_dns_name(vx_buf_slice(&text), d->domain) == VX_OK;
+	vx_buf_done(&text);
+	if (d->gone)
+		ctl_say(c,
+		    "%s is not hosted here: of its records those go that carry the mark "
+		    "of this server",
+		    d->domain);
+	return d->gone;
+}
+
 static int find_domain(struct ctl *c, struct ctl_dns *d, const char *name)
 {
 	struct vx_domain found;
@@ -351,6 +368,8 @@ static int find_domain(struct ctl *c, struct ctl_dns *d, const char *name)
 	}
 	if (v != NULL)
 		vx_view_end(v);
+	if (rc == VX_ENOENT && d->may_be_gone && take_gone(c, d, name))
+		return CTL_OK;
 	if (rc == VX_ENOENT || rc == VX_EINVAL)
 		return ctl_fail(c, CTL_FAILED, "there is no domain %s", name);
 	return rc == VX_OK ? CTL_OK : ctl_fail(c, CTL_FAILED, "%s", vx_strerror(rc));
@@ -419,11 +438,14 @@ static int open_all(struct ctl *c, struct ctl_dns *d, const char *domain)
 		status = open_store(c, d);
 	if (status == CTL_OK && domain != NULL)
 		status = ctl_dns_select(c, d, domain);
-	if (status == CTL_OK)
+	if (status == CTL_OK && d->removes)
+		ctl_dns_addresses(c, d); /* as far as they are known */
+	else if (status == CTL_OK)
 		status = find_addresses(c, d);
-	if (status == CTL_OK && vx_once_new(c->config, &d->once, &err) != VX_OK)
+	if (status == CTL_OK && vx_once_new(c->config, &d->once, &err) != VX_OK &&
+	    (!d->removes || d->cf != NULL))
 		status = ctl_fail(c, CTL_FAILED, "%s", err.text);
-	if (status == CTL_OK && !d->tolerant)
+	if (status == CTL_OK && !d->tolerant && !d->removes)
 		find_tlsa(c, d);
 	return status;
 }

@@ -22,6 +22,9 @@ struct ctl_dns {
 	char
 	    verify[VX_OWNERSHIP_TEXT_MAX + 1]; /* proves whose it is; "": not asked for */
 	bool verified;
+	bool removes; /* records are only taken out */
+	bool gone;    /* the domain is not here: for such as may be (may_be_gone) */
+	bool may_be_gone;
 	bool writes;                    /* the store is to be changed */
 	char id[VX_DKIM_ID_OCTETS + 1]; /* of this installation */
 	const char *hostname;           /* of the server; NULL: the configuration's */
@@ -107,6 +110,11 @@ void ctl_dns_try(struct ctl_dns *d, int begun);
 int ctl_dns_compare_loaded(struct ctl *c, struct ctl_dns *d, unsigned flags);
 /* Keep the zone as it was, do it, and look whether it is done. */
 int ctl_dns_change(struct ctl *c, struct ctl_dns *d, unsigned flags);
+/*
+ * Take out what was made for the domain, after a question.  offers: who says no to it has
+ * not failed.  done: nothing of it is left.
+ */
+int ctl_dns_withdraw(struct ctl *c, struct ctl_dns *d, bool offers, bool *done);
 /* --yes, or a person says so. */
 int ctl_dns_confirm(struct ctl *c, const char *question);
 
@@ -136,6 +144,12 @@ void ctl_dns_find_proofs(struct ctl_dns *d, const struct vx_acme *core);
 const char *ctl_dns_merged(const struct ctl *c, struct ctl_dns *d);
 /* Remember it, before a difference is applied, and when it is done. */
 int ctl_dns_keep_merged(struct ctl *c, struct ctl_dns *d, bool before);
+
+/* Forget it: nothing of the domain is left there. */
+int ctl_dns_forget_merged(struct ctl *c, const struct ctl_dns *d);
+
+/* domain_remove.c: the command. */
+int ctl_domain_remove(struct ctl *c);
 
 /* dns_more.c: what a plan has beside records. */
 

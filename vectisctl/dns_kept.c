@@ -168,3 +168,13 @@ int ctl_dns_keep_merged(struct ctl *c, struct ctl_dns *d, bool before)
 	vx_buf_done(&now);
 	return status;
 }
+
+int ctl_dns_forget_merged(struct ctl *c, const struct ctl_dns *d)
+{
+	json_t *j = load_merged(c);
+	const int status =
+	    json_object_del(j, d->domain) == 0 ? save_merged(c, j) : CTL_OK;
+
+	json_decref(j);
+	return status;
+}

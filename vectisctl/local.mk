@@ -47,6 +47,7 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/dns_more.c \
 	%D%/history.c \
 	%D%/history.h \
+	%D%/domain_remove.c \
 	%D%/holders.c \
 	%D%/holders.h \
 	%D%/install.c \

@@ -30,6 +30,7 @@ static const struct {
 	{ "--days", true },
 	{ "--display-name", true },
 	{ "--dmarc", true },
+	{ "--dns", true },
 	{ "--domain", true },
 	{ "--email", true },
 	{ "--force", false },

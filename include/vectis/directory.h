@@ -22,7 +22,8 @@ VX_BEGIN_DECLS
 #define VX_LIST_MEMBERS_MAX 10000 /* of a list or group; and whom one leads to */
 #define VX_LIST_GROUPS_MAX 100    /* groups within one, at any depth */
 #define VX_LIST_TITLE_MAX 200
-#define VX_DOMAIN_TOKEN_OCTETS 64 /* hex digits of what proves ownership (ownership.h) */
+#define VX_DOMAIN_TOKEN_OCTETS 64 /* hex digits of what proves ownership (ownership.h)   \
+				   */
 
 enum vx_account_flag {
 	VX_ACCOUNT_INACTIVE = 1 << 0,   /* no login, no delivery (MB-05) */
@@ -71,7 +72,8 @@ struct vx_domain {
 	 * server that does.  Empty: not said. */
 	vx_slice backup;
 	enum vx_domain_status status;
-	vx_slice token; /* VX_DOMAIN_TOKEN_OCTETS, in lower case; empty: none is asked for */
+	vx_slice
+	    token; /* VX_DOMAIN_TOKEN_OCTETS, in lower case; empty: none is asked for */
 	uint64_t asked; /* PENDING: since when, in seconds since 1970 */
 };
 
@@ -193,11 +195,11 @@ VX_API bool vx_directory_may_send_as(struct vx_view *v, const struct vx_account 
  * --------------------------------------------------------------------------- */
 
 enum vx_directory_verb {
-	VX_DOMAIN_ADD,     /* name, token, status; VX_EEXIST */
-	VX_DOMAIN_SET,     /* flags, max_accounts, targets (catch-all), backup */
+	VX_DOMAIN_ADD, /* name, token, status; VX_EEXIST */
+	VX_DOMAIN_SET, /* flags, max_accounts, targets (catch-all), backup */
 	/*
-	 * name, status (PENDING or VERIFIED), asked; token: only when it is this one, else
-	 * VX_ECONFLICT; empty: whichever it is.  What is verified stays so.
+	 * name, status (PENDING or VERIFIED), asked; token: only when it is this one,
+	 * else VX_ECONFLICT; empty: whichever it is.  What is verified stays so.
 	 */
 	VX_DOMAIN_VERIFY,
 	VX_DOMAIN_FOOTER,  /* name, footer; VX_EINVAL, VX_ELIMIT.  NULL: there is none */
@@ -250,7 +252,8 @@ struct vx_directory_op {
 	const vx_slice *targets; /* logins (catch-all) or addresses (alias) */
 	size_t target_count;
 	uint64_t quota_octets, quota_messages;
-	uint32_t id; /* out: VX_ACCOUNT_ADD */
+	bool only_ask; /* VX_DOMAIN_REMOVE: may it be?  Nothing is removed */
+	uint32_t id;   /* out: VX_ACCOUNT_ADD */
 	/* out: VX_DOMAIN_REMOVE refused: how many are left */
 	uint32_t accounts, aliases, lists;
 	uint32_t changed; /* out: members that are new, or gone */

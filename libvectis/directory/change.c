@@ -171,6 +171,8 @@ static int domain_remove(struct vx_directory_op *op, struct vx_kv_txn *txn,
 		rc = count_in(txn, VX_DIR_LIST, name, &op->lists);
 	if (rc == VX_OK && op->accounts + op->aliases + op->lists > 0)
 		rc = VX_ENOTEMPTY;
+	if (op->only_ask)
+		return rc;
 	if (rc == VX_OK)
 		rc = vx_dir_forget_dkim(txn, name);
 	if (rc == VX_OK)

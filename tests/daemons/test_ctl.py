@@ -380,8 +380,12 @@ class Domains(Case):
         self.assertEqual((left['mailboxes'], left['aliases']), (1, 1))
         self.good('alias', 'remove', f'info@{DOMAIN}')
         self.good('mailbox', 'remove', f'ann@{DOMAIN}', '--purge', '--confirm')
-        self.good('domain', 'remove', DOMAIN, '--confirm')
-        self.bad(FAILED, 'there is no', 'domain', 'remove', DOMAIN, '--confirm')
+        self.bad(FAILED, 'without a token(.|\n)*was not removed', 'domain', 'remove', DOMAIN,
+                 '--confirm', '--dns', 'withdraw')
+        self.assertIn(f'dns withdraw {DOMAIN}',
+                      self.good('domain', 'remove', DOMAIN, '--confirm'))
+        for more in ((), ('--dns', 'keep')):
+            self.bad(FAILED, 'there is no', 'domain', 'remove', DOMAIN, '--confirm', *more)
         self.assertEqual(self.json('domain', 'list')['domains'], [])
 
     def test_aliases(self):

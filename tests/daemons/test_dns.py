@@ -13,7 +13,7 @@ import harness
 from cloudflare import EDIT, ROUTE, Cloudflare, Refused
 from instance import CertificateAuthority, build_dir
 from peers import Names
-from test_ctl import FAILED, GOOD, USAGE, Box
+from test_ctl import FAILED, GOOD, USAGE, Box, terminal
 
 DOMAIN, HOST = 'vectis.test', 'mail.vectis.test'
 SPF = 'v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 -all'
@@ -256,6 +256,56 @@ class Apply(Case):
         self.assertEqual({r['name'] for r in self.zone.records}, {HOST, 'www.' + DOMAIN})
         self.good('dns', 'withdraw', DOMAIN, '--with-host', '--yes')
         self.assertEqual({r['name'] for r in self.zone.records}, {'www.' + DOMAIN})
+
+    def test_removed_with_its_records(self):
+        """DNS-37: the records first, then the domain; or later, when it is gone."""
+        def apply(domain=DOMAIN):
+            self.good('dns', 'apply', domain, '--yes')
+            return {r['name'] for r in self.ours()}
+        self.zone.add('A', 'www.' + DOMAIN, '192.0.2.9')
+        self.zone.add('TXT', 'x._domainkey.' + DOMAIN, 'v=DKIM1; p=AAAA',
+                      comment='vectis:dkim 000000')
+        apply()
+        remove = ('domain', 'remove', DOMAIN, '--confirm')
+        self.bad(USAGE, 'withdraw or keep, not "x"', *remove, '--dns', 'x')
+        self.good('mailbox', 'add', 'ann@' + DOMAIN, '--generate')
+        self.bad(FAILED, 'still has 1 mailboxes', *remove, '--dns', 'withdraw', '--yes')
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + HOST])
+        self.good('mailbox', 'remove', 'ann@' + DOMAIN, '--purge', '--confirm')
+        # what fails can be done again
+        self.bad(USAGE, 'add --yes', *remove, '--dns', 'withdraw')
+        self.set_token(self.cloud.token([DOMAIN], EDIT - {'dns:edit'}))
+        self.bad(FAILED, 'DNS > Edit(.|\n)*was not removed', *remove, '--yes')
+        self.set_token(self.cloud.token([DOMAIN], EDIT))
+        done = self.json(*remove, '--dns', 'withdraw', '--yes')
+        self.assertEqual((done['dns'], done['name']), ('withdrawn', DOMAIN))
+        left = {HOST, 'www.' + DOMAIN, 'x._domainkey.' + DOMAIN}
+        self.assertEqual({r['name'] for r in self.zone.records}, left)
+        self.assertEqual(self.json('domain', 'list')['domains'], [])
+        # nobody is there to be asked: they stay, and the command is named
+        for answer, stay in (('no', True), ('yes', False)):  # a person is asked
+            self.good('domain', 'add', DOMAIN)
+            apply()
+            said, status = terminal(self.box, list(remove), [('yes, no.*: ', answer + '\n')])
+            self.assertEqual((status, bool(self.zone.say('MX', DOMAIN))), (GOOD, stay), said)
+        self.good('domain', 'add', DOMAIN)
+        self.zone.add('TXT', DOMAIN, 'v=spf1 include:news.example ~all')
+        self.assertGreater(len(apply()), 5)
+        self.assertIn('news.example ip4:', self.zone.say('TXT', DOMAIN)[0])
+        self.assertIn(f'"vectisctl dns withdraw {DOMAIN}" removes', self.good(*remove))
+        self.bad(FAILED, 'there is no domain', 'dns', 'plan', DOMAIN)
+        self.bad(USAGE, 'add --yes', 'dns', 'withdraw', DOMAIN)
+        # meanwhile another server may have it
+        mx = next(r for r in self.zone.records if r['type'] == 'MX')
+        mx['content'] = 'other.' + DOMAIN
+        self.bad(FAILED, f'those of another server.*--former other.{DOMAIN}',
+                 'dns', 'withdraw', DOMAIN, '--yes')
+        mx['content'] = HOST
+        self.assertIn('not hosted here', self.good('dns', 'withdraw', DOMAIN, '--yes'))
+        self.assertEqual({r['name'] for r in self.zone.records}, left | {DOMAIN})
+        self.assertEqual(self.zone.say('TXT', DOMAIN), ['"v=spf1 include:news.example ~all"'])
+        with open(os.path.join(self.box.state, 'dns', 'merged')) as f:
+            self.assertEqual(json.load(f), {})
 
     def test_large_zones(self):
         for n in range(1200):

@@ -30,6 +30,17 @@ static void close_store(void)
 	free(dir);
 }
 
+/* Is it empty? */
+static int may_be_removed(const char *name)
+{
+	struct vx_directory_op op;
+
+	vx_directory_op_init(&op, VX_DOMAIN_REMOVE);
+	op.name = vx_slice_str(name);
+	op.only_ask = true;
+	return vx_store_run(store, &op.op);
+}
+
 static int change(
     enum vx_directory_verb verb, const char *name, const char *target, unsigned flags)
 {
@@ -124,11 +135,14 @@ START_TEST(inactive_accounts_and_removal)
 	vxt_assert_ok(
 	    change(VX_ACCOUNT_SET, "alice@example.test", "", VX_ACCOUNT_INACTIVE));
 	vxt_assert_str(resolved("alice@example.test"), "disabled");
+	ck_assert_int_eq(may_be_removed("example.test"), VX_ENOTEMPTY);
 	ck_assert_int_eq(change(VX_DOMAIN_REMOVE, "example.test", "", 0), VX_ENOTEMPTY);
 	vxt_assert_ok(change(VX_ACCOUNT_REMOVE, "alice@example.test", "", 0));
 	vxt_assert_str(resolved("alice@example.test"), "unknown");
 	vxt_assert_ok(change(VX_ACCOUNT_REMOVE, "bob@example.test", "", 0));
+	vxt_assert_ok(may_be_removed("example.test"));
 	vxt_assert_ok(change(VX_DOMAIN_REMOVE, "example.test", "", 0));
+	ck_assert_int_eq(may_be_removed("example.test"), VX_ENOENT);
 	ck_assert_int_eq(change(VX_ACCOUNT_ADD, "a@example.test", "", 0), VX_ENOENT);
 	close_store();
 }
