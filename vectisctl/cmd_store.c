@@ -1,5 +1,6 @@
 /* store: prove it, copy it, count it */
 #include "vectisctl/notes.h"
+#include "vectisctl/process.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -41,13 +42,20 @@ static int store_check(struct ctl *c)
 
 static int store_repair(struct ctl *c)
 {
+	char path[PATH_MAX], users[600] = "";
 	struct vx_error err;
+	int rc;
 
 	(void)json_object_set_new(c->result, "report", json_array());
 	if (ctl_check_store(c) != CTL_OK)
 		return CTL_FAILED;
-	if (vx_store_repair(c->config->state_dir, report, c, &err) != VX_OK)
-		return ctl_fail(c, CTL_FAILED, "%s", err.text);
+	rc = vx_store_repair(c->config->state_dir, report, c, &err);
+	ctl_state_path(c, "store.lock", path);
+	if (rc == VX_EBUSY)
+		ctl_lock_users(path, users, sizeof(users));
+	if (rc != VX_OK)
+		return ctl_fail(c, CTL_FAILED, "%s%s%s", err.text,
+		    users[0] == '\0' ? "" : "; these use it: ", users);
 	ctl_proof_forget(c);
 	ctl_say(c, "the store is repaired; \"vectisctl store check\" tells what is left");
 	return CTL_OK;

@@ -33,6 +33,8 @@ struct ctl_processes {
 	char reasons[CTL_DAEMONS][200];
 };
 void ctl_processes_read(struct ctl *c, struct ctl_processes *out);
+/* Who has a lock on a file, "smtpd (12), imapd (13)"; "" when nobody can be seen. */
+void ctl_lock_users(const char *path, char *out, size_t size);
 /* What a process of our own may take: what it begins with, and for each connection. */
 uint64_t ctl_process_budget(const struct ctl *c);
 

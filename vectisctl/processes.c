@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -283,4 +284,49 @@ void ctl_processes_read(struct ctl *c, struct ctl_processes *out)
 	out->count = out->daemon_count = 0;
 	for (size_t i = 0; i < CTL_DAEMONS; i++)
 		read_daemon(c, daemons[i], out);
+}
+
+/* --- locks ----------------------------------------------------------------------------
+ */
+
+/* proc(5), locks: "5: FLOCK  ADVISORY  READ  1234 08:01:131 0 EOF"; the device's number
+ * is not that of stat(2) on every file system. */
+static bool read_lock(const char *line, uint64_t *pid, uint64_t *inode)
+{
+	vx_slice rest = vx_slice_trim(vx_slice_str(line), "\n"), word;
+	unsigned n = 0;
+
+	while (rest.len > 0 && n < 6) {
+		(void)vx_slice_cut(&rest, ' ', &word);
+		if (word.len == 0)
+			continue;
+		n++;
+		if (n == 5 && vx_slice_number(word, INT_MAX, pid) != VX_OK)
+			return false;
+	}
+	return n == 6 &&
+	       vx_slice_number(vx_slice_from(word, vx_slice_rfind(word, ':') + 1),
+		   INT64_MAX, inode) == VX_OK;
+}
+
+void ctl_lock_users(const char *path, char *out, size_t size)
+{
+	char line[256];
+	struct stat st;
+	uint64_t pid, inode;
+	FILE *f;
+
+	out[0] = '\0';
+	f = stat(path, &st) < 0 ? NULL : fopen("/proc/locks", "re");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		const size_t len = strlen(out);
+		struct ctl_process p;
+
+		if (read_lock(line, &pid, &inode) && inode == (uint64_t)st.st_ino &&
+		    ctl_process_read((int)pid, &p) && len + 100 < size)
+			(void)snprintf(out + len, size - len, "%s%.63s (%d)",
+			    len > 0 ? ", " : "", p.name, (int)pid);
+	}
+	if (f != NULL)
+		(void)fclose(f);
 }
