@@ -21,14 +21,17 @@ const char *vx_auth_reason_word(unsigned reason)
 
 /* --- the lists ------------------------------------------------------------------- */
 
+/* To the end, wherever it is: how long it takes tells nothing. */
 static struct vx_refused_entry *find(struct vx_refused_entry *list, size_t count,
     vx_slice login, enum vx_auth_reason reason)
 {
+	struct vx_refused_entry *found = NULL;
+
 	for (size_t i = 0; i < count; i++)
 		if (list[i].reason == reason &&
 		    vx_slice_eq(vx_slice_of(list[i].login, list[i].len), login))
-			return &list[i];
-	return NULL;
+			found = &list[i];
+	return found;
 }
 
 /* A new one, or the oldest. */

@@ -148,8 +148,8 @@ static bool has_address(struct vx_diag *d, const char *host, const char *address
 	return false;
 }
 
-/* Who takes mail of the domain for us: a declared backup, or a host of its MX. */
-static const char *is_backup(struct vx_diag *d, const char *address)
+/* Who takes mail for us, or from us: a declared backup, a host of the MX, a relay. */
+static const char *is_friend(struct vx_diag *d, const char *address)
 {
 	enum vx_verdict spf = VX_VERDICT_NONE;
 	unsigned lookups;
@@ -158,6 +158,10 @@ static const char *is_backup(struct vx_diag *d, const char *address)
 
 	if (d->f.backup_host != NULL && has_address(d, d->f.backup_host, address))
 		return d->f.backup_host;
+	for (size_t i = 0; i < d->f.flow->relay_count; i++)
+		if (d->f.flow->relays[i].host[0] != '[' &&
+		    has_address(d, d->f.flow->relays[i].host, address))
+			return d->f.flow->relays[i].host;
 	vx_diag_read_mx(d, &mx);
 	for (size_t i = 0; i < mx.count; i++)
 		if (strcmp(mx.hosts[i].host, d->f.hostname) != 0 &&
@@ -186,7 +190,7 @@ static enum vx_diag_verdict rejected_friends(struct vx_diag *d, struct vx_diag_f
 			continue;
 		looked++;
 		who = vx_diag_is_ours(d, c->address) ? "this server"
-						     : is_backup(d, c->address);
+						     : is_friend(d, c->address);
 		if (who == NULL)
 			continue;
 		vx_diag_seen(
@@ -252,7 +256,7 @@ static void fix_login(struct vx_diag_finding *f, const struct vx_diag_login *l)
 	case VX_DIAG_LOGIN_WRONG:
 		vx_diag_fix(f,
 		    "ask whose client at %s it is: the password in it is old, or "
-		    "somebody guesses; a new one: vectisctl mailbox set %.100s; ",
+		    "somebody guesses; a new one: vectisctl mailbox passwd %.100s; ",
 		    l->network, l->login);
 		break;
 	case VX_DIAG_LOGIN_INACTIVE:
@@ -273,8 +277,8 @@ static void fix_login(struct vx_diag_finding *f, const struct vx_diag_login *l)
 	case VX_DIAG_LOGIN_NO_TLS:
 		vx_diag_fix(f,
 		    "let the client at %s use TLS (port 465, or 587 with STARTTLS), and "
-		    "give %.100s another password: this one went over the network in "
-		    "clear; ",
+		    "another password (vectisctl mailbox passwd %.100s): this one went "
+		    "over the network in clear; ",
 		    l->network, l->login);
 		break;
 	case VX_DIAG_LOGIN_UNKNOWN:
@@ -292,9 +296,9 @@ static bool is_told(const struct vx_diag_flow *w, const struct vx_diag_login *l)
 
 static void say_login(struct vx_diag_finding *f, const struct vx_diag_login *l)
 {
-	vx_diag_seen(f, "%s%.80s: %s, %llu times, last from %s",
+	vx_diag_seen(f, "%s%.80s: %s, %llu time%s, last from %s",
 	    f->seen[0] != '\0' ? "; " : "", l->login, whys[l->why],
-	    (unsigned long long)l->count, l->network);
+	    (unsigned long long)l->count, l->count == 1 ? "" : "s", l->network);
 }
 
 static enum vx_diag_verdict auth_reason(struct vx_diag *d, struct vx_diag_finding *f)
@@ -347,8 +351,8 @@ static enum vx_diag_verdict auth_alias(struct vx_diag *d, struct vx_diag_finding
 		if (l->why != VX_DIAG_LOGIN_ALIAS || l->last < w->since ||
 		    said++ >= VX_DIAG_FLOW_SHOWN)
 			continue;
-		vx_diag_seen(f, "%.100s, %llu times, last from %s; ", l->login,
-		    (unsigned long long)l->count, l->network);
+		vx_diag_seen(f, "%.100s, %llu time%s, last from %s; ", l->login,
+		    (unsigned long long)l->count, l->count == 1 ? "" : "s", l->network);
 		if (l->owner[0] != '\0')
 			vx_diag_fix(
 			    f, "who uses %.100s logs in as %.150s; ", l->login, l->owner);

@@ -88,8 +88,8 @@ struct vx_diag_row {
 extern const struct vx_diag_row vx_diag_cloudflare_rows[], vx_diag_backup_rows[],
     vx_diag_dns_rows[], vx_diag_sender_rows[], vx_diag_policy_rows[],
     vx_diag_witness_rows[], vx_diag_tls_rows[], vx_diag_web_rows[], vx_diag_move_rows[],
-    vx_diag_server_rows[], vx_diag_process_rows[], vx_diag_state_rows[], vx_diag_flow_rows[],
-    vx_diag_preflight_rows[];
+    vx_diag_server_rows[], vx_diag_process_rows[], vx_diag_state_rows[],
+    vx_diag_flow_rows[], vx_diag_preflight_rows[];
 /* Checks that are in two tables. */
 vx_diag_check vx_diag_check_host, vx_diag_check_out25;
 /* Is host one of names, separated by blanks, or matched by a wildcard of theirs? */

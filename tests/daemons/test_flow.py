@@ -164,8 +164,8 @@ class Flow(unittest.TestCase):
         with self.assertRaises(poplib.error_proto):
             self.mail.pop3('shop', PASSWORD)
         self.finds('auth.reason', 'warn', fr'dora@{DOMAIN}: wrong password, 5 times, last from '
-                   '127.0.0.1', f'vectisctl mailbox set dora@{DOMAIN}')
-        self.finds('auth.alias', 'warn', f'shop@{DOMAIN}, 1 times',
+                   '127.0.0.1', f'vectisctl mailbox passwd dora@{DOMAIN}')
+        self.finds('auth.alias', 'warn', f'shop@{DOMAIN}, 1 time, ',
                    f'who uses shop@{DOMAIN} logs in as dora@{DOMAIN}')
         self.mail.imap('dora').logout()
         self.finds('auth.reason', 'info', fr'dora@{DOMAIN}: wrong password, 5 times')

@@ -154,6 +154,15 @@ static void a_backup_is_asked_to_wait(void)
 	rejected("198.51.100.7", "greylist", false);
 	facts.backup_host = "backup.example.org";
 }
+static void our_relay(void)
+{
+	spammers();
+	relays[0] = (struct vx_diag_relay){
+		.name = "out", .host = "smtp.relay.example", .last_sent = NOW - HOUR
+	};
+	relays[1] = (struct vx_diag_relay){ .name = "by-address", .host = "[192.0.2.9]" };
+	flow.relay_count = 2;
+}
 static void this_server(void)
 {
 	rejected("192.0.2.1", "own domain", true);
@@ -391,6 +400,9 @@ static const struct {
 	    "example.net MX 20 mx2.example.org\nmx2.example.org A 198.51.100.7\n"
 	    "example.net TXT v=spf1 ip4:192.0.2.1 ip4:198.51.100.7 -all\n",
 	    NULL },
+	{ "in.client_rejected", VX_DIAG_WARN, our_relay,
+	    "198.51.100.7, which is smtp.relay.example", "198.51.100.7", "",
+	    "smtp.relay.example A 198.51.100.7\n", NULL },
 	{ "in.client_rejected", VX_DIAG_WARN, this_server, "this server (own domain)",
 	    "192.0.2.1", "", "", NULL },
 	{ "in.client_rejected", VX_DIAG_WARN, routing, "the backup", "104.30.1.1",
@@ -404,7 +416,7 @@ static const struct {
 	{ "auth.reason", VX_DIAG_INFO, typed_wrong, "wrong password, 4 times",
 	    "vectisctl why", "", "", NULL },
 	{ "auth.reason", VX_DIAG_WARN, shut_out, "wrong password, 5 times, last from 203",
-	    "vectisctl mailbox set ann@example.net", "", "", NULL },
+	    "vectisctl mailbox passwd ann@example.net", "", "", NULL },
 	{ "auth.reason", VX_DIAG_INFO, in_again, "500 times", "", "", "", NULL },
 	{ "auth.reason", VX_DIAG_PASS, long_ago, "no login", "", "", "", NULL },
 	{ "auth.alias", VX_DIAG_PASS, long_ago, "nobody", "", "", "", NULL },
@@ -420,7 +432,7 @@ static const struct {
 	{ "auth.reason", VX_DIAG_INFO, somebody_in_clear, "-: without TLS", "TLS", "", "",
 	    NULL },
 	{ "auth.reason", VX_DIAG_WARN, one_among_many, "and 2 more",
-	    "vectisctl mailbox set ann@example.net", "", "", NULL },
+	    "vectisctl mailbox passwd ann@example.net", "", "", NULL },
 	{ "auth.alias", VX_DIAG_WARN, an_alias, "sales@example.net, 2 times",
 	    "logs in as bob@example.net", "", "", NULL },
 	{ "auth.alias", VX_DIAG_WARN, an_alias_of_nobody, "sales@example.net",
