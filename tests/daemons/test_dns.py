@@ -20,7 +20,7 @@ SPF = 'v=spf1 mx a ip4:192.0.2.1 ip6:2001:db8::1 -all'
 
 
 class Case(unittest.TestCase):
-    token = EDIT
+    token, user = EDIT, '""'
     ownership = ('--trust',)
 
     @classmethod
@@ -35,7 +35,8 @@ class Case(unittest.TestCase):
         self.addCleanup(self.cloud.stop)
         self.zone = self.cloud.zone(DOMAIN)
         self.names = Names({DOMAIN: {'TXT': ['x']}})
-        self.box = Box()
+        self.box = Box(user=self.user)
+        os.chmod(self.box.folder, 0o755)
         self.addCleanup(self.box.remove)
         settings = self.names.settings('test', 'in-addr.arpa', 'ip6.arpa').replace(
             'dns:\n', 'dns:\n  addresses: ["192.0.2.1", "2001:DB8::1"]\n')
@@ -821,6 +822,39 @@ class Move(Case):
         self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'wait')
         os.remove(os.path.join(self.box.folder, 'secrets.yaml'))
         self.bad(FAILED, 'cloudflare.api_token', 'dns', 'move', self.TO)
+
+
+@unittest.skipIf(os.geteuid(), 'only root gives rights up')
+class Rights(Case):
+    """Of another user is only what has to be."""
+    TO, user = 'mx2.' + DOMAIN, 'nobody'
+
+    def test_root_moves_the_server(self):
+        os.chmod(self.box.config, 0o600)
+        os.chmod(self.folder, 0o755)
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.good('cert', 'import', *self.ca.issue('mail', hosts=(HOST, self.TO)))
+        move = ['dns', 'move', self.TO]
+        # each step is asked for
+        said, status = terminal(self.box, move, [('Publish them.*: ', 'no\n')])
+        self.assertEqual((status, self.zone.say('A', self.TO)), (FAILED, []), said)
+        said, status = terminal(self.box, move, [
+            ('Publish them.*: ', 'yes\n'), ('Lead all these domains.*: ', 'yes\n'),
+            (f'Call the server {self.TO}.*: ', 'no\n')])
+        self.assertEqual(status, FAILED, said)
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
+        self.assertEqual(self.json('config', 'get', 'hostname')['hostname'], HOST)
+        said, status = terminal(self.box, move, [
+            (f'Call the server {self.TO}.*: ', 'yes\n')])
+        self.assertEqual(status, GOOD, said)
+        self.assertEqual(self.json('config', 'get', 'hostname')['hostname'], self.TO)
+        for path, mine in ((self.box.config, True), (self.box.state + '/dns/move', False),
+                           (self.box.state + '/applied.yaml', False)):
+            self.assertEqual((os.stat(path).st_uid == 0, os.stat(path).st_mode & 0o777),
+                             (mine, 0o600), path)
+        self.good('dns', 'move', HOST, '--yes', '--no-wait')
+        self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + HOST])
+        self.assertNotIn('move', os.listdir(self.box.state + '/dns'))
 
 
 class Faults(Case):
