@@ -200,6 +200,12 @@ class Move(unittest.TestCase):
 
     def test_3_killed_in_the_middle(self):
         """One domain leads there, and Cloudflare has not said so yet."""
+        # but not while servers that look at TLSA records would find another key
+        strange = self.zone.add('TLSA', '_25._tcp.' + NEW, '3 1 1 ' + 64 * '0')
+        self.assertIn('no key of ours', self.move(NEW, code=1))
+        self.assertEqual((self.mx(self.zone), self.mx(self.other)), (['10 ' + OLD],) * 2)
+        self.zone.records.remove(strange)
+        self.zone.changed(self.zone)
         led, killed = threading.Event(), threading.Event()
 
         def slow(zone):
