@@ -33,6 +33,7 @@ struct moving {
 	size_t count;
 	json_t *results; /* borrowed from the result: one of each domain */
 	size_t work, clashes, by_hand;
+	size_t unserved; /* domains whose policy of MTA-STS does not let mail go there */
 };
 
 /* move_state.c: CTL_OK, or it is reported.  Save and end as the store's user. */

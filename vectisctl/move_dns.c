@@ -226,6 +226,32 @@ static int for_all(struct moving *m, int (*run)(struct moving *, const char *))
 	return status;
 }
 
+/* Who heeds the policy that is served delivers to no server that it does not name. */
+static void check_served(struct moving *m, const char *domain)
+{
+	struct vx_once_request r = { .fetch = { .method = "GET" },
+		.body = { .max = VX_STS_OCTETS_MAX } };
+	const unsigned port = (unsigned)m->c->config->sending_sts_port;
+	char url[VX_DNS_NAME_MAX + 80];
+	struct vx_sts_policy p;
+
+	if ((m->d.flags & VX_DOMAIN_STS_ENFORCE) == 0)
+		return;
+	(void)snprintf(url, sizeof(url),
+	    port == 443 ? "https://mta-sts.%s/.well-known/mta-sts.txt"
+			: "https://mta-sts.%s:%u/.well-known/mta-sts.txt",
+	    domain, port);
+	r.fetch.url = url;
+	if (ctl_dns_fetch(&m->d, &r, ASK_MS) == VX_OK && r.result == VX_FETCH_ANSWERED &&
+	    r.status == 200 && vx_sts_parse(vx_buf_slice(&r.body), &p, NULL) == VX_OK &&
+	    p.mode == VX_STS_ENFORCE && !vx_sts_matches(&p, m->s.to)) {
+		m->unserved++;
+		(void)json_object_set_new(m->c->result, "served", json_false());
+		ctl_say(m->c, "  ! what is served there does not name %s", m->s.to);
+	}
+	vx_buf_done(&r.body);
+}
+
 /* Is there a zone for it?  CTL_OK and false: it is served elsewhere. */
 static int find_zone(struct moving *m, const char *domain, bool *found)
 {
@@ -260,6 +286,8 @@ static int look_at(struct moving *m, const char *domain)
 		return status;
 	if (m->flags == 0)
 		ctl_dns_say_policy(m->c, &m->d);
+	if (m->d.beside != NULL && !m->c->quiet)
+		check_served(m, domain);
 	m->work += m->d.diff->work + m->d.todo_count;
 	m->clashes += m->d.diff->clashes;
 	return CTL_OK;
@@ -288,7 +316,7 @@ static int change_all(struct moving *m, const char *question)
 	size_t by_hand_count;
 	int status;
 
-	m->work = m->clashes = m->by_hand = 0;
+	m->work = m->clashes = m->by_hand = m->unserved = 0;
 	status = for_all(m, look_at);
 	by_hand_count = m->by_hand;
 	(void)json_object_set_new(
@@ -302,6 +330,12 @@ static int change_all(struct moving *m, const char *question)
 		    "%zu records are in the way, and nothing was changed: change them "
 		    "yourself, or take them over with --take",
 		    m->clashes);
+	if (m->unserved > 0 && !ctl_flag(m->c, "--plan"))
+		return ctl_fail(m->c, CTL_FAILED,
+		    "%zu domains have a policy of MTA-STS (RFC 8461) that lets no mail "
+		    "go to "
+		    "%s, and nothing was changed: serve those that are shown above first",
+		    m->unserved, m->s.to);
 	if (m->work > 0 && !ctl_flag(m->c, "--plan")) {
 		status = ctl_dns_confirm(m->c, question);
 		if (status == CTL_OK)

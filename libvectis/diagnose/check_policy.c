@@ -288,9 +288,9 @@ static bool is_led_astray(
 	    host[0] == '\0' || vx_zone_is_substitute(host)) /* cf.dc_record says so */
 		return false;
 	port = (unsigned)(unsigned char)rdata.ptr[4] << 8 | (unsigned char)rdata.ptr[5];
-	if (strcmp(host, d->f.hostname) == 0 && listens(d, s, (uint16_t)port))
+	if (vx_diag_is_host(d, host) && listens(d, s, (uint16_t)port))
 		return false;
-	if (strcmp(host, d->f.hostname) != 0 && is_set(d->f.cert_names) &&
+	if (!vx_diag_is_host(d, host) && is_set(d->f.cert_names) &&
 	    vx_diag_covers(d->f.cert_names, host) && listens(d, s, (uint16_t)port))
 		return false;
 	vx_diag_seen(f, "%s.%s leads to %s, port %u; ", s->name, d->f.domain, host, port);

@@ -12,7 +12,7 @@ import unittest
 import harness
 from cloudflare import EDIT, ROUTE, Cloudflare, Refused
 from instance import CertificateAuthority, build_dir
-from peers import Names
+from peers import Names, WebServer, http
 from test_ctl import FAILED, GOOD, USAGE, Box, terminal
 
 DOMAIN, HOST = 'vectis.test', 'mail.vectis.test'
@@ -778,6 +778,25 @@ class Move(Case):
         self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'wait')
         self.assertEqual(self.zone.say('MX', DOMAIN), ['10 ' + self.TO])
         self.assertIn(self.TO, self.json('cert', 'status')['certificates'][0]['names'])
+
+    def test_a_policy_that_forbids_it(self):
+        """Whoever heeds MTA-STS would not deliver to the new name."""
+        self.certificate(HOST, self.TO)
+        served = {}
+        web = WebServer(self.ca.issue('web', hosts=('mta-sts.other.test',)), answers={
+            '/.well-known/mta-sts.txt': lambda _: http(served['policy'], kind='text/plain')})
+        self.addCleanup(web.stop)
+        self.names.add('mta-sts.other.test', 'A', '127.0.0.1')
+        with open(self.box.config) as f:
+            self.box.write(f.read() + f'sending:\n  sts_port: {web.port}\n')
+        self.good('domain', 'set', 'other.test', '--mta-sts', 'enforce')
+        lines = 'version: STSv1\r\nmode: enforce\r\nmax_age: 86400\r\nmx: %s\r\n'
+        served['policy'] = (lines % HOST).encode()
+        self.bad(FAILED, '1 domains have a policy of MTA-STS', 'dns', 'move', self.TO, '--yes')
+        self.assertEqual(self.other.say('MX', 'other.test'), ['10 ' + HOST])
+        served['policy'] = (lines % f'{HOST}\r\nmx: {self.TO}').encode()
+        self.assertEqual(self.json('dns', 'move', self.TO, '--yes')['phase'], 'wait')
+        self.assertEqual(self.other.say('MX', 'other.test'), ['10 ' + self.TO])
 
     def test_killed_anywhere(self):
         """Each request to Cloudflare may be the last."""
