@@ -60,6 +60,8 @@ int ctl_check_store_first(struct ctl *c, struct ctl_dns *d);
 void ctl_check_move(struct checking *k);
 /* What became of mail and logins lately. */
 void ctl_check_flow(struct checking *k);
+/* What Cloudflare's API says of the domain: sets the facts. */
+void ctl_check_cloudflare(struct checking *k);
 /* What ports, web servers and a far host say: sets the facts. */
 void ctl_check_reach(struct checking *k);
 /* Run the rounds of questions to the resolver, as long as there is time. */

@@ -66,7 +66,7 @@ static void find_relay(struct checking *k)
 /* --- Cloudflare -----------------------------------------------------------------------
  */
 
-static void ask_cloudflare(struct checking *k)
+void ctl_check_cloudflare(struct checking *k)
 {
 	struct ctl_dns *d = &k->d;
 
@@ -278,7 +278,7 @@ static void gather(struct checking *k)
 	k->f.old_client_count = ctl_old_clients(k->c, k->old_clients);
 	ctl_check_server(k);
 	ctl_check_flow(k);
-	ask_cloudflare(k);
+	ctl_check_cloudflare(k);
 	ctl_check_reach(k);
 	k->server.clock_known = k->d.clock_known;
 	k->server.clock_skew = k->d.clock_skew;

@@ -65,7 +65,7 @@ extern const struct ctl_command ctl_relay_commands[], ctl_test_commands[],
 /* the DNS of domains */
 extern const struct ctl_command ctl_dns_commands[], ctl_move_commands[],
     ctl_check_commands[], ctl_preflight_commands[], ctl_verify_commands[],
-    ctl_host_commands[];
+    ctl_host_commands[], ctl_checklist_commands[];
 /* for who is asked for help */
 extern const struct ctl_command ctl_support_commands[];
 

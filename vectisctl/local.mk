@@ -14,6 +14,7 @@ vectisctl_vectisctl_SOURCES = \
 	%D%/cmd_bounce.c \
 	%D%/cmd_cert.c \
 	%D%/cmd_check.c \
+	%D%/cmd_checklist.c \
 	%D%/cmd_config.c \
 	%D%/cmd_dkim.c \
 	%D%/cmd_dns.c \

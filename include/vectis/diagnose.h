@@ -272,6 +272,7 @@ struct vx_diag_facts {
 	const struct vx_cf_backup *routing;   /* for backup_to; NULL: not known */
 	const struct vx_zone *zone;           /* its records; NULL: not known */
 	bool order_runs;                      /* a challenge may be under way */
+	bool provider_only;                   /* only what Cloudflare does is looked at */
 	const char *secrets_problem;          /* "" */
 	/* reachability */
 	const struct vx_diag_port *ports;
@@ -341,6 +342,29 @@ struct vx_diag_section {
 /* After vx_diag_run: the score, 0 to 100. */
 VX_API unsigned vx_diag_report(
     const struct vx_diag *d, struct vx_diag_section out[VX_DIAG_SECTIONS]);
+
+/*
+ * What has to be set at Cloudflare (features DNS-40), as the checks have found it: a
+ * setting is as the worst of its checks.
+ */
+#define VX_DIAG_SETTINGS 8
+enum vx_diag_set {
+	VX_DIAG_SET_RIGHT,
+	VX_DIAG_SET_WRONG,
+	VX_DIAG_SET_UNKNOWN
+};
+/* "yes", "no", "unknown".  Static. */
+VX_API const char *vx_diag_set_name(enum vx_diag_set s);
+struct vx_diag_setting {
+	const char *name, *title; /* "dnssec"; static, like where */
+	enum vx_diag_set state;
+	const char *where; /* in the dashboard */
+	char seen[VX_DIAG_SEEN_MAX + 1];
+	char set[VX_DIAG_FIX_MAX + 1]; /* what it has to be; "" unless it is WRONG */
+};
+/* After vx_diag_run. */
+VX_API void vx_diag_checklist(
+    struct vx_diag *d, struct vx_diag_setting out[VX_DIAG_SETTINGS]);
 
 /* Whom to reach tells whether mail may leave: a server that takes it from anybody. */
 #define VX_DIAG_FAR_HOST "gmail-smtp-in.l.google.com"

@@ -152,9 +152,12 @@ void vx_diag_run(struct vx_diag *d)
 		run_server(d);
 		return;
 	}
-	run_rows(d, vx_diag_move_rows);
+	if (!d->f.provider_only)
+		run_rows(d, vx_diag_move_rows);
 	run_rows(d, vx_diag_cloudflare_rows);
 	run_rows(d, vx_diag_backup_rows);
+	if (d->f.provider_only)
+		return;
 	run_rows(d, vx_diag_dns_rows);
 	run_rows(d, vx_diag_sender_rows);
 	run_rows(d, vx_diag_policy_rows);

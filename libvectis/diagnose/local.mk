@@ -17,6 +17,7 @@ libvx_diagnose_la_SOURCES = \
 	%D%/check_tls.c \
 	%D%/check_web.c \
 	%D%/check_witness.c \
+	%D%/checklist.c \
 	%D%/core.c \
 	%D%/diagnose.h \
 	%D%/edge.c \

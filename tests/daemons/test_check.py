@@ -407,6 +407,34 @@ class Check(Case):
         self.good('dns', 'apply', DOMAIN, '--yes')
         self.assertEqual(set(ttls().values()), {3600})
 
+    def test_checklist(self):
+        def settings(*args):
+            self.publish()
+            found = self.json('dns', 'checklist', DOMAIN)
+            return {s['name']: s['state'] for s in found['settings']}
+        self.zone.dnssec = 'active'
+        self.assertEqual(settings(), {
+            'provider': 'unknown', 'token': 'yes', 'proxied': 'yes', 'email_routing': 'yes',
+            'dnssec': 'yes', 'cname_flattening': 'yes', 'universal_ssl': 'yes',
+            'always_https': 'yes'})
+        self.zone.dnssec, self.zone.flatten_all = 'disabled', True
+        for r in self.zone.records:
+            r['proxied'] = r['name'] == HOST and r['type'] in ('A', 'AAAA')
+        self.zone.set_routing(True)
+        self.assertEqual({k for k, v in settings().items() if v == 'no'}, {
+            'proxied', 'email_routing', 'dnssec', 'cname_flattening', 'universal_ssl',
+            'always_https'})
+        text = self.good('dns', 'checklist', DOMAIN)
+        self.assertIn(f'no   the mail host is DNS only (proxied): {HOST} leads to', text)
+        self.assertIn(f'set:   set the A and AAAA records of {HOST} to "DNS only"\n'
+                      '     where: DNS > Records > Proxy status\n', text)
+        self.assertIn('?    Cloudflare serves the zone (provider): look at Overview; ', text)
+        os.unlink(os.path.join(self.box.folder, 'secrets.yaml'))
+        text = self.good('dns', 'checklist', DOMAIN)
+        self.assertIn('look at My Profile > API Tokens\n', text)
+        self.assertIn('\nWith cloudflare.api_token in secrets.yaml more would be known.', text)
+        self.assertIn('no   the mail host is DNS only', text)
+
     def test_old_answers(self):
         def change():
             old = dict(self.names.records)
