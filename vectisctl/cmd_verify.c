@@ -21,6 +21,7 @@ struct verifying {
 	enum vx_ownership seen;
 	char other[VX_OWNERSHIP_TEXT_MAX + 1];
 	unsigned looks;
+	bool published; /* the record was set from here */
 };
 
 /* --- for domain add -------------------------------------------------------------------
@@ -195,7 +196,8 @@ static void conclude(const struct verifying *w, const char *seen)
 		ctl_say(w->c, "%s is verified", w->domain);
 		return;
 	}
-	ctl_say(w->c, "Publish, if not done yet:\n  %s TXT %s", name, quoted);
+	if (!w->published)
+		ctl_say(w->c, "Publish, if not done yet:\n  %s TXT %s", name, quoted);
 	ctl_say(w->c,
 	    "%s is pending, and nobody may send as it.  smtpd looks for the record about "
 	    "once a minute, later less often, and verifies the domain by itself.",
@@ -298,7 +300,7 @@ static int domain_verify(struct ctl *c)
 
 int ctl_verify_applied(struct ctl *c, const char *domain)
 {
-	struct verifying w = { .c = c };
+	struct verifying w = { .c = c, .published = true };
 	json_t *j = json_object(), *result = c->result;
 	int status;
 

@@ -160,6 +160,9 @@ class Publishing(Case):
         self.assertIn(f'"{text}"', self.zone.say('TXT', ZONE))
         self.assertEqual((said['verification']['status'], said['verification']['seen']),
                          ('pending', 'no_record'))
+        said = self.good('dns', 'apply', ZONE, '--yes')
+        self.assertIn(f'{ZONE} is pending', said)
+        self.assertNotIn('Publish', said)
         # the zone is served now; nothing has to be changed, and it is looked for again
         self.names.records = self.zone.answers()
         said = self.good('dns', 'apply', ZONE, '--yes')
