@@ -130,6 +130,7 @@ static void find_ways(struct look *l, struct vx_acme_answer *answer)
 		.tls = c->acme_alpn_listen.count > 0,
 		.http_port = (unsigned)c->http_public_port,
 		.tls_port = (unsigned)c->acme_alpn_port,
+		.web = strcmp(l->name, c->dns_admin_host) == 0,
 		.own = c->dns_addresses.count > 0 ? c->dns_addresses.items[0] : "" };
 	const size_t n = vx_own_addresses(own, VX_OWN_ADDRESSES_MAX);
 

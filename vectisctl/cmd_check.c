@@ -249,6 +249,7 @@ static void gather(struct checking *k)
 	k->f.now = (int64_t)time(NULL);
 	k->f.domain = k->d.domain;
 	k->f.hostname = k->c->config->hostname;
+	k->f.admin_host = k->c->config->dns_admin_host;
 	ctl_check_move(k);
 	k->f.addresses = k->d.addresses;
 	k->f.address_count = k->d.address_count;
@@ -314,6 +315,7 @@ static int diagnose_server(struct checking *k)
 	k->f.now = (int64_t)time(NULL);
 	k->f.domain = k->c->config->hostname;
 	k->f.hostname = k->c->config->hostname;
+	k->f.admin_host = k->c->config->dns_admin_host;
 	ctl_check_server(k);
 	if (vx_diag_new(&k->f, &d) != VX_OK)
 		return ctl_fail(k->c, CTL_FAILED, "%s", k->store_problem);

@@ -588,6 +588,7 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 		.domain = d->domain,
 		.hostname = d->hostname != NULL ? d->hostname : c->config->hostname,
 		.install = d->id,
+		.admin_host = c->config->dns_admin_host,
 		.zone = zone,
 		.addresses = d->addresses,
 		.address_count = d->address_count,
@@ -612,6 +613,8 @@ int ctl_dns_plan(struct ctl *c, struct ctl_dns *d, const char *zone)
 							     : VX_DMARC_QUARANTINE;
 	w.verify = d->verify[0] != '\0' ? d->verify : NULL;
 	w.verified = d->verified;
+	if (strcmp(w.admin_host, w.hostname) == 0)
+		w.admin_host = NULL; /* it is about to be the server's */
 	declare_backup(d, &w);
 	declare_policy(c, d, &w);
 	declare_ttls(c, d, &w);

@@ -14,6 +14,7 @@
 VX_BEGIN_DECLS
 
 #define VX_ACME_PATH_MAX 512
+#define VX_ACME_ADMIN_HOST "admin-host" /* that of dns.admin_host */
 #define VX_ACME_DEFAULT                                                                  \
 	"mail" /* the certificate of hostname, and for all other names                   \
 		*/

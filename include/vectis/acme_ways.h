@@ -39,6 +39,7 @@ struct vx_acme_ways {
 	size_t count;
 	bool http, tls;               /* we listen for that */
 	unsigned http_port, tls_port; /* that authorities use */
+	bool web;        /* the name is for browsers, and proxied as it should be */
 	const char *own; /* an address of this server, for advice; "": not known */
 };
 

@@ -94,6 +94,7 @@ struct vx_config {
 	struct vx_text_list dns_zones;     /* "zone address[@port]" */
 	const char *dns_trust_anchor;      /* a file */
 	struct vx_text_list dns_addresses; /* of this server, as the world sees it */
+	const char *dns_admin_host; /* for browsers, and proxied; "": there is none */
 	/* of domain check: "address[@port]" */
 	struct vx_text_list check_resolvers, check_system_resolvers;
 	uint64_t check_https_port;

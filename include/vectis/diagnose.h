@@ -198,8 +198,9 @@ struct vx_diag_facts {
 	size_t struct_size;
 	int64_t now; /* seconds since 1970 */
 	const char *domain, *hostname;
-	/* The server is on its way to another name: what is left to do, in words; NULL: it
-	 * is not.  hostname is the name that the DNS is led to, if that has begun
+	const char *admin_host; /* for browsers, and proxied; NULL or "": there is none */
+	/* The server is on its way to another name: what is left to do, in words; NULL:
+	 * it is not.  hostname is the name that the DNS is led to, if that has begun
 	 * (move_led), and beside the other one, which is as right; NULL: none. */
 	const char *move_left, *beside;
 	bool move_led;

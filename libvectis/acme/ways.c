@@ -118,6 +118,14 @@ static void say(const struct vx_acme_ways *w, const struct judged *j, bool tls,
 		    w->own, w->own[0] == '\0' ? "" : " or remove it");
 		break;
 	case PROXIED:
+		if (w->web) {
+			(void)snprintf(why, VX_ACME_TEXT_MAX,
+			    "the proxy of Cloudflare's before it (%s) does not hand "
+			    "/.well-known/acme-challenge/ on to port 80 of this server: "
+			    "let it do so, " OR_DNS,
+			    a);
+			break;
+		}
 		(void)snprintf(why, VX_ACME_TEXT_MAX,
 		    "its %s record leads to a proxy of Cloudflare's (%s), which answers "
 		    "authorities in our place: set the record to \"DNS only\", " OR_DNS,

@@ -87,7 +87,8 @@ static void describe(const struct vx_yaml_value *v, const struct vx_key *k, int 
 		    v->text.ptr);
 	else if (k->type == VX_KEY_CERTIFICATES)
 		(void)snprintf(text, size,
-		    "\"%.60s\" is no word of your own (not \"mail\") with host names behind "
+		    "\"%.60s\" is no word of your own (not \"mail\") with host names "
+		    "behind "
 		    "it, such as \"shop mail.shop.net\"",
 		    v->text.ptr);
 	else if (k->type == VX_KEY_URLS)
@@ -100,6 +101,10 @@ static void describe(const struct vx_yaml_value *v, const struct vx_key *k, int 
 		(void)snprintf(text, size,
 		    "%s is a number from %llu to %llu, not \"%.60s\"", path,
 		    (unsigned long long)k->min, (unsigned long long)k->max, v->text.ptr);
+	else if (k->type == VX_KEY_HOST)
+		(void)snprintf(text, size,
+		    "%s is a full name, such as admin.your-domain.net, not \"%.60s\"",
+		    path, v->text.ptr);
 	else if (k->type == VX_KEY_HOSTNAME)
 		(void)snprintf(text, size,
 		    "hostname is the full name of this server, such as "
@@ -174,6 +179,10 @@ static void apply(struct owned *o, const struct vx_yaml_value *values, const cha
 	if (!named)
 		add_error(errors, file, 0, 0,
 		    "hostname is missing: the full name of this server");
+	else if (o->c.hostname[0] != '\0' &&
+		 strcmp(o->c.dns_admin_host, o->c.hostname) == 0)
+		add_error(errors, file, 0, 0,
+		    "dns.admin_host is hostname: what is proxied takes no mail");
 }
 
 /* What is allowed, and not what anybody should want: behind no error, so none is lost. */

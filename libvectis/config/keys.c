@@ -116,6 +116,10 @@ static const struct vx_key keys[] = {
 	KEY("dns.addresses", "list of addresses", "[]",
 	    "Public addresses of this server; none: those of its interfaces.",
 	    "vectisctl", VX_KEY_ADDRESSES, FIELD(dns_addresses), 0, 0, NULL),
+	KEY("dns.admin_host", "text", "",
+	    "A second name of this server, for browsers, which Cloudflare proxies; "
+	    "empty: none.",
+	    "acmed", VX_KEY_HOST, FIELD(dns_admin_host), 0, 0, NULL),
 	KEY("check.resolvers", "list of addresses", "[\"1.1.1.1\", \"8.8.8.8\"]",
 	    "Resolvers of others, which domain check compares what the DNS says with.",
 	    "vectisctl", VX_KEY_RESOLVERS, FIELD(check_resolvers), 0, 0, NULL),
@@ -447,7 +451,7 @@ static bool certificate_ok(vx_slice text)
 	vx_slice word;
 
 	if (!vx_slice_cut(&text, ' ', &word) || word.len > 40 ||
-	    vx_slice_eq(word, VX_S("mail")))
+	    vx_slice_eq(word, VX_S("mail")) || vx_slice_eq(word, VX_S("admin-host")))
 		return false;
 	for (size_t i = 0; i < word.len; i++)
 		if (!vx_is(word.ptr[i], VX_C_ALPHA | VX_C_DIGIT) && word.ptr[i] != '-')
@@ -663,6 +667,11 @@ int vx_key_set(
 		return set_word(k, text, field(c, k));
 	case VX_KEY_LISTEN:
 		return set_listen(text, field(c, k));
+	case VX_KEY_HOST:
+		if (text.len > 0)
+			return set_hostname(text, arena, field(c, k));
+		*(const char **)field(c, k) = "";
+		return VX_OK;
 	default:
 		return set_hostname(text, arena, field(c, k));
 	}

@@ -13,6 +13,7 @@ enum vx_key_type {
 	VX_KEY_WORD,
 	VX_KEY_LISTEN,
 	VX_KEY_HOSTNAME,
+	VX_KEY_HOST, /* the same, or empty */
 	VX_KEY_CHARACTER,
 	VX_KEY_RESOLVERS,    /* "192.0.2.1", "2001:db8::1@5300" */
 	VX_KEY_ZONES,        /* "zone 192.0.2.1@5300" */

@@ -75,6 +75,12 @@ static bool is_not_needed(struct vx_diag *d, struct vx_diag_finding *f)
 	return true;
 }
 
+static bool is_admin_host(const struct vx_diag *d, const char *name)
+{
+	return d->f.admin_host != NULL && *name != '\0' &&
+	       strcmp(d->f.admin_host, name) == 0;
+}
+
 /* The server's own name is dns.host's affair, and cf.proxied's. */
 enum vx_diag_verdict vx_diag_check_asked(struct vx_diag *d, struct vx_diag_finding *f)
 {
@@ -89,7 +95,7 @@ enum vx_diag_verdict vx_diag_check_asked(struct vx_diag *d, struct vx_diag_findi
 	for (size_t i = 0; i < NAMES_MAX && next_name(d, &rest, name); i++) {
 		const struct seen s = look(d, name);
 
-		if (vx_diag_is_proven(d, name))
+		if (vx_diag_is_proven(d, name) || is_admin_host(d, name))
 			continue;
 		if (s.proxied > 0) /* acme.proxy says so */
 			continue;
@@ -129,7 +135,9 @@ enum vx_diag_verdict vx_diag_check_answered(struct vx_diag *d, struct vx_diag_fi
 	for (size_t i = 0; i < NAMES_MAX && next_name(d, &rest, name); i++) {
 		const struct seen s = look(d, name);
 
-		if (s.proxied == 0 || vx_diag_is_proven(d, name))
+		/* a proxy that is wanted may hand it on: whoever asks will see */
+		if (s.proxied == 0 || vx_diag_is_proven(d, name) ||
+		    is_admin_host(d, name))
 			continue;
 		vx_diag_seen(f, "%s%s leads to a proxy of Cloudflare's, %s",
 		    wrong > 0 ? "; " : "", name, s.proxy);
@@ -158,4 +166,54 @@ enum vx_diag_verdict vx_diag_check_answered(struct vx_diag *d, struct vx_diag_fi
 		return vx_diag_see(f, "acme.http80");
 	vx_diag_seen(f, "not tried");
 	return VX_DIAG_NA;
+}
+
+/* --- the name for browsers (features DNS-17) -------------------------------------------
+ */
+
+static bool takes_mail(struct vx_diag *d, const char *name)
+{
+	struct vx_diag_mx mx;
+
+	vx_diag_read_mx(d, &mx);
+	for (size_t i = 0; i < mx.count; i++)
+		if (strcmp(mx.hosts[i].host, name) == 0)
+			return true;
+	return false;
+}
+
+enum vx_diag_verdict vx_diag_check_admin_host(
+    struct vx_diag *d, struct vx_diag_finding *f)
+{
+	const char *const name = d->f.admin_host;
+	struct seen s;
+
+	if (name == NULL || *name == '\0') {
+		vx_diag_seen(f, "there is none");
+		return VX_DIAG_NA;
+	}
+	if (vx_diag_is_host(d, name) || takes_mail(d, name)) {
+		vx_diag_seen(f, "%s is to be proxied, and mail is led there", name);
+		vx_diag_fix(f,
+		    "give it a name that is only for browsers (dns.admin_host), and let "
+		    "MX lead to %s alone",
+		    d->f.hostname);
+		return VX_DIAG_FAIL;
+	}
+	s = look(d, name);
+	if (s.silent && s.ours + s.proxied + s.others == 0)
+		return vx_diag_silent(f);
+	if (s.proxied > 0 && s.ours + s.others == 0) {
+		vx_diag_seen(f, "%s leads to Cloudflare's proxies", name);
+		return VX_DIAG_PASS;
+	}
+	vx_diag_seen(f, "%s %s%s", name,
+	    s.others > 0 ? "leads to "
+	    : s.ours > 0 ? "is not proxied, and shows the addresses of this server"
+			 : "has no address",
+	    s.other);
+	vx_diag_fix(f,
+	    "vectisctl dns apply, of a domain in its zone, sets its A and AAAA records, "
+	    "proxied");
+	return VX_DIAG_WARN;
 }

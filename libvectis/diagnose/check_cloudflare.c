@@ -265,6 +265,9 @@ static enum vx_diag_verdict origin_exposed(struct vx_diag *d, struct vx_diag_fin
 	for (size_t i = 0; i < d->f.zone->count; i++) {
 		const struct vx_zone_record *r = &d->f.zone->records[i];
 
+		/* a name of ours for browsers is none that hides */
+		if (d->f.admin_host != NULL && strcmp(r->name, d->f.admin_host) == 0)
+			continue;
 		if (r->proxied && strcmp(r->name, d->f.hostname) != 0 &&
 		    vx_diag_is_ours(d, r->content)) {
 			vx_diag_seen(f,
@@ -422,6 +425,10 @@ const struct vx_diag_row vx_diag_cloudflare_rows[] = {
 	{ "DX-CF-10", "cf.origin_exposed", "mail does not show where a hidden site is",
 	    origin_exposed, "who gets mail from here knows the address of the site",
 	    "none" },
+	{ "DX-CF-10", "cf.admin_host", "the name for browsers is proxied, and no other",
+	    vx_diag_check_admin_host,
+	    "what is proxied takes no mail, and what is not shows where the server is",
+	    "5 minutes" },
 	{ "DX-CF-13", "cf.token", "the token of Cloudflare's API works", token,
 	    "records are not set, and certificates by DNS-01 are not renewed", "none" },
 	{ "DX-CF-14", "conf.secrets_mode", "secrets.yaml is its owner's alone",

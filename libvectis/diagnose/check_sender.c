@@ -290,7 +290,8 @@ static enum vx_diag_verdict spf_alt_mx(struct vx_diag *d, struct vx_diag_finding
 		unsigned lookups;
 
 		if (vx_diag_is_host(d, host) || *host == '\0' ||
-		    vx_diag_is_routing(host) || vx_zone_is_substitute(host))
+		    vx_diag_is_routing(host) || vx_zone_is_substitute(host) ||
+		    (d->f.admin_host != NULL && strcmp(host, d->f.admin_host) == 0))
 			continue;
 		a = vx_diag_look(d, VX_DNS_A, "", host);
 		if (!vx_diag_spoken(a) || a->count == 0 ||

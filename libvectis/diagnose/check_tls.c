@@ -69,9 +69,12 @@ static void say_end(struct vx_diag_finding *f, int64_t days, const char *problem
 /* Does another check say why authorities do not give one? */
 static bool is_explained(struct vx_diag *d)
 {
-	struct vx_diag_finding asked = { .id = "" }, answered = { .id = "" };
+	struct vx_diag_finding asked = { .id = "" }, answered = { .id = "" },
+			       admin = { .id = "" };
+	const enum vx_diag_verdict host = vx_diag_check_admin_host(d, &admin);
 
-	return vx_diag_check_asked(d, &asked) == VX_DIAG_FAIL ||
+	return host == VX_DIAG_WARN || host == VX_DIAG_FAIL ||
+	       vx_diag_check_asked(d, &asked) == VX_DIAG_FAIL ||
 	       vx_diag_check_answered(d, &answered) == VX_DIAG_FAIL;
 }
 

@@ -72,6 +72,9 @@ enum vx_diag_verdict vx_diag_check_answered(struct vx_diag *d, struct vx_diag_fi
 /* check_move.c: is it the server's name, or its other one while it is moved? */
 bool vx_diag_is_host(const struct vx_diag *d, const char *name);
 bool vx_diag_leads_here(const struct vx_diag *d, const struct vx_dns_answer *mx);
+/* check_acme.c */
+enum vx_diag_verdict vx_diag_check_admin_host(
+    struct vx_diag *d, struct vx_diag_finding *f);
 /* check_persist.c */
 enum vx_diag_verdict vx_diag_check_persist(struct vx_diag *d, struct vx_diag_finding *f);
 /* Does a record prove the name for good, or all names that certificates are asked for? */

@@ -32,7 +32,7 @@ struct wish {
 	struct vx_arena arena;
 	struct vx_acme_authority authorities[VX_ACME_AUTHORITIES_MAX];
 	size_t authority_count;
-	struct vx_acme_wanted certs[VX_PKI_KINDS * (1 + VX_CONFIG_LIST_MAX)];
+	struct vx_acme_wanted certs[VX_PKI_KINDS * (2 + VX_CONFIG_LIST_MAX)];
 	size_t cert_count;
 	char contact[300];
 };
@@ -133,6 +133,37 @@ static int add_other(struct wish *w, const struct vx_config *c, const char *text
 	return VX_OK;
 }
 
+/* RFC 6125 6.4.3 */
+static bool covers(vx_slice name, vx_slice host)
+{
+	return vx_slice_eq(name, host) ||
+	       (vx_slice_has_prefix(name, VX_S("*.")) &&
+		   vx_slice_eq(vx_slice_from(name, 1),
+		       vx_slice_from(host, vx_slice_find(host, '.'))));
+}
+
+/*
+ * Of dns.admin_host one of its own, unless another has it (TLS-25): what a proxy makes of
+ * challenges keeps nobody from the certificate of mail.
+ */
+static int add_admin(struct wish *w, const struct vx_config *c)
+{
+	const char **const names = vx_arena_array(&w->arena, 1, sizeof(char *));
+
+	if (names == NULL)
+		return VX_ENOMEM;
+	names[0] = c->dns_admin_host;
+	for (size_t i = 0; i < w->cert_count; i++)
+		for (size_t k = 0; k < w->certs[i].count; k++)
+			if (covers(vx_slice_str(w->certs[i].names[k]),
+				vx_slice_str(names[0])))
+				return VX_OK;
+	add_kinds(w, c,
+	    &(struct vx_acme_wanted){
+		.id = VX_ACME_ADMIN_HOST, .names = names, .count = 1 });
+	return VX_OK;
+}
+
 static int make_wish(struct wish *w, const struct vx_config *c)
 {
 	int rc = VX_OK;
@@ -149,6 +180,8 @@ static int make_wish(struct wish *w, const struct vx_config *c)
 		rc = add_main(w, c);
 	for (size_t i = 0; i < c->tls_certificates.count && rc == VX_OK; i++)
 		rc = add_other(w, c, c->tls_certificates.items[i]);
+	if (rc == VX_OK && c->dns_admin_host[0] != '\0')
+		rc = add_admin(w, c);
 	return rc;
 }
 

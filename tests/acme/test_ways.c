@@ -16,6 +16,7 @@ enum {
 	OWN = 1,
 	FOREIGN = 2,
 	PROXY = 4,
+	WEB = 8,
 	HTTP = 1,
 	TLS = 2,
 	BOTH = 3
@@ -66,6 +67,9 @@ static const struct {
 	/* a proxy */
 	{ BOTH, { { "104.16.0.1", FOREIGN | PROXY, OTHER, OTHER } }, 0, "DNS only" },
 	{ HTTP, { { "104.16.0.1", FOREIGN | PROXY, OURS, OTHER } }, H, "" },
+	{ HTTP, { { "104.16.0.1", FOREIGN | PROXY | WEB, OTHER, OTHER } }, 0,
+	    "does not hand" },
+	{ HTTP, { { "104.16.0.1", FOREIGN | PROXY | WEB, OURS, OTHER } }, H, "" },
 	/* a NAT */
 	{ BOTH, { { FOUR, 0, SILENT, SILENT } }, H | T, "dns.addresses" },
 	{ HTTP, { { FOUR, 0, OTHER, OTHER } }, H, "cannot be seen from here" },
@@ -100,6 +104,7 @@ START_TEST(ways)
 				    .proxy = (cases[i].at[w.count].is & PROXY) != 0,
 				    .http = cases[i].at[w.count].http,
 				    .tls = cases[i].at[w.count].tls };
+		w.web = (cases[i].at[0].is & WEB) != 0;
 		found = vx_acme_find_ways(&w, why);
 		ck_assert_msg(found == cases[i].ways, "case %zu: %u %s", i, found, why);
 		if (cases[i].why == NULL)

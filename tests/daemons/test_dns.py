@@ -143,6 +143,32 @@ class Apply(Case):
         self.assertEqual(z.say('MX', DOMAIN), ['10 ' + HOST])
         self.assertEqual(self.json('dns', 'plan', DOMAIN)['work'], 0)
 
+    def test_a_name_for_browsers(self):
+        """DNS-17: beside the mail host, and the only record of ours that is proxied."""
+        admin = 'admin.' + DOMAIN
+        with open(self.box.config) as f:
+            text = f.read()
+        self.box.write(text.replace('\ndns:\n', f'\ndns:\n  admin_host: {HOST}\n'))
+        self.bad(USAGE, 'what is proxied takes no mail', 'dns', 'plan', DOMAIN)
+        self.box.write(text.replace('\ndns:\n', f'\ndns:\n  admin_host: {admin.upper()}\n')
+                       .replace('\ntls:\n', '\ntls:\n  email: a@vectis.test\n'))
+        self.assertIn(f'{admin}. A 192.0.2.1 (proxied)', self.good('dns', 'plan', DOMAIN))
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual({(r['name'], r['type'], r['content'], r['comment'][:13])
+                          for r in self.zone.records if r['proxied']},
+                         {(admin, 'A', '192.0.2.1', 'vectis:admin '),
+                          (admin, 'AAAA', '2001:db8::1', 'vectis:admin ')})
+        self.assertEqual(self.zone.say('A', HOST), ['192.0.2.1'])
+        self.assertEqual(self.json('dns', 'plan', DOMAIN)['work'], 0)
+        # a certificate of its own is asked for (TLS-25)
+        self.assertIn(admin, self.good('cert', 'status'))
+        # it goes with the server's name, or when there is none any more
+        self.good('dns', 'withdraw', DOMAIN, '--yes')
+        self.assertEqual(self.zone.say('A', admin), ['192.0.2.1'])
+        self.box.write(text)
+        self.good('dns', 'apply', DOMAIN, '--yes')
+        self.assertEqual(self.zone.say('A', admin), [])
+
     def test_the_orange_cloud(self):
         self.zone.add('A', HOST, '192.0.2.1', proxied=True)
         self.assertEqual(self.zone.answers()[HOST]['A'], ['104.16.7.7'])

@@ -358,6 +358,18 @@ static void same_address(struct vx_diag_facts *f)
 	with_cloudflare(f);
 	record("www.example.net", "A", "192.0.2.1", true);
 }
+static void admin_host(struct vx_diag_facts *f)
+{
+	by_http(f);
+	with_cloudflare(f);
+	record("admin.example.net", "A", "192.0.2.1", true);
+	f->admin_host = "admin.example.net";
+	f->acme_names = "mail.example.net admin.example.net";
+}
+static void admin_is_mail(struct vx_diag_facts *f)
+{
+	f->admin_host = f->hostname;
+}
 static void old_challenge(struct vx_diag_facts *f)
 {
 	with_cloudflare(f);
@@ -931,6 +943,24 @@ static const struct {
 	{ "dns.host", VX_DIAG_FAIL, "mail.example.net A ",
 	    "mail.example.net A 198.51.100.9\nimap.example.net A 192.0.2.1\n", by_http,
 	    UNSIGNED, "mail.example.net A 192.0.2.1" },
+	{ "cf.admin_host", VX_DIAG_WARN, "", "", admin_host, UNSIGNED, "dns apply" },
+	{ "cf.admin_host", VX_DIAG_WARN, "",
+	    "admin.example.net A 192.0.2.1\nadmin.example.net AAAA 2606:4700::1\n",
+	    admin_host, UNSIGNED, "proxied" },
+	{ "cf.admin_host", VX_DIAG_WARN, "", "admin.example.net A 198.51.100.9\n",
+	    admin_host, UNSIGNED, "dns apply" },
+	{ "cf.admin_host", VX_DIAG_FAIL, "",
+	    "example.net MX 20 admin.example.net\nadmin.example.net A 104.16.1.1\n",
+	    admin_host, UNSIGNED, "MX lead to mail.example.net alone" },
+	{ "cf.admin_host", VX_DIAG_FAIL, "", "", admin_is_mail, UNSIGNED,
+	    "dns.admin_host" },
+	{ "cf.admin_host", VX_DIAG_PASS, "", "admin.example.net A 104.16.1.1\n",
+	    admin_host, UNSIGNED, "" },
+	{ "acme.proxy", VX_DIAG_PASS, "", "admin.example.net A 104.16.1.1\n", admin_host,
+	    UNSIGNED, "" },
+	{ "cf.origin_exposed", VX_DIAG_PASS, "", "admin.example.net A 104.16.1.1\n",
+	    admin_host, UNSIGNED, "" },
+	{ "cf.admin_host", VX_DIAG_NA, "", "", NULL, UNSIGNED, "" },
 	{ "net.out25", VX_DIAG_FAIL, "", "", no_out25, UNSIGNED, "relay" },
 	{ "net.in25", VX_DIAG_FAIL, "", "", no_imap, UNSIGNED, "imaps" },
 	{ "dns.verify", VX_DIAG_FAIL, "", "", unverified, UNSIGNED,
