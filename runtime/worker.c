@@ -178,15 +178,6 @@ size_t vx_own_addresses(char out[][48], size_t max)
 	return n;
 }
 
-static void close_handle(uv_handle_t *handle, void *arg)
-{
-	struct vx_server *s = arg;
-
-	if (!uv_is_closing(handle) && handle->type != UV_TCP &&
-	    handle->type != UV_ASYNC && handle != (uv_handle_t *)&s->sweep)
-		uv_close(handle, NULL);
-}
-
 static void on_sweep(uv_timer_t *timer);
 
 static void stop(struct vx_server *s)
@@ -374,6 +365,7 @@ static void start_handles(struct vx_server *s)
 		watch(s, &s->certs_poll, vx_certs_fd(s->worker.certs), on_certs);
 }
 
+/* The loop does not turn any more; its handles are their owners' to close. */
 static void close_parts(struct vx_server *s)
 {
 	char path[512];
@@ -381,7 +373,6 @@ static void close_parts(struct vx_server *s)
 	own_path(s, "", path);
 	(void)unlink(path);
 	forget_published(s);
-	uv_walk(&s->loop, close_handle, s);
 	if (s->work != NULL)
 		vx_work_free(s->work);
 	if (s->def->stop != NULL && s->service != NULL)

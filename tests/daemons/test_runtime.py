@@ -324,6 +324,25 @@ class Stopping(unittest.TestCase):
             self.assertGreater(got, len(body))
             self.assertEqual(mail.processes.pop('pop3d').wait(20), 0)
 
+    def test_while_the_dns_is_asked(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(('127.0.0.1', 0))
+            silent.settimeout(20)
+            port = silent.getsockname()[1]
+            with Lab(settings=f'dns:\n  zones: ["silent.test 127.0.0.1@{port}"]\n') as mail:
+                mail.launch('smtpd')
+                mail.wait_ready()
+                with mail.submission() as c:
+                    c.sendmail(f'alice@{DOMAIN}', ['b@silent.test'],
+                               message('asked', sender=f'alice@{DOMAIN}'))
+                silent.recv(1000)
+                p = mail.processes.pop('smtpd')
+                p.send_signal(signal.SIGTERM)
+                self.assertEqual(p.wait(20), 0)
+                log = mail.log('smtpd')
+                self.assertNotIn('Assertion', log)
+                self.assertNotIn('worker died', log)
+
     def test_idle_sessions_are_told_and_a_mailer_in_data_too(self):
         with Lab() as mail:
             mail.launch('smtpd')
