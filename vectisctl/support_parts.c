@@ -104,6 +104,8 @@ static void see_end(struct support_part *p, const char *program, int status, boo
 	else if (WEXITSTATUS(status) != 0)
 		(void)snprintf(
 		    p->problem, size, "it ended with status %d", WEXITSTATUS(status));
+	else if (p->text.len == 0)
+		(void)snprintf(p->problem, size, "%s has nothing of it", program);
 }
 
 void support_run(struct support *s, const char *name, const char *const command[])

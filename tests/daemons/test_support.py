@@ -19,6 +19,7 @@ SUBJECT, BODY = 'subject-of-a-message', 'body-of-a-message'
 LOG = f'''#!/bin/sh
 echo "$@" >> @folder@/asked
 case "$*" in *vectis-pop3d*) echo "No journal files were found." >&2; exit 1;; esac
+case "$*" in *vectis-imapd*) exit 0;; esac
 cat << 'END'
 2026-11-29T00:00:00+0000 host smtpd[12]: <6>prog=smtpd event=refused from=<ann.b@far.test> to=<alice@{DOMAIN}>
 2026-11-29T00:00:01+0000 host smtpd[12]: token {TOKEN} relay {RELAY}
@@ -110,6 +111,7 @@ class Support(unittest.TestCase):
         problems = {p['name']: p['problem'] for p in result['parts'] if p['problem']}
         self.assertEqual(problems['log-pop3d.txt'], 'it ended with status 1')
         self.assertIn('No journal files', files['log-pop3d.txt'])
+        self.assertEqual(problems['log-imapd.txt'], 'journalctl has nothing of it')
         self.assertIn('No such file', problems['check.json'])
         self.assertIn('log-pop3d.txt', files['README.txt'])
 
