@@ -1,5 +1,5 @@
 fuzz_targets += fuzz_diagnose
-fuzz_diagnose_SOURCES = %D%/fuzz_diagnose.c %D%/dns_input.h
+fuzz_diagnose_SOURCES = %D%/dns_input.h %D%/fuzz_diagnose.c
 fuzz_diagnose_CPPFLAGS = $(fuzz_cppflags)
 fuzz_diagnose_LDFLAGS = $(fuzz_ldflags)
 fuzz_diagnose_LDADD = $(fuzz_main) libvx_diagnose.la libvx_mailauth.la libvx_zone.la libvx_smtp.la libvx_dns.la \

@@ -1,5 +1,5 @@
 # The shared library: every folder up to service/, and the list of what it exports.
-libvectis_la_SOURCES =
+libvectis_la_SOURCES = 
 libvectis_la_LIBADD = libvx_service.la libvx_auth.la libvx_reports.la libvx_queue.la libvx_directory.la libvx_store.la \
 	libvx_config.la libvx_acme.la libvx_http.la libvx_pop3.la libvx_imap.la libvx_diagnose.la libvx_mailauth.la libvx_smtp.la libvx_tls.la libvx_zip.la libvx_sasl.la \
 	libvx_cloudflare.la libvx_zone.la libvx_dns.la libvx_mime.la libvx_crypto.la libvx_base.la

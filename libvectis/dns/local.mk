@@ -1,3 +1,10 @@
 noinst_LTLIBRARIES += libvx_dns.la
-libvx_dns_la_SOURCES = %D%/caa.c %D%/cache.c %D%/dnsbl.c %D%/message.c %D%/name.c %D%/record.c %D%/server.c
-libvx_dns_la_SOURCES += %D%/ownership.c
+libvx_dns_la_SOURCES = \
+	%D%/caa.c \
+	%D%/cache.c \
+	%D%/dnsbl.c \
+	%D%/message.c \
+	%D%/name.c \
+	%D%/ownership.c \
+	%D%/record.c \
+	%D%/server.c
