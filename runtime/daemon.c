@@ -58,9 +58,9 @@ struct parent {
 	int beats[2];     /* a pipe: each octet is the number of a worker */
 	bool ready;       /* all served at once, some time */
 	bool hopeless;    /* none ever served, and one cannot */
-	uint64_t watchdog_ms;      /* how often systemd wants to hear of us; 0: never */
-	uint64_t watchdog_told_ms; /* when it did */
-	size_t told;               /* how many workers serve, as said last */
+	uint64_t watchdog_ms;        /* how often systemd wants to hear of us; 0: never */
+	uint64_t watchdog_told_ms;   /* when it did */
+	size_t told;                 /* how many workers serve, as said last */
 	struct vx_children children; /* what is said of them in run_dir */
 	int64_t since;               /* that we run, in seconds since 1970 */
 	int signal_fd;
@@ -375,10 +375,9 @@ static void publish(struct parent *p, enum vx_children_end end)
 	struct vx_buf text = { .max = (size_t)1 << 16 };
 	char path[512];
 
-	(void)snprintf(path, sizeof(path), "%.400s/%s.parent", p->config->run_dir,
-	    p->def->name);
-	vx_children_write(
-	    &p->children, (int)getpid(), p->since, end, vx_now_s(), &text);
+	(void)snprintf(
+	    path, sizeof(path), "%.400s/%s.parent", p->config->run_dir, p->def->name);
+	vx_children_write(&p->children, (int)getpid(), p->since, end, vx_now_s(), &text);
 	if (!text.failed)
 		(void)vx_children_publish(path, vx_buf_slice(&text));
 	vx_buf_done(&text);

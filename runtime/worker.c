@@ -1,5 +1,5 @@
-#include "runtime/publish.h"
 #include "runtime/worker.h"
+#include "runtime/publish.h"
 
 #include "runtime/sandbox.h"
 #include "vectis/crypto.h"

@@ -22,10 +22,11 @@ static const struct vx_listen_list *where_submissions(const struct vx_config *c)
 	return &c->submissions_listen;
 }
 
-/* --- the process that sends --------------------------------------------------------------- */
+/* --- the process that sends
+ * --------------------------------------------------------------- */
 
 struct sending {
-	struct vx_sender *sender;         /* own, like these */
+	struct vx_sender *sender; /* own, like these */
 	struct vx_report_sender *reports;
 	struct vx_report_batch *seen; /* of TLS with other servers */
 	struct vx_verifier *verifier;
@@ -62,15 +63,23 @@ static int start_sending(struct vx_worker *w, void **service)
 {
 	const struct vx_config *c = w->config;
 	const struct vx_verifier_options verify = { .struct_size = sizeof(verify),
-		.store = w->store, .log = w->log, .loop = w->loop };
+		.store = w->store,
+		.log = w->log,
+		.loop = w->loop };
 	struct sending *s = vx_memory_alloc(sizeof(*s));
-	struct vx_sender_options o = { .struct_size = sizeof(o), .store = w->store,
-		.log = w->log, .loop = w->loop, .hostname = c->hostname,
-		.port = (uint16_t)c->sending_port, .delimiter = c->subaddress_delimiter[0],
+	struct vx_sender_options o = { .struct_size = sizeof(o),
+		.store = w->store,
+		.log = w->log,
+		.loop = w->loop,
+		.hostname = c->hostname,
+		.port = (uint16_t)c->sending_port,
+		.delimiter = c->subaddress_delimiter[0],
 		.connections = c->sending_connections,
 		.connections_each = c->sending_connections_each,
-		.messages_each = c->sending_messages_each, .retry_s = c->sending_retry_s,
-		.retry_max_s = c->sending_retry_max_s, .warn_s = c->sending_warn_hours * 3600,
+		.messages_each = c->sending_messages_each,
+		.retry_s = c->sending_retry_s,
+		.retry_max_s = c->sending_retry_max_s,
+		.warn_s = c->sending_warn_hours * 3600,
 		.expire_s = c->sending_expire_hours * 3600,
 		.sts_port = (uint16_t)c->sending_sts_port,
 		.sts_ms = c->sending_sts_s * 1000 };
@@ -121,20 +130,29 @@ int main(int argc, char **argv)
 		.beside = &vx_fetch_daemon,
 	};
 	/*
-	 * SMTP has no registered name for ALPN, and its clients send none: who sends others
-	 * only was sent here by somebody else, such as a browser (ALPACA).
+	 * SMTP has no registered name for ALPN, and its clients send none: who sends
+	 * others only was sent here by somebody else, such as a browser (ALPACA).
 	 */
 	static const char alpn[] = "smtp";
 	static const struct vx_daemon smtpd = {
 		.name = "smtpd",
 		.store = true,
 		.resolves = true,
-		.listeners = { { .name = "smtp", .where = where_smtp, .busy = busy,
-				   .alpn = alpn, .session = smtpd_from_server },
-		    { .name = "submission", .where = where_submission, .busy = busy,
-			.alpn = alpn, .session = smtpd_from_user },
-		    { .name = "submissions", .where = where_submissions, .tls = true,
-			.alpn = alpn, .session = smtpd_from_user } },
+		.listeners = { { .name = "smtp",
+				   .where = where_smtp,
+				   .busy = busy,
+				   .alpn = alpn,
+				   .session = smtpd_from_server },
+		    { .name = "submission",
+			.where = where_submission,
+			.busy = busy,
+			.alpn = alpn,
+			.session = smtpd_from_user },
+		    { .name = "submissions",
+			.where = where_submissions,
+			.tls = true,
+			.alpn = alpn,
+			.session = smtpd_from_user } },
 		.listener_count = 3,
 		.start = smtpd_receive_start,
 		.stop = smtpd_receive_stop,

@@ -22,7 +22,7 @@ enum {
 struct ctl {
 	const char *config_path;
 	bool json;
-	bool quiet; /* nothing is said, for now */
+	bool quiet;                     /* nothing is said, for now */
 	struct vx_config *config;       /* when the command wants it */
 	struct vx_store *store;         /* when the command wants it */
 	const char *args[CTL_ARGS_MAX]; /* positional */
@@ -51,10 +51,11 @@ struct ctl_command {
 
 /* Each ends with a group of NULL. */
 extern const struct ctl_command ctl_setup_commands[], ctl_domain_commands[],
-    ctl_list_commands[],
-    ctl_mailbox_commands[], ctl_metadata_commands[], ctl_alias_commands[],
-    ctl_config_commands[], ctl_cert_commands[], ctl_search_commands[],
-    ctl_queue_commands[], ctl_reports_commands[], ctl_block_commands[], ctl_why_commands[], ctl_dkim_commands[], ctl_store_commands[], ctl_status_commands[];
+    ctl_list_commands[], ctl_mailbox_commands[], ctl_metadata_commands[],
+    ctl_alias_commands[], ctl_config_commands[], ctl_cert_commands[],
+    ctl_search_commands[], ctl_queue_commands[], ctl_reports_commands[],
+    ctl_block_commands[], ctl_why_commands[], ctl_dkim_commands[], ctl_store_commands[],
+    ctl_status_commands[];
 
 /* certificates from an authority */
 extern const struct ctl_command ctl_acme_commands[], ctl_tls_commands[];
@@ -86,7 +87,8 @@ int ctl_switch(
 int ctl_send_limit(struct ctl *c, uint32_t *limit);
 /* Set it, of an account or (0) of a domain. */
 int ctl_set_send_limit(struct ctl *c, uint32_t account, vx_slice domain, uint32_t limit);
-/* What was sent in the last hour, the limit, and since when and why sending is suspended. */
+/* What was sent in the last hour, the limit, and since when and why sending is suspended.
+ */
 struct vx_sending;
 void ctl_sending(struct ctl *c, json_t *item, const struct vx_sending *s);
 /* --quota in octets, if it is given. */
@@ -134,8 +136,7 @@ int ctl_read_file(struct ctl *c, const char *path, struct vx_buf *out);
 /* Replace a file as one step; its mode and owner stay, else it gets mode. */
 int ctl_write_file(struct ctl *c, const char *path, mode_t mode, vx_slice text);
 /* The same without a word: VX_OK, VX_EINVAL or VX_EIO, and why. */
-int ctl_replace_file(
-    const char *path, mode_t mode, vx_slice text, struct vx_error *err);
+int ctl_replace_file(const char *path, mode_t mode, vx_slice text, struct vx_error *err);
 /* A directory and those above it. */
 int ctl_make_dir(struct ctl *c, const char *path, mode_t mode);
 void ctl_state_path(const struct ctl *c, const char *name, char path[PATH_MAX]);
@@ -145,7 +146,8 @@ void ctl_state_path(const struct ctl *c, const char *name, char path[PATH_MAX]);
 
 /* --generate, --password-fd or two questions; a credential of it.  See also below. */
 int ctl_make_credential(struct ctl *c, struct vx_buf *credential, struct vx_buf *made);
-/* A password of somebody else's server, as it is: --password-fd, --password-file, or asked. */
+/* A password of somebody else's server, as it is: --password-fd, --password-file, or
+ * asked. */
 int ctl_read_password(struct ctl *c, const char *question, struct vx_buf *out);
 /* Show what --generate made, once the change is done. */
 void ctl_show_password(struct ctl *c, struct vx_buf *made);
@@ -177,7 +179,8 @@ int ctl_export(
     struct ctl *c, uint32_t account, const char *dir, bool mbox, uint64_t *messages);
 /* Check a pair as the operator has it, and install it for the daemons. */
 int ctl_import_cert(struct ctl *c, const char *chain_path, const char *key_path);
-/* What "config set" and "config apply" do, as root; the second becomes the store's user. */
+/* What "config set" and "config apply" do, as root; the second becomes the store's user.
+ */
 int ctl_config_set(struct ctl *c, const char *key, const char *value);
 int ctl_config_apply(struct ctl *c);
 /* "cert issue", of the certificate of hostname and tls.names. */
@@ -185,22 +188,22 @@ int ctl_cert_issue(struct ctl *c);
 /* cert status: what acmed will do. */
 void ctl_acme_status(struct ctl *c);
 /*
- * Do clients believe the certificate of a listener with TLS from the first octet?  Else why
- * not.  What cannot be tried, or does not answer, is believed.
+ * Do clients believe the certificate of a listener with TLS from the first octet?  Else
+ * why not.  What cannot be tried, or does not answer, is believed.
  */
 bool ctl_tls_believed(struct ctl *c, const struct vx_listen *l, char why[300]);
 /* What such a listener shows for the name of this server; false: nothing. */
 struct vx_tls_cert_info;
-bool ctl_tls_look(
-    struct ctl *c, const struct vx_listen *l, struct vx_tls_cert_info *out);
+bool ctl_tls_look(struct ctl *c, const struct vx_listen *l, struct vx_tls_cert_info *out);
 /* A line of /proc/meminfo in octets; 0: there is none. */
 uint64_t ctl_memory(const char *key);
-/* Names of the daemons that run and of those that should, and what they have of memory. */
+/* Names of the daemons that run and of those that should, and what they have of memory.
+ */
 void ctl_daemons(
     struct ctl *c, char running[64], char stopped[64], uint64_t *memory_octets);
 /*
- * Of the daemons that run, those that were started before a time (milliseconds since 1970)
- * and those that were not: bits of CTL_DAEMON_*.
+ * Of the daemons that run, those that were started before a time (milliseconds since
+ * 1970) and those that were not: bits of CTL_DAEMON_*.
  */
 enum {
 	CTL_DAEMON_SMTPD = 1,
@@ -239,12 +242,12 @@ struct vx_event;
 vx_slice ctl_event_check(const struct vx_event *e, const char *name, vx_slice *detail);
 
 /* Each line of a file that the workers publish, DAEMON.PIDend. */
-void ctl_worker_lines(struct ctl *c, const char *end,
-    void (*take)(void *ctx, const char *line), void *ctx);
+void ctl_worker_lines(
+    struct ctl *c, const char *end, void (*take)(void *ctx, const char *line), void *ctx);
 
 /*
- * Logins that failed, as the workers that run saw it, those that are wanted: each name and
- * reason once, who came last first.
+ * Logins that failed, as the workers that run saw it, those that are wanted: each name
+ * and reason once, who came last first.
  */
 #define CTL_REFUSED_MAX 500
 struct vx_auth_refused;

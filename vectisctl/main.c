@@ -8,12 +8,13 @@
 
 static const struct ctl_command *const tables[] = { ctl_setup_commands,
 	ctl_relay_commands, ctl_test_commands, ctl_bounce_commands, ctl_dns_commands,
-	ctl_move_commands, ctl_host_commands, ctl_checklist_commands, ctl_check_commands, ctl_verify_commands,
-	ctl_preflight_commands, ctl_domain_commands, ctl_dkim_commands,
-	ctl_mailbox_commands, ctl_alias_commands, ctl_list_commands, ctl_config_commands,
-	ctl_cert_commands, ctl_search_commands, ctl_metadata_commands, ctl_queue_commands,
-	ctl_reports_commands, ctl_block_commands, ctl_why_commands, ctl_acme_commands,
-	ctl_tls_commands, ctl_store_commands, ctl_status_commands, ctl_support_commands };
+	ctl_move_commands, ctl_host_commands, ctl_checklist_commands, ctl_check_commands,
+	ctl_verify_commands, ctl_preflight_commands, ctl_domain_commands,
+	ctl_dkim_commands, ctl_mailbox_commands, ctl_alias_commands, ctl_list_commands,
+	ctl_config_commands, ctl_cert_commands, ctl_search_commands,
+	ctl_metadata_commands, ctl_queue_commands, ctl_reports_commands,
+	ctl_block_commands, ctl_why_commands, ctl_acme_commands, ctl_tls_commands,
+	ctl_store_commands, ctl_status_commands, ctl_support_commands };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
 /* --- help ------------------------------------------------------------------------- */

@@ -327,7 +327,7 @@ struct vx_acme_issuer {
 	/* Its names in CAA records (RFC 8555 7.1.1), separated by blanks; "": not known.
 	 */
 	const char *caa;
-	const char *persists; /* its name in records for dns-persist-01; "": not offered */
+	const char *persists; /* its name in records for dns-persist-01; "": none */
 };
 /* Number index, the preferred first; VX_ENOENT: no more.  As of vx_acme_status. */
 VX_API int vx_acme_issuer(

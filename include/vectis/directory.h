@@ -22,8 +22,7 @@ VX_BEGIN_DECLS
 #define VX_LIST_MEMBERS_MAX 10000 /* of a list or group; and whom one leads to */
 #define VX_LIST_GROUPS_MAX 100    /* groups within one, at any depth */
 #define VX_LIST_TITLE_MAX 200
-#define VX_DOMAIN_TOKEN_OCTETS 64 /* hex digits of what proves ownership (ownership.h)   \
-				   */
+#define VX_DOMAIN_TOKEN_OCTETS 64 /* hex digits: ownership.h */
 
 enum vx_account_flag {
 	VX_ACCOUNT_INACTIVE = 1 << 0,   /* no login, no delivery (MB-05) */

@@ -4,9 +4,9 @@
  * The core knows lines, states and the marks of deletion.  Who logs in, what a message
  * says and that deletions are on the disk it asks by events, and takes answers.
  *
- * USER, PASS, AUTH (RFC 5034), CAPA (RFC 2449), TOP, UIDL, UTF8 and LANG (RFC 6856), response
- * codes (RFC 2449 8, RFC 3206), pipelining.  Neither APOP (it wants passwords in clear on
- * the server) nor STLS: the listener is TLS from the first octet.
+ * USER, PASS, AUTH (RFC 5034), CAPA (RFC 2449), TOP, UIDL, UTF8 and LANG (RFC 6856),
+ * response codes (RFC 2449 8, RFC 3206), pipelining.  Neither APOP (it wants passwords in
+ * clear on the server) nor STLS: the listener is TLS from the first octet.
  */
 #ifndef VECTIS_POP3_SERVER_H
 #define VECTIS_POP3_SERVER_H
@@ -41,7 +41,8 @@ enum vx_pop3_event_type {
 	VX_POP3_LOGIN,    /* user, proof, password; answer: vx_pop3_server_login */
 	VX_POP3_RETRIEVE, /* index; answer: vx_pop3_server_retrieve, then the body */
 	VX_POP3_COMMIT,   /* delete what is marked; answer: vx_pop3_server_commit */
-	VX_POP3_NO_TLS,   /* a login was refused for that; user, if it was said; no answer */
+	VX_POP3_NO_TLS,   /* a login was refused for that; user, if it was said; no answer
+			   */
 };
 
 struct vx_pop3_event {

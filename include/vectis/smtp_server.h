@@ -66,7 +66,8 @@ struct vx_smtp_params {
 	bool ret_full;         /* RET=FULL */
 	vx_slice envid, orcpt; /* decoded by the queue: xtext as it came */
 	unsigned notify;       /* VX_SMTP_NOTIFY_* */
-	/* RFC 4865: HOLDFOR=, seconds, or HOLDUNTIL=, since 1970, and its value as it came */
+	/* RFC 4865: HOLDFOR=, seconds, or HOLDUNTIL=, since 1970, and its value as it
+	 * came */
 	uint64_t hold_for;
 	int64_t hold_until;
 	vx_slice hold; /* empty: neither */
@@ -81,7 +82,7 @@ struct vx_smtp_event {
 	struct vx_smtp_params params;
 	const char *reason; /* RESET, REFUSED: what was said; NULL: the client's wish */
 	bool no_tls; /* REFUSED: a login before TLS; user: whose, as far as it was said */
-			    /* slices are valid until the next call on the session */
+		     /* slices are valid until the next call on the session */
 };
 
 struct vx_smtp_server;

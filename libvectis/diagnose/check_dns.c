@@ -160,9 +160,8 @@ static enum vx_diag_verdict check_ptr(
 			continue;
 		}
 		vx_diag_seen(f, "%s is %s; ", address, *name == '\0' ? "nobody" : name);
-		vx_diag_fix(f,
-		    "the PTR record of %s has to be %s (%s); ", address, d->f.hostname,
-		    vx_diag_reverse_hint(name));
+		vx_diag_fix(f, "the PTR record of %s has to be %s (%s); ", address,
+		    d->f.hostname, vx_diag_reverse_hint(name));
 		v = VX_DIAG_FAIL;
 	}
 	if (v == VX_DIAG_NA)

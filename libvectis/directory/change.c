@@ -462,7 +462,8 @@ static int apply(struct vx_store_op *base, struct vx_kv_txn *txn)
 	int rc;
 
 	if (op->verb == VX_DOMAIN_ADD || op->verb == VX_DOMAIN_SET ||
-	    op->verb == VX_DOMAIN_VERIFY || op->verb == VX_DOMAIN_REMOVE || op->verb == VX_DOMAIN_FOOTER)
+	    op->verb == VX_DOMAIN_VERIFY || op->verb == VX_DOMAIN_REMOVE ||
+	    op->verb == VX_DOMAIN_FOOTER)
 		rc = vx_domain_normalise(op->name, &name);
 	else
 		rc = vx_directory_normalise(op->name, &name);

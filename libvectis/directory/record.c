@@ -136,7 +136,8 @@ int vx_dir_write(
 	return vx_kv_put(txn, VX_TREE_DIR, vx_dir_key_slice(k), vx_slice_of(v, len));
 }
 
-/* --- ownership: a letter for the status, since when, the token ---------------------------
+/* --- ownership: a letter for the status, since when, the token
+ * ---------------------------
  */
 
 static const char letters[] = { [VX_DOMAIN_VERIFIED] = 'v',

@@ -131,7 +131,7 @@ static void auth_done(struct vx_job *base)
 		s->auth_result = j->result;
 		s->who = j->who;
 		log_login(s, vx_buf_slice(&j->user),
-		    j->result == VX_OK	? NULL
+		    j->result == VX_OK      ? NULL
 		    : j->result == VX_EAUTH ? vx_auth_reason_word(j->why)
 					    : vx_strerror(j->result));
 		s->answer = ANSWER_AUTH;
@@ -193,8 +193,8 @@ static vx_slice domain_of(vx_slice address)
 }
 
 /* The login's domain is at hand, and is the path's almost always. */
-static enum smtp_may may_send_from(struct vx_view *v, const struct vx_domain *d,
-    vx_slice path, struct vx_buf *which)
+static enum smtp_may may_send_from(
+    struct vx_view *v, const struct vx_domain *d, vx_slice path, struct vx_buf *which)
 {
 	const vx_slice of_path = domain_of(path);
 
@@ -308,8 +308,7 @@ static bool is_blocked(struct smtp_session *s, char text[VX_BLOCK_REASON_MAX + 6
 		return false;
 	blocked = vx_block_find(v, &address, &b) == VX_OK;
 	if (blocked)
-		(void)snprintf(text, VX_BLOCK_REASON_MAX + 64,
-		    SMTP_SAYS_BLOCKED "%s%.*s",
+		(void)snprintf(text, VX_BLOCK_REASON_MAX + 64, SMTP_SAYS_BLOCKED "%s%.*s",
 		    b.reason.len > 0 ? ": " : "", (int)b.reason.len,
 		    b.reason.len > 0 ? b.reason.ptr : "");
 	vx_view_end(v);
@@ -616,10 +615,8 @@ static void rcpt(
 		}
 		verdict = vx_smtp_limit_recipient(s);
 		if (is_too_often(s, OWN_RATE_RECIPIENTS, s->service->o.recipients_minute))
-			verdict = (struct smtp_reply){
-				450, "4.7.1",
-				SMTP_SAYS_RECIPIENTS "your network: try again later"
-			};
+			verdict = (struct smtp_reply){ 450, "4.7.1",
+				SMTP_SAYS_RECIPIENTS "your network: try again later" };
 		if (verdict.code == 0)
 			verdict = look_up(s, ev);
 	}

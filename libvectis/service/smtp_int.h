@@ -75,7 +75,8 @@ struct smtp_txn {
 	struct smtp_notes notes;   /* own: for the event */
 	struct smtp_reply refusal;
 	struct vx_event event; /* texts in the arena */
-	const char *objection; /* why it is refused, static or in the arena; NULL: it is not */
+	const char
+	    *objection; /* why it is refused, static or in the arena; NULL: it is not */
 	/* of a user's message (smtp_submit.c) */
 	struct vx_buf returned; /* own: the beginning of what may be a report */
 	vx_slice
@@ -201,8 +202,9 @@ void vx_smtp_answer_failure(struct smtp_session *s, struct vx_buf *out, int rc);
 enum smtp_may {
 	SMTP_MAY,
 	SMTP_NOT_HIS,
-	SMTP_SUSPENDED, /* it may not send at all */
-	SMTP_UNVERIFIED, /* its domain, or the address's, may not (OUT-25): which has it */
+	SMTP_SUSPENDED,  /* it may not send at all */
+	SMTP_UNVERIFIED, /* its domain, or the address's, may not (OUT-25): which has it
+			  */
 };
 enum smtp_may vx_smtp_may_send_as(
     struct smtp_session *s, vx_slice path, struct vx_buf *which);

@@ -20,8 +20,7 @@ int vx_smtp_list_refuses(
     struct smtp_session *s, struct vx_view *v, vx_slice address, const char **why)
 {
 	const vx_slice sender = vx_buf_slice(&s->txn->sender);
-	const vx_slice domain =
-	    vx_slice_from(address, vx_slice_rfind(address, '@') + 1);
+	const vx_slice domain = vx_slice_from(address, vx_slice_rfind(address, '@') + 1);
 	struct vx_buf which = { .max = VX_DNS_NAME_MAX };
 	struct vx_list list;
 	int rc = vx_directory_list(v, address, &list);

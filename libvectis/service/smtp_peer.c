@@ -190,8 +190,7 @@ static void note_name(struct smtp_peer *p, const struct vx_reverse *r)
 		    SMTP_SAYS_NAME ", %s, does not lead back to it", r->name);
 	} else if (r->verdict == VX_VERDICT_PERMERROR) {
 		vx_smtp_note(&p->notes, "name", "none", "the address has no name");
-		vx_smtp_weigh(&p->notes, SMTP_WEIGHT_NO_NAME,
-		    SMTP_SAYS_NO_NAME);
+		vx_smtp_weigh(&p->notes, SMTP_WEIGHT_NO_NAME, SMTP_SAYS_NO_NAME);
 	} else {
 		vx_smtp_note(
 		    &p->notes, "name", "not known now", "the DNS did not answer");

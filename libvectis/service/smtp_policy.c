@@ -153,11 +153,11 @@ void vx_smtp_policy_spf(struct smtp_notes *n, enum vx_verdict spf)
 		vx_smtp_weigh(n, SMTP_WEIGHT_SPF_FAIL,
 		    SMTP_SAYS_SPF "let your address send for it");
 	else if (spf == VX_VERDICT_SOFTFAIL)
-		vx_smtp_weigh(n, SMTP_WEIGHT_SPF_SOFTFAIL,
-		    SMTP_SAYS_SPF "name your address");
+		vx_smtp_weigh(
+		    n, SMTP_WEIGHT_SPF_SOFTFAIL, SMTP_SAYS_SPF "name your address");
 	else if (spf == VX_VERDICT_PERMERROR)
-		vx_smtp_weigh(n, SMTP_WEIGHT_SPF_PERMERROR,
-		    SMTP_SAYS_SPF_WRONG "is wrong");
+		vx_smtp_weigh(
+		    n, SMTP_WEIGHT_SPF_PERMERROR, SMTP_SAYS_SPF_WRONG "is wrong");
 }
 
 /* Nobody writes in our name from elsewhere, but whom our own SPF record names. */
@@ -176,8 +176,7 @@ static struct smtp_reply guard_own_domain(
 	}
 	vx_smtp_note(n, "own domain", "refused",
 	    "a domain of this server, from an address that its SPF record does not name");
-	return (struct smtp_reply){ 550, "5.7.1",
-		SMTP_SAYS_OWN_DOMAIN };
+	return (struct smtp_reply){ 550, "5.7.1", SMTP_SAYS_OWN_DOMAIN };
 }
 
 struct smtp_reply vx_smtp_policy_recipient(
@@ -249,8 +248,7 @@ enum smtp_fate vx_smtp_policy_message(
 	    f->dmarc != VX_VERDICT_TEMPERROR && !f->authentic) {
 		vx_smtp_note(n, "policy", "refused",
 		    "the author's domain is of this server, and nothing proves it");
-		return refuse(reply, 550, "5.7.1",
-		    SMTP_SAYS_OWN_DOMAIN);
+		return refuse(reply, 550, "5.7.1", SMTP_SAYS_OWN_DOMAIN);
 	}
 	return by_dmarc(n, f, reply);
 }

@@ -4,8 +4,8 @@
  * with each other; everything that can be counted is counted anew; a descriptor that is
  * lost is made again from its body.  The old state file stays beside the new one.
  */
-#include "store/backup_mark.h"
 #include "store/repair.h"
+#include "store/backup_mark.h"
 
 #include "base/bytes.h"
 #include "base/clock.h"

@@ -9,5 +9,5 @@ Suite *test_rows(void);
 Suite *test_server(void);
 Suite *test_state(void);
 
-VXT_MAIN(test_rows, test_flow, test_host, test_backup, test_checklist, test_history, test_server,
-    test_state)
+VXT_MAIN(test_rows, test_flow, test_host, test_backup, test_checklist, test_history,
+    test_server, test_state)

@@ -168,5 +168,5 @@ END_TEST
 
 VXT_SUITE(suite_networks, "networks", networks)
 
-VXT_MAIN(
-    test_children, test_direct, suite, suite_networks, test_fetch_wire, test_old_clients, test_resolver)
+VXT_MAIN(test_children, test_direct, suite, suite_networks, test_fetch_wire,
+    test_old_clients, test_resolver)

@@ -75,9 +75,9 @@ VXT_SUITE(suite, "smtp_service", checked, mail, leak, quota, utf8, params, order
     chunking, auth, tls)
 
 vxt_suite_fn suite_smuggling, suite_sender_sts, suite_tls_results, test_deadlines,
-    test_inquiry, test_policy, test_claim, test_sender_reports,
-    test_own_bounce, test_unverified, test_verifier;
+    test_inquiry, test_policy, test_claim, test_sender_reports, test_own_bounce,
+    test_unverified, test_verifier;
 
 VXT_MAIN(suite, suite_smuggling, suite_sender_sts, suite_tls_results, test_deadlines,
-    test_inquiry, test_policy, test_claim, test_sender_reports,
-    test_own_bounce, test_unverified, test_verifier)
+    test_inquiry, test_policy, test_claim, test_sender_reports, test_own_bounce,
+    test_unverified, test_verifier)

@@ -8,4 +8,5 @@ Suite *test_spf_merge(void);
 Suite *test_tangle(void);
 Suite *test_ttl(void);
 
-VXT_MAIN(test_content, test_diff, test_persist, test_plan, test_spf_merge, test_tangle, test_ttl)
+VXT_MAIN(test_content, test_diff, test_persist, test_plan, test_spf_merge, test_tangle,
+    test_ttl)
