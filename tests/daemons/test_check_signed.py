@@ -32,9 +32,7 @@ class Signed(test_check.Check):
         self.knot.follow(self.zone)
 
     def look(self, code):
-        alarms = self.alarms(code)
-        alarms.pop('tls.custom_expiry', None)
-        return alarms
+        return self.alarms(code)
 
     def test_what_is_applied_is_right(self):
         # in a signed zone there is more to have
