@@ -242,7 +242,8 @@ class Processes(unittest.TestCase):
             wait_until(lambda: self.children('imapd'))
             died = self.children('imapd')['imapd']
             os.kill(died, signal.SIGKILL)
-            wait_until(lambda: self.children('imapd').get('imapd') not in (None, died))
+            wait_until(lambda: self.children('imapd').get('imapd') not in (None, died) and
+                       self.status('imapd')['state'] == 'running')
             if n == 0:
                 found = self.row('svc')
                 self.assertEqual(found['verdict'], 'warn')
