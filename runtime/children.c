@@ -138,18 +138,3 @@ void vx_children_write(const struct vx_children *c, int parent, int64_t since,
 			vx_buf_printf(out, "child %s %d %u\n", c->list[i].name,
 			    c->list[i].pid, vx_child_busy(&c->list[i]));
 }
-
-bool vx_children_publish(const char *path, vx_slice text)
-{
-	char aside[520];
-	bool good;
-	int fd;
-
-	(void)snprintf(aside, sizeof(aside), "%.510s.new", path);
-	fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return false;
-	good = write(fd, text.ptr, text.len) == (ssize_t)text.len;
-	good = close(fd) == 0 && good;
-	return good && rename(aside, path) == 0;
-}

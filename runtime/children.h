@@ -70,7 +70,5 @@ enum vx_children_end {
  */
 void vx_children_write(const struct vx_children *c, int parent, int64_t since,
     enum vx_children_end end, int64_t now_s, struct vx_buf *out);
-/* Put it into a file as one step.  False: that could not be done. */
-bool vx_children_publish(const char *path, vx_slice text);
 
 #endif

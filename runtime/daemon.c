@@ -1,5 +1,6 @@
 /* The parent: bind, drop root, keep workers running. */
 #include "runtime/children.h"
+#include "runtime/publish.h"
 #include "runtime/worker.h"
 #include "vectis/acme_setup.h"
 #include "vectis/memory.h"
@@ -379,7 +380,7 @@ static void publish(struct parent *p, enum vx_children_end end)
 	    path, sizeof(path), "%.400s/%s.parent", p->config->run_dir, p->def->name);
 	vx_children_write(&p->children, (int)getpid(), p->since, end, vx_now_s(), &text);
 	if (!text.failed)
-		(void)vx_children_publish(path, vx_buf_slice(&text));
+		(void)vx_publish(path, vx_buf_slice(&text));
 	vx_buf_done(&text);
 }
 

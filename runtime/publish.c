@@ -1,18 +1,20 @@
 #include "runtime/publish.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 bool vx_publish(const char *path, vx_slice text)
 {
 	char aside[520];
-	FILE *f;
 	bool good;
+	int fd;
 
 	(void)snprintf(aside, sizeof(aside), "%.510s.new", path);
-	f = fopen(aside, "we");
-	if (f == NULL)
+	fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
 		return false;
-	good = fwrite(text.ptr, 1, text.len, f) == text.len;
-	good = fclose(f) == 0 && good;
+	good = write(fd, text.ptr, text.len) == (ssize_t)text.len;
+	good = close(fd) == 0 && good;
 	return good && rename(aside, path) == 0;
 }

@@ -1,6 +1,6 @@
 /*
- * publish.h - what a worker tells vectisctl: a file of its own in run_dir, replaced as
- * one step, so that whoever reads it sees all or nothing.
+ * publish.h - what a process tells vectisctl: a file of its own in run_dir, which its
+ * user alone reads, replaced as one step, so that whoever reads it sees all or nothing.
  */
 #ifndef VX_RUNTIME_PUBLISH_H
 #define VX_RUNTIME_PUBLISH_H

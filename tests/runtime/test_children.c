@@ -1,9 +1,11 @@
 #include "lib/vxt.h"
 #include "runtime/children.h"
+#include "runtime/publish.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,19 +140,23 @@ END_TEST
 START_TEST(it_is_published_as_one_step)
 {
 	char path[300], dir[200];
+	struct stat st;
 	FILE *f;
 
 	(void)snprintf(dir, sizeof(dir), "%s", vxt_mkdir());
 	(void)snprintf(path, sizeof(path), "%s/x.parent", dir);
-	ck_assert(vx_children_publish(path, VX_S("one\n")));
-	ck_assert(vx_children_publish(path, VX_S("two\n")));
+	ck_assert(vx_publish(path, VX_S("one\n")));
+	ck_assert(vx_publish(path, VX_S("two\n")));
 	f = fopen(path, "r");
 	ck_assert_ptr_nonnull(f);
 	ck_assert_ptr_nonnull(fgets(text, sizeof(text), f));
 	(void)fclose(f);
 	ck_assert_str_eq(text, "two\n");
+	/* names that somebody typed are nobody else's affair */
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	(void)snprintf(path, sizeof(path), "%s/no/x", dir);
-	ck_assert(!vx_children_publish(path, VX_S("x")));
+	ck_assert(!vx_publish(path, VX_S("x")));
 	vxt_rmdir(dir);
 }
 END_TEST
