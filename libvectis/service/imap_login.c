@@ -2,6 +2,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "service/imap_int.h"
+#include "service/own_login.h"
 
 struct login {
 	struct vx_auth *auth;
@@ -34,23 +35,27 @@ static void login_release(struct imap_task *t)
 	vx_free(l);
 }
 
-static void log_login(struct imap_session *s, vx_slice user, const char *why)
+static struct own_login login_of(const struct imap_session *s)
 {
-	if (why == NULL)
-		vx_log(s->service->o.log, VX_LOG_INFO, "login", VX_KV_S("user", user),
-		    VX_KV_Z("ip", s->peer.address), VX_KV_Z("protocol", "imap"));
-	else
-		vx_log(s->service->o.log, VX_LOG_INFO, "login refused",
-		    VX_KV_S("user", user), VX_KV_Z("ip", s->peer.address),
-		    VX_KV_Z("protocol", "imap"), VX_KV_Z("reason", why));
+	return (struct own_login){ .log = s->service->o.log,
+		.auth = s->service->o.auth,
+		.protocol = "imap",
+		.address = s->peer.address };
 }
 
-/* Before a password was looked at. */
-static void refuse_login(
-    struct imap_session *s, vx_slice user, enum vx_auth_reason reason)
+static void log_login(const struct imap_session *s, vx_slice user, const char *why)
 {
-	vx_auth_note(s->service->o.auth, reason, s->peer.address, user);
-	log_login(s, user, vx_auth_reason_word(reason));
+	const struct own_login l = login_of(s);
+
+	vx_own_login_log(&l, user, why);
+}
+
+static void refuse_login(
+    const struct imap_session *s, vx_slice user, enum vx_auth_reason reason)
+{
+	const struct own_login l = login_of(s);
+
+	vx_own_login_refuse(&l, user, reason);
 }
 
 static int login_finish(struct imap_session *s, struct imap_task *t, struct vx_buf *out)

@@ -48,6 +48,8 @@ libvx_service_la_SOURCES = \
 	%D%/own_events.h \
 	%D%/own_inquiry.c \
 	%D%/own_inquiry.h \
+	%D%/own_login.c \
+	%D%/own_login.h \
 	%D%/own_queue.c \
 	%D%/own_queue.h \
 	%D%/own_rates.c \

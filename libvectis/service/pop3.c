@@ -1,6 +1,7 @@
 #include "vectis/pop3_service.h"
 
 #include "base/mem.h"
+#include "service/own_login.h"
 #include "service/pop3_int.h"
 
 #include <unistd.h>
@@ -29,19 +30,27 @@ static struct pop3_session *session_of(struct vx_session *base)
 
 /* --- answers that came ----------------------------------------------------------- */
 
-static void log_refused(const struct pop3_session *s, vx_slice user, const char *why)
+static struct own_login login_of(const struct pop3_session *s)
 {
-	vx_log(s->service->o.log, VX_LOG_INFO, "login refused", VX_KV_S("user", user),
-	    VX_KV_Z("ip", s->peer.address), VX_KV_Z("protocol", "pop3"),
-	    VX_KV_Z("reason", why));
+	return (struct own_login){ .log = s->service->o.log,
+		.auth = s->service->o.auth,
+		.protocol = "pop3",
+		.address = s->peer.address };
 }
 
-/* Before a password was looked at. */
+static void log_refused(const struct pop3_session *s, vx_slice user, const char *why)
+{
+	const struct own_login l = login_of(s);
+
+	vx_own_login_log(&l, user, why);
+}
+
 static void refuse_login(
     const struct pop3_session *s, vx_slice user, enum vx_auth_reason reason)
 {
-	vx_auth_note(s->service->o.auth, reason, s->peer.address, user);
-	log_refused(s, user, vx_auth_reason_word(reason));
+	const struct own_login l = login_of(s);
+
+	vx_own_login_refuse(&l, user, reason);
 }
 
 static void log_login(const struct pop3_session *s, const struct pop3_login *l)

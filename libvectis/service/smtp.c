@@ -1,6 +1,7 @@
 #include "vectis/smtp_service.h"
 
 #include "base/mem.h"
+#include "service/own_login.h"
 #include "service/own_srs.h"
 #include "service/smtp_greylist.h"
 #include "service/smtp_limit.h"
@@ -102,23 +103,27 @@ static void auth_free(struct auth_job *j)
 	vx_free(j);
 }
 
-static void log_login(struct smtp_session *s, vx_slice user, const char *why)
+static struct own_login login_of(const struct smtp_session *s)
 {
-	if (why == NULL)
-		vx_log(s->service->o.log, VX_LOG_INFO, "login", VX_KV_S("user", user),
-		    VX_KV_Z("ip", s->peer.address), VX_KV_Z("protocol", "smtp"));
-	else
-		vx_log(s->service->o.log, VX_LOG_INFO, "login refused",
-		    VX_KV_S("user", user), VX_KV_Z("ip", s->peer.address),
-		    VX_KV_Z("protocol", "smtp"), VX_KV_Z("reason", why));
+	return (struct own_login){ .log = s->service->o.log,
+		.auth = s->service->o.auth,
+		.protocol = "smtp",
+		.address = s->peer.address };
 }
 
-/* Before a password was looked at. */
-static void refuse_login(
-    struct smtp_session *s, vx_slice user, enum vx_auth_reason reason)
+static void log_login(const struct smtp_session *s, vx_slice user, const char *why)
 {
-	vx_auth_note(s->service->o.auth, reason, s->peer.address, user);
-	log_login(s, user, vx_auth_reason_word(reason));
+	const struct own_login l = login_of(s);
+
+	vx_own_login_log(&l, user, why);
+}
+
+static void refuse_login(
+    const struct smtp_session *s, vx_slice user, enum vx_auth_reason reason)
+{
+	const struct own_login l = login_of(s);
+
+	vx_own_login_refuse(&l, user, reason);
 }
 
 static void auth_done(struct vx_job *base)
